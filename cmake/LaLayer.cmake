@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# la_add_layer(NAME SOURCES ... ISA ... DEPENDS layer ... LIBS target ...)
+# One layer of the house. It sees the public headers, its own folder and the folders of the layers
+# it names, and no others: what it may include is what it lists.
+define_property(GLOBAL PROPERTY LA_OBJECTS)
+
+function(la_common_settings target)
+    target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/harness/include)
+    target_link_libraries(${target} PRIVATE la_warnings OpenMP::OpenMP_C)
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+    foreach(isa IN LISTS LA_ISA_LIST)
+        string(TOUPPER ${isa} upper)
+        target_compile_definitions(${target} PRIVATE LA_BUILT_${upper}=1)
+    endforeach()
+endfunction()
+
+function(la_add_layer name)
+    cmake_parse_arguments(arg "" "" "SOURCES;ISA;DEPENDS;LIBS" ${ARGN})
+    add_library(la_${name} OBJECT ${arg_SOURCES})
+    la_common_settings(la_${name})
+    target_include_directories(la_${name} PRIVATE ${CMAKE_SOURCE_DIR}/harness/${name})
+    foreach(layer IN LISTS arg_DEPENDS)
+        target_include_directories(la_${name} PRIVATE ${CMAKE_SOURCE_DIR}/harness/${layer})
+    endforeach()
+    target_link_libraries(la_${name} PRIVATE ${arg_LIBS})
+    if(arg_ISA)
+        la_isa_sources(la_${name} ${arg_ISA})
+    endif()
+    set_property(GLOBAL APPEND PROPERTY LA_OBJECTS la_${name})
+endfunction()

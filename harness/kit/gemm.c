@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The only file that includes cblas.h.
+ */
+#include <cblas.h>
+#include <omp.h>
+
+#include "labench/kit.h"
+
+/* OpenBLAS keeps a thread count of its own; it is set lazily, since setting it costs a lock. */
+static int wanted = 1, current;
+
+extern void openblas_set_num_threads(int threads);
+
+void la_gemm_threads(int threads)
+{
+    wanted = threads;
+}
+
+void la_gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
+             int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
+{
+    if (!omp_in_parallel() && current != wanted) {
+        openblas_set_num_threads(wanted);
+        current = wanted;
+    }
+    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
+                (blasint)M, (blasint)N, (blasint)K, alpha, A, (blasint)lda, B, (blasint)ldb, beta,
+                C, (blasint)ldc);
+}

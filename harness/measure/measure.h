@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Timing a function: warm-up, iterations per sample, samples until the stop rule is met. Knows
+ * nothing of variants.
+ */
+#ifndef LA_MEASURE_H
+#define LA_MEASURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "labench/status.h"
+
+typedef struct la_measured { /* what is timed, and what is done around it, untimed */
+    la_status (*call)(void *context, la_err *err);
+    void (*before)(
+        void *context); /* before each sample, untimed: flush caches, restore state; or NULL */
+    void *context;
+} la_measured;
+
+typedef struct la_stop_rule {
+    double min_time_s, max_time_s, target; /* target: half-width / median */
+    int min_samples, max_samples;
+    int64_t first_call_ns; /* of the verified call; a call over slow_s is its own sample */
+    double slow_s;         /* 10 */
+} la_stop_rule;
+
+typedef struct la_timing_sample {
+    int64_t iters, total_ns;
+} la_timing_sample;
+
+typedef struct la_timing {
+    la_timing_sample *samples; /* owned */
+    size_t n, cap;
+    const char *stop_reason; /* "target", "settled", "max_time", "slow", "quick" */
+    double half_width;       /* reached, relative; NaN below 6 samples */
+    int64_t warmup_iters, warmup_ns;
+} la_timing;
+
+la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timing *out,
+                     la_err *err);
+void la_timing_release(la_timing *timing);
+
+/* Clock resolution and the cost of reading it, ns. */
+void la_clock_probe(double *resolution_ns, double *cost_ns);
+
+#endif

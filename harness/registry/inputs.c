@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inputs.h"
+
+#include <math.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "labench/kit.h"
+
+const char *const la_tensor_names[LA_T_COUNT] = {"q", "k", "v", "x", "beta", "g", "a", "b"};
+
+const char *la_input_kind_name(la_input_kind kind)
+{
+    static const char *const names[] = {"default",    "strong_decay", "no_decay",
+                                        "beta_edges", "big_logits",   "wide"};
+    return names[kind];
+}
+
+/* True when the heads of k follow Hqk (recurrent kind) and not Hkv (softmax kind). */
+static bool keys_follow_queries(const la_variant *variant)
+{
+    return variant->family == LA_FAMILY_RECURRENT;
+}
+
+int la_tensor_shape(const la_variant *variant, const la_problem *p, la_tensor which,
+                    int64_t shape[4])
+{
+    uint32_t in = variant->inputs;
+    bool recurrent = keys_follow_queries(variant);
+    int64_t heads = p->H, width = 0;
+    switch (which) {
+    case LA_T_Q:
+        if (in & LA_IN_QKV) heads = p->Hqk, width = p->dk;
+        break;
+    case LA_T_K:
+        if (in & LA_IN_QKV) heads = recurrent ? p->Hqk : p->Hkv, width = p->dk;
+        break;
+    case LA_T_V:
+        if (in & LA_IN_QKV) heads = recurrent ? p->H : p->Hkv, width = p->dv;
+        break;
+    case LA_T_X:
+        if (!(in & LA_IN_X)) return 0;
+        shape[0] = p->B, shape[1] = p->T, shape[2] = p->H * p->dv;
+        return 3;
+    case LA_T_BETA:
+        if (!(in & (LA_IN_BETA | LA_IN_DT))) return 0;
+        shape[0] = p->B, shape[1] = p->T, shape[2] = p->H;
+        return 3;
+    case LA_T_G:
+        if (in & LA_IN_GATE_HEAD) {
+            shape[0] = p->B, shape[1] = p->T, shape[2] = p->H;
+            return 3;
+        }
+        if (in & LA_IN_GATE_CHANNEL) width = p->dk;
+        break;
+    case LA_T_A:
+    case LA_T_B:
+        if (in & LA_IN_AB) width = p->dk;
+        break;
+    case LA_T_COUNT:
+        break;
+    }
+    if (width == 0) return 0;
+    shape[0] = p->B, shape[1] = p->T, shape[2] = heads, shape[3] = width;
+    return 4;
+}
+
+int64_t la_tensor_elements(const la_variant *variant, const la_problem *p, la_tensor which)
+{
+    int64_t shape[4], n = 1;
+    int rank = la_tensor_shape(variant, p, which, shape);
+    if (rank == 0) return 0;
+    for (int i = 0; i < rank; i++) n *= shape[i];
+    return n;
+}
+
+/* q, k, v, x have the problem's type; gates, beta, a, b are float32. */
+static size_t element_size(const la_problem *p, int which)
+{
+    return which <= LA_T_X ? la_dtype_size(p->dtype) : sizeof(float);
+}
+
+size_t la_inputs_bytes(const la_variant *variant, const la_problem *p, const void *opts)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < LA_T_COUNT; i++)
+        bytes += (size_t)la_tensor_elements(variant, p, (la_tensor)i) * element_size(p, i);
+    la_param params[LA_MAX_PARAMS];
+    size_t n = variant->params ? variant->params(p, opts, params, LA_MAX_PARAMS) : 0;
+    for (size_t i = 0; i < n; i++) bytes += (size_t)la_param_elements(&params[i]) * sizeof(float);
+    return bytes;
+}
+
+la_status la_inputs_alloc(const la_variant *variant, const la_problem *p, const void *opts,
+                          la_inputs *out, la_err *err)
+{
+    *out = (la_inputs){.problem = *p};
+    for (int i = 0; i < LA_T_COUNT; i++) {
+        int64_t n = la_tensor_elements(variant, p, (la_tensor)i);
+        la_status st = la_buffer_init(&out->t[i], (size_t)n * element_size(p, i), err);
+        if (st != LA_OK) {
+            la_inputs_release(out);
+            return st;
+        }
+    }
+    size_t n = variant->params ? variant->params(p, opts, out->params, LA_MAX_PARAMS) : 0;
+    LA_ASSERT(n <= LA_MAX_PARAMS);
+    for (size_t i = 0; i < n; i++) {
+        size_t bytes = (size_t)la_param_elements(&out->params[i]) * sizeof(float);
+        la_status st = la_buffer_init(&out->param[i], bytes, err);
+        if (st != LA_OK) {
+            la_inputs_release(out);
+            return st;
+        }
+        out->param_ptr[i] = out->param[i].data;
+        out->n_params = i + 1;
+    }
+    return LA_OK;
+}
+
+void la_inputs_release(la_inputs *in)
+{
+    if (!in) return;
+    for (int i = 0; i < LA_T_COUNT; i++) la_buffer_release(&in->t[i]);
+    for (size_t i = 0; i < LA_MAX_PARAMS; i++) la_buffer_release(&in->param[i]);
+    *in = (la_inputs){0};
+}
+
+la_status la_inputs_draw_params(la_inputs *in, uint64_t seed, la_err *err)
+{
+    for (size_t i = 0; i < in->n_params; i++)
+        LA_TRY(la_param_draw(&in->params[i], seed, in->param[i].data, err));
+    return LA_OK;
+}
+
+static void scale_all(float *x, int64_t n, float factor)
+{
+    for (int64_t i = 0; i < n; i++) x[i] *= factor;
+}
+
+static void unit_rows(float *x, int64_t rows, int64_t d)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        double norm = 0.0;
+        for (int64_t c = 0; c < d; c++) norm += (double)x[r * d + c] * (double)x[r * d + c];
+        double scale = norm > 0 ? 1.0 / sqrt(norm) : 0.0;
+        for (int64_t c = 0; c < d; c++) x[r * d + c] = (float)((double)x[r * d + c] * scale);
+    }
+}
+
+/* Every fourth key repeats the one before it, in every head. */
+static void duplicate_keys(float *k, int64_t B, int64_t T, int64_t row)
+{
+    for (int64_t b = 0; b < B; b++)
+        for (int64_t t = 1; t < T; t++)
+            if (t % 4 == 3)
+                memcpy(k + (b * T + t) * row, k + (b * T + t - 1) * row, (size_t)row * sizeof *k);
+}
+
+static void draw_gate(float *g, int64_t n, la_input_kind kind)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (kind == LA_INPUTS_NO_DECAY)
+            g[i] = 0.0f;
+        else if (kind == LA_INPUTS_STRONG_DECAY && i % 3 != 2)
+            g[i] = i % 3 == 0 ? -50.0f : 0.0f;
+        else
+            g[i] = (float)-exp((double)g[i] - 2.0);
+    }
+}
+
+static void draw_beta(const la_variant *variant, float *beta, int64_t n, la_input_kind kind)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double z = (double)beta[i];
+        if (variant->inputs & LA_IN_DT)
+            beta[i] = (float)log1p(exp(z - 2.0));
+        else if (kind == LA_INPUTS_BETA_EDGES)
+            beta[i] = (float)(i % 3);
+        else
+            beta[i] = (float)(1.0 / (1.0 + exp(-z)));
+    }
+}
+
+/* rwkv7: a = -kappa, b = kappa * iclr, kappa of unit norm and iclr in (0,1). */
+static void draw_ab(float *a, float *b, int64_t rows, int64_t d)
+{
+    unit_rows(a, rows, d);
+    for (int64_t i = 0; i < rows * d; i++) {
+        float kappa = a[i];
+        double iclr = 1.0 / (1.0 + exp(-(double)b[i]));
+        a[i] = -kappa;
+        b[i] = (float)((double)kappa * iclr);
+    }
+}
+
+la_status la_inputs_draw(const la_variant *variant, const la_problem *p, const void *opts,
+                         la_input_kind kind, uint64_t seed, la_inputs *out, la_err *err)
+{
+    if (p->dtype != LA_F32)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "inputs of type %s are not drawn yet",
+                       la_dtype_name(p->dtype));
+    LA_TRY(la_inputs_alloc(variant, p, opts, out, err));
+    for (int i = 0; i < LA_T_COUNT; i++) {
+        int64_t n = la_tensor_elements(variant, p, (la_tensor)i);
+        if (n)
+            la_random_fill_normal(la_stream(seed, (uint64_t)i, 0), 0, out->t[i].data, n,
+                                  p->threads);
+    }
+    float *q = out->t[LA_T_Q].data, *k = out->t[LA_T_K].data;
+    int64_t nq = la_tensor_elements(variant, p, LA_T_Q);
+    int64_t nk = la_tensor_elements(variant, p, LA_T_K);
+    int64_t nv = la_tensor_elements(variant, p, LA_T_V);
+    if (k && (variant->inputs & LA_IN_UNIT_KEYS)) unit_rows(k, nk / p->dk, p->dk);
+    if (k && kind == LA_INPUTS_BETA_EDGES) duplicate_keys(k, p->B, p->T, nk / (p->B * p->T));
+    if (kind == LA_INPUTS_BIG_LOGITS && q) {
+        /* |q.k| is about sqrt(dk) for normal rows: s q.k then reaches +-1e4. */
+        scale_all(q, nq, (float)(3e3 / (la_scale(p) * sqrt((double)p->dk))));
+    }
+    if (kind == LA_INPUTS_WIDE) {
+        if (q) scale_all(q, nq, 3.0f);
+        if (k && !(variant->inputs & LA_IN_UNIT_KEYS)) scale_all(k, nk, 3.0f);
+        if (out->t[LA_T_V].data) scale_all(out->t[LA_T_V].data, nv, 3.0f);
+    }
+    if (out->t[LA_T_BETA].data)
+        draw_beta(variant, out->t[LA_T_BETA].data, la_tensor_elements(variant, p, LA_T_BETA), kind);
+    if (out->t[LA_T_G].data)
+        draw_gate(out->t[LA_T_G].data, la_tensor_elements(variant, p, LA_T_G), kind);
+    if (out->t[LA_T_A].data)
+        draw_ab(out->t[LA_T_A].data, out->t[LA_T_B].data,
+                la_tensor_elements(variant, p, LA_T_A) / p->dk, p->dk);
+    la_status st = la_inputs_draw_params(out, seed, err);
+    if (st != LA_OK) la_inputs_release(out);
+    return st;
+}
+
+uint64_t la_inputs_hash(const la_inputs *in)
+{
+    uint64_t hash = 0;
+    for (int i = 0; i < LA_T_COUNT; i++)
+        if (in->t[i].data)
+            hash = XXH3_64bits_withSeed(in->t[i].data, in->t[i].bytes, hash + (uint64_t)i + 1);
+    for (size_t i = 0; i < in->n_params; i++)
+        hash = XXH3_64bits_withSeed(in->param[i].data, in->param[i].bytes, hash + 100 + i);
+    return hash;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The built-in variants and tasks (a table the build generates), and those added at run time.
+ */
+#ifndef LA_REGISTRY_H
+#define LA_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "labench/task.h"
+#include "labench/variant.h"
+
+size_t la_registry_count(void);
+const la_variant *la_registry_at(size_t i);           /* by name, ascending */
+const la_variant *la_registry_find(const char *name); /* NULL: none */
+/* Nearest name for a misspelt one, or NULL. */
+const char *la_registry_nearest(const char *name);
+/* For plugins and tests: validates first; refuses a name already taken. Not thread-safe. */
+la_status la_registry_add(const la_variant *variant, la_err *err);
+/* ABI, size, names, capability bits against members. */
+la_status la_variant_validate(const la_variant *variant, la_err *err);
+
+size_t la_tasks_count(void);
+const la_task *la_tasks_at(size_t i);
+const la_task *la_tasks_find(const char *name);
+const char *la_tasks_nearest(const char *name);
+la_status la_task_validate(const la_task *task, la_err *err);
+
+/* The reference of a variant, following same_as; never NULL for a valid variant. */
+const la_reference *la_variant_reference(const la_variant *variant);
+/* The family's word: "quadratic", "recurrent", ... */
+const char *la_family_name(la_family family);
+/* Best impl by rank on this device, or NULL with the reasons in err. */
+const la_impl *la_variant_best(const la_variant *variant, const la_device *device, la_err *err);
+const la_impl *la_variant_impl(const la_variant *variant, const char *name);
+/* "chunk" of "cpu_chunk". */
+const char *la_impl_form(const la_impl *impl);
+/* The CPU of this machine. */
+void la_device_cpu(la_device *out);
+
+#endif

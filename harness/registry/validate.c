@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What must hold of a descriptor before any of its functions is called.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "registry.h"
+
+/* Names become words of the command line, file names and SQL text: small letters, digits, _. */
+static bool good_name(const char *name)
+{
+    if (!name || !islower((unsigned char)name[0]) || strlen(name) > 40) return false;
+    for (const char *c = name; *c; c++)
+        if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '_') return false;
+    return true;
+}
+
+static la_status validate_impl(const la_variant *v, const la_impl *impl, la_err *err)
+{
+    if (!good_name(impl->name))
+        return LA_FAIL(err, LA_E_ARG, "variant %s: an impl has no good name", v->name);
+    if (!impl->rank || !impl->check || !impl->sizes || !impl->create || !impl->destroy ||
+        !impl->forward)
+        return LA_FAIL(err, LA_E_ARG,
+                       "variant %s, impl %s: rank, check, sizes, create, destroy and forward are "
+                       "required",
+                       v->name, impl->name);
+    if (!impl->dtypes || !(impl->caps & (LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL)))
+        return LA_FAIL(err, LA_E_ARG, "variant %s, impl %s: no type or no mask is declared",
+                       v->name, impl->name);
+    if (!impl->backward != !(impl->caps & LA_CAP_BACKWARD))
+        return LA_FAIL(err, LA_E_ARG,
+                       "variant %s, impl %s: backward and its capability bit disagree", v->name,
+                       impl->name);
+    if (!impl->decode != !(impl->caps & LA_CAP_DECODE))
+        return LA_FAIL(err, LA_E_ARG, "variant %s, impl %s: decode and its capability bit disagree",
+                       v->name, impl->name);
+    if ((impl->caps & (LA_CAP_DECODE | LA_CAP_STATE_IN)) && !v->state_parts)
+        return LA_FAIL(err, LA_E_ARG, "variant %s, impl %s: carries a state but names no parts",
+                       v->name, impl->name);
+    return LA_OK;
+}
+
+static la_status validate_options(const char *name, const la_option *options, size_t n, size_t size,
+                                  la_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!good_name(options[i].name) || !options[i].help)
+            return LA_FAIL(err, LA_E_ARG, "%s: option %zu has no good name or no help", name, i);
+        if (options[i].offset + 8 > size)
+            return LA_FAIL(err, LA_E_ARG, "%s: option %s lies outside options_size %zu", name,
+                           options[i].name, size);
+        if ((options[i].type == LA_OPTION_CHOICE) != (options[i].choices != NULL))
+            return LA_FAIL(err, LA_E_ARG, "%s: option %s: choices and type disagree", name,
+                           options[i].name);
+    }
+    return LA_OK;
+}
+
+la_status la_variant_validate(const la_variant *v, la_err *err)
+{
+    if (v->abi != LA_ABI)
+        return LA_FAIL(err, LA_E_ARG, "a variant with ABI %u; this labench has ABI %u: rebuild it",
+                       v->abi, LA_ABI);
+    if (v->size != sizeof *v)
+        return LA_FAIL(err, LA_E_ARG, "a variant descriptor of %u bytes; %zu wanted: rebuild it",
+                       v->size, sizeof *v);
+    if (!good_name(v->name))
+        return LA_FAIL(err, LA_E_ARG,
+                       "a variant's name must be small letters, digits and _, at most 40");
+    if (!v->summary || !v->paper || !v->cost_words || !v->useful)
+        return LA_FAIL(err, LA_E_ARG, "variant %s: summary, paper, cost_words or useful is missing",
+                       v->name);
+    if (!v->reference == !v->same_as)
+        return LA_FAIL(err, LA_E_ARG, "variant %s: give a reference or same_as, one of the two",
+                       v->name);
+    if (v->reference && !v->reference->forward)
+        return LA_FAIL(err, LA_E_ARG, "variant %s: the reference has no forward", v->name);
+    if (!v->inputs || !v->impls_len)
+        return LA_FAIL(err, LA_E_ARG, "variant %s: no inputs or no impls", v->name);
+    LA_TRY(validate_options(v->name, v->options, v->options_len, v->options_size, err));
+    for (size_t i = 0; i < v->impls_len; i++) LA_TRY(validate_impl(v, &v->impls[i], err));
+    return LA_OK;
+}
+
+la_status la_task_validate(const la_task *t, la_err *err)
+{
+    if (t->abi != LA_ABI || t->size != sizeof *t || !good_name(t->name))
+        return LA_FAIL(err, LA_E_ARG, "a task with another ABI, size or a bad name");
+    if (!t->summary || !t->check || !t->chance || !t->answers)
+        return LA_FAIL(err, LA_E_ARG, "task %s: summary, check, chance or answers is missing",
+                       t->name);
+    if (t->kind == LA_TASK_PROBE && (!t->probe_fill || !t->probe_score))
+        return LA_FAIL(err, LA_E_ARG, "task %s: a probe needs fill and score", t->name);
+    return validate_options(t->name, t->options, t->options_len, t->options_size, err);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From axes to cells. The spec is what the command line said, unexpanded; it knows no semantics.
+ */
+#ifndef LA_PLAN_H
+#define LA_PLAN_H
+
+#include "cell.h"
+
+typedef struct la_words { /* a list of owned words */
+    char **v;
+    size_t n, cap;
+} la_words;
+typedef struct la_counts { /* ascending, distinct */
+    int64_t *v;
+    size_t n, cap;
+} la_counts;
+
+typedef struct la_setting { /* --set owner.key=v1,v2 */
+    char *owner, *key;
+    la_words values;
+} la_setting;
+
+typedef struct la_spec {
+    la_words variants; /* "all", "card", "flash", "lin*", "-fnet" as typed */
+    la_words impls;    /* empty: the best of each variant; "all"; or names */
+    la_counts lengths, batch, heads, dk, dv, threads; /* dk, dv empty: 64 */
+    int64_t kv_heads, qk_heads;                       /* 0: as heads */
+    la_words passes, tasks, dtypes;                   /* tasks "none": no probe */
+    la_words masks;                                   /* auto | causal | bidirectional */
+    double scale;
+    la_setting *settings;
+    size_t n_settings, cap_settings;
+    uint64_t seed;
+    int rounds; /* 0: the default */
+    bool quick, careful;
+    bool cold;
+} la_spec;
+
+typedef struct la_plan {
+    la_cell *cells;
+    size_t n, cap;
+    int rounds;
+    char spec_hash[33];
+} la_plan;
+
+void la_words_release(la_words *words);
+void la_counts_release(la_counts *counts);
+void la_spec_release(la_spec *spec);
+void la_plan_release(la_plan *plan);
+la_status la_words_add(la_words *words, const char *word, size_t len, la_err *err);
+la_status la_counts_add(la_counts *counts, int64_t value, la_err *err); /* keeps order, merges */
+
+/* Expands groups, globs and minus words over the registry; LA_E_ARG with the nearest name. Returned
+ * pointers are into the registry; la_free the array. */
+la_status la_plan_variants(const la_words *words, const la_variant ***out, size_t *n, la_err *err);
+/* All cells, finished; combinations that cannot exist are refused cells when they came from a list,
+ * group or axis, and LA_E_ARG when every cell asked for is refused. */
+la_status la_plan_expand(const la_spec *spec, const la_device *device, la_plan *out, la_err *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The runner: walks a plan round by round, one worker process per attempt, everything into the store.
+ */
+#ifndef LA_RUN_H
+#define LA_RUN_H
+
+#include "plan.h"
+
+typedef struct la_run_settings {
+    double min_time_s, max_time_s, target; /* stop rule; target as a fraction */
+    int min_samples;
+    double timeout_s;    /* 0: 10 times the predicted time, at least 120 s */
+    size_t memory_limit; /* host bytes of one worker */
+    bool quick, fail_fast, predict, given_order;
+    const char *retry; /* outcomes to run again: "failed,timeout,oom", or NULL */
+    uint64_t seed;
+    const char *cache_dir; /* for float64 reference rows; NULL: a temporary folder of the run */
+    double peak_flops;     /* f32, of this machine, for predictions; 0: unknown */
+} la_run_settings;
+
+typedef struct la_run_event { /* told to the screen */
+    enum { LA_RUN_START, LA_RUN_TICK, LA_RUN_CELL, LA_RUN_END } kind;
+    const la_cell *cell;           /* TICK, CELL */
+    const la_attempt_row *attempt; /* CELL: how it ended */
+    int round, rounds;
+    size_t done, total; /* attempts */
+    double elapsed_s, left_s, cell_s;
+    size_t outcomes[LA_OUTCOME_COUNT]; /* so far */
+} la_run_event;
+typedef void (*la_run_listener)(const la_run_event *event, void *context);
+
+/* Runs what is missing. Returns LA_E_INTERRUPTED after SIGINT or SIGTERM (la_run_signal says which)
+ * with everything finished stored; LA_E_DB or LA_E_IO when the store failed. Cells that crash, time
+ * out or refuse are outcomes, not errors; counts of outcomes go to *totals (may be NULL). */
+la_status la_run(la_plan *plan, const la_run_settings *settings, const la_device *device,
+                 la_store *store, int64_t sweep_id, la_run_listener listener, void *context,
+                 size_t totals[LA_OUTCOME_COUNT], la_err *err);
+int la_run_signal(void); /* the signal that ended la_run, or 0 */
+
+/* The worker's main: reads one cell from fd `in`, writes records to fd `out` (protocol.h), exits. */
+int la_worker_main(int in, int out);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one SQLite file. Knows rows, not how their numbers came about.
+ *
+ * Rollback journal, synchronous=EXTRA, STRICT tables; finished attempts and their samples never
+ * change. Only the parent process opens it, and never across a fork. Every call is one transaction:
+ * after a kill at any moment a finished attempt is there whole or not at all. On LA_E_IO or LA_E_DB
+ * the transaction is rolled back and what was committed before stays.
+ * Strings in rows are borrowed for the call; NULL stores NULL; NaN stores NULL.
+ */
+#ifndef LA_STORE_H
+#define LA_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "labench/status.h"
+
+typedef struct la_store la_store;
+typedef enum la_store_mode {
+    LA_STORE_READ, /* the file must exist; nothing is written */
+    LA_STORE_WRITE /* made when missing; leftovers of a killed run are repaired */
+} la_store_mode;
+
+la_status la_store_open(const char *path, la_store_mode mode, la_store **out, la_err *err);
+void la_store_close(la_store *store); /* accepts NULL */
+const char *la_store_path(const la_store *store);
+
+/* What became of an attempt. One list: the enum, the words in the database, the words on screen. */
+#define LA_OUTCOME_LIST(X)                                                                         \
+    X(OK, "ok")                                                                                    \
+    X(WRONG, "wrong")                                                                              \
+    X(NONFINITE, "nonfinite")                                                                      \
+    X(UNSUPPORTED, "unsupported")                                                                  \
+    X(OOM_HOST, "oom_host")                                                                        \
+    X(OOM_DEVICE, "oom_device")                                                                    \
+    X(KILLED, "killed")                                                                            \
+    X(TIMEOUT, "timeout")                                                                          \
+    X(CRASH, "crash")                                                                              \
+    X(ERROR, "error")                                                                              \
+    X(INTERRUPTED, "interrupted")                                                                  \
+    X(PREDICTED_OOM, "predicted_oom")                                                              \
+    X(PREDICTED_TIMEOUT, "predicted_timeout")
+typedef enum la_outcome {
+#define LA_OUTCOME_ENUM(name, word) LA_OUTCOME_##name,
+    LA_OUTCOME_LIST(LA_OUTCOME_ENUM)
+#undef LA_OUTCOME_ENUM
+        LA_OUTCOME_COUNT
+} la_outcome;
+const char *la_outcome_word(la_outcome outcome);
+la_status la_outcome_parse(const char *word, la_outcome *out, la_err *err);
+
+typedef struct la_machine_row {
+    const char *uuid; /* stable: derived from the machine id and CPU */
+    const char *hostname, *cpu_model, *isa, *kernel, *distro, *virt, *env_json;
+    int64_t n_sockets, n_cores, n_logical, n_numa, ram_bytes, l1d_bytes, l2_bytes, llc_bytes;
+} la_machine_row;
+
+typedef struct la_device_row {
+    const char *kind, *uuid, *name; /* "cpu" or "cuda" */
+    int64_t mem_bytes;
+    double peak_flops, peak_bw; /* FLOP/s f32 and byte/s over the threads of a sweep; 0: unknown */
+    const char *peak_source;    /* "measured", "datasheet" or NULL */
+} la_device_row;
+
+typedef struct la_build_row {
+    const char *uuid; /* of all below: another build, another uuid */
+    const char *version, *git_commit, *cc, *cflags, *blas, *sqlite, *nvcc;
+    bool git_dirty;
+} la_build_row;
+
+/* Insert or find by uuid. A device's peaks are updated when the new ones are > 0. */
+la_status la_store_machine(la_store *store, const la_machine_row *row, int64_t *id, la_err *err);
+la_status la_store_device(la_store *store, int64_t machine_id, const la_device_row *row,
+                          int64_t *id, la_err *err);
+la_status la_store_build(la_store *store, const la_build_row *row, int64_t *id, la_err *err);
+
+typedef struct la_sweep_row {
+    const char *spec_hash, *argv_json, *label, *note;
+    int64_t build_id, machine_id;
+    uint64_t seed;
+    int64_t rounds;
+    bool quick;
+} la_sweep_row;
+
+/* An unfinished sweep of the same spec, build and machine, to be continued. found is false when
+ * there is none; LA_E_DB with a sentence when a live process owns it. */
+la_status la_store_sweep_find_open(la_store *store, const la_sweep_row *row, bool *found,
+                                   int64_t *sweep_id, la_err *err);
+/* A new sweep, owned by this process (pid, start time, boot id, host). */
+la_status la_store_sweep_new(la_store *store, const la_sweep_row *row, int64_t *sweep_id,
+                             la_err *err);
+/* Takes an open sweep over: attempts that were running become `interrupted`, their claims open. */
+la_status la_store_sweep_adopt(la_store *store, int64_t sweep_id, la_err *err);
+/* state: "done" or "interrupted". */
+la_status la_store_sweep_end(la_store *store, int64_t sweep_id, const char *state, la_err *err);
+la_status la_store_heartbeat(la_store *store, int64_t sweep_id, la_err *err);
+/* First 8 hex digits of the sweep's uuid, as printed and accepted everywhere. */
+la_status la_store_sweep_name(la_store *store, int64_t sweep_id, char out[9], la_err *err);
+
+typedef struct la_cell_row {
+    const char *key; /* 32 hex digits: content hash of everything below that identifies the cell */
+    const char *variant, *origin, *code_hash, *tags;
+    const char *impl, *form, *isa, *task, *pass, *dtype, *mask; /* task "" for timing */
+    int64_t batch, seqlen, tcap, heads, kv_heads, qk_heads, dk, dv, threads;
+    double scale;
+    const char *cache_mode, *input_dist, *opts_json, *task_opts_json;
+    double flops_algo, bytes_algo; /* useful work */
+    double flops_impl, bytes_impl; /* what the form really does */
+    const char *cost_model;
+    int64_t state_bytes, saved_bytes, work_bytes, instance_bytes, output_bytes, input_bytes;
+    int64_t rounds; /* attempts planned */
+} la_cell_row;
+
+/* Stores the whole plan in one transaction, in the given order; ids may be NULL. Cells that are
+ * already there (a continued sweep) are found by key. */
+la_status la_store_plan(la_store *store, int64_t sweep_id, int64_t device_id,
+                        const la_cell_row *cells, size_t n, int64_t *ids, la_err *err);
+/* Rounds of this cell that have a finished attempt, as bits 1 << round; other than interrupted. */
+la_status la_store_rounds_done(la_store *store, int64_t cell_id, uint64_t *bits, la_err *err);
+/* Marks (cell, round) as running; LA_E_DB when it is claimed or done. Returns the attempt's id. */
+la_status la_store_claim(la_store *store, int64_t cell_id, int64_t round, int64_t *attempt_id,
+                         la_err *err);
+
+typedef struct la_sample_row {
+    int64_t iters, total_ns;
+    int64_t flags;
+} la_sample_row;
+typedef struct la_metric_row {
+    const char *name, *unit;
+    double value;
+    int64_t n_nonfinite, n_total;
+    double lo, hi; /* interval of the value; NaN: none */
+} la_metric_row;
+typedef struct la_warning_row {
+    const char *code, *text;
+} la_warning_row;
+typedef struct la_attempt_row {
+    la_outcome outcome;
+    int64_t exit_code, signal; /* -1: none */
+    const char *phase, *message, *stderr_tail, *stop_reason;
+    int64_t warmup_iters, warmup_ns, wall_ns, cpu_user_ns, cpu_sys_ns;
+    int64_t ctx_invol, minor_faults, major_faults;
+    int64_t workspace_peak_bytes, output_bytes, rss_peak_bytes, rss_base_bytes; /* -1: unknown */
+    int64_t checksum;                                                           /* of the output */
+    double load1;
+    const la_sample_row *samples;
+    size_t n_samples;
+    const la_metric_row *metrics;
+    size_t n_metrics;
+    const la_warning_row *warnings;
+    size_t n_warnings;
+} la_attempt_row;
+
+/* Ends a claimed attempt: attempt, samples, metrics, warnings and the cell's summary at once. */
+la_status la_store_finish(la_store *store, int64_t attempt_id, const la_attempt_row *row,
+                          la_err *err);
+la_status la_store_sweep_warning(la_store *store, int64_t sweep_id, const la_warning_row *row,
+                                 la_err *err);
+
+#endif

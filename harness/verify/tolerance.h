@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one table of tolerances: relative RMS over the tensor and maximum over rows, by type and by how
+ * the impl computes. No switch, variable or option changes them.
+ */
+#ifndef LA_TOLERANCE_H
+#define LA_TOLERANCE_H
+
+#include "labench/variant.h"
+
+typedef struct la_tolerance {
+    double rel_rms, max_rel;
+} la_tolerance;
+
+/* f32: 1e-5 / 1e-4 for exact forms; 1e-4 / 1e-3 for chunk forms (reordered sums, a triangular solve)
+ * and performer (exponentials of the features). */
+la_tolerance la_tolerance_of(const la_variant *variant, const la_impl *impl, la_dtype dtype);
+
+#endif

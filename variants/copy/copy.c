@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * copy - o = v. One read and one write of a tensor: the least that any variant can take.
+ *
+ * Shapes   q,k [B,T,H,dk]   v,o [B,T,H,dv]   no state, no options, no scratch
+ */
+#include <string.h>
+
+#include "labench/kit.h"
+
+extern const la_reference la_copy_reference;
+
+static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
+                        la_err *err)
+{
+    (void)pass, (void)opts, (void)err;
+    *cost = (la_cost){.bytes = 2 * (double)p->B * (double)p->T * (double)p->H * (double)p->dv *
+                               (double)la_dtype_size(p->dtype),
+                      .version = 1};
+    return LA_OK;
+}
+
+static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
+                       la_err *err)
+{
+    (void)opts, (void)dev;
+    if (p->dtype != LA_F32)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "copy has no %s kernel", la_dtype_name(p->dtype));
+    if (pass != LA_FORWARD) return LA_FAIL(err, LA_E_UNSUPPORTED, "copy has no pass but fwd");
+    return LA_OK;
+}
+
+static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
+                       la_sizes *out, la_err *err)
+{
+    (void)p, (void)pass, (void)opts, (void)dev, (void)err;
+    *out = (la_sizes){.instance = sizeof(la_problem)};
+    return LA_OK;
+}
+
+static la_status create(const la_problem *p, const void *opts, const la_device *dev, void **self,
+                        la_err *err)
+{
+    (void)opts, (void)dev;
+    la_problem *copy = la_alloc(sizeof *copy, err);
+    if (!copy) return LA_E_NOMEM;
+    *copy = *p;
+    *self = copy;
+    return LA_OK;
+}
+
+static la_status forward(void *self, const la_io *io, la_err *err)
+{
+    (void)err;
+    const la_problem *p = self;
+    memcpy(io->o, io->v, (size_t)(p->B * p->T * p->H * p->dv) * sizeof(float));
+    return LA_OK;
+}
+
+static const la_impl impls[] = {
+    {.name = "cpu_plain",
+     .backend = LA_CPU,
+     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_DETERMINISTIC,
+     .dtypes = 1u << LA_F32,
+     .rank = la_rank_any_cpu,
+     .check = check,
+     .sizes = sizes,
+     .create = create,
+     .destroy = la_free,
+     .forward = forward},
+};
+
+LA_VARIANT(copy) = {
+    LA_VARIANT_HEAD,
+    .name = "copy",
+    .family = LA_FAMILY_BASELINE,
+    .paper = "-",
+    .summary = "o = v: one read and one write",
+    .cost_words = "O(T d) time, O(1) memory",
+    .inputs = LA_IN_QKV,
+    .reference = &la_copy_reference,
+    .useful = useful,
+    .impls = impls,
+    .impls_len = LA_COUNT(impls),
+};

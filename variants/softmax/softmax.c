@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * softmax - textbook attention; the baseline.
+ *
+ *   o_i = sum_j p_ij v_j,   p_i = softmax_j(s q_i.k_j),   s = 1/sqrt(dk)
+ * Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762, section 3.2.1.
+ *
+ * Shapes   q,k [B,T,H,dk]   v,o [B,T,H,dv]   scores [B,H,T,T], all of them at once
+ * Forms    naive: two large products around a row-wise softmax. Materialises every score, as the
+ *          textbook does, so it runs out of memory where the textbook does.
+ * State    the KV cache: K [B,H,Tcap,dk], V [B,H,Tcap,dv]
+ * Numerics the row maximum is subtracted before exp: logits of +-1e4 are fine.
+ */
+#include "labench/kit.h"
+#include "softmax_internal.h"
+
+static size_t state_parts(const la_problem *p, const void *opts, la_part *out, size_t cap)
+{
+    (void)opts;
+    if (cap < 2) return 2;
+    out[0] = (la_part){
+        .name = "K", .shape = {p->B, p->Hkv, p->Tcap, p->dk}, .rank = 4, .dtype = p->dtype};
+    out[1] = (la_part){
+        .name = "V", .shape = {p->B, p->Hkv, p->Tcap, p->dv}, .rank = 4, .dtype = p->dtype};
+    return 2;
+}
+
+/* 2 T^2 (dk + dv) a head, half of it when causal; q, k, v and o move once. */
+static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
+                        la_err *err)
+{
+    (void)opts, (void)err;
+    double heads = (double)p->B * (double)p->H, d = (double)(p->dk + p->dv);
+    double T = (double)p->T, cap = (double)p->Tcap, element = (double)la_dtype_size(p->dtype);
+    *cost = (la_cost){.version = 1};
+    if (pass == LA_DECODE) {
+        cost->flops = 2 * heads * cap * d;
+        cost->bytes = element * (double)p->B * (double)p->Hkv * cap * d;
+        return LA_OK;
+    }
+    double forward = 2 * heads * T * T * d * (p->mask == LA_MASK_CAUSAL ? 0.5 : 1.0);
+    double factor = pass == LA_FORWARD ? 1.0 : pass == LA_BACKWARD ? 2.5 : 3.5;
+    cost->flops = factor * forward;
+    cost->bytes = factor * element * heads * T * 2 * d;
+    return LA_OK;
+}
+
+static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
+                       la_err *err)
+{
+    (void)opts, (void)dev;
+    if (p->dtype != LA_F32)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax has no %s kernel yet",
+                       la_dtype_name(p->dtype));
+    if (p->Hkv != p->H || p->Hqk != p->H)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax has no grouped heads yet");
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax has no backward yet");
+    return LA_OK;
+}
+
+static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
+                       la_sizes *out, la_err *err)
+{
+    (void)dev, (void)err;
+    la_part parts[2];
+    size_t n = state_parts(p, opts, parts, 2);
+    *out = (la_sizes){.state = la_state_layout(parts, n, NULL), .instance = sizeof(la_problem)};
+    size_t rows = (size_t)(p->B * p->H) * sizeof(float);
+    out->work = pass == LA_DECODE ? rows * (size_t)p->Tcap : rows * (size_t)p->T * (size_t)p->Tcap;
+    return LA_OK;
+}
+
+static la_status create(const la_problem *p, const void *opts, const la_device *dev, void **self,
+                        la_err *err)
+{
+    (void)opts, (void)dev;
+    la_problem *copy = la_alloc(sizeof *copy, err);
+    if (!copy) return LA_E_NOMEM;
+    *copy = *p;
+    *self = copy;
+    return LA_OK;
+}
+
+static const la_impl impls[] = {
+    {.name = "cpu_naive",
+     .backend = LA_CPU,
+     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_DECODE | LA_CAP_DETERMINISTIC,
+     .dtypes = 1u << LA_F32,
+     .rank = la_rank_any_cpu,
+     .check = check,
+     .sizes = sizes,
+     .create = create,
+     .destroy = la_free,
+     .forward = la_softmax_forward,
+     .decode = la_softmax_decode},
+};
+
+LA_VARIANT(softmax) = {
+    LA_VARIANT_HEAD,
+    .name = "softmax",
+    .family = LA_FAMILY_QUADRATIC,
+    .paper = "arXiv:1706.03762",
+    .summary = "textbook attention, every score in memory",
+    .cost_words = "O(T^2 d) time, O(T^2) memory",
+    .inputs = LA_IN_QKV | LA_IN_LOGITS,
+    .reference = &la_softmax_reference,
+    .state_parts = state_parts,
+    .useful = useful,
+    .impls = impls,
+    .impls_len = LA_COUNT(impls),
+};

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LA_SOFTMAX_INTERNAL_H
+#define LA_SOFTMAX_INTERNAL_H
+
+#include "labench/variant.h"
+
+extern const la_reference la_softmax_reference;
+
+la_status la_softmax_forward(void *self, const la_io *io, la_err *err);
+la_status la_softmax_decode(void *self, const la_io *io, la_err *err);
+
+#endif
