@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a person sees of a sweep: the table at its end, its texts, its figures. Everything is read
+ * from the store; nothing here knows how to run anything.
+ */
+#ifndef LA_REPORT_H
+#define LA_REPORT_H
+
+#include <stdio.h>
+
+#include "store.h"
+
+/* The table at the end of a sweep: a row per variant and length, outcome words in place of numbers,
+ * then the warnings by kind. width: columns of the terminal, 0: no limit (not a terminal). */
+la_status la_report_table(la_store *store, int64_t sweep_id, FILE *out, int width, la_err *err);
+
+/* `labench show`: what is a sweep's name (uuid prefix, "last" or ""), or at least 4 hex digits of a
+ * cell's key. LA_E_NOTFOUND when it is neither. */
+la_status la_report_show(la_store *store, const char *what, FILE *out, int width, la_err *err);
+
+/* `labench list sweeps`: one line each, newest last. */
+la_status la_report_sweeps(la_store *store, FILE *out, la_err *err);
+
+/* The row that ends a cell on the screen: "flash   8k   7.31 ms [7.24, 7.40]   n=42 ...". Writes at
+ * most cap bytes with the NUL. Reads the cell's summary from the store. */
+la_status la_report_cell_line(la_store *store, int64_t cell_id, char *out, size_t cap, la_err *err);
+
+/* Kinds of figures, in the order of `labench plot all`: "time", "throughput", ... */
+size_t la_plot_count(void);
+const char *la_plot_name(size_t i);
+const char *la_plot_summary(size_t i);
+
+typedef struct la_plots { /* what la_report_plots did */
+    size_t drawn;         /* figures (each an svg, a png, a .gp and a .dat) */
+    size_t empty;         /* kinds for which the sweep has no data: nothing was written */
+} la_plots;
+
+/* Draws the kinds (n = 0: all that have data) into dir, which is made when missing. Files appear
+ * whole or not at all. The same rows give the same bytes. When gnuplot is missing or fails, .gp and
+ * .dat are there and LA_E_ENV is returned with the line to type. An unknown kind is LA_E_ARG with
+ * the nearest one. done (may be NULL) is told each figure's path without its ending. */
+la_status la_report_plots(la_store *store, int64_t sweep_id, const char *const *kinds, size_t n,
+                          const char *dir, void (*done)(const char *stem, void *context),
+                          void *context, la_plots *out, la_err *err);
+
+#endif
