@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "log.h"
+#include "sizes.h"
+
+const char la_version[] = LABENCH_VERSION;
+
+static const la_command_main mains[LA_CMD_COUNT] = {
+    [LA_CMD_LIST] = la_cmd_list,
+};
+
+int la_exit_code(la_status status)
+{
+    switch (status) {
+    case LA_OK:
+        return LA_EXIT_OK;
+    case LA_E_ARG:
+    case LA_E_UNSUPPORTED:
+    case LA_E_NOTFOUND:
+    case LA_E_FORMAT:
+        return LA_EXIT_USAGE;
+    case LA_E_DB:
+        return LA_EXIT_DATABASE;
+    case LA_E_WRONG:
+    case LA_E_NONFINITE:
+        return LA_EXIT_VERIFY;
+    default:
+        return LA_EXIT_ENVIRONMENT;
+    }
+}
+
+int la_complain(const la_err *err)
+{
+    la_log(LA_LOG_ERROR, "%s", err->msg);
+    return la_exit_code(err->status);
+}
+
+int la_finish_stdout(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    la_log(LA_LOG_ERROR, "cannot write to stdout: no space, or it was closed");
+    return code ? code : LA_EXIT_ENVIRONMENT;
+}
+
+const char *la_db_path(const char *flag)
+{
+    const char *env = getenv("LABENCH_DB");
+    return flag ? flag : env && *env ? env : "labench.db";
+}
+
+la_status la_choice_parse(const char *flag, const char *value, const char *const *words, size_t n,
+                          int *out, la_err *err)
+{
+    char all[256] = "", q[64];
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(words[i], value) == 0) {
+            *out = (int)i;
+            return LA_OK;
+        }
+        if (len < sizeof all)
+            len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", i ? ", " : "", words[i]);
+    }
+    return LA_FAIL(err, LA_E_ARG, "%s has no value '%s'; there are %s", flag, la_quote(value, q),
+                   all);
+}
+
+la_status la_common_take(la_common *common, la_flag_id flag, const char *value, la_err *err)
+{
+    static const char *const when[] = {"auto", "always", "never"};
+    switch (flag) {
+    case LA_FLAG_QUIET:
+        common->quiet = true;
+        return LA_OK;
+    case LA_FLAG_VERBOSE:
+        common->verbose = true;
+        return LA_OK;
+    case LA_FLAG_COLOR:
+        return la_choice_parse("--color", value, when, LA_COUNT(when), &common->color_when, err);
+    default:
+        return LA_FAIL(err, LA_E_INTERNAL, "flag --%s has no meaning here", la_flags[flag].name);
+    }
+}
+
+void la_common_apply(la_common *common)
+{
+    const char *no = getenv("NO_COLOR");
+    const char *force = getenv("FORCE_COLOR"), *term = getenv("TERM");
+    bool plain = (no && *no) || !term || strcmp(term, "dumb") == 0;
+    common->color = isatty(STDERR_FILENO) && !plain;
+    if (force && *force && !(no && *no)) common->color = true;
+    if (common->color_when) common->color = common->color_when == 1;
+    la_log_set_level(common->quiet ? LA_LOG_ERROR : common->verbose ? LA_LOG_DEBUG : LA_LOG_INFO);
+}
+
+static void short_help(FILE *out)
+{
+    fprintf(out, "labench %s - time, memory and accuracy of attention variants\n\n", la_version);
+    for (int i = 0; i < LA_CMD_COUNT; i++)
+        if (*la_commands[i].summary && mains[i])
+            fprintf(out, "  labench %-8s %s\n", la_commands[i].name, la_commands[i].summary);
+    fprintf(out, "\nstart with   labench --variants all --lengths 1k..16k --quick\n"
+                 "then         labench plot time, labench show\n"
+                 "more         labench COMMAND --help, labench --version\n");
+}
+
+/* `labench --variants all`: run may be left out before a flag of run. */
+static int without_command(int argc, char **argv)
+{
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        short_help(stdout);
+        return la_finish_stdout(LA_EXIT_OK);
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("labench %s\n", la_version);
+        return la_finish_stdout(LA_EXIT_OK);
+    }
+    return mains[LA_CMD_RUN] ? mains[LA_CMD_RUN](argc, argv, 1) : LA_EXIT_USAGE;
+}
+
+int la_cli_main(int argc, char **argv)
+{
+    if (argc < 2) {
+        short_help(stdout);
+        return la_finish_stdout(LA_EXIT_OK);
+    }
+    if (argv[1][0] == '-') return without_command(argc, argv);
+    la_command command = la_command_find(argv[1]);
+    if (command < LA_CMD_COUNT && mains[command]) return mains[command](argc, argv, 2);
+    char q[64];
+    const char *nearest = la_command_nearest(argv[1]);
+    if (nearest)
+        la_log(LA_LOG_ERROR, "no command '%s'. Nearest: %s. 'labench --help' shows all.",
+               la_quote(argv[1], q), nearest);
+    else
+        la_log(LA_LOG_ERROR, "no command '%s'. 'labench --help' shows all.", la_quote(argv[1], q));
+    return LA_EXIT_USAGE;
+}

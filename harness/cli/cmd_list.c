@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * labench list: what there is, one line each.
+ */
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "commands.h"
+#include "labench/kit.h"
+#include "registry.h"
+#include "sizes.h"
+
+typedef struct list_args {
+    la_common common;
+    bool json, full, chosen;
+    int what;
+    const char *db;
+} list_args;
+
+enum { VARIANTS, TASKS, DEVICES };
+static const char *const things[] = {"variants", "tasks", "devices"};
+
+static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
+{
+    list_args *args = context;
+    switch (flag) {
+    case LA_FLAG_JSON:
+        args->json = true;
+        return LA_OK;
+    case LA_FLAG_LONG:
+        args->full = true;
+        return LA_OK;
+    case LA_FLAG_DB:
+        args->db = value;
+        return LA_OK;
+    default:
+        return la_common_take(&args->common, flag, value, err);
+    }
+}
+
+static la_status take_word(void *context, const char *word, la_err *err)
+{
+    list_args *args = context;
+    if (args->chosen) return LA_FAIL(err, LA_E_ARG, "'labench list' takes one word");
+    args->chosen = true;
+    return la_choice_parse("list", word, things, LA_COUNT(things), &args->what, err);
+}
+
+static const struct {
+    uint32_t bit;
+    const char *word;
+} modes[] = {{LA_CAP_CAUSAL, "causal"},        {LA_CAP_BIDIRECTIONAL, "bidirectional"},
+             {LA_CAP_DECODE, "decode"},        {LA_CAP_STATE_IN, "state"},
+             {LA_CAP_BACKWARD, "backward"},    {LA_CAP_GROUPED_KV, "grouped_kv"},
+             {LA_CAP_GROUPED_QK, "grouped_qk"}};
+
+static uint32_t caps_of(const la_variant *v)
+{
+    uint32_t caps = 0;
+    for (size_t i = 0; i < v->impls_len; i++) caps |= v->impls[i].caps;
+    return caps;
+}
+
+static const char *mode_words(uint32_t caps, char buf[96])
+{
+    size_t len = 0;
+    buf[0] = '\0';
+    for (size_t i = 0; i < LA_COUNT(modes); i++)
+        if (caps & modes[i].bit)
+            len += (size_t)snprintf(buf + len, 96 - len, "%s%s", len ? "," : "", modes[i].word);
+    return buf;
+}
+
+static void option_text(const la_option *o, const void *defaults, FILE *out)
+{
+    char one[128];
+    la_options_json(o, 1, defaults, one, sizeof one);
+    char *value = strchr(one, ':');
+    if (value) value[strlen(value) - 1] = '\0';
+    fprintf(out, "    %-14s %s [%s]", o->name, o->help, value ? value + 1 : "");
+    for (size_t i = 0; o->type == LA_OPTION_CHOICE && o->choices[i]; i++)
+        fprintf(out, "%s%s", i ? ", " : " of ", o->choices[i]);
+    if (o->type == LA_OPTION_INT || o->type == LA_OPTION_REAL)
+        fprintf(out, " in %.10g..%.10g", o->min, o->max);
+    fprintf(out, "\n");
+}
+
+static la_status options_text(const la_option *table, size_t n, size_t bytes, FILE *out,
+                              la_err *err)
+{
+    if (n == 0) return LA_OK;
+    void *defaults = la_zalloc(bytes, err);
+    if (!defaults) return LA_E_NOMEM;
+    la_options_default(table, n, defaults);
+    for (size_t i = 0; i < n; i++) option_text(&table[i], defaults, out);
+    la_free(defaults);
+    return LA_OK;
+}
+
+la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *err)
+{
+    char words[96];
+    fprintf(out, "%-15s %-10s %-34s %s\n", v->name, la_family_name(v->family),
+            mode_words(caps_of(v) & (LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_DECODE), words),
+            v->summary);
+    if (!full) return LA_OK;
+    fprintf(out, "  paper %s, %s%s%s\n", v->paper, v->cost_words,
+            v->same_as ? ", computes the same as " : "", v->same_as ? v->same_as : "");
+    for (size_t i = 0; i < v->impls_len; i++)
+        fprintf(out, "  %-16s %s\n", v->impls[i].name, mode_words(v->impls[i].caps, words));
+    return options_text(v->options, v->options_len, v->options_size, out, err);
+}
+
+la_status la_print_task(const la_task *t, bool full, FILE *out, la_err *err)
+{
+    fprintf(out, "%-15s %-10s %s\n", t->name, t->kind == LA_TASK_PROBE ? "probe" : "learned",
+            t->summary);
+    if (!full) return LA_OK;
+    fprintf(out, "  paper %s\n", t->paper);
+    return options_text(t->options, t->options_len, t->options_size, out, err);
+}
+
+static cJSON *options_json(const la_option *table, size_t n)
+{
+    cJSON *all = cJSON_CreateArray();
+    for (size_t i = 0; i < n; i++) {
+        static const char *const types[] = {"int", "real", "bool", "choice"};
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "name", table[i].name);
+        cJSON_AddStringToObject(o, "type", types[table[i].type]);
+        if (table[i].type == LA_OPTION_CHOICE)
+            cJSON_AddStringToObject(o, "default", table[i].choices[(int)table[i].def]);
+        else
+            cJSON_AddNumberToObject(o, "default", table[i].def);
+        cJSON_AddStringToObject(o, "help", table[i].help);
+        cJSON_AddItemToArray(all, o);
+    }
+    return all;
+}
+
+static cJSON *variant_json(const la_variant *v)
+{
+    cJSON *o = cJSON_CreateObject(), *impls = cJSON_AddArrayToObject(o, "impls");
+    char words[96];
+    cJSON_AddStringToObject(o, "name", v->name);
+    cJSON_AddStringToObject(o, "family", la_family_name(v->family));
+    cJSON_AddStringToObject(o, "summary", v->summary);
+    cJSON_AddStringToObject(o, "paper", v->paper);
+    cJSON_AddStringToObject(o, "cost", v->cost_words);
+    for (size_t i = 0; i < v->impls_len; i++) {
+        cJSON *impl = cJSON_CreateObject();
+        cJSON_AddStringToObject(impl, "name", v->impls[i].name);
+        cJSON_AddStringToObject(impl, "modes", mode_words(v->impls[i].caps, words));
+        cJSON_AddItemToArray(impls, impl);
+    }
+    cJSON_AddItemToObject(o, "options", options_json(v->options, v->options_len));
+    return o;
+}
+
+static cJSON *task_json(const la_task *t)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "name", t->name);
+    cJSON_AddStringToObject(o, "kind", t->kind == LA_TASK_PROBE ? "probe" : "learned");
+    cJSON_AddStringToObject(o, "summary", t->summary);
+    cJSON_AddItemToObject(o, "options", options_json(t->options, t->options_len));
+    return o;
+}
+
+static cJSON *device_json(const la_device *d)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "name", "cpu");
+    cJSON_AddStringToObject(o, "model", d->name);
+    cJSON_AddNumberToObject(o, "cores", d->cores);
+    cJSON_AddStringToObject(o, "isa", la_isa_name(d->isa));
+    cJSON_AddNumberToObject(o, "memory_bytes", (double)d->memory);
+    return o;
+}
+
+static la_status list_json(int what, la_err *err)
+{
+    cJSON *all = cJSON_CreateArray();
+    la_device cpu;
+    if (what == VARIANTS)
+        for (size_t i = 0; i < la_registry_count(); i++)
+            cJSON_AddItemToArray(all, variant_json(la_registry_at(i)));
+    if (what == TASKS)
+        for (size_t i = 0; i < la_tasks_count(); i++)
+            cJSON_AddItemToArray(all, task_json(la_tasks_at(i)));
+    if (what == DEVICES) {
+        la_device_cpu(&cpu);
+        cJSON_AddItemToArray(all, device_json(&cpu));
+    }
+    char *text = cJSON_Print(all);
+    cJSON_Delete(all);
+    if (!text) return LA_FAIL(err, LA_E_NOMEM, "out of memory: the list as JSON");
+    puts(text);
+    free(text);
+    return LA_OK;
+}
+
+static la_status list_text(const list_args *args, la_err *err)
+{
+    if (args->what == VARIANTS)
+        for (size_t i = 0; i < la_registry_count(); i++)
+            LA_TRY(la_print_variant(la_registry_at(i), args->full, stdout, err));
+    if (args->what == TASKS)
+        for (size_t i = 0; i < la_tasks_count(); i++)
+            LA_TRY(la_print_task(la_tasks_at(i), args->full, stdout, err));
+    if (args->what == DEVICES) {
+        la_device cpu;
+        char memory[24];
+        la_device_cpu(&cpu);
+        printf("cpu  %s  %d cores  %s  %s\n", cpu.name, cpu.cores, la_isa_name(cpu.isa),
+               la_format_bytes((double)cpu.memory, memory));
+    }
+    return LA_OK;
+}
+
+int la_cmd_list(int argc, char **argv, int first)
+{
+    list_args args = {0};
+    la_err err;
+    bool help;
+    if (la_flags_parse(LA_CMD_LIST, argc, argv, first, take_flag, take_word, &args, &help, &err))
+        return la_complain(&err);
+    if (help) {
+        la_flags_help(LA_CMD_LIST, stdout);
+        return la_finish_stdout(LA_EXIT_OK);
+    }
+    la_common_apply(&args.common);
+    la_status st = args.json ? list_json(args.what, &err) : list_text(&args, &err);
+    return la_finish_stdout(st == LA_OK ? LA_EXIT_OK : la_complain(&err));
+}

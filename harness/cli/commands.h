@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the commands share. A command is a function from its arguments to an exit code.
+ */
+#ifndef LA_CLI_COMMANDS_H
+#define LA_CLI_COMMANDS_H
+
+#include <stdbool.h>
+
+#include "labench/task.h"
+#include "options_table.h"
+
+enum {
+    LA_EXIT_OK = 0,
+    LA_EXIT_FAILED_CELLS = 1, /* a cell crashed, was killed, erred or was wrong */
+    LA_EXIT_USAGE = 2,        /* nothing was run */
+    LA_EXIT_ENVIRONMENT = 3,  /* device, disk, program missing */
+    LA_EXIT_DATABASE = 4,
+    LA_EXIT_VERIFY = 6,
+    LA_EXIT_SIGNAL = 128, /* + the signal's number */
+};
+
+typedef int (*la_command_main)(int argc, char **argv, int first);
+int la_cmd_run(int argc, char **argv, int first);
+int la_cmd_list(int argc, char **argv, int first);
+int la_cmd_show(int argc, char **argv, int first);
+int la_cmd_plot(int argc, char **argv, int first);
+int la_cmd_export(int argc, char **argv, int first);
+int la_cmd_doctor(int argc, char **argv, int first);
+int la_cmd_verify(int argc, char **argv, int first);
+int la_cmd_apply(int argc, char **argv, int first);
+
+/* Flags that every command has; a command's taker passes on what it does not know. */
+typedef struct la_common {
+    bool quiet, verbose;
+    int color_when; /* auto, always, never */
+    bool color;     /* from la_common_apply */
+} la_common;
+la_status la_common_take(la_common *common, la_flag_id flag, const char *value, la_err *err);
+/* After parsing: colour by terminal and environment, the log level. */
+void la_common_apply(la_common *common);
+
+/* "labench: <message>" on stderr; the exit code of the status. */
+int la_complain(const la_err *err);
+int la_exit_code(la_status status);
+/* Flushes stdout: a full disk is not success. */
+int la_finish_stdout(int code);
+/* --db, $LABENCH_DB or ./labench.db. */
+const char *la_db_path(const char *flag);
+/* Which of `words` is `value`; LA_E_ARG naming all of them. */
+la_status la_choice_parse(const char *flag, const char *value, const char *const *words, size_t n,
+                          int *out, la_err *err);
+extern const char la_version[];
+
+/* A variant or task as a line, or with impls and options. */
+la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *err);
+la_status la_print_task(const la_task *t, bool full, FILE *out, la_err *err);
+
+#endif

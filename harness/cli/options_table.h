@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every command and every flag, once: the parser, the help and the checks of the tests all come from
+ * these tables.
+ */
+#ifndef LA_CLI_OPTIONS_TABLE_H
+#define LA_CLI_OPTIONS_TABLE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "labench/status.h"
+
+/* enumerator, name, words after it, summary ("" hides it from the help) */
+#define LA_COMMAND_LIST(X)                                                                         \
+    X(RUN, "run", "--variants LIST [flags]", "measure: run a sweep, or continue one")              \
+    X(LIST, "list", "[variants|tasks|devices|sweeps|plots]", "what there is")                      \
+    X(SHOW, "show", "[SWEEP|CELL|VARIANT|TASK]", "everything about one of them")                   \
+    X(PLOT, "plot", "[KIND...]", "draw a sweep: svg and png, with the .gp and .dat behind")        \
+    X(EXPORT, "export", "[SWEEP]", "a sweep as csv, json or md")                                   \
+    X(DOCTOR, "doctor", "", "this machine: peaks, and what will spoil the numbers")                \
+    X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
+    X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
+    X(WORKER, "worker", "", "")
+
+typedef enum la_command {
+#define LA_COMMAND_ENUM(id, name, words, summary) LA_CMD_##id,
+    LA_COMMAND_LIST(LA_COMMAND_ENUM)
+#undef LA_COMMAND_ENUM
+        LA_CMD_COUNT
+} la_command;
+
+typedef struct la_command_row {
+    const char *name, *words, *summary;
+} la_command_row;
+extern const la_command_row la_commands[LA_CMD_COUNT];
+
+/* A flag belongs to the commands whose bits are set. */
+enum {
+    LA_IN_RUN = 1 << LA_CMD_RUN,
+    LA_IN_LIST = 1 << LA_CMD_LIST,
+    LA_IN_SHOW = 1 << LA_CMD_SHOW,
+    LA_IN_PLOT = 1 << LA_CMD_PLOT,
+    LA_IN_EXPORT = 1 << LA_CMD_EXPORT,
+    LA_IN_DOCTOR = 1 << LA_CMD_DOCTOR,
+    LA_IN_VERIFY = 1 << LA_CMD_VERIFY,
+    LA_IN_APPLY = 1 << LA_CMD_APPLY,
+    LA_IN_ALL = (1 << LA_CMD_WORKER) - 1,
+    LA_IN_STORED = LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_EXPORT,
+};
+
+/* enumerator, name, letter or 0, argument or NULL, default or NULL, commands, help */
+#define LA_FLAG_LIST(X)                                                                            \
+    X(VARIANTS, "variants", 0, "LIST", NULL, LA_IN_RUN,                                            \
+      "names, globs, groups (all card recurrent quadratic baseline), tag:WORD; -NAME takes away")  \
+    X(LENGTHS, "lengths", 0, "SIZES", "1k..16k", LA_IN_RUN,                                        \
+      "tokens: 512,1k..16k  1k..128k:x4  1k..8k:+1k  1k..128k:n=9")                                \
+    X(TASKS, "tasks", 0, "LIST", "recall", LA_IN_RUN, "what accuracy is measured on, or none")     \
+    X(PASS, "pass", 0, "LIST", "fwd,decode", LA_IN_RUN, "fwd, bwd, fwdbwd, decode")                \
+    X(DTYPE, "dtype", 0, "LIST", "f32", LA_IN_RUN, "type of q, k, v, o and KV caches")             \
+    X(BATCH, "batch", 0, "SIZES", "1", LA_IN_RUN, "sequences computed together")                   \
+    X(HEADS, "heads", 0, "SIZES", "2", LA_IN_RUN, "heads")                                         \
+    X(KV_HEADS, "kv-heads", 0, "N", "heads", LA_IN_RUN, "key and value heads of softmax, flash")   \
+    X(QK_HEADS, "qk-heads", 0, "N", "heads", LA_IN_RUN, "query and key heads of recurrent ones")   \
+    X(DIM, "dim", 0, "SIZES", "64", LA_IN_RUN, "size of a head: dk and dv")                        \
+    X(DK, "dk", 0, "SIZES", "64", LA_IN_RUN, "size of a query and key")                            \
+    X(DV, "dv", 0, "SIZES", "dk", LA_IN_RUN, "size of a value")                                    \
+    X(MASK, "mask", 0, "LIST", "auto", LA_IN_RUN | LA_IN_APPLY,                                    \
+      "auto (causal where there is one), causal, bidirectional")                                   \
+    X(SCALE, "scale", 0, "S", "1/sqrt(dk)", LA_IN_RUN | LA_IN_APPLY, "scale of the logits")        \
+    X(IMPLS, "impls", 0, "LIST", "best", LA_IN_RUN, "impls or forms: cpu_chunk, recurrent, all")   \
+    X(SET, "set", 0, "OWNER.KEY=V,V", NULL, LA_IN_RUN | LA_IN_APPLY,                               \
+      "an option of a variant or task, as an axis (apply: KEY=V); may be repeated")                \
+    X(DEVICE, "device", 0, "NAME", "auto", LA_IN_RUN, "auto, cpu, cuda or cuda:N")                 \
+    X(THREADS, "threads", 0, "LIST", "physical cores",                                             \
+      LA_IN_RUN | LA_IN_APPLY | LA_IN_DOCTOR | LA_IN_VERIFY, "threads of a call")                  \
+    X(SEED, "seed", 0, "N", "1", LA_IN_RUN | LA_IN_APPLY | LA_IN_VERIFY, "of every random number") \
+    X(ROUNDS, "rounds", 0, "N", "3", LA_IN_RUN, "fresh processes per cell")                        \
+    X(TIME, "time", 0, "S", "0.3", LA_IN_RUN, "least time measured in an attempt")                 \
+    X(MAX_TIME, "max-time", 0, "S", "1.5", LA_IN_RUN, "most time measured in an attempt")          \
+    X(TARGET, "target", 0, "PCT", "3", LA_IN_RUN, "half-width of the interval to stop at")         \
+    X(MIN_SAMPLES, "min-samples", 0, "N", "10", LA_IN_RUN, "samples before stopping")              \
+    X(QUICK, "quick", 0, NULL, NULL, LA_IN_RUN,                                                    \
+      "1 round, 3 samples, 0.3 s; rows are marked quick")                                          \
+    X(CAREFUL, "careful", 0, NULL, NULL, LA_IN_RUN, "up to 15 s an attempt, interval 1 %")         \
+    X(CACHE, "cache", 0, "STATE", "hot", LA_IN_RUN, "hot or cold caches before a call")            \
+    X(TIMEOUT, "timeout", 0, "S", "10 x predicted, at least 120", LA_IN_RUN,                       \
+      "an attempt is killed after this")                                                           \
+    X(MEMORY_LIMIT, "memory-limit", 0, "SIZE", "80 % of free", LA_IN_RUN, "bytes of one worker")   \
+    X(DB, "db", 0, "FILE", "$LABENCH_DB or labench.db", LA_IN_RUN | LA_IN_STORED | LA_IN_DOCTOR,   \
+      "the database")                                                                              \
+    X(SWEEP, "sweep", 0, "ID", "last", LA_IN_PLOT, "the sweep to draw")                            \
+    X(LABEL, "label", 0, "TEXT", NULL, LA_IN_RUN, "a name kept with the sweep")                    \
+    X(NOTE, "note", 0, "TEXT", NULL, LA_IN_RUN, "a remark kept with the sweep")                    \
+    X(RESUME, "resume", 0, NULL, NULL, LA_IN_RUN, "insist on continuing an unfinished sweep")      \
+    X(NEW, "new", 0, NULL, NULL, LA_IN_RUN, "insist on a new sweep")                               \
+    X(RETRY, "retry", 0, "LIST", NULL, LA_IN_RUN,                                                  \
+      "when continuing, run again what ended failed, timeout, oom or all")                         \
+    X(FAIL_FAST, "fail-fast", 0, NULL, NULL, LA_IN_RUN, "stop at the first wrong or crashed cell") \
+    X(NO_PREDICT, "no-predict", 0, NULL, NULL, LA_IN_RUN,                                          \
+      "run cells expected to run out of memory or time")                                           \
+    X(ORDER, "order", 0, "HOW", "random", LA_IN_RUN, "order of a round: random or given")          \
+    X(DRY_RUN, "dry-run", 'n', NULL, NULL, LA_IN_RUN, "list cells, memory and time; run nothing")  \
+    X(STRICT, "strict", 0, NULL, NULL, LA_IN_RUN,                                                  \
+      "unsupported, timeouts and out of memory make the exit code 1 too")                          \
+    X(YES, "yes", 'y', NULL, NULL, LA_IN_RUN, "allow more than 100 000 cells")                     \
+    X(PROGRESS, "progress", 0, "WHEN", "auto", LA_IN_RUN, "auto, always or never")                 \
+    X(VARIANT, "variant", 0, "NAME", NULL, LA_IN_APPLY, "the variant to apply")                    \
+    X(IN, "in", 0, "DIR", NULL, LA_IN_APPLY, "folder of q.npy, k.npy, v.npy, ... (fnet: x.npy)")   \
+    X(FORM, "form", 0, "FORM", "best", LA_IN_APPLY,                                                \
+      "recurrent, chunk, ..., decode (token by token) or reference (float64)")                     \
+    X(STATE, "state", 0, NULL, NULL, LA_IN_APPLY,                                                  \
+      "write state_<part>.npy; start from state_in_<part>.npy where present")                      \
+    X(OUT, "out", 'o', "PATH", NULL, LA_IN_RUN | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_APPLY,          \
+      "folder of the output, made when missing (export: file)")                                    \
+    X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json or md")                         \
+    X(LONG, "long", 'l', NULL, NULL, LA_IN_LIST, "impls and options too")                          \
+    X(FULL, "full", 0, NULL, NULL, LA_IN_VERIFY, "every shape and option, not the quick set")      \
+    X(JSON, "json", 0, NULL, NULL, LA_IN_RUN | LA_IN_LIST | LA_IN_SHOW | LA_IN_DOCTOR,             \
+      "JSON on stdout")                                                                            \
+    X(QUIET, "quiet", 'q', NULL, NULL, LA_IN_ALL, "errors only on stderr")                         \
+    X(VERBOSE, "verbose", 'v', NULL, NULL, LA_IN_ALL, "more on stderr")                            \
+    X(COLOR, "color", 0, "WHEN", "auto", LA_IN_ALL, "auto, always or never")                       \
+    X(HELP, "help", 'h', NULL, NULL, LA_IN_ALL, "this text")
+
+typedef enum la_flag_id {
+#define LA_FLAG_ENUM(id, name, letter, arg, def, commands, help) LA_FLAG_##id,
+    LA_FLAG_LIST(LA_FLAG_ENUM)
+#undef LA_FLAG_ENUM
+        LA_FLAG_COUNT
+} la_flag_id;
+
+typedef struct la_flag {
+    const char *name;
+    char letter;
+    const char *arg, *def;
+    unsigned commands;
+    const char *help;
+} la_flag;
+extern const la_flag la_flags[LA_FLAG_COUNT];
+
+typedef la_status (*la_flag_taker)(void *context, la_flag_id flag, const char *value, la_err *err);
+typedef la_status (*la_word_taker)(void *context, const char *word, la_err *err);
+
+/* Walks argv[first..]: whole names only (an abbreviation would block later flags), each flag once
+ * (--set may be repeated), no two that exclude each other. *help is set by --help, and parsing stops
+ * there. Words that are no flags go to `word`; NULL refuses them. */
+la_status la_flags_parse(la_command command, int argc, char **argv, int first, la_flag_taker flag,
+                         la_word_taker word, void *context, bool *help, la_err *err);
+void la_flags_help(la_command command, FILE *out);
+/* LA_CMD_COUNT: no such command. */
+la_command la_command_find(const char *name);
+const char *la_command_nearest(const char *name);
+
+#endif
