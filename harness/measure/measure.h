@@ -15,6 +15,9 @@ typedef struct la_measured { /* what is timed, and what is done around it, untim
     la_status (*call)(void *context, la_err *err);
     void (*before)(
         void *context); /* before each sample, untimed: flush caches, restore state; or NULL */
+    /* After each sample, untimed: hold its output to account; a failure ends the measuring. NULL: none. */
+    la_status (*after)(void *context, la_err *err);
+    bool single; /* `before` prepares one call only: samples are single calls */
     void *context;
 } la_measured;
 
@@ -32,7 +35,7 @@ typedef struct la_timing_sample {
 typedef struct la_timing {
     la_timing_sample *samples; /* owned */
     size_t n, cap;
-    const char *stop_reason; /* "target", "settled", "max_time", "slow", "quick" */
+    const char *stop_reason; /* "target", "settled", "max_time", "slow", "samples" */
     double half_width;       /* reached, relative; NaN below 6 samples */
     int64_t warmup_iters, warmup_ns;
 } la_timing;

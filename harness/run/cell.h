@@ -8,6 +8,9 @@
 #include "labench/variant.h"
 #include "store.h"
 
+#define LA_CELL_INPUTS "normal-1" /* how inputs are drawn, with a version */
+#define LA_CELL_COSTS  "useful-1" /* the formulas of the variants, likewise */
+
 typedef struct la_cell {
     const la_variant *variant;
     const la_impl *impl;
@@ -19,6 +22,7 @@ typedef struct la_cell {
     int64_t seqlen;                   /* the length of the sweep's axis */
     int rounds;
     bool cold;    /* flush the caches before each call */
+    la_isa isa;   /* what the impl is built for here, from la_cell_finish */
     char key[33]; /* content hash, from la_cell_finish */
     la_sizes sizes;
     la_cost useful, really;
@@ -41,5 +45,14 @@ la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err);
 la_status la_cell_from_json(const char *json, const la_device *device, la_cell *out, la_err *err);
 /* "softmax 8k fwd f32 causal" for messages; buf of 128. */
 const char *la_cell_words(const la_cell *cell, char buf[128]);
+/* Sets opts (or task_opts) and their canonical text from the owner's table: the defaults, to be
+ * changed with la_options_set before la_cell_finish. */
+la_status la_cell_default_options(la_cell *cell, la_err *err);
+/* The pass that the kernel itself runs: forward for an evaluation. */
+la_pass la_cell_kernel_pass(const la_cell *cell);
+/* The row for la_store_plan; its strings are the cell's own or static. */
+void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row);
+/* The seed of the inputs of one round: hash(seed, cell key, round). */
+uint64_t la_cell_seed(const la_cell *cell, uint64_t seed, int round);
 
 #endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The stop rule is looked at only when n reaches 10, 20, 40, 80, ...: looking after each sample and
+ * stopping when it looks good makes intervals too narrow.
+ */
+#include "measure.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "stats.h"
+
+#define MIN_SAMPLE_NS 1e6  /* and 1000 times the cost of a clock reading: under 0.1 % of it */
+#define WARMUP_NS     20e6 /* warm-up goes on this long, or for 3 calls, whichever is more */
+#define WARMUP_CALLS  3
+#define SETTLED       0.05   /* relative change of the half-width that counts as none */
+#define DEFAULT_MAX   100000 /* samples */
+
+void la_clock_probe(double *resolution_ns, double *cost_ns)
+{
+    enum { READINGS = 2000 };
+    int64_t first = la_now_ns(), last = first, smallest = INT64_MAX;
+    for (int i = 0; i < READINGS; i++) {
+        int64_t now = la_now_ns();
+        if (now > last && now - last < smallest) smallest = now - last;
+        last = now;
+    }
+    *cost_ns = (double)(last - first) / READINGS;
+    *resolution_ns = smallest == INT64_MAX ? *cost_ns : (double)smallest;
+}
+
+void la_timing_release(la_timing *timing)
+{
+    if (!timing) return;
+    la_free(timing->samples);
+    *timing = (la_timing){0};
+}
+
+static la_status one_sample(const la_measured *what, int64_t iters, int64_t *total_ns, la_err *err)
+{
+    if (what->before) what->before(what->context);
+    int64_t start = la_now_ns();
+    for (int64_t i = 0; i < iters; i++) LA_TRY(what->call(what->context, err));
+    *total_ns = la_now_ns() - start;
+    if (what->after) return what->after(what->context, err);
+    return LA_OK;
+}
+
+static la_status keep(la_timing *out, int64_t iters, int64_t total_ns, la_err *err)
+{
+    LA_TRY(la_grow((void **)&out->samples, &out->cap, out->n + 1, sizeof *out->samples, err));
+    out->samples[out->n++] = (la_timing_sample){iters, total_ns};
+    return LA_OK;
+}
+
+/* Warm-up; leaves the shortest call's time in *call_ns. */
+static la_status warm_up(const la_measured *what, const la_stop_rule *rule, la_timing *out,
+                         double *call_ns, la_err *err)
+{
+    *call_ns = rule->first_call_ns > 0 ? (double)rule->first_call_ns : (double)INFINITY;
+    /* A call as long as the whole time asked for has warmed everything by being verified. */
+    if (*call_ns >= rule->min_time_s * 1e9 && isfinite(*call_ns)) return LA_OK;
+    double budget = fmin(WARMUP_NS, rule->min_time_s * 1e9 / 4);
+    while (out->warmup_iters < WARMUP_CALLS || (double)out->warmup_ns < budget) {
+        int64_t ns;
+        LA_TRY(one_sample(what, 1, &ns, err));
+        out->warmup_iters++;
+        out->warmup_ns += ns;
+        *call_ns = fmin(*call_ns, (double)ns);
+        if ((double)out->warmup_ns > rule->max_time_s * 1e9) break;
+    }
+    return LA_OK;
+}
+
+/* Half-width of the median's interval over the median; NaN below 6 samples. */
+static double half_width(const la_timing *t)
+{
+    double *x = la_alloc(t->n * sizeof *x, NULL);
+    if (!x) return NAN;
+    for (size_t i = 0; i < t->n; i++)
+        x[i] = (double)t->samples[i].total_ns / (double)t->samples[i].iters;
+    la_summary s;
+    la_summarise(x, t->n, &s);
+    la_free(x);
+    return s.median > 0 ? (s.hi - s.lo) / (2 * s.median) : isnan(s.hi) ? (double)NAN : 0.0;
+}
+
+/* Iterations per sample, so that a sample lasts long enough for the clock. What goes on around a
+ * sample (`before`) must hold for one call only, so such calls are timed one by one. */
+static int64_t iterations(const la_measured *what, double call_ns)
+{
+    double resolution, cost;
+    la_clock_probe(&resolution, &cost);
+    double want = fmax(1000 * cost, MIN_SAMPLE_NS);
+    if (what->single || call_ns >= want) return 1;
+    return (int64_t)fmin(ceil(want / fmax(call_ns, 1.0)), 1e7);
+}
+
+la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timing *out, la_err *err)
+{
+    *out = (la_timing){.half_width = NAN, .stop_reason = "max_time"};
+    if (rule->slow_s > 0 && (double)rule->first_call_ns > rule->slow_s * 1e9) {
+        out->stop_reason = "slow";
+        return keep(out, 1, rule->first_call_ns, err);
+    }
+    double call_ns;
+    LA_TRY(warm_up(what, rule, out, &call_ns, err));
+    int64_t iters = iterations(what, call_ns), spent = 0;
+    /* A call longer than the whole time asked for: three samples, no stop rule to look at. */
+    bool few = call_ns > rule->min_time_s * 1e9;
+    size_t most = rule->max_samples > 0 ? (size_t)rule->max_samples : DEFAULT_MAX;
+    size_t check = 10;
+    double before_last = NAN, last = NAN;
+    double limit = rule->max_time_s * 1e9 * (few ? 4 : 1);
+    for (;;) {
+        int64_t ns;
+        LA_TRY(one_sample(what, iters, &ns, err));
+        LA_TRY(keep(out, iters, ns, err));
+        spent += ns;
+        if (few && out->n >= 3) {
+            out->stop_reason = "slow";
+            break;
+        }
+        if (out->n >= most) {
+            out->stop_reason = "samples";
+            break;
+        }
+        if (out->n == check) {
+            double now = half_width(out);
+            check *= 2;
+            if (out->n >= (size_t)rule->min_samples && (double)spent >= rule->min_time_s * 1e9) {
+                if (now <= rule->target) {
+                    out->stop_reason = "target";
+                    break;
+                }
+                if (fabs(now - last) < SETTLED * now && fabs(last - before_last) < SETTLED * now) {
+                    out->stop_reason = "settled";
+                    break;
+                }
+            }
+            before_last = last;
+            last = now;
+        }
+        if ((double)spent >= limit) break;
+    }
+    out->half_width = half_width(out);
+    return LA_OK;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a cell is made of: refusals, sizes, costs, its content key.
+ */
+#include "cell.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "alloc.h"
+#include "inputs.h"
+#include "registry.h"
+#include "text.h"
+
+/* A worker's own code, libraries, thread stacks and BLAS buffers. */
+#define PROCESS_BYTES ((size_t)48 << 20)
+
+void la_cell_release(la_cell *cell)
+{
+    if (!cell) return;
+    la_free(cell->opts);
+    la_free(cell->task_opts);
+    la_free(cell->opts_json);
+    la_free(cell->task_opts_json);
+    *cell = (la_cell){0};
+}
+
+la_pass la_cell_kernel_pass(const la_cell *cell)
+{
+    return cell->pass == LA_EVAL ? LA_FORWARD : cell->pass;
+}
+
+static la_status default_options(const la_option *table, size_t n, size_t size, void **opts,
+                                 la_err *err)
+{
+    if (n == 0 || *opts) return LA_OK;
+    *opts = la_zalloc(size, err);
+    if (!*opts) return LA_E_NOMEM;
+    la_options_default(table, n, *opts);
+    return LA_OK;
+}
+
+la_status la_cell_default_options(la_cell *cell, la_err *err)
+{
+    const la_variant *v = cell->variant;
+    const la_task *t = cell->task;
+    LA_TRY(default_options(v->options, v->options_len, v->options_size, &cell->opts, err));
+    if (t)
+        LA_TRY(default_options(t->options, t->options_len, t->options_size, &cell->task_opts, err));
+    return LA_OK;
+}
+
+static la_status options_text(const la_option *table, size_t n, const void *opts, char **out,
+                              la_err *err)
+{
+    la_free(*out);
+    *out = NULL;
+    size_t len = la_options_json(table, n, opts, NULL, 0);
+    *out = la_alloc(len + 1, err);
+    if (!*out) return LA_E_NOMEM;
+    la_options_json(table, n, opts, *out, len + 1);
+    return LA_OK;
+}
+
+/* Notes down why the cell does not run; `why` holds the sentence. */
+static void refuse(la_cell *cell, const la_err *why)
+{
+    cell->refused = true;
+    cell->outcome = LA_OUTCOME_UNSUPPORTED;
+    snprintf(cell->reason, sizeof cell->reason, "%.255s", why->msg);
+}
+
+/* What the capability bits promise or deny, in words; the impl's own check comes after. */
+static la_status check_caps(const la_cell *cell, la_err *why)
+{
+    const la_impl *impl = cell->impl;
+    const char *name = cell->variant->name;
+    la_pass pass = la_cell_kernel_pass(cell);
+    const la_problem *p = &cell->problem;
+    if (pass == LA_TRAIN)
+        return LA_FAIL(why, LA_E_UNSUPPORTED, "%s cannot be trained here yet", name);
+    if ((pass == LA_BACKWARD || pass == LA_FWDBWD) && !(impl->caps & LA_CAP_BACKWARD))
+        return LA_FAIL(why, LA_E_UNSUPPORTED, "%s has no backward yet", name);
+    if (pass == LA_DECODE && !(impl->caps & LA_CAP_DECODE))
+        return LA_FAIL(why, LA_E_UNSUPPORTED, "%s has no decode: its output needs all tokens",
+                       name);
+    uint32_t mask = p->mask == LA_MASK_CAUSAL ? LA_CAP_CAUSAL : LA_CAP_BIDIRECTIONAL;
+    if (!(impl->caps & mask))
+        return LA_FAIL(why, LA_E_UNSUPPORTED, "%s %s has no %s form", name, impl->name,
+                       la_mask_name(p->mask));
+    if (!(impl->dtypes & 1u << p->dtype))
+        return LA_FAIL(why, LA_E_UNSUPPORTED, "%s %s has no %s kernel", name, impl->name,
+                       la_dtype_name(p->dtype));
+    if (p->Hkv != p->H && !(impl->caps & LA_CAP_GROUPED_KV))
+        return LA_FAIL(why, LA_E_UNSUPPORTED,
+                       "%s %s takes no kv-heads %" PRId64 " below heads %" PRId64, name, impl->name,
+                       p->Hkv, p->H);
+    if (p->Hqk != p->H && !(impl->caps & LA_CAP_GROUPED_QK))
+        return LA_FAIL(why, LA_E_UNSUPPORTED,
+                       "%s %s takes no qk-heads %" PRId64 " below heads %" PRId64, name, impl->name,
+                       p->Hqk, p->H);
+    return LA_OK;
+}
+
+/* Doubles that a reference run over T tokens holds at once, for `slices` (batch, head) pieces in
+ * flight: inputs and output of each piece, its scores, and the state. */
+static double reference_doubles(const la_cell *cell, double T, double rows)
+{
+    const la_problem *p = &cell->problem;
+    bool whole = cell->variant->inputs & LA_IN_X;
+    double pieces = (double)p->B * (whole ? 1.0 : (double)p->H);
+    double in_flight = pieces < p->threads ? pieces : p->threads;
+    double width = whole ? 4.0 * (double)(p->H * p->dv) : 4.0 * (double)p->dk + (double)p->dv + 4.0;
+    double out = (double)p->B * rows * (double)(p->H * p->dv);
+    return in_flight * T * width + out + in_flight * (double)(p->dk * p->dv) * 4.0;
+}
+
+/* Bytes that verification and a decode state take besides the timed call's own. */
+static size_t verification_bytes(const la_cell *cell)
+{
+    const la_problem *p = &cell->problem;
+    double T = cell->pass == LA_DECODE ? (double)p->Tcap : (double)p->T;
+    double rows = cell->pass == LA_DECODE ? 1.0 : T <= 1024 ? T : 64.0;
+    if (cell->task) return 0; /* scored, not compared */
+    double bytes = 8.0 * reference_doubles(cell, T, rows);
+    la_param params[LA_MAX_PARAMS];
+    size_t n =
+        cell->variant->params ? cell->variant->params(p, cell->opts, params, LA_MAX_PARAMS) : 0;
+    for (size_t i = 0; i < n; i++) bytes += 8.0 * (double)la_param_elements(&params[i]);
+    if (cell->pass == LA_DECODE) {
+        la_problem all = *p;
+        all.T = p->Tcap;
+        bytes += (double)la_inputs_bytes(cell->variant, &all, cell->opts);
+        bytes += 2.0 * (double)cell->sizes.state; /* the packed doubles of the state */
+    }
+    return (size_t)bytes;
+}
+
+static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err *why)
+{
+    const la_variant *v = cell->variant;
+    const la_impl *impl = cell->impl;
+    const la_problem *p = &cell->problem;
+    la_pass pass = la_cell_kernel_pass(cell);
+    LA_TRY(impl->check(p, pass, cell->opts, device, why));
+    LA_TRY(impl->sizes(p, pass, cell->opts, device, &cell->sizes, why));
+    LA_TRY(v->useful(p, pass, cell->opts, &cell->useful, why));
+    cell->really = cell->useful;
+    if (impl->cost) LA_TRY(impl->cost(p, pass, cell->opts, &cell->really, why));
+    if (cell->task) LA_TRY(cell->task->check(v, p, cell->task_opts, why));
+    cell->input_bytes = la_inputs_bytes(v, p, cell->opts);
+    cell->output_bytes = (size_t)(p->B * p->T * p->H * p->dv) * la_dtype_size(p->dtype);
+    bool save = pass == LA_BACKWARD || pass == LA_FWDBWD;
+    cell->need_bytes = PROCESS_BYTES + cell->input_bytes + cell->output_bytes + cell->sizes.state +
+                       cell->sizes.work + cell->sizes.instance + (save ? cell->sizes.saved : 0) +
+                       verification_bytes(cell);
+    return LA_OK;
+}
+
+/* Everything a worker needs of a cell is its identity, so the key is the hash of the JSON. */
+static la_status make_key(la_cell *cell, la_err *err)
+{
+    char *json;
+    LA_TRY(la_cell_to_json(cell, &json, err));
+    XXH128_hash_t h = XXH3_128bits(json, strlen(json));
+    la_free(json);
+    snprintf(cell->key, sizeof cell->key, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64,
+             (uint64_t)h.low64);
+    return LA_OK;
+}
+
+la_status la_cell_finish(la_cell *cell, const la_device *device, la_err *err)
+{
+    const la_variant *v = cell->variant;
+    const la_task *t = cell->task;
+    LA_TRY(la_cell_default_options(cell, err));
+    LA_TRY(options_text(v->options, v->options_len, cell->opts, &cell->opts_json, err));
+    LA_TRY(options_text(t ? t->options : NULL, t ? t->options_len : 0, cell->task_opts,
+                        &cell->task_opts_json, err));
+    cell->isa = device->isa;
+    cell->refused = false;
+    LA_TRY(la_problem_check(&cell->problem, err));
+    LA_TRY(make_key(cell, err));
+    la_err why = {0};
+    la_status st = LA_OK;
+    if (cell->impl->rank(device, &why) == 0) st = LA_E_UNSUPPORTED;
+    if (st == LA_OK) st = check_caps(cell, &why);
+    if (st == LA_OK) st = sizes_and_costs(cell, device, &why);
+    if (st == LA_OK) return LA_OK;
+    if (st == LA_E_NOMEM) return LA_FAIL(err, st, "%s", why.msg);
+    refuse(cell, &why);
+    return LA_OK;
+}
+
+const char *la_cell_words(const la_cell *cell, char buf[128])
+{
+    char len[24];
+    la_format_count(cell->seqlen, len);
+    snprintf(buf, 128, "%s %s %s %s %s%s%s", cell->variant->name, cell->impl->name, len,
+             la_pass_name(cell->pass), la_dtype_name(cell->problem.dtype), cell->task ? " " : "",
+             cell->task ? cell->task->name : "");
+    return buf;
+}
+
+void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row)
+{
+    const la_problem *p = &cell->problem;
+    *row = (la_cell_row){
+        .key = cell->key,
+        .variant = cell->variant->name,
+        .origin = "builtin",
+        .code_hash = code_hash,
+        .tags = la_family_name(cell->variant->family),
+        .impl = cell->impl->name,
+        .form = la_impl_form(cell->impl),
+        .isa = la_isa_name(cell->isa),
+        .task = cell->task ? cell->task->name : "",
+        .pass = la_pass_name(cell->pass),
+        .dtype = la_dtype_name(p->dtype),
+        .mask = la_mask_name(p->mask),
+        .batch = p->B,
+        .seqlen = cell->seqlen,
+        .tcap = p->Tcap,
+        .heads = p->H,
+        .kv_heads = p->Hkv,
+        .qk_heads = p->Hqk,
+        .dk = p->dk,
+        .dv = p->dv,
+        .threads = p->threads,
+        .scale = la_scale(p),
+        .cache_mode = cell->cold ? "cold" : "hot",
+        .input_dist = LA_CELL_INPUTS,
+        .opts_json = cell->opts_json,
+        .task_opts_json = cell->task_opts_json,
+        .flops_algo = cell->useful.flops,
+        .bytes_algo = cell->useful.bytes,
+        .flops_impl = cell->really.flops,
+        .bytes_impl = cell->really.bytes,
+        .cost_model = LA_CELL_COSTS,
+        .state_bytes = (int64_t)cell->sizes.state,
+        .saved_bytes = (int64_t)cell->sizes.saved,
+        .work_bytes = (int64_t)cell->sizes.work,
+        .instance_bytes = (int64_t)cell->sizes.instance,
+        .output_bytes = (int64_t)cell->output_bytes,
+        .input_bytes = (int64_t)cell->input_bytes,
+        .rounds = cell->rounds,
+    };
+}
+
+uint64_t la_cell_seed(const la_cell *cell, uint64_t seed, int round)
+{
+    uint64_t key = XXH3_64bits(cell->key, strlen(cell->key));
+    return la_stream(seed, key, (uint64_t)round);
+}

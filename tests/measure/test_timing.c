@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+/* cmocka.h needs the four above first. */
+#include <cmocka.h>
+#include <math.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "measure.h"
+#include "memory.h"
+
+/* A call that lasts as long as it is told, by the clock. */
+typedef struct spinner {
+    int64_t ns, jitter_ns;
+    uint64_t calls, before, after;
+    bool fails;
+} spinner;
+
+static la_status spin(void *context, la_err *err)
+{
+    spinner *s = context;
+    int64_t noise =
+        s->jitter_ns ? (int64_t)la_random_below(3, s->calls, (uint64_t)s->jitter_ns) : 0;
+    int64_t end = la_now_ns() + s->ns + noise;
+    s->calls++;
+    if (s->fails) return LA_FAIL(err, LA_E_DEVICE, "the spinner failed");
+    while (la_now_ns() < end) {
+    }
+    return LA_OK;
+}
+
+static void before(void *context)
+{
+    ((spinner *)context)->before++;
+}
+
+static const la_stop_rule usual = {
+    .min_time_s = 0.05, .max_time_s = 0.3, .target = 0.03, .min_samples = 10, .slow_s = 10};
+
+static double shortest(const la_timing *t)
+{
+    double best = INFINITY;
+    for (size_t i = 0; i < t->n; i++)
+        best = fmin(best, (double)t->samples[i].total_ns / (double)t->samples[i].iters);
+    return best;
+}
+
+/* The shortest sample, since a busy machine can only lengthen them. */
+static void test_timer_tells_the_truth(void **state)
+{
+    (void)state;
+    static const int64_t known_ns[] = {10000, 1000000, 20000000};
+    for (size_t i = 0; i < LA_COUNT(known_ns); i++) {
+        spinner s = {.ns = known_ns[i]};
+        la_measured what = {.call = spin, .context = &s};
+        la_timing t;
+        assert_int_equal(la_measure(&what, &usual, &t, NULL), LA_OK);
+        double error = shortest(&t) / (double)known_ns[i] - 1;
+        if (!(error >= -0.001 && error <= 0.03))
+            fail_msg("a spin of %lld ns reads %.4f %% long", (long long)known_ns[i], 100 * error);
+        la_timing_release(&t);
+    }
+}
+
+static void test_short_calls_are_timed_together(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 2000};
+    la_measured what = {.call = spin, .before = before, .context = &s};
+    la_timing t;
+    assert_int_equal(la_measure(&what, &usual, &t, NULL), LA_OK);
+    assert_true(t.samples[0].iters > 100);
+    assert_true(t.samples[0].total_ns > 500000);
+    assert_true(s.before >= t.n);
+    what.single = true;
+    la_timing_release(&t);
+    assert_int_equal(la_measure(&what, &usual, &t, NULL), LA_OK);
+    assert_int_equal(t.samples[0].iters, 1);
+    la_timing_release(&t);
+}
+
+static void test_rule_is_looked_at_only_at_doublings(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 1500000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    rule.min_time_s = 0.001;
+    rule.target = 0.5;
+    la_timing t;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_int_equal(t.n, 3); /* a call longer than the time asked for */
+    assert_string_equal(t.stop_reason, "slow");
+    la_timing_release(&t);
+    rule.min_time_s = 0.018; /* reached at sample 12 or 13; looked at with 20 */
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_string_equal(t.stop_reason, "target");
+    assert_int_equal(t.n, 20);
+    assert_true(t.half_width <= 0.5);
+    la_timing_release(&t);
+}
+
+static void test_noise_runs_into_the_limit(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 1000000, .jitter_ns = 3000000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    rule.target = 1e-6;
+    la_timing t;
+    int64_t start = la_now_ns();
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    double took = (double)(la_now_ns() - start) / 1e9;
+    assert_true(strcmp(t.stop_reason, "max_time") == 0 || strcmp(t.stop_reason, "settled") == 0);
+    assert_true(t.half_width > 1e-6);
+    assert_true(took < 2);
+    la_timing_release(&t);
+}
+
+static void test_a_slow_call_is_its_own_sample(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 1000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    rule.first_call_ns = 11000000000;
+    la_timing t;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_int_equal(t.n, 1);
+    assert_int_equal(t.samples[0].total_ns, 11000000000);
+    assert_int_equal(s.calls, 0);
+    assert_true(isnan(t.half_width));
+    la_timing_release(&t);
+}
+
+static void test_quick_takes_three(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 1200000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    rule.max_samples = 3;
+    la_timing t;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_int_equal(t.n, 3);
+    assert_string_equal(t.stop_reason, "samples");
+    la_timing_release(&t);
+}
+
+static la_status refuse(void *context, la_err *err)
+{
+    spinner *s = context;
+    return ++s->after == 4 ? LA_FAIL(err, LA_E_WRONG, "the output changed") : LA_OK;
+}
+
+static void test_failures_end_the_measuring(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 1000, .fails = true};
+    la_measured what = {.call = spin, .context = &s};
+    la_timing t;
+    la_err err = {0};
+    assert_int_equal(la_measure(&what, &usual, &t, &err), LA_E_DEVICE);
+    assert_string_equal(err.msg, "the spinner failed");
+    la_timing_release(&t);
+    s.fails = false;
+    what.after = refuse;
+    assert_int_equal(la_measure(&what, &usual, &t, &err), LA_E_WRONG);
+    la_timing_release(&t);
+}
+
+static void test_clock_is_probed(void **state)
+{
+    (void)state;
+    double resolution, cost;
+    la_clock_probe(&resolution, &cost);
+    assert_true(resolution > 0 && resolution < 1e6);
+    assert_true(cost > 0 && cost < 1e5);
+}
+
+static void test_peak_memory_reads_what_was_touched(void **state)
+{
+    (void)state;
+    enum { BYTES = 64 << 20 };
+    int64_t base = la_rss_now();
+    assert_true(base > 0 && la_vm_size() >= base && la_memory_free() > BYTES);
+    if (!la_rss_peak_reset()) skip();
+    char *p = la_alloc(BYTES, NULL);
+    assert_non_null(p);
+    memset(p, 1, BYTES);
+    assert_int_equal(p[BYTES - 1], 1);
+    la_free(p);
+    int64_t rise = la_rss_peak() - base;
+    /* The kernel counts pages per CPU in batches, so the peak may lag by a few dozen pages. */
+    if (rise < BYTES - (1 << 20) || rise > BYTES + (2 << 20))
+        fail_msg("%d bytes touched, the peak rose by %lld", BYTES, (long long)rise);
+    assert_true(la_rss_peak_reset());
+    assert_true(la_rss_peak() < base + BYTES / 2);
+}
+
+static void test_usage_counts_this_process(void **state)
+{
+    (void)state;
+    la_usage start;
+    la_usage_now(&start);
+    spinner s = {.ns = 60000000};
+    assert_int_equal(spin(&s, NULL), LA_OK);
+    la_usage took = la_usage_since(&start);
+    assert_true(took.user_ns + took.sys_ns > 5000000);
+}
+
+static int nothing_is_left(void **state)
+{
+    (void)state;
+    return la_mem_live() != 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_timer_tells_the_truth),
+        cmocka_unit_test(test_short_calls_are_timed_together),
+        cmocka_unit_test(test_rule_is_looked_at_only_at_doublings),
+        cmocka_unit_test(test_noise_runs_into_the_limit),
+        cmocka_unit_test(test_a_slow_call_is_its_own_sample),
+        cmocka_unit_test(test_quick_takes_three),
+        cmocka_unit_test(test_failures_end_the_measuring),
+        cmocka_unit_test(test_clock_is_probed),
+        cmocka_unit_test(test_peak_memory_reads_what_was_touched),
+        cmocka_unit_test(test_usage_counts_this_process),
+    };
+    return cmocka_run_group_tests(tests, NULL, nothing_is_left);
+}
