@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # la_isa_sources(TARGET file...): compiles each file once per instruction set. Inside, LA_ISA(name)
-# gives the symbol its suffix (see kit/simd.h); the best one is chosen at run time.
+# gives the symbol its suffix (see labench/simd.h); the best one is chosen at run time.
 include(CheckCCompilerFlag)
 set(LA_ISA_LIST generic)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

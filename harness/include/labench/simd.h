@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One width-neutral vocabulary of float vectors, for files that are compiled once per instruction set
+ * (la_isa_sources in cmake/LaIsa.cmake, `ISA file.c` of la_add_variant). Such a file is written once:
+ *
+ *     void LA_ISA(la_thing)(float *x) { ... la_vf v = la_v_load(x); ... }
+ *
+ * and becomes la_thing_generic, la_thing_avx2, la_thing_avx512, each with vectors of LA_VW lanes.
+ * LA_ISA_TABLE(la_thing, isa) picks one of the three at run time. Loads and stores need no alignment.
+ */
+#ifndef LABENCH_SIMD_H
+#define LABENCH_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#define LA_ISA_PASTE_(name, suffix) name##_##suffix
+#define LA_ISA_PASTE(name, suffix)  LA_ISA_PASTE_(name, suffix)
+#ifdef LA_ISA_SUFFIX
+#define LA_ISA(name) LA_ISA_PASTE(name, LA_ISA_SUFFIX)
+#else
+#define LA_ISA(name) LA_ISA_PASTE(name, generic)
+#endif
+
+/* The symbol of `name` for an la_isa value, among those this build has. */
+#ifdef LA_BUILT_AVX2
+#define LA_ISA_AVX2_OR(name, other) name##_avx2
+#else
+#define LA_ISA_AVX2_OR(name, other) other
+#endif
+#ifdef LA_BUILT_AVX512
+#define LA_ISA_AVX512_OR(name, other) name##_avx512
+#else
+#define LA_ISA_AVX512_OR(name, other) other
+#endif
+#define LA_ISA_TABLE(name, isa)                                                                    \
+    ((isa) == LA_ISA_AVX512 ? LA_ISA_AVX512_OR(name, LA_ISA_AVX2_OR(name, name##_generic))         \
+     : (isa) == LA_ISA_AVX2 ? LA_ISA_AVX2_OR(name, name##_generic)                                 \
+                            : name##_generic)
+
+#define LA_INLINE static inline __attribute__((always_inline, unused))
+
+/* ---- types, loads, stores; lanes 0..n-1 for the _n forms, the other lanes load as 0 ---- */
+#if defined(__AVX512F__)
+#define LA_VW 16
+typedef __m512 la_vf;
+typedef __mmask16 la_vmask; /* of a comparison */
+
+LA_INLINE __mmask16 la_v_first_(int64_t n)
+{
+    return (__mmask16)((1u << n) - 1u);
+}
+LA_INLINE la_vf la_v_set(float x)
+{
+    return _mm512_set1_ps(x);
+}
+LA_INLINE la_vf la_v_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+LA_INLINE void la_v_store(float *p, la_vf v)
+{
+    _mm512_storeu_ps(p, v);
+}
+LA_INLINE la_vf la_v_load_n(const float *p, int64_t n)
+{
+    return _mm512_maskz_loadu_ps(la_v_first_(n), p);
+}
+LA_INLINE void la_v_store_n(float *p, la_vf v, int64_t n)
+{
+    _mm512_mask_storeu_ps(p, la_v_first_(n), v);
+}
+LA_INLINE la_vf la_v_fma(la_vf a, la_vf b, la_vf c) /* a b + c */
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+LA_INLINE la_vf la_v_max(la_vf a, la_vf b) /* b where either is NaN */
+{
+    return _mm512_max_ps(a, b);
+}
+LA_INLINE la_vf la_v_min(la_vf a, la_vf b) /* b where either is NaN */
+{
+    return _mm512_min_ps(a, b);
+}
+LA_INLINE la_vmask la_v_less(la_vf a, la_vf b) /* false where either is NaN */
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+LA_INLINE la_vf la_v_select(la_vmask m, la_vf yes, la_vf no)
+{
+    return _mm512_mask_blend_ps(m, no, yes);
+}
+LA_INLINE la_vf la_v_iota(void) /* 0, 1, 2, ... */
+{
+    return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+LA_INLINE float la_v_sum(la_vf v)
+{
+    return _mm512_reduce_add_ps(v);
+}
+LA_INLINE float la_v_hmax(la_vf v)
+{
+    return _mm512_reduce_max_ps(v);
+}
+/* v 2^n for whole n in [-127, 127] */
+LA_INLINE la_vf la_v_ldexp_(la_vf v, la_vf n)
+{
+    return _mm512_scalef_ps(v, n);
+}
+LA_INLINE la_vf la_v_round_(la_vf v)
+{
+    return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+#elif defined(__AVX2__) && defined(__FMA__)
+#define LA_VW 8
+typedef __m256 la_vf;
+typedef __m256 la_vmask;
+
+LA_INLINE __m256i la_v_first_(int64_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+LA_INLINE la_vf la_v_set(float x)
+{
+    return _mm256_set1_ps(x);
+}
+LA_INLINE la_vf la_v_load(const float *p)
+{
+    return _mm256_loadu_ps(p);
+}
+LA_INLINE void la_v_store(float *p, la_vf v)
+{
+    _mm256_storeu_ps(p, v);
+}
+LA_INLINE la_vf la_v_load_n(const float *p, int64_t n)
+{
+    return _mm256_maskload_ps(p, la_v_first_(n));
+}
+LA_INLINE void la_v_store_n(float *p, la_vf v, int64_t n)
+{
+    _mm256_maskstore_ps(p, la_v_first_(n), v);
+}
+LA_INLINE la_vf la_v_fma(la_vf a, la_vf b, la_vf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+LA_INLINE la_vf la_v_max(la_vf a, la_vf b)
+{
+    return _mm256_max_ps(a, b);
+}
+LA_INLINE la_vf la_v_min(la_vf a, la_vf b)
+{
+    return _mm256_min_ps(a, b);
+}
+LA_INLINE la_vmask la_v_less(la_vf a, la_vf b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
+}
+LA_INLINE la_vf la_v_select(la_vmask m, la_vf yes, la_vf no)
+{
+    return _mm256_blendv_ps(no, yes, m);
+}
+LA_INLINE la_vf la_v_iota(void)
+{
+    return _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7);
+}
+LA_INLINE float la_v_sum(la_vf v)
+{
+    __m128 x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+LA_INLINE float la_v_hmax(la_vf v)
+{
+    __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+LA_INLINE la_vf la_v_ldexp_(la_vf v, la_vf n)
+{
+    __m256i bits =
+        _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    return _mm256_mul_ps(v, _mm256_castsi256_ps(bits));
+}
+LA_INLINE la_vf la_v_round_(la_vf v)
+{
+    return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+#else /* vectors of 16 bytes in the compiler's own notation: SSE2, NEON, or plain scalars */
+#define LA_VW 4
+typedef float la_vf __attribute__((vector_size(16)));
+typedef int32_t la_vmask __attribute__((vector_size(16)));
+
+LA_INLINE la_vf la_v_set(float x)
+{
+    la_vf v = {x, x, x, x};
+    return v;
+}
+LA_INLINE la_vf la_v_load(const float *p)
+{
+    la_vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+LA_INLINE void la_v_store(float *p, la_vf v)
+{
+    memcpy(p, &v, sizeof v);
+}
+LA_INLINE la_vf la_v_load_n(const float *p, int64_t n)
+{
+    la_vf v = {n > 0 ? p[0] : 0.0f, n > 1 ? p[1] : 0.0f, n > 2 ? p[2] : 0.0f, n > 3 ? p[3] : 0.0f};
+    return v;
+}
+LA_INLINE void la_v_store_n(float *p, la_vf v, int64_t n)
+{
+    for (int64_t i = 0; i < n && i < 4; i++) p[i] = v[i];
+}
+LA_INLINE la_vf la_v_fma(la_vf a, la_vf b, la_vf c)
+{
+    return a * b + c;
+}
+LA_INLINE la_vmask la_v_less(la_vf a, la_vf b)
+{
+    return a < b;
+}
+LA_INLINE la_vf la_v_select(la_vmask m, la_vf yes, la_vf no)
+{
+    return (la_vf)((m & (la_vmask)yes) | (~m & (la_vmask)no));
+}
+LA_INLINE la_vf la_v_max(la_vf a, la_vf b)
+{
+    return la_v_select(b < a, a, b);
+}
+LA_INLINE la_vf la_v_min(la_vf a, la_vf b)
+{
+    return la_v_select(a < b, a, b);
+}
+LA_INLINE la_vf la_v_iota(void)
+{
+    la_vf v = {0, 1, 2, 3};
+    return v;
+}
+LA_INLINE float la_v_sum(la_vf v)
+{
+    return (v[0] + v[2]) + (v[1] + v[3]);
+}
+LA_INLINE float la_v_hmax(la_vf v)
+{
+    float a = v[0] > v[2] ? v[0] : v[2], b = v[1] > v[3] ? v[1] : v[3];
+    return a > b ? a : b;
+}
+LA_INLINE la_vf la_v_ldexp_(la_vf v, la_vf n)
+{
+    /* 1.5 2^23 + 127 + n holds 127 + n in its low bits: no conversion needed. */
+    la_vmask bits = (la_vmask)(n + la_v_set(12582912.0f + 127.0f)) << 23;
+    return v * (la_vf)bits;
+}
+LA_INLINE la_vf la_v_round_(la_vf v)
+{
+    /* Exact for |v| < 2^22; the arguments here are below 256. */
+    la_vf magic = la_v_set(12582912.0f);
+    return (v + magic) - magic;
+}
+#endif
+
+/* exp by the Cephes scheme (Moshier): x = n ln 2 + r, a polynomial of degree 6 in r, times 2^n.
+ * Relative error below 3e-7; 0 below -87.33 (results there would be denormal), infinity above 88.72,
+ * NaN for NaN; exp(0) is exactly 1. */
+LA_INLINE la_vf la_v_exp(la_vf x)
+{
+    const la_vf low = la_v_set(-87.33f), high = la_v_set(88.72283f);
+    la_vf n = la_v_round_(la_v_min(la_v_max(x, low), high) * la_v_set(1.44269504088896341f));
+    n = la_v_min(n, la_v_set(127.0f)); /* 2^128 would overflow before the product is formed */
+    la_vf r = la_v_fma(n, la_v_set(-0.693359375f), x);
+    r = la_v_fma(n, la_v_set(2.12194440e-4f), r);
+    la_vf y = la_v_set(1.9875691500e-4f);
+    y = la_v_fma(y, r, la_v_set(1.3981999507e-3f));
+    y = la_v_fma(y, r, la_v_set(8.3334519073e-3f));
+    y = la_v_fma(y, r, la_v_set(4.1665795894e-2f));
+    y = la_v_fma(y, r, la_v_set(1.6666665459e-1f));
+    y = la_v_fma(y, r, la_v_set(5.0000001201e-1f));
+    y = la_v_fma(y, r * r, r) + la_v_set(1.0f);
+    y = la_v_ldexp_(y, n);
+    y = la_v_select(la_v_less(x, low), la_v_set(0.0f), y);
+    return la_v_select(la_v_less(high, x), la_v_set(__builtin_inff()), y);
+}
+
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "labench/tile.h"
+#include "labench/simd.h"
+#include "tile_tables.h"
+
+const la_tile *la_tile_get(la_isa isa)
+{
+    return LA_ISA_TABLE(&la_tile, isa);
+}

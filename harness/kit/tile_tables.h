@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the per-ISA files of the tile kernels give each other; X stands for an ISA suffix.
+ *   tile_gemm.c  products and the triangular solve
+ *   tile_vec.c   sweeps, vectors, and the table itself
+ */
+#ifndef LA_TILE_TABLES_H
+#define LA_TILE_TABLES_H
+
+#include "labench/simd.h"
+#include "labench/tile.h"
+
+#define LA_TILE_DECLARE(X)                                                                         \
+    extern const la_tile la_tile_##X;                                                              \
+    la_tile_product la_tile_nn_##X, la_tile_nt_##X, la_tile_tn_##X;                                \
+    void la_tile_solve_##X(int64_t M, int64_t N, const float *L, int64_t ldl, float *X_,           \
+                           int64_t ldx, float *scratch);                                           \
+    void la_tile_transpose_##X(int64_t M, int64_t N, const float *A, int64_t lda, float *B,        \
+                               int64_t ldb);
+
+LA_TILE_DECLARE(generic)
+LA_TILE_DECLARE(avx2)
+LA_TILE_DECLARE(avx512)
+
+/* The register block of a product: LA_MR rows of A by LA_NV vectors of B. LA_MR LA_NV accumulators,
+ * LA_NV vectors of B and a broadcast of A fill the register file (32 registers, or 16). */
+#if LA_VW == 16
+#define LA_MR 8
+#define LA_NV 3
+#elif LA_VW == 8
+#define LA_MR 4
+#define LA_NV 3
+#else
+#define LA_MR 4
+#define LA_NV 2
+#endif
+#define LA_NR (LA_NV * LA_VW)
+
+#endif
