@@ -14,5 +14,8 @@ typedef struct la_tolerance {
 /* f32: 1e-5 / 1e-4 for exact forms; 1e-4 / 1e-3 for chunk forms (reordered sums, a triangular solve)
  * and performer (exponentials of the features). */
 la_tolerance la_tolerance_of(const la_variant *variant, const la_impl *impl, la_dtype dtype);
+/* How far o may move, relative to the rms of the past, when only later tokens change: 0 (the same bits), or
+ * 1e-6 for performer, whose running maximum may be shared inside a chunk. */
+double la_tolerance_causal(const la_variant *variant, const la_impl *impl);
 
 #endif

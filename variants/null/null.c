@@ -26,6 +26,8 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     (void)opts, (void)dev;
     if (p->dtype != LA_F32)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "null has no %s kernel", la_dtype_name(p->dtype));
+    if (p->Hkv != p->H || p->Hqk != p->H)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "null has no grouped heads");
     if (pass != LA_FORWARD) return LA_FAIL(err, LA_E_UNSUPPORTED, "null has no pass but fwd");
     return LA_OK;
 }

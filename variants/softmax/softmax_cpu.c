@@ -37,23 +37,35 @@ la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
     return LA_OK;
 }
 
+/* One token over the cache; with no k, the query alone: nothing is appended. */
 la_status la_softmax_decode(void *self, const la_io *io, la_err *err)
 {
+    (void)err;
     const la_problem *p = self;
-    if (io->state_in != io->state_out)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax decodes over its cache in place");
-    int64_t cap = p->Tcap, n = io->pos + 1;
-    float *K = io->state_out;
-    float *V = (float *)(void *)((char *)io->state_out +
-                                 la_align((size_t)(p->B * p->H * cap * p->dk) * sizeof(float)));
+    int64_t cap = p->Tcap, n = io->pos + (io->k ? 1 : 0);
+    size_t v_at = la_align((size_t)(p->B * p->H * cap * p->dk) * sizeof(float));
     float s = (float)la_scale(p);
 #pragma omp parallel for num_threads(p->threads) schedule(static)
     for (int64_t i = 0; i < p->B * p->H; i++) {
-        float *k = K + i * cap * p->dk, *v = V + i * cap * p->dv;
+        float *k = (float *)io->state_out + i * cap * p->dk;
+        float *v = (float *)(void *)((char *)io->state_out + v_at) + i * cap * p->dv;
         const float *q = (const float *)io->q + i * p->dk;
         float *o = (float *)io->o + i * p->dv, *score = (float *)io->work + i * cap;
-        memcpy(k + io->pos * p->dk, (const float *)io->k + i * p->dk, (size_t)p->dk * sizeof *k);
-        memcpy(v + io->pos * p->dv, (const float *)io->v + i * p->dv, (size_t)p->dv * sizeof *v);
+        if (io->state_in != io->state_out) {
+            const float *k_in = (const float *)io->state_in + i * cap * p->dk;
+            const char *v_in = (const char *)io->state_in + v_at;
+            memcpy(k, k_in, (size_t)(io->pos * p->dk) * sizeof *k);
+            memcpy(v, v_in + (size_t)(i * cap * p->dv) * sizeof *v,
+                   (size_t)(io->pos * p->dv) * sizeof *v);
+        }
+        memset(o, 0, (size_t)p->dv * sizeof *o);
+        if (n == 0) continue;
+        if (io->k) {
+            memcpy(k + io->pos * p->dk, (const float *)io->k + i * p->dk,
+                   (size_t)p->dk * sizeof *k);
+            memcpy(v + io->pos * p->dv, (const float *)io->v + i * p->dv,
+                   (size_t)p->dv * sizeof *v);
+        }
         la_gemm(false, true, 1, n, p->dk, s, q, p->dk, k, p->dk, 0.0f, score, n);
         row_softmax(score, n, n);
         la_gemm(false, false, 1, p->dv, n, 1.0f, score, n, v, p->dv, 0.0f, o, p->dv);

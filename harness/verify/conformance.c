@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The driver of the conformance suite: shapes x masks x inputs x options, the reference once for each,
+ * then every check on every impl.
+ */
+#include "conformance.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "labench/kit.h"
+#include "registry.h"
+#include "suite.h"
+
+enum { SEED = 20260421, THREADS = 2 };
+
+/* Group counts divide H: key/value heads are H / kv_group, query/key heads H / qk_group. */
+typedef struct shape {
+    int64_t B, T, H, dk, dv, kv_group, qk_group;
+    la_level level;
+    bool special; /* also with the inputs other than the default, and with every option */
+} shape;
+
+static const shape shapes[] = {
+    {1, 1, 1, 1, 1, 1, 1, LA_LEVEL_QUICK, false},
+    {2, 1, 2, 3, 5, 1, 1, LA_LEVEL_QUICK, true},
+    {2, 7, 3, 17, 3, 1, 1, LA_LEVEL_QUICK, true},
+    {1, 2, 1, 64, 64, 1, 1, LA_LEVEL_QUICK, false},
+    {1, 63, 1, 16, 64, 1, 1, LA_LEVEL_QUICK, false},
+    {1, 64, 2, 64, 64, 1, 1, LA_LEVEL_QUICK, false},
+    {1, 65, 1, 64, 17, 1, 1, LA_LEVEL_QUICK, false},
+    {2, 100, 2, 16, 24, 1, 1, LA_LEVEL_QUICK, true},
+    {1, 130, 1, 128, 128, 1, 1, LA_LEVEL_QUICK, false},
+    {1, 200, 2, 17, 33, 1, 1, LA_LEVEL_QUICK, false},
+    {3, 5, 1, 8, 1, 1, 1, LA_LEVEL_QUICK, false},
+    {2, 70, 4, 16, 8, 2, 1, LA_LEVEL_QUICK, false},
+    {1, 33, 3, 5, 7, 3, 1, LA_LEVEL_QUICK, false},
+    {2, 70, 4, 16, 8, 1, 2, LA_LEVEL_QUICK, false},
+    {1, 33, 3, 5, 7, 1, 3, LA_LEVEL_QUICK, false},
+    {1, 257, 4, 32, 64, 1, 1, LA_LEVEL_FULL, false},
+    {4, 129, 2, 3, 128, 1, 1, LA_LEVEL_FULL, false},
+    {2, 127, 1, 1, 1, 1, 1, LA_LEVEL_FULL, true},
+    {1, 300, 5, 48, 80, 1, 1, LA_LEVEL_FULL, true},
+    {1, 192, 2, 256, 200, 1, 1, LA_LEVEL_FULL, false},
+    {1, 513, 1, 128, 128, 1, 1, LA_LEVEL_FULL, false},
+    {1, 1000, 2, 64, 64, 1, 1, LA_LEVEL_FULL, true},
+    {17, 3, 3, 2, 2, 1, 1, LA_LEVEL_FULL, false},
+    {1, 4, 40, 4, 4, 1, 1, LA_LEVEL_FULL, false},
+    {1, 260, 8, 64, 64, 4, 1, LA_LEVEL_FULL, true},
+    {1, 260, 8, 64, 64, 1, 4, LA_LEVEL_FULL, true},
+};
+
+typedef struct suite {
+    const la_variant *variant;
+    const la_impl *only;
+    const la_device *device;
+    la_level level;
+    la_conformance_listener listener;
+    void *context;
+    la_conformance_report *report;
+    const char *options; /* words of the option set in use, "" for the defaults */
+    bool impl_ready[64]; /* impls that run here */
+} suite;
+
+static bool has_mask(const la_impl *impl, la_mask mask)
+{
+    return impl->caps & (mask == LA_MASK_CAUSAL ? LA_CAP_CAUSAL : LA_CAP_BIDIRECTIONAL);
+}
+
+static bool applies_always(const la_case *c)
+{
+    (void)c;
+    return true;
+}
+
+static bool applies_causal(const la_case *c)
+{
+    return c->p.mask == LA_MASK_CAUSAL && c->p.T > 1 && c->kind == LA_INPUTS_DEFAULT;
+}
+
+static bool applies_cutting(const la_case *c)
+{
+    return c->p.mask == LA_MASK_CAUSAL && (c->impl->caps & LA_CAP_STATE_IN);
+}
+
+static bool applies_decode(const la_case *c)
+{
+    return c->p.mask == LA_MASK_CAUSAL && (c->impl->caps & LA_CAP_DECODE);
+}
+
+static bool applies_query(const la_case *c)
+{
+    return applies_decode(c) && c->variant->family == LA_FAMILY_QUADRATIC;
+}
+
+typedef struct check {
+    const char *name;
+    bool (*applies)(const la_case *);
+    la_status (*run)(const la_case *, la_err *);
+} check;
+
+static const check once_checks[] = {
+    {"descriptor", applies_always, la_check_descriptor},
+    {"refusals", applies_always, la_check_refusals},
+};
+static const check case_checks[] = {
+    {"sizes", applies_always, la_check_sizes},
+    {"forward", applies_always, la_check_forward},
+    {"repeat", applies_always, la_check_repeat},
+    {"threads", applies_always, la_check_threads},
+    {"causality", applies_causal, la_check_causality},
+    {"cutting", applies_cutting, la_check_cutting},
+    {"decode", applies_decode, la_check_decode},
+    {"query", applies_query, la_check_query},
+};
+
+static void tell(const suite *s, const la_case *c, const char *name, la_status st, bool skipped,
+                 const char *why)
+{
+    char message[2 * LA_ERR_MAX] = "";
+    const la_problem *p = &c->p;
+    if (st != LA_OK || skipped)
+        snprintf(message, sizeof message,
+                 "%s %s, B %" PRId64 " T %" PRId64 " H %" PRId64 " (kv %" PRId64 ", qk %" PRId64
+                 ") dk %" PRId64 " dv %" PRId64 ", %s, inputs %s, seed %" PRIu64 "%s%s: %s: %s",
+                 s->variant->name, c->impl->name, p->B, p->T, p->H, p->Hkv, p->Hqk, p->dk, p->dv,
+                 la_mask_name(p->mask), la_input_kind_name(c->kind), c->seed,
+                 s->options[0] ? ", " : "", s->options, name, why);
+    la_conformance_report *r = s->report;
+    if (skipped)
+        r->skipped++;
+    else
+        r->checks++;
+    if (st != LA_OK && r->failures++ == 0) snprintf(r->first, sizeof r->first, "%s", message);
+    la_finding finding = {s->variant, c->impl, name, st, skipped, message};
+    if (s->listener) s->listener(&finding, s->context);
+}
+
+static void run_checks(const suite *s, const la_case *c, const check *checks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!checks[i].applies(c)) continue;
+        la_err err = {0};
+        la_status st = checks[i].run(c, &err);
+        tell(s, c, checks[i].name, st, false, err.msg);
+    }
+}
+
+/* Logits of thousands make some rows depend on the last bit of the inputs: a near tie is decided by
+ * rounding. The reference on inputs moved by two units in the last place shows which tokens those
+ * are; the others are compared. Compacts `want` to them. */
+static la_status trust(la_case *c, double *want, int64_t *rows, la_err *err)
+{
+    const la_problem *p = &c->p;
+    la_inputs moved = {0};
+    int64_t width = p->H * p->dv, total = p->B * p->T * width;
+    double *other = la_alloc((size_t)total * sizeof(double), err);
+    la_status st =
+        other ? la_inputs_piece(c->variant, c->opts, c->in, 0, p->T, &moved, err) : LA_E_NOMEM;
+    if (st != LA_OK) goto done;
+    for (int t = LA_T_Q; t <= LA_T_V; t++) {
+        float *x = moved.t[t].data;
+        int64_t n = (int64_t)(moved.t[t].bytes / sizeof(float));
+        for (int64_t i = 0; i < n; i++)
+            x[i] *= la_random_u32(c->seed, (uint64_t)i) & 1 ? 1.0f + 0x1p-22f : 1.0f - 0x1p-22f;
+    }
+    st = la_reference_forward(c->variant, p, c->opts, &moved, NULL, 0, NULL, NULL, 0, other, err);
+    if (st != LA_OK) goto done;
+    double rms = 0;
+    for (int64_t i = 0; i < total; i++) rms += want[i] * want[i];
+    double allowed = 1e-6 * sqrt(rms / (double)total);
+    int64_t n_rows = 0;
+    for (int64_t t = 0; t < p->T; t++) {
+        bool steady = true;
+        for (int64_t b = 0; b < p->B; b++)
+            for (int64_t i = (b * p->T + t) * width; i < (b * p->T + t + 1) * width; i++)
+                steady = steady && fabs(want[i] - other[i]) <= allowed;
+        if (steady) rows[n_rows++] = t;
+    }
+    for (int64_t b = 0; b < p->B; b++)
+        for (int64_t r = 0; r < n_rows; r++)
+            memcpy(other + (b * n_rows + r) * width, want + (b * p->T + rows[r]) * width,
+                   (size_t)width * sizeof(double));
+    memcpy(want, other, (size_t)(p->B * n_rows * width) * sizeof(double));
+    c->rows = rows;
+    c->n_rows = n_rows;
+done:
+    la_inputs_release(&moved);
+    la_free(other);
+    return st;
+}
+
+/* Draws the inputs, asks the reference, and runs every check on every impl. */
+static la_status run_case(const suite *s, la_case *c, la_err *err)
+{
+    const la_problem *p = &c->p;
+    la_inputs in = {0};
+    double *want = NULL, *want_state = NULL;
+    int64_t *rows = NULL;
+    LA_TRY(la_inputs_draw(s->variant, p, c->opts, c->kind, c->seed, &in, err));
+    int64_t states =
+        p->mask == LA_MASK_CAUSAL ? la_reference_state_elements(s->variant, p, c->opts) : 0;
+    want = la_alloc((size_t)(p->B * p->T * p->H * p->dv) * sizeof(double), err);
+    rows = la_alloc((size_t)p->T * sizeof(int64_t), err);
+    if (states) want_state = la_zalloc((size_t)states * sizeof(double), err);
+    la_status st = want && rows && (!states || want_state) ? LA_OK : LA_E_NOMEM;
+    if (st == LA_OK)
+        st = la_reference_forward(s->variant, p, c->opts, &in, NULL, 0, NULL, want_state, 0, want,
+                                  err);
+    c->in = &in;
+    c->want = want;
+    c->want_state = want_state;
+    c->rows = NULL;
+    c->n_rows = p->T;
+    if (st == LA_OK && c->kind == LA_INPUTS_BIG_LOGITS) st = trust(c, want, rows, err);
+    for (size_t i = 0; i < s->variant->impls_len && st == LA_OK; i++) {
+        c->impl = &s->variant->impls[i];
+        if (!s->impl_ready[i] || !has_mask(c->impl, p->mask)) continue;
+        if ((p->Hkv != p->H && !(c->impl->caps & LA_CAP_GROUPED_KV)) ||
+            (p->Hqk != p->H && !(c->impl->caps & LA_CAP_GROUPED_QK)))
+            continue;
+        if (c->n_rows == 0)
+            tell(s, c, "forward", LA_OK, true, "every token hangs on the last bit of the inputs");
+        else
+            run_checks(s, c, case_checks, LA_COUNT(case_checks));
+    }
+    la_inputs_release(&in);
+    la_free(want);
+    la_free(want_state);
+    la_free(rows);
+    return st;
+}
+
+static bool kind_applies(const la_variant *v, la_input_kind kind)
+{
+    bool gates = v->inputs & (LA_IN_GATE_HEAD | LA_IN_GATE_CHANNEL);
+    switch (kind) {
+    case LA_INPUTS_DEFAULT:
+        return true;
+    case LA_INPUTS_STRONG_DECAY:
+    case LA_INPUTS_NO_DECAY:
+        return gates;
+    case LA_INPUTS_BETA_EDGES:
+        return v->inputs & LA_IN_BETA;
+    case LA_INPUTS_BIG_LOGITS:
+        return v->family == LA_FAMILY_QUADRATIC || v->family == LA_FAMILY_LOW_RANK;
+    case LA_INPUTS_WIDE:
+        return v->inputs & LA_IN_LOGITS;
+    case LA_INPUTS_KINDS:
+        break;
+    }
+    return false;
+}
+
+static la_problem problem_of(const shape *sh, la_mask mask)
+{
+    return (la_problem){.B = sh->B,
+                        .T = sh->T,
+                        .Tcap = sh->T,
+                        .H = sh->H,
+                        .Hkv = sh->H / sh->kv_group,
+                        .Hqk = sh->H / sh->qk_group,
+                        .dk = sh->dk,
+                        .dv = sh->dv,
+                        .mask = mask,
+                        .dtype = LA_F32,
+                        .threads = THREADS};
+}
+
+/* All masks and kinds of one shape with one option set. */
+static la_status run_shape(const suite *s, const shape *sh, const void *opts, bool defaults,
+                           la_err *err)
+{
+    for (int mask = LA_MASK_CAUSAL; mask <= LA_MASK_BIDIRECTIONAL; mask++)
+        for (int kind = 0; kind < LA_INPUTS_KINDS; kind++) {
+            if (kind != LA_INPUTS_DEFAULT && !(defaults && sh->special)) continue;
+            if (!kind_applies(s->variant, (la_input_kind)kind)) continue;
+            la_case c = {.variant = s->variant,
+                         .device = s->device,
+                         .opts = opts,
+                         .p = problem_of(sh, (la_mask)mask),
+                         .kind = (la_input_kind)kind,
+                         .seed = SEED};
+            bool wanted = false;
+            for (size_t i = 0; i < s->variant->impls_len; i++)
+                wanted =
+                    wanted || (s->impl_ready[i] && has_mask(&s->variant->impls[i], (la_mask)mask));
+            if (wanted) LA_TRY(run_case(s, &c, err));
+        }
+    return LA_OK;
+}
+
+/* Descriptor and refusals, and which impls can run here. */
+static void run_once(suite *s, const void *opts)
+{
+    for (size_t i = 0; i < s->variant->impls_len; i++) {
+        la_case c = {.variant = s->variant,
+                     .impl = &s->variant->impls[i],
+                     .device = s->device,
+                     .opts = opts,
+                     .seed = SEED};
+        c.p = problem_of(&shapes[7],
+                         c.impl->caps & LA_CAP_CAUSAL ? LA_MASK_CAUSAL : LA_MASK_BIDIRECTIONAL);
+        if (s->only && s->only != c.impl) continue;
+        la_err why = {0};
+        s->impl_ready[i] = c.impl->rank(s->device, &why) > 0;
+        if (!s->impl_ready[i])
+            tell(s, &c, "descriptor", LA_OK, true, why.msg[0] ? why.msg : "cannot run here");
+        else
+            run_checks(s, &c, once_checks, LA_COUNT(once_checks));
+    }
+}
+
+static la_status run_options(suite *s, void *opts, la_err *err)
+{
+    char words[64];
+    bool end = false;
+    for (int64_t set = 0; !end; set++) {
+        LA_TRY(la_suite_options(s->variant, set, opts, words, sizeof words, &end, err));
+        if (end) break;
+        s->options = words;
+        if (set == 0) run_once(s, opts);
+        for (size_t i = 0; i < LA_COUNT(shapes); i++) {
+            if (shapes[i].level > s->level || (set > 0 && !shapes[i].special)) continue;
+            LA_TRY(run_shape(s, &shapes[i], opts, set == 0, err));
+        }
+    }
+    return LA_OK;
+}
+
+la_status la_conformance_run(const la_variant *variant, const la_impl *impl,
+                             const la_device *device, la_level level,
+                             la_conformance_listener listener, void *context,
+                             la_conformance_report *report, la_err *err)
+{
+    suite s = {.variant = variant,
+               .only = impl,
+               .device = device,
+               .level = level,
+               .listener = listener,
+               .context = context,
+               .report = report,
+               .options = ""};
+    *report = (la_conformance_report){0};
+    if (variant->impls_len > LA_COUNT(s.impl_ready))
+        return LA_FAIL(err, LA_E_ARG, "variant %s has more than %zu impls", variant->name,
+                       LA_COUNT(s.impl_ready));
+    void *opts = la_zalloc(variant->options_size + 8, err);
+    if (!opts) return LA_E_NOMEM;
+    la_status st = run_options(&s, opts, err);
+    la_free(opts);
+    return st;
+}

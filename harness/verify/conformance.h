@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The conformance suite: every impl of a variant over awkward shapes, masks and inputs, held to what
+ * its capability bits promise. Shipped, so that `labench verify` runs on any machine what the tests ran here.
+ *
+ * Checks: "descriptor", "refusals", "sizes", "forward", "repeat", "threads", "causality", "cutting",
+ * "decode", "query".
+ */
+#ifndef LA_CONFORMANCE_H
+#define LA_CONFORMANCE_H
+
+#include "compare.h"
+
+typedef enum la_level {
+    LA_LEVEL_QUICK, /* seconds a variant */
+    LA_LEVEL_FULL,  /* more shapes, all options */
+} la_level;
+
+/* One check of one impl on one case, told to the listener as it ends. */
+typedef struct la_finding {
+    const la_variant *variant;
+    const la_impl *impl;
+    const char *check; /* "forward", ... */
+    la_status status;  /* LA_OK: it held */
+    bool skipped;      /* nothing was checked; `message` says why */
+    const char
+        *message; /* "" when it held; else names variant, impl, shape, mask, inputs and seed */
+} la_finding;
+typedef void (*la_conformance_listener)(const la_finding *finding, void *context);
+
+typedef struct la_conformance_report {
+    int64_t checks, failures, skipped;
+    char first[LA_ERR_MAX]; /* message of the first failure */
+} la_conformance_report;
+
+/* Runs the suite on one impl, or on all impls of the variant that can run on the device when impl is
+ * NULL. Failures are findings; the status is LA_OK when the suite itself could run, LA_E_NOMEM and the like when not.
+ * The listener may be NULL. The caller has called la_start. */
+la_status la_conformance_run(const la_variant *variant, const la_impl *impl,
+                             const la_device *device, la_level level,
+                             la_conformance_listener listener, void *context,
+                             la_conformance_report *report, la_err *err);
+
+#endif

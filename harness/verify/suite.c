@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Guarded calls of an impl, and the comparison of what they made with the reference.
+ */
+#include "suite.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "labench/kit.h"
+
+la_status la_inputs_piece(const la_variant *variant, const void *opts, const la_inputs *whole,
+                          int64_t from, int64_t n, la_inputs *out, la_err *err)
+{
+    la_problem p = whole->problem;
+    int64_t T = p.T;
+    p.T = n;
+    LA_TRY(la_inputs_alloc(variant, &p, opts, out, err));
+    for (int i = 0; i < LA_T_COUNT; i++) {
+        if (!whole->t[i].data) continue;
+        size_t row = whole->t[i].bytes / (size_t)(p.B * T);
+        const char *src = whole->t[i].data;
+        char *dst = out->t[i].data;
+        for (int64_t b = 0; b < p.B; b++)
+            memcpy(dst + (size_t)(b * n) * row, src + (size_t)(b * T + from) * row,
+                   (size_t)n * row);
+    }
+    for (size_t i = 0; i < out->n_params; i++) {
+        if (out->param[i].bytes != whole->param[i].bytes) {
+            la_inputs_release(out);
+            return LA_FAIL(err, LA_E_INTERNAL,
+                           "%s: the shape of parameter %s depends on the length, so that inputs "
+                           "cannot be cut",
+                           variant->name, whole->params[i].name);
+        }
+        memcpy(out->param[i].data, whole->param[i].data, whole->param[i].bytes);
+    }
+    return LA_OK;
+}
+
+la_status la_case_instance(const la_case *c, la_pass pass, int64_t T, int threads, la_instance *out,
+                           la_err *err)
+{
+    la_problem p = c->p;
+    p.T = T;
+    p.threads = threads;
+    la_err why = {0};
+    la_status st = la_instance_create(c->variant, c->impl, &p, pass, c->opts, c->device, out, &why);
+    if (st != LA_OK)
+        return LA_FAIL(err, st, "an instance for %s of T %" PRId64 " could not be made: %s",
+                       la_pass_name(pass), T, why.msg);
+    return LA_OK;
+}
+
+la_status la_case_call(la_instance *inst, const la_inputs *in, const void *state_in,
+                       void *state_out, int64_t pos, la_err *err)
+{
+    const char *pass = la_pass_name(inst->pass);
+    la_instance_poison(inst);
+    uint64_t hash = la_inputs_hash(in);
+    la_io io = la_instance_io(inst, in);
+    io.state_in = state_in;
+    io.state_out = state_out;
+    io.pos = pos;
+    long allocations = la_mem_count();
+    la_err why = {0};
+    la_status st = inst->pass == LA_DECODE ? inst->impl->decode(inst->self, &io, &why)
+                                           : inst->impl->forward(inst->self, &io, &why);
+    allocations = la_mem_count() - allocations;
+    if (st != LA_OK)
+        return LA_FAIL(err, st, "%s returned '%s': %s", pass, la_status_word(st), why.msg);
+    LA_TRY(la_instance_guards(inst, err));
+    if (allocations)
+        return LA_FAIL(err, LA_E_WRONG, "%s allocates memory (%ld times)", pass, allocations);
+    if (la_inputs_hash(in) != hash) return LA_FAIL(err, LA_E_WRONG, "%s changes its inputs", pass);
+    return LA_OK;
+}
+
+size_t la_case_row_bytes(const la_case *c)
+{
+    return (size_t)(c->p.H * c->p.dv) * la_dtype_size(c->p.dtype);
+}
+
+la_status la_case_judge(const la_case *c, const void *o, la_err *err)
+{
+    int64_t n = c->p.B * c->p.T * c->p.H * c->p.dv;
+    int64_t bad = la_count_nonfinite(o, n, c->p.dtype);
+    la_error e;
+    la_compare(c->variant, &c->p, o, c->rows, c->n_rows, c->want, &e);
+    if (bad && !e.n_nonfinite)
+        return LA_FAIL(err, LA_E_NONFINITE, "%" PRId64 " of %" PRId64 " values are not finite", bad,
+                       n);
+    la_err why = {0};
+    la_status st = la_judge(&e, la_tolerance_of(c->variant, c->impl, c->p.dtype), &why);
+    if (st == LA_OK) return LA_OK;
+    int64_t row = c->p.H * c->p.dv, r = e.worst / row % c->n_rows;
+    return LA_FAIL(
+        err, st, "%s (batch %" PRId64 ", token %" PRId64 ", head %" PRId64 ", channel %" PRId64 ")",
+        why.msg, e.worst / row / c->n_rows, c->rows ? c->rows[r] : r, e.worst % row / c->p.dv,
+        e.worst % c->p.dv);
+}
+
+/* One part of a state: relative RMS over it and the worst element against the RMS of its row. Equal
+ * infinities (a running maximum before the first token) agree. */
+static la_status judge_part(const la_part *part, const double *got, const double *want,
+                            la_tolerance tol, la_err *err)
+{
+    int64_t n = la_part_elements(part), width = part->shape[part->rank - 1];
+    double diff2 = 0, want2 = 0, worst_rel = 0;
+    int64_t worst = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(want[i])) want2 += want[i] * want[i];
+    double rms = sqrt(want2 / (double)n);
+    for (int64_t r = 0; r < n / width; r++) {
+        double row2 = 0;
+        for (int64_t c = 0; c < width; c++)
+            if (isfinite(want[r * width + c])) row2 += want[r * width + c] * want[r * width + c];
+        double scale = fmax(sqrt(row2 / (double)width), 1e-2 * rms);
+        for (int64_t c = 0; c < width; c++) {
+            int64_t i = r * width + c;
+            if (got[i] == want[i]) continue;
+            if (!isfinite(got[i]))
+                return LA_FAIL(err, LA_E_NONFINITE,
+                               "state %s[%" PRId64 "] is %g where %.9g is right", part->name, i,
+                               got[i], want[i]);
+            double d = fabs(got[i] - want[i]);
+            diff2 += d * d;
+            double rel = scale > 0 ? d / scale : d;
+            if (!(rel <= worst_rel)) worst_rel = rel, worst = i;
+        }
+    }
+    double rel_rms = want2 > 0 ? sqrt(diff2 / want2) : sqrt(diff2);
+    if (!(rel_rms <= tol.rel_rms) || !(worst_rel <= tol.max_rel))
+        return LA_FAIL(err, LA_E_WRONG,
+                       "state %s: relative rms error %.3g (allowed %.3g), worst row %.3g (allowed "
+                       "%.3g); at %" PRId64 ": %.9g where %.9g is right",
+                       part->name, rel_rms, tol.rel_rms, worst_rel, tol.max_rel, worst, got[worst],
+                       want[worst]);
+    return LA_OK;
+}
+
+la_status la_case_judge_state(const la_case *c, const void *state, la_err *err)
+{
+    la_part parts[LA_MAX_PARTS];
+    size_t n = c->variant->state_parts(&c->p, c->opts, parts, LA_MAX_PARTS);
+    int64_t total = la_reference_state_elements(c->variant, &c->p, c->opts);
+    double *got = la_alloc((size_t)total * sizeof(double), err);
+    if (!got) return LA_E_NOMEM;
+    la_state_to_double(parts, n, state, got);
+    la_tolerance tol = la_tolerance_of(c->variant, c->impl, c->p.dtype);
+    la_status st = LA_OK;
+    const double *g = got, *w = c->want_state;
+    for (size_t i = 0; i < n && st == LA_OK; i++) {
+        st = judge_part(&parts[i], g, w, tol, err);
+        g += la_part_elements(&parts[i]);
+        w += la_part_elements(&parts[i]);
+    }
+    la_free(got);
+    return st;
+}

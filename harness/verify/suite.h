@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the conformance suite share: a case, and guarded calls of an impl.
+ */
+#ifndef LA_SUITE_H
+#define LA_SUITE_H
+
+#include "conformance.h"
+
+/* A problem with its inputs and what the reference makes of them; the impl under test is set in
+ * turn. Pointers are borrowed from the driver. */
+typedef struct la_case {
+    const la_variant *variant;
+    const la_impl *impl;
+    const la_device *device;
+    const void *opts;
+    la_problem p;
+    la_input_kind kind;
+    uint64_t seed;
+    const la_inputs *in;
+    const int64_t *rows; /* tokens that can be compared (see la_case_trust); NULL: all */
+    int64_t n_rows;
+    const double *want;       /* [B, n_rows, H, dv] */
+    const double *want_state; /* packed, after T tokens; NULL: not causal or no state */
+} la_case;
+
+/* Tokens from..from+n-1 of every tensor and all parameters; the caller releases `out`. */
+la_status la_inputs_piece(const la_variant *variant, const void *opts, const la_inputs *whole,
+                          int64_t from, int64_t n, la_inputs *out, la_err *err);
+
+/* An instance of the case's impl for T tokens (capacity as the case) with these threads. */
+la_status la_case_instance(const la_case *c, la_pass pass, int64_t T, int threads, la_instance *out,
+                           la_err *err);
+/* One forward or decode call with poisoned o and work; refuses NaN guards broken, inputs changed and
+ * memory allocated. */
+la_status la_case_call(la_instance *inst, const la_inputs *in, const void *state_in,
+                       void *state_out, int64_t pos, la_err *err);
+/* Holds a whole output [B,T,H,dv] to the reference. */
+la_status la_case_judge(const la_case *c, const void *o, la_err *err);
+/* Holds a state buffer after T tokens to the reference's. */
+la_status la_case_judge_state(const la_case *c, const void *state, la_err *err);
+/* Bytes of one token row of the output over all heads, and of the whole output. */
+size_t la_case_row_bytes(const la_case *c);
+
+/* Option set `index` of a variant into opts: 0 the defaults, then one option changed at a time; words
+ * says which ("" for the defaults). *end: there is no such set. */
+la_status la_suite_options(const la_variant *variant, int64_t index, void *opts, char *words,
+                           size_t cap, bool *end, la_err *err);
+
+/* The checks. Each returns LA_OK or fails with the finding's sentence. */
+la_status la_check_descriptor(const la_case *c, la_err *err);
+la_status la_check_refusals(const la_case *c, la_err *err);
+la_status la_check_sizes(const la_case *c, la_err *err);
+la_status la_check_forward(const la_case *c, la_err *err);
+la_status la_check_repeat(const la_case *c, la_err *err);
+la_status la_check_threads(const la_case *c, la_err *err);
+la_status la_check_causality(const la_case *c, la_err *err);
+la_status la_check_cutting(const la_case *c, la_err *err);
+la_status la_check_decode(const la_case *c, la_err *err);
+la_status la_check_query(const la_case *c, la_err *err);
+
+#endif
