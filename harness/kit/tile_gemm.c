@@ -19,11 +19,12 @@
         if (nv > 1) c##i##1 = la_v_fma(x, b1, c##i##1);                                            \
         if (nv > 2) c##i##2 = la_v_fma(x, b2, c##i##2);                                            \
     }
-#define PUT(i, j)                                                                                  \
-    if (nv > j) put(C + i * ldc + j * LA_VW, c##i##j, al, add, nv == j + 1 ? last : LA_VW);
 #define FINISH(i)                                                                                  \
     if (mr > i) {                                                                                  \
-        PUT(i, 0) PUT(i, 1) PUT(i, 2)                                                              \
+        if (nv > 1) put(C, c##i##0, al, add, LA_VW);                                               \
+        if (nv > 2) put(C + LA_VW, c##i##1, al, add, LA_VW);                                       \
+        put(C + (nv - 1) * LA_VW, nv == 1 ? c##i##0 : nv == 2 ? c##i##1 : c##i##2, al, add, last); \
+        C += ldc;                                                                                  \
     }
 
 /* n lanes of C = alpha c, or +=. */
@@ -61,24 +62,72 @@ LA_INLINE void block(const int mr, const int nv, int64_t K, float alpha, const f
     ROWS(FINISH)
 }
 
-/* All M rows of one panel. `trans` is a constant where this is inlined, so that one of the two strides
- * of A is known to be 1. */
-LA_INLINE void panel(const int nv, const bool trans, int64_t M, int64_t K, float alpha,
-                     const float *A, int64_t lda, const float *b, int64_t ldb, bool add, float *C,
-                     int64_t ldc, int64_t last)
-{
-    const int64_t rs = trans ? 1 : lda, cs = trans ? lda : 1;
-    int64_t i = 0;
-#define BLOCKS(mr)                                                                                 \
-    for (; i + mr <= M; i += mr)                                                                   \
-        block(mr, nv, K, alpha, A + i * rs, rs, cs, b, ldb, add, C + i * ldc, ldc, last);
-#if LA_MR == 8
-    BLOCKS(8)
+/* One function for each size of block: inlined into their callers, the many addresses around the loop
+ * over k take registers from the accumulators. */
+#define BLOCK(mr, nv)                                                                              \
+    static __attribute__((noinline)) void nn_##mr##x##nv(                                          \
+        int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,          \
+        bool add, float *C, int64_t ldc, int64_t last)                                             \
+    {                                                                                              \
+        block(mr, nv, K, alpha, a, lda, 1, b, ldb, add, C, ldc, last);                             \
+    }                                                                                              \
+    static __attribute__((noinline)) void tn_##mr##x##nv(                                          \
+        int64_t K, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,          \
+        bool add, float *C, int64_t ldc, int64_t last)                                             \
+    {                                                                                              \
+        block(mr, nv, K, alpha, a, 1, lda, b, ldb, add, C, ldc, last);                             \
+    }
+#define BLOCKS_OF(nv) BLOCK(1, nv) BLOCK(2, nv) BLOCK(4, nv)
+BLOCKS_OF(1)
+BLOCKS_OF(2)
+#if LA_NV > 2
+BLOCKS_OF(3)
 #endif
-    BLOCKS(4)
-    BLOCKS(2)
-    BLOCKS(1)
-#undef BLOCKS
+#if LA_MR == 8
+BLOCK(8, 1)
+BLOCK(8, 2)
+BLOCK(8, 3)
+#endif
+
+typedef void block_fn(int64_t K, float alpha, const float *a, int64_t lda, const float *b,
+                      int64_t ldb, bool add, float *C, int64_t ldc, int64_t last);
+
+/* Blocks of 8 (where the registers allow it), 4, 2 and 1 rows, by their number of vectors. */
+#if LA_MR == 8
+#define SIZES(t, nv)                                                                               \
+    {                                                                                              \
+        t##_1x##nv, t##_2x##nv, t##_4x##nv, t##_8x##nv                                             \
+    }
+#else
+#define SIZES(t, nv)                                                                               \
+    {                                                                                              \
+        t##_1x##nv, t##_2x##nv, t##_4x##nv                                                         \
+    }
+#endif
+#if LA_NV > 2
+#define TABLE(t)                                                                                   \
+    {                                                                                              \
+        SIZES(t, 1), SIZES(t, 2), SIZES(t, 3)                                                      \
+    }
+#else
+#define TABLE(t)                                                                                   \
+    {                                                                                              \
+        SIZES(t, 1), SIZES(t, 2)                                                                   \
+    }
+#endif
+enum { SIZES_LEN = LA_MR == 8 ? 4 : 3 };
+static block_fn *const blocks[2][LA_NV][SIZES_LEN] = {TABLE(nn), TABLE(tn)};
+
+/* All M rows of one panel of `nv` vectors. */
+static void panel(bool trans, int64_t nv, int64_t M, int64_t K, float alpha, const float *A,
+                  int64_t lda, const float *b, int64_t ldb, bool add, float *C, int64_t ldc,
+                  int64_t last)
+{
+    int64_t i = 0;
+    for (int size = SIZES_LEN - 1; size >= 0; size--)
+        for (; i + (1 << size) <= M; i += 1 << size)
+            blocks[trans][nv - 1][size](K, alpha, A + (trans ? i : i * lda), lda, b, ldb, add,
+                                        C + i * ldc, ldc, last);
 }
 
 typedef struct side { /* op(B) [K,N] and where it is packed */
@@ -115,28 +164,21 @@ static bool conflicts(int64_t M, int64_t K, int64_t ldb)
     return M >= 3 * LA_MR && K * gcd > 6 * 4096;
 }
 
-LA_INLINE void product(const bool trans_a, int64_t M, float alpha, const float *A, int64_t lda,
-                       side s, bool add, float *C, int64_t ldc)
+static void product(bool trans_a, int64_t M, float alpha, const float *A, int64_t lda,
+                    const side *s, bool add, float *C, int64_t ldc)
 {
-    bool whole = s.trans || conflicts(M, s.K, s.ldb);
-    for (int64_t j = 0; j < s.N; j += LA_NR) {
-        int64_t n = s.N - j < LA_NR ? s.N - j : LA_NR;
+    bool whole = s->trans || conflicts(M, s->K, s->ldb);
+    for (int64_t j = 0; j < s->N; j += LA_NR) {
+        int64_t n = s->N - j < LA_NR ? s->N - j : LA_NR;
         int64_t vectors = (n + LA_VW - 1) / LA_VW, last = n - (vectors - 1) * LA_VW;
-        const float *b = s.B + j;
-        int64_t ldb = s.ldb;
+        const float *b = s->B + j;
+        int64_t ldb = s->ldb;
         if (whole || last < LA_VW) {
             ldb = vectors * LA_VW;
-            pack(&s, j, n, ldb);
-            b = s.scratch;
+            pack(s, j, n, ldb);
+            b = s->scratch;
         }
-        if (vectors == LA_NV)
-            panel(LA_NV, trans_a, M, s.K, alpha, A, lda, b, ldb, add, C + j, ldc, last);
-#if LA_NV > 2
-        else if (vectors == 2)
-            panel(2, trans_a, M, s.K, alpha, A, lda, b, ldb, add, C + j, ldc, last);
-#endif
-        else
-            panel(1, trans_a, M, s.K, alpha, A, lda, b, ldb, add, C + j, ldc, last);
+        panel(trans_a, vectors, M, s->K, alpha, A, lda, b, ldb, add, C + j, ldc, last);
     }
 }
 
@@ -144,21 +186,21 @@ void LA_ISA(la_tile_nn)(int64_t M, int64_t N, int64_t K, float alpha, const floa
                         const float *B, int64_t ldb, bool add, float *C, int64_t ldc,
                         float *scratch)
 {
-    product(false, M, alpha, A, lda, (side){B, ldb, N, K, false, scratch}, add, C, ldc);
+    product(false, M, alpha, A, lda, &(side){B, ldb, N, K, false, scratch}, add, C, ldc);
 }
 
 void LA_ISA(la_tile_nt)(int64_t M, int64_t N, int64_t K, float alpha, const float *A, int64_t lda,
                         const float *B, int64_t ldb, bool add, float *C, int64_t ldc,
                         float *scratch)
 {
-    product(false, M, alpha, A, lda, (side){B, ldb, N, K, true, scratch}, add, C, ldc);
+    product(false, M, alpha, A, lda, &(side){B, ldb, N, K, true, scratch}, add, C, ldc);
 }
 
 void LA_ISA(la_tile_tn)(int64_t M, int64_t N, int64_t K, float alpha, const float *A, int64_t lda,
                         const float *B, int64_t ldb, bool add, float *C, int64_t ldc,
                         float *scratch)
 {
-    product(true, M, alpha, A, lda, (side){B, ldb, N, K, false, scratch}, add, C, ldc);
+    product(true, M, alpha, A, lda, &(side){B, ldb, N, K, false, scratch}, add, C, ldc);
 }
 
 /* Blocks of LA_MR rows: what the solved rows above contribute is one product, the rest is a small
