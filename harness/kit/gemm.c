@@ -3,6 +3,7 @@
  */
 #include <cblas.h>
 #include <omp.h>
+#include <stdio.h>
 
 #include "labench/kit.h"
 
@@ -10,6 +11,11 @@
 static int wanted = 1, current;
 
 extern void openblas_set_num_threads(int threads);
+
+void la_blas_describe(char *buf, size_t cap)
+{
+    snprintf(buf, cap, "%s; kernels for %s", openblas_get_config(), openblas_get_corename());
+}
 
 void la_gemm_threads(int threads)
 {

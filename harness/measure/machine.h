@@ -6,6 +6,7 @@
 #define LA_MACHINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "labench/status.h"

@@ -49,6 +49,8 @@ LA_API la_status la_param_draw(const la_param *param, uint64_t seed, float *out,
 LA_API void la_gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
                     int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
 LA_API void la_gemm_threads(int threads);
+/* Name, version, options and chosen kernels of the BLAS behind la_gemm, at most cap bytes. */
+LA_API void la_blas_describe(char *buf, size_t cap);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "peak.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "labench/kit.h"
+#include "peak_loops.h"
+
+enum { RUNS = 12, FMA_RUN_NS = 15000000, GEMM_N = 1024 };
+
+typedef struct loops {
+    double (*fma)(int64_t steps, float *sink);
+    float (*read)(const float *x, int64_t n);
+} loops;
+
+static loops loops_of(la_isa isa)
+{
+#ifdef LA_BUILT_AVX512
+    if (isa == LA_ISA_AVX512) return (loops){la_peak_fma_avx512, la_peak_read_avx512};
+#endif
+#ifdef LA_BUILT_AVX2
+    if (isa >= LA_ISA_AVX2) return (loops){la_peak_fma_avx2, la_peak_read_avx2};
+#endif
+    (void)isa;
+    return (loops){la_peak_fma_generic, la_peak_read_generic};
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static la_rate rate_of(double *x, int n)
+{
+    qsort(x, (size_t)n, sizeof *x, ascending);
+    return (la_rate){
+        .best = x[n - 1], .median = 0.5 * (x[(n - 1) / 2] + x[n / 2]), .worst = x[0], .n = n};
+}
+
+/* FLOP/s of one run of about FMA_RUN_NS in every thread at once. */
+static double fma_once(loops with, int threads, int64_t steps)
+{
+    double flops = 0;
+    float sinks = 0;
+    int64_t begin = la_now_ns();
+#pragma omp parallel num_threads(threads) reduction(+ : flops, sinks)
+    {
+        float sink;
+        flops += with.fma(steps, &sink);
+        sinks += sink;
+    }
+    double seconds = (double)(la_now_ns() - begin) * 1e-9;
+    return sinks > 0 ? flops / seconds : 0; /* the sums are used, so the loops stay */
+}
+
+static la_rate measure_fma(loops with, int threads)
+{
+    int64_t steps = 1 << 14;
+    for (;;) { /* as many as fill a run */
+        int64_t begin = la_now_ns();
+        fma_once(with, threads, steps);
+        int64_t took = la_now_ns() - begin;
+        if (took > FMA_RUN_NS / 2) break;
+        steps *= 2;
+    }
+    double x[RUNS];
+    for (int i = 0; i < RUNS; i++) x[i] = fma_once(with, threads, steps);
+    return rate_of(x, RUNS);
+}
+
+static la_status measure_gemm(la_rate *out, la_err *err)
+{
+    size_t n = GEMM_N, bytes = n * n * sizeof(float);
+    float *abc = la_zalloc(3 * bytes, err);
+    if (!abc) return LA_E_NOMEM;
+    for (size_t i = 0; i < 2 * n * n; i++) abc[i] = (float)(i % 7) * 0.25f;
+    double x[RUNS];
+    for (int i = -1; i < RUNS; i++) { /* the first makes OpenBLAS's buffers */
+        int64_t begin = la_now_ns();
+        la_gemm(false, false, GEMM_N, GEMM_N, GEMM_N, 1.0f, abc, GEMM_N, abc + n * n, GEMM_N, 0.0f,
+                abc + 2 * n * n, GEMM_N);
+        double seconds = (double)(la_now_ns() - begin) * 1e-9;
+        if (i >= 0) x[i] = 2.0 * (double)GEMM_N * (double)GEMM_N * (double)GEMM_N / seconds;
+    }
+    la_free(abc);
+    *out = rate_of(x, RUNS);
+    return LA_OK;
+}
+
+/* Every thread streams over its own part, which it touched first. */
+static la_status measure_stream(loops with, la_peak *out, la_err *err)
+{
+    int64_t quantum = 256; /* floats: a whole number of unrolled steps for either half */
+    int64_t part = (int64_t)(out->stream_bytes / sizeof(float)) / out->threads / quantum * quantum;
+    float *x = la_alloc((size_t)part * (size_t)out->threads * sizeof(float), err);
+    if (!x) return LA_E_NOMEM;
+#pragma omp parallel num_threads(out->threads)
+    {
+        float *mine = x + part * omp_get_thread_num();
+        for (int64_t i = 0; i < part; i++) mine[i] = 1.0f;
+    }
+    double reads[RUNS], copies[RUNS], bytes = (double)part * out->threads * sizeof(float);
+    float total = 0;
+    for (int r = 0; r < RUNS; r++) {
+        int64_t begin = la_now_ns();
+#pragma omp parallel num_threads(out->threads) reduction(+ : total)
+        total += with.read(x + part * omp_get_thread_num(), part);
+        int64_t middle = la_now_ns();
+#pragma omp parallel num_threads(out->threads)
+        {
+            float *mine = x + part * omp_get_thread_num();
+            memcpy(mine + part / 2, mine, (size_t)(part / 2) * sizeof(float));
+        }
+        copies[r] = bytes / ((double)(la_now_ns() - middle) * 1e-9);
+        reads[r] = bytes / ((double)(middle - begin) * 1e-9);
+    }
+    la_free(x);
+    if (!(total > 0))
+        return LA_FAIL(err, LA_E_INTERNAL, "the read loop summed to %g", (double)total);
+    out->read = rate_of(reads, RUNS);
+    out->copy = rate_of(copies, RUNS);
+    return LA_OK;
+}
+
+la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err)
+{
+    if (threads < 1) return LA_FAIL(err, LA_E_ARG, "%d threads cannot be measured", threads);
+    *out = (la_peak){.threads = threads, .isa = isa, .stream_bytes = (size_t)256 << 20};
+    long l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    if (l3 > 64L << 20) out->stream_bytes = (size_t)512 << 20;
+    la_start(threads);
+    loops with = loops_of(isa);
+    out->flops = measure_fma(with, threads);
+    LA_TRY(measure_gemm(&out->sgemm, err));
+    return measure_stream(with, out, err);
+}
