@@ -47,8 +47,8 @@ la_status la_counts_add(la_counts *counts, int64_t value, la_err *err)
 void la_spec_release(la_spec *spec)
 {
     if (!spec) return;
-    la_words *words[] = {&spec->variants, &spec->impls,  &spec->passes,
-                         &spec->tasks,    &spec->dtypes, &spec->masks};
+    la_words *words[] = {&spec->variants, &spec->impls, &spec->passes, &spec->tasks,
+                         &spec->dtypes,   &spec->masks, &spec->other};
     la_counts *counts[] = {&spec->lengths, &spec->batch, &spec->heads,
                            &spec->dk,      &spec->dv,    &spec->threads};
     for (size_t i = 0; i < LA_COUNT(words); i++) la_words_release(words[i]);

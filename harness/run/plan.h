@@ -34,7 +34,11 @@ typedef struct la_spec {
     int rounds; /* 0: the default */
     bool quick, careful;
     bool cold;
+    bool many;      /* more than LA_PLAN_CELLS cells are meant */
+    la_words other; /* what else the command line set that changes what is measured; for the hash */
 } la_spec;
+
+#define LA_PLAN_CELLS 100000
 
 typedef struct la_plan {
     la_cell *cells;
