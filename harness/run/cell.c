@@ -250,6 +250,15 @@ void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row
 
 uint64_t la_cell_seed(const la_cell *cell, uint64_t seed, int round)
 {
-    uint64_t key = XXH3_64bits(cell->key, strlen(cell->key));
-    return la_stream(seed, key, (uint64_t)round);
+    const la_variant *v = cell->variant;
+    const la_problem *p = &cell->problem;
+    la_text t = {0};
+    la_text_add(&t, "%s %s %s", v->reference ? v->name : v->same_as,
+                cell->task ? cell->task->name : "", la_mask_name(p->mask));
+    la_text_add(&t, " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, p->B, p->H, p->Hkv,
+                p->Hqk, cell->seqlen);
+    la_text_add(&t, " %" PRId64 " %" PRId64, p->dk, p->dv);
+    uint64_t hash = XXH3_64bits(la_text_str(&t), t.len);
+    la_text_release(&t);
+    return la_stream(seed, hash, (uint64_t)round);
 }

@@ -52,7 +52,8 @@ la_status la_cell_default_options(la_cell *cell, la_err *err);
 la_pass la_cell_kernel_pass(const la_cell *cell);
 /* The row for la_store_plan; its strings are the cell's own or static. */
 void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row);
-/* The seed of the inputs of one round: hash(seed, cell key, round). */
+/* The seed of the inputs of one round: hash(seed, what is computed, round). Impls, passes and equal
+ * variants (flash and softmax) draw the same inputs, so that they share one float64 reference. */
 uint64_t la_cell_seed(const la_cell *cell, uint64_t seed, int round);
 
 #endif
