@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the engine hands to its inner loops, which are compiled once per instruction set: one slice of
+ * columns of one (batch, head).
+ */
+#ifndef LA_DELTA_SLICE_H
+#define LA_DELTA_SLICE_H
+
+#include "delta_engine.h"
+#include "labench/tile.h"
+
+typedef struct la_delta_slice {
+    la_write_rule write;
+    la_decay decay;
+    int64_t T, dk, w;                /* tokens, rows of S, columns of this slice */
+    int64_t chunk;                   /* C */
+    int64_t qk_row, v_row, gate_row; /* floats from one token to the next */
+    const float *q, *k;              /* [T] rows of dk */
+    const float *v;                  /* [T] rows of w; o likewise */
+    const float *beta;               /* [T], or NULL: 1 */
+    const float *g;                  /* [T], or [T] rows of dk for a channel decay, or NULL */
+    float *o;
+    const float *S_in; /* [dk] rows of w, NULL: zeros */
+    float *S_out;      /* likewise, NULL: not wanted; may be S_in */
+    int64_t S_row;     /* floats from one row of S to the next */
+    float scale;       /* s */
+    double log_decay;  /* of a fixed decay */
+    const la_tile *tile;
+    float *work; /* la_delta_*_work floats, 64-byte aligned */
+} la_delta_slice;
+
+/* Columns that the inner loops keep in registers, at most; slices start at multiples of LA_DELTA_ALIGN. */
+#define LA_DELTA_COLUMNS 64
+#define LA_DELTA_ALIGN   16
+
+static inline int64_t la_delta_up(int64_t n)
+{
+    return (n + LA_DELTA_ALIGN - 1) / LA_DELTA_ALIGN * LA_DELTA_ALIGN;
+}
+
+/* Tokens whose decays are made at once by the recurrent form. */
+#define LA_DELTA_RUN 64
+
+static inline int64_t la_delta_recurrent_work(int64_t dk)
+{
+    return la_delta_up(dk) * (LA_DELTA_COLUMNS + 2) + LA_DELTA_RUN;
+}
+
+static inline int64_t la_delta_chunk_work(int64_t dk, int64_t w, int64_t chunk)
+{
+    int64_t C = la_delta_up(chunk), W = la_delta_up(w);
+    return dk * W + dk * C + 2 * C * C + C * W + 6 * C;
+}
+
+typedef void la_delta_kernel(const la_delta_slice *slice);
+la_delta_kernel la_delta_recurrent_generic, la_delta_recurrent_avx2, la_delta_recurrent_avx512;
+la_delta_kernel la_delta_chunk_generic, la_delta_chunk_avx2, la_delta_chunk_avx512;
+
+#endif
