@@ -26,6 +26,11 @@ la_status la_reference_forward(const la_variant *variant, const la_problem *p, c
                                const la_inputs *in, const int64_t *rows, int64_t n_rows,
                                const double *state_in, double *state_out, int64_t pos, double *out,
                                la_err *err);
+/* The same over tokens from..from+p->T-1 of inputs that hold more of them (in->problem.T). */
+la_status la_reference_range(const la_variant *variant, const la_problem *p, const void *opts,
+                             const la_inputs *in, int64_t from, const int64_t *rows, int64_t n_rows,
+                             const double *state_in, double *state_out, int64_t pos, double *out,
+                             la_err *err);
 /* Total doubles of the packed state. */
 int64_t la_reference_state_elements(const la_variant *variant, const la_problem *p,
                                     const void *opts);

@@ -15,13 +15,19 @@ static double widen(const void *data, int64_t i, la_dtype dtype)
     return (double)((const float *)data)[i];
 }
 
-/* Rows [T, d] of one (batch, head) out of [B, T, heads, d]. */
-static void slice(const void *data, la_dtype dtype, int64_t b, int64_t T, int64_t heads, int64_t h,
-                  int64_t d, double *out)
+/* Rows [n, d] of one (batch, head) out of tokens from..from+n-1 of [B, T, heads, d]. */
+static void slice(const void *data, la_dtype dtype, int64_t b, int64_t T, int64_t from, int64_t n,
+                  int64_t heads, int64_t h, int64_t d, double *out)
 {
-    for (int64_t t = 0; t < T; t++)
-        for (int64_t c = 0; c < d; c++)
-            out[t * d + c] = widen(data, ((b * T + t) * heads + h) * d + c, dtype);
+    for (int64_t t = 0; t < n; t++) {
+        int64_t at = ((b * T + from + t) * heads + h) * d;
+        if (dtype == LA_F32) {
+            const float *row = (const float *)data + at;
+            for (int64_t c = 0; c < d; c++) out[t * d + c] = (double)row[c];
+        } else {
+            for (int64_t c = 0; c < d; c++) out[t * d + c] = widen(data, at + c, dtype);
+        }
+    }
 }
 
 static size_t parts_of(const la_variant *variant, const la_problem *p, const void *opts,
@@ -40,12 +46,13 @@ int64_t la_reference_state_elements(const la_variant *variant, const la_problem 
     return total;
 }
 
-/* One (batch, head), or one batch entry for variants with LA_IN_X. */
-typedef struct piece {
+/* What all pieces of a call share. */
+typedef struct job {
     const la_variant *variant;
     const la_problem *p;
     const void *opts;
     const la_inputs *in;
+    int64_t from;
     const int64_t *rows;
     int64_t n_rows;
     const double *state_in;
@@ -53,10 +60,15 @@ typedef struct piece {
     int64_t pos;
     double *out;
     const double *const *params;
+} job;
+
+/* One (batch, head) - or one batch entry for variants with LA_IN_X - and rows r0..r1-1 of the wanted. */
+typedef struct piece {
+    int64_t b, h, r0, r1;
 } piece;
 
 /* The head of tensor `which` that query head h reads. */
-static int64_t head_of(const piece *j, la_tensor which, int64_t h, int64_t *heads)
+static int64_t head_of(const job *j, la_tensor which, int64_t h, int64_t *heads)
 {
     int64_t shape[4];
     int rank = la_tensor_shape(j->variant, j->p, which, shape);
@@ -64,51 +76,53 @@ static int64_t head_of(const piece *j, la_tensor which, int64_t h, int64_t *head
     return h / (j->p->H / *heads);
 }
 
-static la_status run_piece(const piece *j, int64_t b, int64_t h, la_err *err)
+static la_status slice_inputs(const job *j, const piece *at, double *t[LA_T_COUNT], la_err *err)
 {
     const la_problem *p = j->p;
-    double *t[LA_T_COUNT] = {0}, *o = NULL;
-    int64_t n_rows = j->rows ? j->n_rows : p->T;
-    int64_t width = j->variant->inputs & LA_IN_X ? p->H * p->dv : p->dv;
-    la_status st = LA_OK;
     for (int i = 0; i < LA_T_COUNT; i++) {
-        int64_t shape[4];
+        int64_t shape[4], heads = 1, head = 0;
         int rank = la_tensor_shape(j->variant, p, (la_tensor)i, shape);
         if (rank == 0) continue;
-        int64_t heads = 1, head = 0, d;
-        if (i == LA_T_X) {
-            d = shape[2];
-        } else {
-            head = head_of(j, (la_tensor)i, h, &heads);
-            d = rank == 4 ? shape[3] : 1;
-        }
+        int64_t d = i == LA_T_X ? shape[2] : rank == 4 ? shape[3] : 1;
+        if (i != LA_T_X) head = head_of(j, (la_tensor)i, at->h, &heads);
         t[i] = la_alloc((size_t)(p->T * d) * sizeof(double), err);
-        if (!t[i]) {
-            st = LA_E_NOMEM;
-            goto done;
-        }
-        slice(j->in->t[i].data, i <= LA_T_X ? p->dtype : LA_F32, b, p->T, heads, head, d, t[i]);
+        if (!t[i]) return LA_E_NOMEM;
+        slice(j->in->t[i].data, i <= LA_T_X ? p->dtype : LA_F32, at->b, j->in->problem.T, j->from,
+              p->T, heads, head, d, t[i]);
     }
-    o = la_alloc((size_t)(n_rows * width) * sizeof(double), err);
-    if (!o) {
-        st = LA_E_NOMEM;
-        goto done;
-    }
+    return LA_OK;
+}
+
+/* Pointers to the slices of the packed states that belong to one (batch, head). */
+static void slice_states(const job *j, const piece *at, const double **state_in, double **state_out)
+{
     la_part parts[LA_MAX_PARTS];
-    size_t n_parts = parts_of(j->variant, p, j->opts, parts);
-    const double *state_in[LA_MAX_PARTS];
-    double *state_out[LA_MAX_PARTS];
-    int64_t at = 0;
-    for (size_t i = 0; i < n_parts; i++) {
-        int64_t heads = parts[i].shape[1];
-        int64_t per = la_part_elements(&parts[i]) / (p->B * heads);
-        int64_t offset = at + (b * heads + h / (p->H / heads)) * per;
+    size_t n = parts_of(j->variant, j->p, j->opts, parts);
+    int64_t start = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t heads = parts[i].shape[1], all = la_part_elements(&parts[i]);
+        int64_t offset =
+            start + (at->b * heads + at->h / (j->p->H / heads)) * (all / (j->p->B * heads));
         state_in[i] = j->state_in ? j->state_in + offset : NULL;
         state_out[i] = j->state_out ? j->state_out + offset : NULL;
-        at += la_part_elements(&parts[i]);
+        start += all;
     }
-    la_ref_io io = {.head = h,
-                    .batch = b,
+}
+
+static la_status run_piece(const job *j, const piece *at, la_err *err)
+{
+    const la_problem *p = j->p;
+    double *t[LA_T_COUNT] = {0};
+    const double *state_in[LA_MAX_PARTS];
+    double *state_out[LA_MAX_PARTS];
+    bool whole_rows = j->variant->inputs & LA_IN_X;
+    int64_t n_rows = at->r1 - at->r0, width = whole_rows ? p->H * p->dv : p->dv;
+    double *o = la_alloc((size_t)(n_rows * width) * sizeof(double), err);
+    la_status st = o ? slice_inputs(j, at, t, err) : LA_E_NOMEM;
+    if (st != LA_OK) goto done;
+    slice_states(j, at, state_in, state_out);
+    la_ref_io io = {.head = at->h,
+                    .batch = at->b,
                     .q = t[LA_T_Q],
                     .k = t[LA_T_K],
                     .v = t[LA_T_V],
@@ -118,17 +132,16 @@ static la_status run_piece(const piece *j, int64_t b, int64_t h, la_err *err)
                     .a = t[LA_T_A],
                     .b = t[LA_T_B],
                     .params = j->params,
-                    .rows = j->rows,
+                    .rows = j->rows ? j->rows + at->r0 : NULL,
                     .n_rows = n_rows,
                     .o = o,
                     .state_in = j->state_in ? state_in : NULL,
                     .state_out = j->state_out ? state_out : NULL,
                     .pos = j->pos};
     st = la_variant_reference(j->variant)->forward(p, j->opts, &io, err);
-    if (st != LA_OK) goto done;
-    for (int64_t r = 0; r < n_rows; r++) {
-        double *to = j->variant->inputs & LA_IN_X ? j->out + (b * n_rows + r) * width
-                                                  : j->out + ((b * n_rows + r) * p->H + h) * width;
+    for (int64_t r = 0; r < n_rows && st == LA_OK; r++) {
+        int64_t row = at->b * j->n_rows + at->r0 + r;
+        double *to = j->out + (whole_rows ? row * width : (row * p->H + at->h) * width);
         memcpy(to, o + r * width, (size_t)width * sizeof(double));
     }
 done:
@@ -137,38 +150,31 @@ done:
     return st;
 }
 
-la_status la_reference_forward(const la_variant *variant, const la_problem *p, const void *opts,
-                               const la_inputs *in, const int64_t *rows, int64_t n_rows,
-                               const double *state_in, double *state_out, int64_t pos, double *out,
-                               la_err *err)
+/* Rows of the quadratic and Fourier kinds do not depend on one another: with fewer heads than
+ * threads the rows are shared out. */
+static int64_t row_groups(const job *j, int64_t heads)
 {
-    double *params[LA_MAX_PARAMS] = {0};
+    la_family family = j->variant->family;
+    if (family != LA_FAMILY_QUADRATIC && family != LA_FAMILY_FOURIER) return 1;
+    if (!j->rows || j->state_out || heads >= j->p->threads || j->n_rows < 2) return 1;
+    int64_t groups = j->p->threads / heads;
+    return groups < j->n_rows ? groups : j->n_rows;
+}
+
+static la_status run_job(const job *j, la_err *err)
+{
+    int64_t heads = j->variant->inputs & LA_IN_X ? 1 : j->p->H;
+    int64_t groups = row_groups(j, j->p->B * heads);
     la_status st = LA_OK;
-    for (size_t i = 0; i < in->n_params; i++) {
-        int64_t n = la_param_elements(&in->params[i]);
-        params[i] = la_alloc((size_t)n * sizeof(double), err);
-        if (!params[i]) {
-            st = LA_E_NOMEM;
-            goto done;
-        }
-        for (int64_t e = 0; e < n; e++) params[i][e] = (double)in->param_ptr[i][e];
-    }
-    piece job = {variant,
-                 p,
-                 opts,
-                 in,
-                 rows,
-                 n_rows,
-                 state_in,
-                 state_out,
-                 pos,
-                 out,
-                 (const double *const *)params};
-    int64_t heads = variant->inputs & LA_IN_X ? 1 : p->H;
-#pragma omp parallel for num_threads(p->threads) schedule(dynamic)
-    for (int64_t i = 0; i < p->B * heads; i++) {
+#pragma omp parallel for num_threads(j->p->threads) schedule(dynamic)
+    for (int64_t i = 0; i < j->p->B * heads * groups; i++) {
+        int64_t g = i % groups;
+        piece at = {.b = i / groups / heads,
+                    .h = i / groups % heads,
+                    .r0 = j->n_rows * g / groups,
+                    .r1 = j->n_rows * (g + 1) / groups};
         la_err own;
-        la_status got = run_piece(&job, i / heads, i % heads, &own);
+        la_status got = run_piece(j, &at, &own);
         if (got == LA_OK) continue;
 #pragma omp critical(la_reference_error)
         {
@@ -176,9 +182,47 @@ la_status la_reference_forward(const la_variant *variant, const la_problem *p, c
             if (err) *err = own;
         }
     }
-done:
+    return st;
+}
+
+la_status la_reference_range(const la_variant *variant, const la_problem *p, const void *opts,
+                             const la_inputs *in, int64_t from, const int64_t *rows, int64_t n_rows,
+                             const double *state_in, double *state_out, int64_t pos, double *out,
+                             la_err *err)
+{
+    double *params[LA_MAX_PARAMS] = {0};
+    la_status st = LA_OK;
+    LA_ASSERT(from >= 0 && from + p->T <= in->problem.T);
+    for (size_t i = 0; i < in->n_params && st == LA_OK; i++) {
+        int64_t n = la_param_elements(&in->params[i]);
+        params[i] = la_alloc((size_t)n * sizeof(double), err);
+        if (!params[i]) st = LA_E_NOMEM;
+        for (int64_t e = 0; e < n && params[i]; e++) params[i][e] = (double)in->param_ptr[i][e];
+    }
+    job j = {.variant = variant,
+             .p = p,
+             .opts = opts,
+             .in = in,
+             .from = from,
+             .rows = rows,
+             .n_rows = rows ? n_rows : p->T,
+             .state_in = state_in,
+             .state_out = state_out,
+             .pos = pos,
+             .out = out,
+             .params = (const double *const *)params};
+    if (st == LA_OK) st = run_job(&j, err);
     for (size_t i = 0; i < in->n_params; i++) la_free(params[i]);
     return st;
+}
+
+la_status la_reference_forward(const la_variant *variant, const la_problem *p, const void *opts,
+                               const la_inputs *in, const int64_t *rows, int64_t n_rows,
+                               const double *state_in, double *state_out, int64_t pos, double *out,
+                               la_err *err)
+{
+    return la_reference_range(variant, p, opts, in, 0, rows, n_rows, state_in, state_out, pos, out,
+                              err);
 }
 
 void la_state_from_double(const la_part *parts, size_t n, const double *packed, void *state)
