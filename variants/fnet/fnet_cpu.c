@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Two passes over a spectrum that is kept with the tokens fastest, Z [D/2+1, stride] complex, so that the
+ * long transforms run over contiguous numbers that fit the cache:
+ *   1  blocks of ROWS tokens: real transforms of length D, written transposed into Z
+ *   2  each of the D/2+1 columns: one transform of length T, in place
+ *   3  Y_tc = Re Z_c[t], and Y_t,D-c = Re Z_c[-t mod T]
+ */
+#include <omp.h>
+#include <string.h>
+
+#include "fnet_internal.h"
+#include "labench/fft.h"
+#include "labench/kit.h"
+
+#define ROWS 32
+
+typedef struct fnet {
+    la_problem p;
+    int64_t D, half;         /* half = D/2+1 columns */
+    int64_t stride;          /* complex numbers from one column of Z to the next */
+    int64_t row_in, row_out; /* floats of one thread's block of rows, before and after */
+    float factor;
+    la_fft *rows, *column;
+} fnet;
+
+/* A multiple of 8 complex numbers (64 bytes), and an odd one: columns a power of two apart would all
+ * fall into the same few cache sets. */
+static int64_t stride_of(int64_t T)
+{
+    int64_t blocks = (T + 7) / 8;
+    return 8 * (blocks | 1);
+}
+
+static void shape(const la_problem *p, fnet *f)
+{
+    *f = (fnet){.p = *p, .D = p->H * p->dv, .stride = stride_of(p->T)};
+    f->half = f->D / 2 + 1;
+    f->row_in = (ROWS * f->D + 15) / 16 * 16;
+    f->row_out = (ROWS * f->half * 2 + 15) / 16 * 16;
+}
+
+la_status la_fnet_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
+                        la_sizes *out, la_err *err)
+{
+    (void)pass, (void)opts, (void)dev, (void)err;
+    fnet f;
+    shape(p, &f);
+    size_t spectrum = (size_t)(f.half * f.stride * 2) * sizeof(float);
+    size_t blocks = (size_t)p->threads * (size_t)(f.row_in + f.row_out) * sizeof(float);
+    *out = (la_sizes){.work = spectrum + blocks, .instance = sizeof(fnet) + 2 * la_fft_bytes()};
+    return LA_OK;
+}
+
+la_status la_fnet_create(const la_problem *p, const void *opts, const la_device *dev, void **self,
+                         la_err *err)
+{
+    (void)dev;
+    *self = NULL;
+    fnet *f = la_alloc(sizeof *f, err);
+    if (!f) return LA_E_NOMEM;
+    shape(p, f);
+    f->factor = (float)la_fnet_factor(p, opts);
+    la_status st = la_fft_real_new(f->D, ROWS, &f->rows, err);
+    if (st == LA_OK) st = la_fft_complex_new(p->T, &f->column, err);
+    if (st != LA_OK) {
+        la_fnet_destroy(f);
+        return st;
+    }
+    *self = f;
+    return LA_OK;
+}
+
+void la_fnet_destroy(void *self)
+{
+    fnet *f = self;
+    if (!f) return;
+    la_fft_free(f->rows);
+    la_fft_free(f->column);
+    la_free(f);
+}
+
+/* Tokens t0 .. t0+n-1 of one sequence into their places of every column. */
+static void transform_rows(const fnet *f, const float *x, int64_t t0, int64_t n, float *Z,
+                           float *block)
+{
+    float *in = block, *out = block + f->row_in;
+    memcpy(in, x + t0 * f->D, (size_t)(n * f->D) * sizeof *in);
+    memset(in + n * f->D, 0, (size_t)((ROWS - n) * f->D) * sizeof *in);
+    la_fft_run(f->rows, in, out);
+    for (int64_t c = 0; c < f->half; c++) {
+        float *to = Z + 2 * (c * f->stride + t0);
+        const float *from = out + 2 * c;
+        for (int64_t i = 0; i < n; i++, to += 2, from += 2 * f->half) {
+            to[0] = from[0];
+            to[1] = from[1];
+        }
+    }
+}
+
+static void write_rows(const fnet *f, const float *Z, int64_t t0, int64_t n, float *o)
+{
+    int64_t T = f->p.T, D = f->D;
+    for (int64_t c = 0; c < f->half; c++) {
+        const float *z = Z + 2 * c * f->stride;
+        float *to = o + t0 * D + c;
+        for (int64_t i = 0; i < n; i++) to[i * D] = f->factor * z[2 * (t0 + i)];
+        if (c == 0 || 2 * c == D) continue; /* their own mirror images */
+        to = o + t0 * D + D - c;
+        for (int64_t i = 0; i < n; i++) {
+            int64_t mirror = t0 + i == 0 ? 0 : T - t0 - i;
+            to[i * D] = f->factor * z[2 * mirror];
+        }
+    }
+}
+
+la_status la_fnet_forward(void *self, const la_io *io, la_err *err)
+{
+    (void)err;
+    const fnet *f = self;
+    int64_t T = f->p.T, blocks = (T + ROWS - 1) / ROWS;
+    float *Z = io->work, *scratch = Z + 2 * f->half * f->stride;
+#pragma omp parallel num_threads(f->p.threads)
+    for (int64_t b = 0; b < f->p.B; b++) {
+        const float *x = (const float *)io->x + b * T * f->D;
+        float *o = (float *)io->o + b * T * f->D;
+        float *block = scratch + omp_get_thread_num() * (f->row_in + f->row_out);
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < blocks; i++)
+            transform_rows(f, x, i * ROWS, i + 1 < blocks ? ROWS : T - i * ROWS, Z, block);
+#pragma omp for schedule(static)
+        for (int64_t c = 0; c < f->half; c++) {
+            float *column = Z + 2 * c * f->stride;
+            la_fft_run(f->column, column, column);
+        }
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < blocks; i++)
+            write_rows(f, Z, i * ROWS, i + 1 < blocks ? ROWS : T - i * ROWS, o);
+    }
+    return LA_OK;
+}
