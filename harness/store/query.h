@@ -8,14 +8,9 @@
 #include "store.h"
 
 typedef struct la_query la_query;
-typedef enum la_column_type {
-    LA_COLUMN_NULL,
-    LA_COLUMN_INT,
-    LA_COLUMN_REAL,
-    LA_COLUMN_TEXT
-} la_column_type;
 
-/* Read-only SQL with ?1, ?2 ... bound from args (text; NULL binds NULL). */
+/* Read-only SQL, one statement, with ?1, ?2 ... bound from args (text; NULL binds NULL). A text
+ * compared with a column of numbers is taken as a number. */
 la_status la_query_open(la_store *store, const char *sql, const char *const *args, size_t n_args,
                         la_query **out, la_err *err);
 /* *more is false at the end. */

@@ -59,9 +59,17 @@ typedef struct la_machine_row {
 typedef struct la_device_row {
     const char *kind, *uuid, *name; /* "cpu" or "cuda" */
     int64_t mem_bytes;
-    double peak_flops, peak_bw; /* FLOP/s f32 and byte/s over the threads of a sweep; 0: unknown */
+    double peak_flops, peak_bw; /* FLOP/s f32 and byte/s whatever the threads; 0: unknown */
     const char *peak_source;    /* "measured", "datasheet" or NULL */
 } la_device_row;
+
+/* What a device can do at most with so many threads; the views take the one of a cell's threads,
+ * else the one of threads 0. */
+typedef struct la_peak_row {
+    int64_t threads;                     /* 0: whatever the threads */
+    double flops, bandwidth, gemm_flops; /* FLOP/s f32, byte/s, FLOP/s of sgemm; 0: unknown */
+    const char *source;                  /* "measured" or "datasheet" */
+} la_peak_row;
 
 typedef struct la_build_row {
     const char *uuid; /* of all below: another build, another uuid */
@@ -69,11 +77,16 @@ typedef struct la_build_row {
     bool git_dirty;
 } la_build_row;
 
-/* Insert or find by uuid. A device's peaks are updated when the new ones are > 0. */
+/* Insert or find by uuid. What may change of a machine (kernel, environment) is brought up to date;
+ * a device's peaks (for threads 0) are updated when the new ones are > 0. */
 la_status la_store_machine(la_store *store, const la_machine_row *row, int64_t *id, la_err *err);
 la_status la_store_device(la_store *store, int64_t machine_id, const la_device_row *row,
                           int64_t *id, la_err *err);
 la_status la_store_build(la_store *store, const la_build_row *row, int64_t *id, la_err *err);
+/* Sets the peak of a device at row->threads; values that are not > 0 leave the old ones. */
+la_status la_store_peak(la_store *store, int64_t device_id, const la_peak_row *row, la_err *err);
+la_status la_store_peak_find(la_store *store, int64_t device_id, int64_t threads, la_peak_row *out,
+                             bool *found, la_err *err);
 
 typedef struct la_sweep_row {
     const char *spec_hash, *argv_json, *label, *note;
@@ -109,8 +122,61 @@ typedef struct la_cell_row {
     double flops_impl, bytes_impl; /* what the form really does */
     const char *cost_model;
     int64_t state_bytes, saved_bytes, work_bytes, instance_bytes, output_bytes, input_bytes;
-    int64_t rounds; /* attempts planned */
+    int64_t rounds; /* attempts planned, at most 64 */
 } la_cell_row;
+
+typedef enum la_column_type {
+    LA_COLUMN_NULL,
+    LA_COLUMN_INT,
+    LA_COLUMN_REAL,
+    LA_COLUMN_TEXT
+} la_column_type;
+
+/* The columns of table `cell` that come from a row as they are: field and column, type, whether two
+ * cells that differ in it are different cells, and its name in the views (NULL: not in v_cell).
+ * Besides these a cell is told from others by its variant's name and its device. Not identity: form,
+ * which follows from impl, and what is computed from the rest. */
+#define LA_CELL_COLUMNS(X)                                                                         \
+    X(impl, TEXT, true, "impl")                                                                    \
+    X(form, TEXT, false, "form")                                                                   \
+    X(isa, TEXT, true, "isa")                                                                      \
+    X(task, TEXT, true, "task")                                                                    \
+    X(pass, TEXT, true, "pass")                                                                    \
+    X(dtype, TEXT, true, "dtype")                                                                  \
+    X(mask, TEXT, true, "mask")                                                                    \
+    X(batch, INT, true, "batch")                                                                   \
+    X(seqlen, INT, true, "seqlen")                                                                 \
+    X(tcap, INT, true, "tcap")                                                                     \
+    X(heads, INT, true, "heads")                                                                   \
+    X(kv_heads, INT, true, "kv_heads")                                                             \
+    X(qk_heads, INT, true, "qk_heads")                                                             \
+    X(dk, INT, true, "dk")                                                                         \
+    X(dv, INT, true, "dv")                                                                         \
+    X(threads, INT, true, "threads")                                                               \
+    X(scale, REAL, true, "scale")                                                                  \
+    X(cache_mode, TEXT, true, "cache_mode")                                                        \
+    X(input_dist, TEXT, true, "input_dist")                                                        \
+    X(opts_json, TEXT, true, "options")                                                            \
+    X(task_opts_json, TEXT, true, "task_options")                                                  \
+    X(flops_algo, REAL, false, NULL)                                                               \
+    X(bytes_algo, REAL, false, NULL)                                                               \
+    X(flops_impl, REAL, false, NULL)                                                               \
+    X(bytes_impl, REAL, false, NULL)                                                               \
+    X(cost_model, TEXT, false, NULL)                                                               \
+    X(state_bytes, INT, false, NULL)                                                               \
+    X(saved_bytes, INT, false, NULL)                                                               \
+    X(work_bytes, INT, false, NULL)                                                                \
+    X(instance_bytes, INT, false, NULL)                                                            \
+    X(output_bytes, INT, false, NULL)                                                              \
+    X(input_bytes, INT, false, NULL)                                                               \
+    X(rounds, INT, false, "rounds")
+typedef struct la_cell_column {
+    const char *name, *shown;
+    la_column_type type;
+    bool identity;
+    size_t offset; /* in la_cell_row */
+} la_cell_column;
+const la_cell_column *la_store_cell_columns(size_t *n);
 
 /* Stores the whole plan in one transaction, in the given order; ids may be NULL. Cells that are
  * already there (a continued sweep) are found by key. */
@@ -118,6 +184,10 @@ la_status la_store_plan(la_store *store, int64_t sweep_id, int64_t device_id,
                         const la_cell_row *cells, size_t n, int64_t *ids, la_err *err);
 /* Rounds of this cell that have a finished attempt, as bits 1 << round; other than interrupted. */
 la_status la_store_rounds_done(la_store *store, int64_t cell_id, uint64_t *bits, la_err *err);
+/* Opens the rounds of all cells of the sweep whose outcome is among `outcomes` (bits 1u << outcome)
+ * to be measured again; what was stored stays. *cells: how many. */
+la_status la_store_retry(la_store *store, int64_t sweep_id, uint32_t outcomes, int64_t *cells,
+                         la_err *err);
 /* Marks (cell, round) as running; LA_E_DB when it is claimed or done. Returns the attempt's id. */
 la_status la_store_claim(la_store *store, int64_t cell_id, int64_t round, int64_t *attempt_id,
                          la_err *err);
