@@ -161,7 +161,7 @@ static void pack(const side *s, int64_t j, int64_t n, int64_t width)
 static bool conflicts(int64_t M, int64_t K, int64_t ldb)
 {
     int64_t step = 4 * ldb & 4095, gcd = step ? step & -step : 4096;
-    return M >= 3 * LA_MR && K * gcd > 6 * 4096;
+    return ldb > LA_NR && M >= 3 * LA_MR && K * gcd > 6 * 4096;
 }
 
 static void product(bool trans_a, int64_t M, float alpha, const float *A, int64_t lda,

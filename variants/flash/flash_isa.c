@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The inner tile of flash, compiled once per instruction set: scores of a panel, online softmax, and
+ * the panel's output.
+ */
+#include <math.h>
+
+#include "flash_internal.h"
+
+enum { LA_PANEL_VECTORS = LA_VW == 4 ? 2 : 3 };
+
+/* Scores of keys that a row may not see become -inf: row i of the panel sees the first visible + i. */
+static void mask(float *scores, int64_t n, int64_t visible)
+{
+    int64_t from = visible < 0 ? 0 : visible;
+    for (int64_t j = from; j < n; j++)
+        for (int v = 0; v < LA_PANEL_VECTORS; v++) {
+            float *s = scores + (j * LA_PANEL_VECTORS + v) * LA_VW;
+            la_vf row = la_v_iota() + la_v_set((float)(visible + v * LA_VW - j));
+            la_v_store(
+                s, la_v_select(la_v_less(la_v_set(0.0f), row), la_v_load(s), la_v_set(-INFINITY)));
+        }
+}
+
+/* The online softmax of one panel: scores become weights relative to the new running maximum, what was
+ * summed before is brought to it. */
+static void online(const flash_block *b, float *top, float *sum, float *ot, int64_t n)
+{
+    enum { NV = LA_PANEL_VECTORS };
+    la_vf m[NV], c[NV], l[NV], scale = la_v_set(b->scale2);
+    for (int v = 0; v < NV; v++) m[v] = la_v_load(top + v * LA_VW);
+    for (int64_t j = 0; j < n; j++)
+        for (int v = 0; v < NV; v++)
+            m[v] = la_v_max(m[v], la_v_load(b->scores + (j * NV + v) * LA_VW));
+    bool moved = false;
+    for (int v = 0; v < NV; v++) {
+        la_vf before = la_v_load(top + v * LA_VW);
+        c[v] = la_v_exp2((before - m[v]) * scale);
+        moved |= la_v_hmax(m[v] - before) > 0.0f;
+        l[v] = la_v_set(0.0f); /* this tile's own, so that long sums keep their last digits */
+        la_v_store(top + v * LA_VW, m[v]);
+    }
+    for (int64_t j = 0; j < n; j++)
+        for (int v = 0; v < NV; v++) {
+            float *s = b->scores + (j * NV + v) * LA_VW;
+            la_vf p = la_v_exp2((la_v_load(s) - m[v]) * scale);
+            la_v_store(s, p);
+            l[v] += p;
+        }
+    for (int v = 0; v < NV; v++) {
+        float *to = sum + v * LA_VW;
+        la_v_store(to, la_v_fma(la_v_load(to), c[v], l[v]));
+    }
+    if (!moved) return;
+    for (int64_t i = 0; i < b->dv; i++)
+        for (int v = 0; v < NV; v++) {
+            float *o = ot + (i * NV + v) * LA_VW;
+            la_v_store(o, la_v_load(o) * c[v]);
+        }
+}
+
+void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
+{
+    const la_tile *t = b->tile;
+    const int64_t w = LA_PANEL_VECTORS * LA_VW;
+    for (int64_t i = 0; i < b->panels; i++) {
+        int64_t n = keys->n, visible = keys->visible + i * w;
+        if (!keys->all) { /* the last row of the panel sees visible + w - 1 keys */
+            if (visible + w - 1 < n) n = visible + w - 1;
+            if (n <= 0) continue;
+        }
+        float *qt = b->qt + i * b->dk * w, *ot = b->ot + i * b->dv * w;
+        t->nn(n, w, b->dk, 1.0f, keys->k, keys->k_step, qt, w, false, b->scores, w, NULL);
+        if (!keys->all && visible < n) mask(b->scores, n, visible);
+        online(b, b->top + i * w, b->sum + i * w, ot, n);
+        t->tn(b->dv, w, n, 1.0f, keys->v, keys->v_step, b->scores, w, true, ot, w, NULL);
+    }
+}
