@@ -112,7 +112,7 @@ static la_status make_new(la_store *store, la_err *err)
             st = la_sql_run(store, err,
                             "INSERT INTO migration(version, applied_utc, app_version) "
                             "VALUES(?1, ?2, ?3)",
-                            "iss", (int64_t)LA_SCHEMA_VERSION, now, "0.1.0");
+                            "iss", (int64_t)LA_SCHEMA_VERSION, now, LA_VERSION);
     }
     return la_sql_end(store, st, err);
 }

@@ -16,6 +16,8 @@
 
 #include "labench/status.h"
 
+#define LA_SCHEMA_VERSION 1 /* PRAGMA user_version of the file */
+
 typedef struct la_store la_store;
 typedef enum la_store_mode {
     LA_STORE_READ, /* the file must exist; nothing is written */

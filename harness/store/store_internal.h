@@ -10,7 +10,6 @@
 #include "store.h"
 
 #define LA_APPLICATION_ID 0x4C41424E /* "LABN" */
-#define LA_SCHEMA_VERSION 1
 
 extern const char la_schema_sql[];
 

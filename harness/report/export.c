@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The views as csv, json and markdown.
+ */
+#include "export.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "query.h"
+#include "text.h"
+
+typedef struct kind {
+    const char *name, *summary;
+    const char *view;  /* csv and json take all its columns */
+    const char *order; /* unique, so that the same rows give the same bytes */
+    const char *brief; /* the columns of a markdown table */
+} kind;
+
+#define CELL_BRIEF                                                                                 \
+    "variant, impl, isa, pass, mask, dtype, batch, heads, dk, dv, threads, seqlen AS length"
+#define OR_OUTCOME(column) "iif(outcome = 'ok', " column ", outcome) AS " column
+
+static const kind kinds[] = {
+    {"time", "time of one call: median, interval, rates, share of the peak", "v_time",
+     "sweep_id, ordinal",
+     CELL_BRIEF
+     ", " OR_OUTCOME("median_ns") ", lo_ns, hi_ns, n, token_per_s, flop_per_s, pct_peak"},
+    {"memory", "bytes: state, work, what forward saves, resident high water", "v_memory",
+     "sweep_id, ordinal",
+     CELL_BRIEF ", state_bytes, work_bytes, saved_bytes, instance_bytes, output_bytes, "
+                "workspace_peak_bytes, " OR_OUTCOME("rss_peak_bytes")},
+    {"accuracy", "share of right answers of a task, with interval and chance", "v_accuracy",
+     "sweep_id, ordinal, metric",
+     "variant, impl, task, task_options, mask, seqlen AS length, metric, accuracy, lo, hi, n, "
+     "chance"},
+    {"error", "difference from the float64 reference", "v_error", "sweep_id, ordinal",
+     CELL_BRIEF ", outcome, rel_rms, max_rel, max_abs, n_nonfinite"},
+    {"outcomes", "what became of each cell, with the reason", "v_cell", "sweep_id, ordinal",
+     CELL_BRIEF ", task, outcome, message"},
+    {"flat", "one wide row per attempt: everything", "v_flat",
+     "sweep_id, ordinal, round, attempt_id",
+     "variant, impl, pass, task, seqlen AS length, round, attempt_outcome AS outcome, n_samples, "
+     "attempt_median_ns, rss_peak_bytes, rel_rms, accuracy, n_warnings"},
+    {"samples", "every timing sample as measured", "v_samples",
+     "sweep_id, ordinal, round, attempt_id, idx",
+     "variant, impl, pass, seqlen AS length, round, idx, iters, total_ns, call_ns"},
+    {"metrics", "every metric of every attempt", "v_metrics",
+     "sweep_id, ordinal, round, attempt_id, metric",
+     "variant, impl, pass, task, seqlen AS length, round, attempt_outcome AS outcome, metric, "
+     "value, lo, hi, unit, n_total, n_nonfinite"},
+    {"warnings", "warnings of attempts", "v_warnings", "sweep_id, ordinal, round, attempt_id, code",
+     "variant, impl, pass, seqlen AS length, round, code, text"},
+    {"sweep_warnings", "warnings of whole sweeps", "v_sweep_warnings", "sweep_id, at_utc, code",
+     "sweep, code, text"},
+    {"sweeps", "one row per sweep: command, machine, build, counts", "v_sweep", "sweep_id",
+     "sweep, created_utc, state, cells, attempts_done, attempts_planned, version, cpu_model, "
+     "label"},
+};
+
+size_t la_export_count(void)
+{
+    return LA_COUNT(kinds);
+}
+
+const char *la_export_name(size_t i)
+{
+    return kinds[i].name;
+}
+
+const char *la_export_summary(size_t i)
+{
+    return kinds[i].summary;
+}
+
+/* The shortest text that reads back as the same number. */
+static void put_real(double x, FILE *out)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (strtod(text, NULL) == x) break;
+    }
+    fputs(text, out);
+}
+
+/* ---- csv ---- */
+
+static void csv_text(const char *s, FILE *out)
+{
+    bool formula = strchr("=+-@\t\r", s[0]) && s[0];
+    if (!formula && !s[strcspn(s, ",\"\r\n")]) {
+        fputs(s, out);
+        return;
+    }
+    fputs(formula ? "\"'" : "\"", out);
+    for (; *s; s++) {
+        if (*s == '"') fputc('"', out);
+        fputc(*s, out);
+    }
+    fputc('"', out);
+}
+
+static void csv_row(const la_query *q, FILE *out)
+{
+    for (int i = 0; i < la_query_columns(q); i++) {
+        if (i) fputc(',', out);
+        switch (la_query_type(q, i)) {
+        case LA_COLUMN_NULL:
+            break;
+        case LA_COLUMN_INT:
+            fprintf(out, "%" PRId64, la_query_int(q, i));
+            break;
+        case LA_COLUMN_REAL:
+            put_real(la_query_real(q, i), out);
+            break;
+        default:
+            csv_text(la_query_text(q, i) ? la_query_text(q, i) : "", out);
+        }
+    }
+    fputs("\r\n", out);
+}
+
+static void csv_head(const la_query *q, FILE *out)
+{
+    for (int i = 0; i < la_query_columns(q); i++)
+        fprintf(out, "%s%s", i ? "," : "", la_query_name(q, i));
+    fputs("\r\n", out);
+}
+
+/* ---- json ---- */
+
+static void json_text(const char *s, FILE *out)
+{
+    fputc('"', out);
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c == '\n')
+            fputs("\\n", out);
+        else if (c < 0x20 || c == 0x7F)
+            fprintf(out, "\\u%04x", c);
+        else
+            fputc(c, out);
+    }
+    fputc('"', out);
+}
+
+static bool holds_json(const char *column)
+{
+    size_t n = strlen(column);
+    return strcmp(column, "options") == 0 || strcmp(column, "task_options") == 0 ||
+           (n > 5 && strcmp(column + n - 5, "_json") == 0);
+}
+
+/* Text of a JSON column as the value it says, any other text as a string. */
+static void json_value_text(const char *column, const char *s, FILE *out)
+{
+    cJSON *value = holds_json(column) ? cJSON_Parse(s) : NULL;
+    char *again = value ? cJSON_PrintUnformatted(value) : NULL;
+    if (again)
+        fputs(again, out);
+    else
+        json_text(s, out);
+    cJSON_free(again);
+    cJSON_Delete(value);
+}
+
+static void json_row(const la_query *q, bool first, FILE *out)
+{
+    fputs(first ? "\n  {" : ",\n  {", out);
+    for (int i = 0; i < la_query_columns(q); i++) {
+        fputs(i ? ", " : "", out);
+        json_text(la_query_name(q, i), out);
+        fputs(": ", out);
+        double real = la_query_real(q, i);
+        const char *text = NULL;
+        switch (la_query_type(q, i)) {
+        case LA_COLUMN_INT:
+            fprintf(out, "%" PRId64, la_query_int(q, i));
+            break;
+        case LA_COLUMN_REAL:
+            if (isfinite(real))
+                put_real(real, out);
+            else
+                fputs("null", out);
+            break;
+        case LA_COLUMN_TEXT:
+            text = la_query_text(q, i);
+            json_value_text(la_query_name(q, i), text ? text : "", out);
+            break;
+        default:
+            fputs("null", out);
+        }
+    }
+    fputc('}', out);
+}
+
+/* ---- markdown ---- */
+
+static void md_text(const char *s, FILE *out)
+{
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c < 0x20 || c == 0x7F)
+            fputc(' ', out);
+        else if (c == '<')
+            fputs("&lt;", out);
+        else if (strchr("|\\`*_[]#", c))
+            fprintf(out, "\\%c", c);
+        else
+            fputc(c, out);
+    }
+}
+
+static void md_head(const la_query *q, FILE *out)
+{
+    fputc('|', out);
+    for (int i = 0; i < la_query_columns(q); i++) {
+        fputc(' ', out);
+        md_text(la_query_name(q, i), out);
+        fputs(" |", out);
+    }
+    fputs("\n|", out);
+    for (int i = 0; i < la_query_columns(q); i++) fputs(" --- |", out);
+    fputc('\n', out);
+}
+
+static void md_row(const la_query *q, FILE *out)
+{
+    fputc('|', out);
+    for (int i = 0; i < la_query_columns(q); i++) {
+        fputc(' ', out);
+        switch (la_query_type(q, i)) {
+        case LA_COLUMN_NULL:
+            break;
+        case LA_COLUMN_INT:
+            fprintf(out, "%" PRId64, la_query_int(q, i));
+            break;
+        case LA_COLUMN_REAL:
+            fprintf(out, "%.4g", la_query_real(q, i));
+            break;
+        default:
+            md_text(la_query_text(q, i) ? la_query_text(q, i) : "", out);
+        }
+        fputs(" |", out);
+    }
+    fputc('\n', out);
+}
+
+/* ---- all ---- */
+
+static la_status find_kind(const char *what, const kind **out, la_err *err)
+{
+    la_text names = {0};
+    *out = NULL;
+    for (size_t i = 0; i < LA_COUNT(kinds); i++) {
+        if (strcmp(what, kinds[i].name) == 0) *out = &kinds[i];
+        la_text_add(&names, "%s%s", i ? ", " : "", kinds[i].name);
+    }
+    la_status st = LA_OK;
+    if (!*out)
+        st = LA_FAIL(err, LA_E_ARG, "there is no '%s' to export; there is %s", what,
+                     la_text_str(&names));
+    la_text_release(&names);
+    return st;
+}
+
+static la_status open_rows(la_store *store, int64_t sweep_id, const kind *k, bool brief,
+                           la_query **out, la_err *err)
+{
+    char sql[1024], id[24];
+    snprintf(sql, sizeof sql, "SELECT %s FROM %s WHERE %s ORDER BY %s", brief ? k->brief : "*",
+             k->view, sweep_id ? "sweep_id = ?1" : "?1 IS NULL", k->order);
+    snprintf(id, sizeof id, "%" PRId64, sweep_id);
+    const char *args[] = {sweep_id ? id : NULL};
+    return la_query_open(store, sql, args, 1, out, err);
+}
+
+la_status la_export(la_store *store, int64_t sweep_id, const char *what, const char *format,
+                    FILE *out, la_err *err)
+{
+    bool csv = strcmp(format, "csv") == 0, json = strcmp(format, "json") == 0;
+    if (!csv && !json && strcmp(format, "md") != 0)
+        return LA_FAIL(err, LA_E_ARG, "there is no format '%s'; there is csv, json, md", format);
+    const kind *k;
+    LA_TRY(find_kind(what, &k, err));
+    la_query *q;
+    LA_TRY(open_rows(store, sweep_id, k, !csv && !json, &q, err));
+    if (json)
+        fprintf(out, "{\"format\": \"labench\", \"schema\": %d, \"export\": \"%s\", \"rows\": [",
+                LA_SCHEMA_VERSION, k->name);
+    else
+        (csv ? csv_head : md_head)(q, out);
+    bool more = false, first = true;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more && !ferror(out)) {
+        if (json)
+            json_row(q, first, out);
+        else
+            (csv ? csv_row : md_row)(q, out);
+        first = false;
+    }
+    if (json) fputs(first ? "]}\n" : "\n]}\n", out);
+    la_query_close(q);
+    errno = 0;
+    if (st == LA_OK && (fflush(out) != 0 || ferror(out)))
+        st = LA_FAIL(err, LA_E_IO, "cannot write the export: %s",
+                     errno ? strerror(errno) : "the write failed");
+    return st;
+}
+
+la_status la_export_file(la_store *store, int64_t sweep_id, const char *what, const char *format,
+                         const char *path, la_err *err)
+{
+    la_text part = {0};
+    la_text_add(&part, "%s.part", path);
+    if (part.failed) {
+        la_text_release(&part);
+        return LA_FAIL(err, LA_E_NOMEM, "out of memory while exporting");
+    }
+    la_status st = LA_OK;
+    FILE *f = fopen(la_text_str(&part), "we");
+    if (!f) {
+        st = LA_FAIL(err, LA_E_IO, "cannot make %s: %s", la_text_str(&part), strerror(errno));
+    } else {
+        st = la_export(store, sweep_id, what, format, f, err);
+        if (st == LA_OK && fsync(fileno(f)) != 0 && errno != EINVAL)
+            st = LA_FAIL(err, LA_E_IO, "cannot write %s: %s", path, strerror(errno));
+        if (fclose(f) != 0 && st == LA_OK)
+            st = LA_FAIL(err, LA_E_IO, "cannot write %s: %s", path, strerror(errno));
+        if (st == LA_OK && rename(la_text_str(&part), path) != 0)
+            st = LA_FAIL(err, LA_E_IO, "cannot make %s: %s", path, strerror(errno));
+        if (st != LA_OK) unlink(la_text_str(&part));
+    }
+    la_text_release(&part);
+    return st;
+}
