@@ -4,10 +4,12 @@
  *   o_i = sum_j p_ij v_j,   p_i = softmax_j(s q_i.k_j),   s = 1/sqrt(dk)
  * Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762, section 3.2.1.
  *
- * Shapes   q,k [B,T,H,dk]   v,o [B,T,H,dv]   scores [B,H,T,T], all of them at once
- * Forms    naive: two large products around a row-wise softmax. Materialises every score, as the
- *          textbook does, so it runs out of memory where the textbook does.
- * State    the KV cache: K [B,H,Tcap,dk], V [B,H,Tcap,dv]
+ * Shapes   q [B,T,H,dk]   k [B,T,Hkv,dk]   v [B,T,Hkv,dv]   o [B,T,H,dv]
+ *          scores [B,H,T,Tcap], all of them at once; query head h reads key/value head h / (H / Hkv)
+ * Forms    naive: two large products around a row-wise softmax. Materialises every score, also those
+ *          a causal mask then hides, as the textbook does: so it takes the time and runs out of memory
+ *          where the textbook does.
+ * State    the KV cache: K [B,Hkv,Tcap,dk], V [B,Hkv,Tcap,dv]; forward may start from one
  * Numerics the row maximum is subtracted before exp: logits of +-1e4 are fine.
  */
 #include "labench/kit.h"
@@ -29,18 +31,19 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
                         la_err *err)
 {
     (void)opts, (void)err;
-    double heads = (double)p->B * (double)p->H, d = (double)(p->dk + p->dv);
+    double heads = (double)p->B * (double)p->H, kv_heads = (double)p->B * (double)p->Hkv;
+    double d = (double)(p->dk + p->dv);
     double T = (double)p->T, cap = (double)p->Tcap, element = (double)la_dtype_size(p->dtype);
     *cost = (la_cost){.version = 1};
     if (pass == LA_DECODE) {
         cost->flops = 2 * heads * cap * d;
-        cost->bytes = element * (double)p->B * (double)p->Hkv * cap * d;
+        cost->bytes = element * kv_heads * cap * d;
         return LA_OK;
     }
     double forward = 2 * heads * T * T * d * (p->mask == LA_MASK_CAUSAL ? 0.5 : 1.0);
     double factor = pass == LA_FORWARD ? 1.0 : pass == LA_BACKWARD ? 2.5 : 3.5;
     cost->flops = factor * forward;
-    cost->bytes = factor * element * heads * T * 2 * d;
+    cost->bytes = factor * element * (heads + kv_heads) * T * d;
     return LA_OK;
 }
 
@@ -51,8 +54,8 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     if (p->dtype != LA_F32)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax has no %s kernel yet",
                        la_dtype_name(p->dtype));
-    if (p->Hkv != p->H || p->Hqk != p->H)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax has no grouped heads yet");
+    if (p->Hqk != p->H)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax groups key/value heads, not query heads");
     if (pass == LA_BACKWARD || pass == LA_FWDBWD)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax has no backward yet");
     return LA_OK;
@@ -64,7 +67,7 @@ static la_status sizes(const la_problem *p, la_pass pass, const void *opts, cons
     (void)dev, (void)err;
     la_part parts[2];
     size_t n = state_parts(p, opts, parts, 2);
-    *out = (la_sizes){.state = la_state_layout(parts, n, NULL), .instance = sizeof(la_problem)};
+    *out = (la_sizes){.state = la_state_layout(parts, n, NULL), .instance = sizeof(softmax)};
     size_t rows = (size_t)(p->B * p->H) * sizeof(float);
     out->work = pass == LA_DECODE ? rows * (size_t)p->Tcap : rows * (size_t)p->T * (size_t)p->Tcap;
     return LA_OK;
@@ -73,22 +76,33 @@ static la_status sizes(const la_problem *p, la_pass pass, const void *opts, cons
 static la_status create(const la_problem *p, const void *opts, const la_device *dev, void **self,
                         la_err *err)
 {
-    (void)opts, (void)dev;
-    la_problem *copy = la_alloc(sizeof *copy, err);
-    if (!copy) return LA_E_NOMEM;
-    *copy = *p;
-    *self = copy;
+    (void)opts;
+    softmax *f = la_alloc(sizeof *f, err);
+    if (!f) return LA_E_NOMEM;
+    *f = (softmax){*p, la_tile_get(dev->isa)};
+    *self = f;
     return LA_OK;
+}
+
+/* Computes every score, masked or not. */
+static la_status cost(const la_problem *p, la_pass pass, const void *opts, la_cost *out,
+                      la_err *err)
+{
+    la_problem full = *p;
+    full.mask = LA_MASK_BIDIRECTIONAL;
+    return useful(&full, pass, opts, out, err);
 }
 
 static const la_impl impls[] = {
     {.name = "cpu_naive",
      .backend = LA_CPU,
-     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_DECODE | LA_CAP_DETERMINISTIC,
+     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_DECODE | LA_CAP_STATE_IN |
+             LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,
      .dtypes = 1u << LA_F32,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = sizes,
+     .cost = cost,
      .create = create,
      .destroy = la_free,
      .forward = la_softmax_forward,

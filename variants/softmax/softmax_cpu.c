@@ -1,74 +1,173 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Textbook attention on the CPU: all scores, all weights, all outputs, each one sweep over the whole
+ * score matrix. A sweep is spread over threads by blocks of rows, so that one head is as well served
+ * as many; inside a block OpenBLAS runs on the calling thread.
+ */
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "labench/kit.h"
 #include "softmax_internal.h"
 
-/* Softmax of the first `visible` scores of a row, in place; the rest becomes 0. */
-static void row_softmax(float *row, int64_t visible, int64_t len)
+/* One (batch, head): where its rows are, and its key/value head's cache. */
+typedef struct head {
+    const float *q, *new_k, *new_v; /* steps H dk, Hkv dk, Hkv dv */
+    const float *old_k, *old_v;     /* [pos, dk], [pos, dv] */
+    float *o, *scores;              /* step H dv; [T, pos + T] */
+} head;
+
+static float *cache_v(const la_problem *p, void *state)
 {
-    float top = -INFINITY, sum = 0.0f;
-    for (int64_t j = 0; j < visible; j++) top = fmaxf(top, row[j]);
-    for (int64_t j = 0; j < visible; j++) sum += row[j] = expf(row[j] - top);
-    for (int64_t j = 0; j < visible; j++) row[j] /= sum;
+    size_t k = la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dk) * sizeof(float));
+    return (float *)(void *)((char *)state + k);
+}
+
+static head head_of(const la_problem *p, const la_io *io, int64_t pos, int64_t i)
+{
+    int64_t T = p->T, b = i / p->H, h = i % p->H, kv = h / (p->H / p->Hkv);
+    int64_t slot = (b * p->Hkv + kv) * p->Tcap;
+    head x = {.q = (const float *)io->q + (b * T * p->H + h) * p->dk,
+              .o = (float *)io->o + (b * T * p->H + h) * p->dv,
+              .scores = (float *)io->work + i * T * (pos + T)};
+    if (io->k) {
+        x.new_k = (const float *)io->k + (b * T * p->Hkv + kv) * p->dk;
+        x.new_v = (const float *)io->v + (b * T * p->Hkv + kv) * p->dv;
+    }
+    if (pos > 0) {
+        x.old_k = (const float *)io->state_in + slot * p->dk;
+        x.old_v = cache_v(p, (void *)(uintptr_t)io->state_in) + slot * p->dv;
+    }
+    return x;
+}
+
+/* Rows first.. of the scores s Q K'. */
+static void score_rows(const la_problem *p, const head *x, int64_t pos, int64_t first, int64_t rows)
+{
+    int64_t len = pos + p->T, dk = p->dk;
+    float s = (float)la_scale(p), *to = x->scores + first * len;
+    const float *q = x->q + first * p->H * dk;
+    if (pos > 0) la_gemm(false, true, rows, pos, dk, s, q, p->H * dk, x->old_k, dk, 0.0f, to, len);
+    la_gemm(false, true, rows, p->T, dk, s, q, p->H * dk, x->new_k, p->Hkv * dk, 0.0f, to + pos,
+            len);
+}
+
+/* Softmax of the first `visible` scores of a row, in place; the rest becomes 0. */
+static void row_softmax(const la_tile *t, float *row, int64_t visible, int64_t len)
+{
+    float sum = t->exp_sum(visible, 1.0f, -t->max(visible, row), row, row);
+    t->scale(visible, 1.0f / sum, row, row);
     memset(row + visible, 0, (size_t)(len - visible) * sizeof *row);
+}
+
+static void weigh_rows(const softmax *f, const head *x, int64_t pos, int64_t first, int64_t rows)
+{
+    int64_t len = pos + f->p.T;
+    bool causal = f->p.mask == LA_MASK_CAUSAL;
+    for (int64_t i = first; i < first + rows; i++)
+        row_softmax(f->tile, x->scores + i * len, causal ? pos + i + 1 : len, len);
+}
+
+/* Rows first.. of P V. */
+static void output_rows(const la_problem *p, const head *x, int64_t pos, int64_t first,
+                        int64_t rows)
+{
+    int64_t len = pos + p->T, dv = p->dv;
+    const float *w = x->scores + first * len;
+    float *o = x->o + first * p->H * dv;
+    if (pos > 0)
+        la_gemm(false, false, rows, dv, pos, 1.0f, w, len, x->old_v, dv, 0.0f, o, p->H * dv);
+    la_gemm(false, false, rows, dv, p->T, 1.0f, w + pos, len, x->new_v, p->Hkv * dv,
+            pos > 0 ? 1.0f : 0.0f, o, p->H * dv);
+}
+
+/* Copies the cache on where state_out is another buffer, and appends T tokens. */
+static void append(const la_problem *p, const la_io *io, int64_t pos)
+{
+    if (!io->state_out || !io->k) return;
+    for (int64_t i = 0; i < p->B * p->Hkv; i++) {
+        int64_t b = i / p->Hkv, h = i % p->Hkv, T = p->T;
+        float *k = (float *)io->state_out + i * p->Tcap * p->dk;
+        float *v = cache_v(p, io->state_out) + i * p->Tcap * p->dv;
+        if (io->state_in && io->state_in != io->state_out) {
+            const float *from_v = cache_v(p, (void *)(uintptr_t)io->state_in);
+            memcpy(k, (const float *)io->state_in + i * p->Tcap * p->dk,
+                   (size_t)(pos * p->dk) * sizeof *k);
+            memcpy(v, from_v + i * p->Tcap * p->dv, (size_t)(pos * p->dv) * sizeof *v);
+        }
+        const float *new_k = (const float *)io->k + (b * T * p->Hkv + h) * p->dk;
+        const float *new_v = (const float *)io->v + (b * T * p->Hkv + h) * p->dv;
+        for (int64_t t = 0; t < T; t++) {
+            memcpy(k + (pos + t) * p->dk, new_k + t * p->Hkv * p->dk, (size_t)p->dk * sizeof *k);
+            memcpy(v + (pos + t) * p->dv, new_v + t * p->Hkv * p->dv, (size_t)p->dv * sizeof *v);
+        }
+    }
+}
+
+static la_status fits(const la_problem *p, const la_io *io, int64_t tokens, la_err *err)
+{
+    if ((io->state_in || io->state_out) && tokens > p->Tcap)
+        return LA_FAIL(err, LA_E_ARG, "%" PRId64 " tokens do not fit a cache of capacity %" PRId64,
+                       tokens, p->Tcap);
+    return LA_OK;
+}
+
+/* Rows of a block: enough blocks for every thread, and tall enough that OpenBLAS, which packs K and V
+ * anew for each block, does not feel it. */
+static int64_t block_rows(const la_problem *p)
+{
+    int64_t blocks = (4 * p->threads + p->B * p->H - 1) / (p->B * p->H);
+    int64_t rows = (p->T + blocks - 1) / blocks;
+    return rows < 64 ? 64 : rows > 512 ? 512 : rows;
 }
 
 la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
 {
-    (void)err;
-    const la_problem *p = self;
-    int64_t T = p->T, H = p->H, heads = p->B * H;
-    float s = (float)la_scale(p);
-#pragma omp parallel for num_threads(p->threads) schedule(static)
-    for (int64_t i = 0; i < heads; i++) {
-        int64_t b = i / H, h = i % H;
-        const float *q = (const float *)io->q + (b * T * H + h) * p->dk;
-        const float *k = (const float *)io->k + (b * T * H + h) * p->dk;
-        const float *v = (const float *)io->v + (b * T * H + h) * p->dv;
-        float *o = (float *)io->o + (b * T * H + h) * p->dv;
-        float *scores = (float *)io->work + i * T * T;
-        la_gemm(false, true, T, T, p->dk, s, q, H * p->dk, k, H * p->dk, 0.0f, scores, T);
-        for (int64_t t = 0; t < T; t++)
-            row_softmax(scores + t * T, p->mask == LA_MASK_CAUSAL ? t + 1 : T, T);
-        la_gemm(false, false, T, p->dv, T, 1.0f, scores, T, v, H * p->dv, 0.0f, o, H * p->dv);
+    const softmax *f = self;
+    const la_problem *p = &f->p;
+    int64_t pos = io->state_in ? io->pos : 0, step = block_rows(p);
+    int64_t blocks = (p->T + step - 1) / step, items = p->B * p->H * blocks;
+    LA_TRY(fits(p, io, pos + p->T, err));
+    for (int sweep = 0; sweep < 3; sweep++) {
+#pragma omp parallel for num_threads(p->threads) schedule(dynamic, 1)
+        for (int64_t item = 0; item < items; item++) {
+            head x = head_of(p, io, pos, item / blocks);
+            int64_t first = item % blocks * step;
+            int64_t rows = p->T - first < step ? p->T - first : step;
+            if (sweep == 0) score_rows(p, &x, pos, first, rows);
+            if (sweep == 1) weigh_rows(f, &x, pos, first, rows);
+            if (sweep == 2) output_rows(p, &x, pos, first, rows);
+        }
     }
+    append(p, io, pos);
     return LA_OK;
 }
 
-/* One token over the cache; with no k, the query alone: nothing is appended. */
+/* One query of one head: over pos cached keys, and its own where there is one. */
+static void decode_head(const softmax *f, const la_io *io, int64_t pos, int64_t i)
+{
+    const la_problem *p = &f->p;
+    head x = head_of(p, io, pos, i);
+    int64_t n = pos + (io->k != NULL);
+    float s = (float)la_scale(p), *score = (float *)io->work + i * p->Tcap;
+    memset(x.o, 0, (size_t)p->dv * sizeof *x.o);
+    if (n == 0) return; /* an empty cache and no token: the sum over no keys */
+    if (pos > 0) f->tile->mv(pos, p->dk, s, x.old_k, p->dk, x.q, false, score);
+    if (io->k) score[pos] = s * f->tile->dot(p->dk, x.new_k, x.q);
+    row_softmax(f->tile, score, n, n);
+    if (pos > 0) f->tile->vm(pos, p->dv, 1.0f, x.old_v, p->dv, score, true, x.o);
+    if (io->k) f->tile->axpy(p->dv, score[pos], x.new_v, x.o);
+}
+
 la_status la_softmax_decode(void *self, const la_io *io, la_err *err)
 {
-    (void)err;
-    const la_problem *p = self;
-    int64_t cap = p->Tcap, n = io->pos + (io->k ? 1 : 0);
-    size_t v_at = la_align((size_t)(p->B * p->H * cap * p->dk) * sizeof(float));
-    float s = (float)la_scale(p);
-#pragma omp parallel for num_threads(p->threads) schedule(static)
-    for (int64_t i = 0; i < p->B * p->H; i++) {
-        float *k = (float *)io->state_out + i * cap * p->dk;
-        float *v = (float *)(void *)((char *)io->state_out + v_at) + i * cap * p->dv;
-        const float *q = (const float *)io->q + i * p->dk;
-        float *o = (float *)io->o + i * p->dv, *score = (float *)io->work + i * cap;
-        if (io->state_in != io->state_out) {
-            const float *k_in = (const float *)io->state_in + i * cap * p->dk;
-            const char *v_in = (const char *)io->state_in + v_at;
-            memcpy(k, k_in, (size_t)(io->pos * p->dk) * sizeof *k);
-            memcpy(v, v_in + (size_t)(i * cap * p->dv) * sizeof *v,
-                   (size_t)(io->pos * p->dv) * sizeof *v);
-        }
-        memset(o, 0, (size_t)p->dv * sizeof *o);
-        if (n == 0) continue;
-        if (io->k) {
-            memcpy(k + io->pos * p->dk, (const float *)io->k + i * p->dk,
-                   (size_t)p->dk * sizeof *k);
-            memcpy(v + io->pos * p->dv, (const float *)io->v + i * p->dv,
-                   (size_t)p->dv * sizeof *v);
-        }
-        la_gemm(false, true, 1, n, p->dk, s, q, p->dk, k, p->dk, 0.0f, score, n);
-        row_softmax(score, n, n);
-        la_gemm(false, false, 1, p->dv, n, 1.0f, score, n, v, p->dv, 0.0f, o, p->dv);
-    }
+    const softmax *f = self;
+    const la_problem *p = &f->p;
+    int64_t pos = io->state_in ? io->pos : 0, heads = p->B * p->H;
+    LA_TRY(fits(p, io, pos + (io->k != NULL), err));
+    size_t bytes = (size_t)(heads * pos * (p->dk + p->dv)) * sizeof(float);
+#pragma omp parallel for num_threads(p->threads) schedule(static) if (bytes > 256 * 1024)
+    for (int64_t i = 0; i < heads; i++) decode_head(f, io, pos, i);
+    append(p, io, pos);
     return LA_OK;
 }

@@ -2,7 +2,13 @@
 #ifndef LA_SOFTMAX_INTERNAL_H
 #define LA_SOFTMAX_INTERNAL_H
 
+#include "labench/tile.h"
 #include "labench/variant.h"
+
+typedef struct softmax { /* an instance */
+    la_problem p;
+    const la_tile *tile;
+} softmax;
 
 extern const la_reference la_softmax_reference;
 
