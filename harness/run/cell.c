@@ -11,6 +11,7 @@
 #include "alloc.h"
 #include "inputs.h"
 #include "registry.h"
+#include "sampled.h"
 #include "text.h"
 
 /* A worker's own code, libraries, thread stacks and BLAS buffers. */
@@ -103,38 +104,11 @@ static la_status check_caps(const la_cell *cell, la_err *why)
     return LA_OK;
 }
 
-/* Doubles that a reference run over T tokens holds at once, for `slices` (batch, head) pieces in
- * flight: inputs and output of each piece, its scores, and the state. */
-static double reference_doubles(const la_cell *cell, double T, double rows)
-{
-    const la_problem *p = &cell->problem;
-    bool whole = cell->variant->inputs & LA_IN_X;
-    double pieces = (double)p->B * (whole ? 1.0 : (double)p->H);
-    double in_flight = pieces < p->threads ? pieces : p->threads;
-    double width = whole ? 4.0 * (double)(p->H * p->dv) : 4.0 * (double)p->dk + (double)p->dv + 4.0;
-    double out = (double)p->B * rows * (double)(p->H * p->dv);
-    return in_flight * T * width + out + in_flight * (double)(p->dk * p->dv) * 4.0;
-}
-
 /* Bytes that verification and a decode state take besides the timed call's own. */
 static size_t verification_bytes(const la_cell *cell)
 {
-    const la_problem *p = &cell->problem;
-    double T = cell->pass == LA_DECODE ? (double)p->Tcap : (double)p->T;
-    double rows = cell->pass == LA_DECODE ? 1.0 : T <= 1024 ? T : 64.0;
     if (cell->task) return 0; /* scored, not compared */
-    double bytes = 8.0 * reference_doubles(cell, T, rows);
-    la_param params[LA_MAX_PARAMS];
-    size_t n =
-        cell->variant->params ? cell->variant->params(p, cell->opts, params, LA_MAX_PARAMS) : 0;
-    for (size_t i = 0; i < n; i++) bytes += 8.0 * (double)la_param_elements(&params[i]);
-    if (cell->pass == LA_DECODE) {
-        la_problem all = *p;
-        all.T = p->Tcap;
-        bytes += (double)la_inputs_bytes(cell->variant, &all, cell->opts);
-        bytes += 2.0 * (double)cell->sizes.state; /* the packed doubles of the state */
-    }
-    return (size_t)bytes;
+    return la_sampled_bytes(cell->variant, &cell->problem, cell->pass, cell->opts);
 }
 
 static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err *why)
@@ -228,7 +202,7 @@ void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row
         .dk = p->dk,
         .dv = p->dv,
         .threads = p->threads,
-        .scale = la_scale(p),
+        .scale = p->scale,
         .cache_mode = cell->cold ? "cold" : "hot",
         .input_dist = LA_CELL_INPUTS,
         .opts_json = cell->opts_json,

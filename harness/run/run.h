@@ -19,19 +19,21 @@ typedef struct la_run_settings {
 } la_run_settings;
 
 typedef struct la_run_event { /* told to the screen */
-    enum { LA_RUN_START, LA_RUN_TICK, LA_RUN_CELL, LA_RUN_END } kind;
-    const la_cell *cell;           /* TICK, CELL */
+    /* STATUS: someone sent SIGUSR1 and wants to read how far things are. */
+    enum { LA_RUN_START, LA_RUN_TICK, LA_RUN_CELL, LA_RUN_END, LA_RUN_STATUS } kind;
+    const la_cell *cell;           /* TICK, CELL, STATUS; NULL between cells */
     const la_attempt_row *attempt; /* CELL: how it ended */
     int round, rounds;
-    size_t done, total; /* attempts */
+    size_t done, total; /* attempts of this run */
     double elapsed_s, left_s, cell_s;
-    size_t outcomes[LA_OUTCOME_COUNT]; /* so far */
+    size_t outcomes[LA_OUTCOME_COUNT]; /* so far, of cells, those of an earlier run included */
 } la_run_event;
 typedef void (*la_run_listener)(const la_run_event *event, void *context);
 
-/* Runs what is missing. Returns LA_E_INTERRUPTED after SIGINT or SIGTERM (la_run_signal says which)
- * with everything finished stored; LA_E_DB or LA_E_IO when the store failed. Cells that crash, time
- * out or refuse are outcomes, not errors; counts of outcomes go to *totals (may be NULL). */
+/* Runs what is missing. Cells that crash, time out or refuse are outcomes, not errors; *totals (may be
+ * NULL) counts the cells of the plan by outcome, those of an earlier run included. Returns
+ * LA_E_INTERRUPTED after a signal (la_run_signal says which), or with la_run_signal 0 after the first
+ * failure under fail_fast, with everything finished stored; LA_E_DB or LA_E_IO when the store failed. */
 la_status la_run(la_plan *plan, const la_run_settings *settings, const la_device *device,
                  la_store *store, int64_t sweep_id, la_run_listener listener, void *context,
                  size_t totals[LA_OUTCOME_COUNT], la_err *err);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One worker process from spawn to burial. The worker and all it starts form one process group, which
+ * is killed whole at the end, however the end came.
+ */
+#ifndef LA_CHILD_H
+#define LA_CHILD_H
+
+#include <sys/types.h>
+
+#include "attempt.h"
+
+typedef struct la_child_limits {
+    double timeout_s;
+    size_t memory; /* resident bytes; 0: none */
+    int threads;
+} la_child_limits;
+
+/* Asked several times a second; true: kill the worker at once. */
+typedef bool (*la_child_stop)(double elapsed_s, void *context);
+
+/* Spawns a worker (the running program with the argument `worker`), hands it the job, collects its
+ * records into *attempt, and says what became of it there. Fails only when no worker could be
+ * started at all. When `stop` asked for it, the outcome is `interrupted`. */
+la_status la_child_run(const char *job, const la_child_limits *limits, la_child_stop stop,
+                       void *context, la_attempt *attempt, la_err *err);
+
+/* For the handler of a second signal: kills the group of the running worker, if there is one. */
+void la_child_kill_now(void);
+/* A descriptor whose becoming readable wakes the wait up (signals write to it); -1: none. */
+void la_child_wake_fd(int fd);
+
+#endif

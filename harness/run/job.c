@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "alloc.h"
+
+static const struct {
+    const char *name;
+    size_t offset;
+    bool whole;
+} rule_members[] = {
+    {"min_time_s", offsetof(la_stop_rule, min_time_s), false},
+    {"max_time_s", offsetof(la_stop_rule, max_time_s), false},
+    {"target", offsetof(la_stop_rule, target), false},
+    {"min_samples", offsetof(la_stop_rule, min_samples), true},
+    {"max_samples", offsetof(la_stop_rule, max_samples), true},
+    {"slow_s", offsetof(la_stop_rule, slow_s), false},
+};
+
+static bool add_rule(cJSON *job, const la_stop_rule *rule)
+{
+    cJSON *o = cJSON_AddObjectToObject(job, "rule");
+    if (!o) return false;
+    for (size_t i = 0; i < LA_COUNT(rule_members); i++) {
+        const void *at = (const char *)rule + rule_members[i].offset;
+        double x = rule_members[i].whole ? (double)*(const int *)at : *(const double *)at;
+        if (!cJSON_AddNumberToObject(o, rule_members[i].name, x)) return false;
+    }
+    return true;
+}
+
+la_status la_job_to_json(const la_job *job, char **json, la_err *err)
+{
+    char seed[24], *text = NULL;
+    *json = NULL;
+    snprintf(seed, sizeof seed, "%" PRIu64, job->seed);
+    cJSON *o = cJSON_CreateObject();
+    bool ok = o && cJSON_AddRawToObject(o, "cell", job->cell_json) &&
+              cJSON_AddNumberToObject(o, "parent", (double)job->parent) &&
+              cJSON_AddStringToObject(o, "seed", seed) &&
+              cJSON_AddBoolToObject(o, "verify", job->verify) &&
+              cJSON_AddNumberToObject(o, "memory_limit", (double)job->memory_limit) &&
+              (job->cache_dir ? cJSON_AddStringToObject(o, "cache_dir", job->cache_dir)
+                              : cJSON_AddNullToObject(o, "cache_dir")) &&
+              add_rule(o, &job->rule);
+    if (ok) text = cJSON_PrintUnformatted(o);
+    if (text) *json = la_strdup(text, err);
+    cJSON_free(text);
+    cJSON_Delete(o);
+    return *json ? LA_OK : LA_FAIL(err, LA_E_NOMEM, "out of memory for a worker's job");
+}
+
+static la_status get_number(const cJSON *o, const char *key, double *out, la_err *err)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0))
+        return LA_FAIL(err, LA_E_FORMAT, "the job has no number '%s'", key);
+    *out = item->valuedouble;
+    return LA_OK;
+}
+
+static la_status get_rule(const cJSON *o, la_stop_rule *rule, la_err *err)
+{
+    const cJSON *r = cJSON_GetObjectItemCaseSensitive(o, "rule");
+    for (size_t i = 0; i < LA_COUNT(rule_members); i++) {
+        double x = 0;
+        LA_TRY(get_number(r, rule_members[i].name, &x, err));
+        void *at = (char *)rule + rule_members[i].offset;
+        if (rule_members[i].whole)
+            *(int *)at = (int)fmin(x, 1e9);
+        else
+            *(double *)at = x;
+    }
+    return LA_OK;
+}
+
+static la_status read_job(const cJSON *o, la_job *out, la_err *err)
+{
+    const cJSON *cell = cJSON_GetObjectItemCaseSensitive(o, "cell");
+    const cJSON *seed = cJSON_GetObjectItemCaseSensitive(o, "seed");
+    const cJSON *cache = cJSON_GetObjectItemCaseSensitive(o, "cache_dir");
+    double parent = 0, limit = 0;
+    if (!cJSON_IsObject(cell)) return LA_FAIL(err, LA_E_FORMAT, "the job has no cell");
+    if (!cJSON_IsString(seed)) return LA_FAIL(err, LA_E_FORMAT, "the job has no seed");
+    char *end;
+    errno = 0;
+    out->seed = strtoull(seed->valuestring, &end, 10);
+    if (errno || *end || end == seed->valuestring)
+        return LA_FAIL(err, LA_E_FORMAT, "'%.40s' is no seed", seed->valuestring);
+    LA_TRY(get_number(o, "parent", &parent, err));
+    LA_TRY(get_number(o, "memory_limit", &limit, err));
+    LA_TRY(get_rule(o, &out->rule, err));
+    out->parent = (int64_t)parent;
+    out->memory_limit = (size_t)limit;
+    out->verify = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "verify"));
+    if (cJSON_IsString(cache)) {
+        out->cache_text = la_strdup(cache->valuestring, err);
+        if (!out->cache_text) return LA_E_NOMEM;
+        out->cache_dir = out->cache_text;
+    }
+    char *text = cJSON_PrintUnformatted(cell);
+    if (text) out->cell_text = la_strdup(text, err);
+    cJSON_free(text);
+    out->cell_json = out->cell_text;
+    return out->cell_text ? LA_OK : LA_FAIL(err, LA_E_NOMEM, "out of memory for the job");
+}
+
+la_status la_job_read(const char *json, la_job *out, la_err *err)
+{
+    *out = (la_job){0};
+    cJSON *o = cJSON_Parse(json);
+    la_status st = cJSON_IsObject(o) ? read_job(o, out, err)
+                                     : LA_FAIL(err, LA_E_FORMAT, "the job is no JSON object");
+    cJSON_Delete(o);
+    if (st != LA_OK) la_job_release(out);
+    return st;
+}
+
+void la_job_release(la_job *job)
+{
+    if (!job) return;
+    la_free(job->cell_text);
+    la_free(job->cache_text);
+    *job = (la_job){0};
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a worker is told (protocol.h has the JSON).
+ */
+#ifndef LA_JOB_H
+#define LA_JOB_H
+
+#include "cell.h"
+#include "measure.h"
+
+typedef struct la_job {
+    const char *cell_json; /* borrowed when writing, owned by the reader's `text` when read */
+    int64_t parent;
+    uint64_t seed; /* of the inputs */
+    bool verify;
+    size_t memory_limit;
+    const char *cache_dir; /* NULL: none */
+    la_stop_rule rule;
+    char *cell_text, *cache_text; /* owned, set by la_job_read */
+} la_job;
+
+la_status la_job_to_json(const la_job *job, char **json, la_err *err); /* la_free the text */
+la_status la_job_read(const char *json, la_job *out, la_err *err);
+void la_job_release(la_job *job);
+
+#endif

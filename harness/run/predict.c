@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "predict.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <xxhash.h>
+
+#include "stats.h"
+#include "text.h"
+
+#define USUAL_SHARE   0.2  /* of the peak, for what was never measured */
+#define USUAL_PEAK    2e10 /* FLOP/s of one thread, when the machine's is not known */
+#define STARTUP_S     0.05
+#define REFERENCE_OPS 3e8  /* useful FLOP/s of the float64 loops */
+#define DRAW_S        2e-8 /* seconds an input element */
+
+enum { MOST_POINTS = 64 };
+
+uint64_t la_predict_family(const la_cell *cell)
+{
+    const la_problem *p = &cell->problem;
+    la_text t = {0};
+    la_text_add(&t, "%s %s %s %s %s %s %d", cell->variant->name, cell->impl->name,
+                cell->opts_json ? cell->opts_json : "", la_pass_name(la_cell_kernel_pass(cell)),
+                la_mask_name(p->mask), la_dtype_name(p->dtype), p->threads);
+    la_text_add(&t, " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, p->B,
+                p->H, p->Hkv, p->Hqk, p->dk, p->dv);
+    la_text_add(&t, " %.17g %d", p->scale, cell->cold);
+    uint64_t hash = XXH3_64bits(la_text_str(&t), t.len);
+    la_text_release(&t);
+    return hash;
+}
+
+/* The time of one cell, carried to another length by what the two cost. */
+static double by_cost(const la_cell *from, double call_s, const la_cell *to)
+{
+    if (from->really.flops > 0 && to->really.flops > 0)
+        return call_s * to->really.flops / from->really.flops;
+    if (from->really.bytes > 0 && to->really.bytes > 0)
+        return call_s * to->really.bytes / from->really.bytes;
+    return call_s * (double)to->seqlen / (double)from->seqlen;
+}
+
+double la_predict_floor(const la_cell *cell, double peak_flops)
+{
+    return peak_flops > 0 ? cell->really.flops / peak_flops : 0;
+}
+
+double la_predict_call(const la_plan *plan, const la_known *known, size_t cell, double peak_flops,
+                       bool *measured)
+{
+    const la_cell *c = &plan->cells[cell];
+    double x[MOST_POINTS], y[MOST_POINTS];
+    size_t n = 0, nearest = SIZE_MAX;
+    bool two_lengths = false;
+    for (size_t i = 0; i < plan->n; i++) {
+        if (known[i].family != known[cell].family || isnan(known[i].call_s)) continue;
+        const la_cell *other = &plan->cells[i];
+        if (other->seqlen > c->seqlen) continue;
+        if (n < MOST_POINTS) {
+            x[n] = (double)other->seqlen;
+            y[n++] = fmax(known[i].call_s, 1e-9);
+        }
+        if (nearest != SIZE_MAX && other->seqlen != plan->cells[nearest].seqlen) two_lengths = true;
+        if (nearest == SIZE_MAX || other->seqlen > plan->cells[nearest].seqlen) nearest = i;
+    }
+    *measured = nearest != SIZE_MAX;
+    if (!*measured) {
+        double peak = peak_flops > 0 ? peak_flops : USUAL_PEAK * c->problem.threads;
+        return c->really.flops / (USUAL_SHARE * peak) + c->really.bytes / 4e9;
+    }
+    const la_cell *from = &plan->cells[nearest];
+    double near_s = known[nearest].call_s;
+    if (from->seqlen == c->seqlen) return near_s;
+    if (!two_lengths) return by_cost(from, near_s, c);
+    double exponent = fmin(fmax(la_fit_exponent(x, y, n), 0.0), 3.0);
+    /* Short cells are mostly overhead: the cost grows at least as its formula says from there on. */
+    double fitted = near_s * pow((double)c->seqlen / (double)from->seqlen, exponent);
+    return from->really.flops > 0 ? fmax(fitted, 0.5 * by_cost(from, near_s, c)) : fitted;
+}
+
+double la_predict_attempt(const la_cell *cell, double call_s, double min_time_s, double max_time_s,
+                          bool verify)
+{
+    double T = (double)cell->seqlen;
+    double s = STARTUP_S + DRAW_S * (double)cell->input_bytes / 4;
+    if (cell->pass == LA_DECODE) s += DRAW_S * T * (double)cell->input_bytes / 4;
+    if (cell->task) return s + call_s * (call_s > 1 ? 2 : 8);
+    if (verify) {
+        double share = cell->variant->family == LA_FAMILY_RECURRENT ||
+                               cell->variant->family == LA_FAMILY_KERNEL
+                           ? 1.0
+                           : fmin(1.0, 64.0 / T);
+        double tokens = cell->pass == LA_DECODE ? T : 1.0;
+        s += share * tokens * cell->useful.flops / REFERENCE_OPS;
+    }
+    double calls = call_s > 10           ? 1
+                   : call_s > min_time_s ? 4
+                                         : 1 + fmin(max_time_s, 2 * min_time_s) / call_s;
+    return s + call_s * calls;
+}
+
+int64_t la_predict_oom(const la_plan *plan, const la_known *known, size_t cell)
+{
+    int64_t found = -1;
+    for (size_t i = 0; i < plan->n; i++)
+        if (known[i].family == known[cell].family && known[i].oom &&
+            plan->cells[i].seqlen < plan->cells[cell].seqlen)
+            found = (int64_t)i;
+    return found;
+}

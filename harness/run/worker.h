@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the worker share: one attempt as it goes on.
+ */
+#ifndef LA_WORKER_H
+#define LA_WORKER_H
+
+#include "inputs.h"
+#include "instance.h"
+#include "job.h"
+#include "protocol.h"
+#include "sampled.h"
+
+enum { LA_WORK_METRICS = 32, LA_WORK_WARNINGS = 8 };
+
+typedef struct la_work_metric {
+    char name[64];
+    double value, lo, hi; /* NaN: none */
+    int64_t n_nonfinite, n_total;
+} la_work_metric;
+
+typedef struct la_work {
+    int out; /* records go here */
+    la_job job;
+    la_cell cell;
+    la_device device; /* with the cell's instruction set */
+    const char *phase;
+    la_inputs in;
+    la_instance inst;
+    la_io io;
+    la_sampled sampled;
+    bool decode, cache; /* cache: the state is a KV cache, which a call leaves as it was */
+    void *state_copy;   /* owned; a recurrent state before the call */
+    void *flush;        /* owned; what is read to empty the caches */
+    size_t flush_bytes;
+    uint64_t checksum; /* of the first output; 0: none yet */
+    bool misbehaved;   /* wrote outside its buffers or into its inputs: outcome error, not wrong */
+    int64_t first_ns;  /* of the first call */
+    int64_t workspace, rss_base, rss_peak; /* -1: unknown */
+    la_timing timing;
+    la_work_metric metrics[LA_WORK_METRICS];
+    size_t n_metrics;
+    struct {
+        const char *code;
+        char text[160];
+    } warnings[LA_WORK_WARNINGS];
+    size_t n_warnings;
+} la_work;
+
+la_status la_work_phase(la_work *w, const char *phase, la_err *err);
+void la_work_metric_add(la_work *w, const char *name, double value, double lo, double hi,
+                        int64_t n_nonfinite, int64_t n_total);
+void la_work_warn(la_work *w, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The call that is timed: forward or decode. */
+la_status la_work_call(void *work, la_err *err);
+/* The first call: time, memory, guards, finiteness and the output's checksum; poisons the buffers
+ * when `poison`. */
+la_status la_work_first_call(la_work *w, bool poison, la_err *err);
+la_status la_work_timing(la_work *w, la_err *err); /* a timing cell, all of it */
+la_status la_work_probe(la_work *w, la_err *err);  /* a probe of a task, all of it */
+/* The end record as JSON; la_free the text. */
+la_status la_work_end_json(const la_work *w, la_status st, const la_err *why, char **json,
+                           la_err *err);
+
+#endif

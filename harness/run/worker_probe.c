@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A probe inside its worker: memories written into q, k and v, read back through forward, scored.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "stats.h"
+#include "worker.h"
+
+#define ENOUGH       256 /* answers: a Wilson interval of 6 points at the middle */
+#define ENOUGH_SLOW  64  /* where a forward takes seconds */
+#define SLOW_NS      1000000000
+#define MOST_REPEATS 256
+
+static void add_score(la_work *w, const char *slice, int64_t correct, int64_t total)
+{
+    double lo, hi;
+    char name[64];
+    if (total == 0) return;
+    la_wilson(correct, total, &lo, &hi);
+    snprintf(name, sizeof name, "accuracy%s%s", slice ? "." : "", slice ? slice : "");
+    la_work_metric_add(w, name, (double)correct / (double)total, lo, hi, 0, total);
+}
+
+static la_probe_io probe_io(la_work *w, uint64_t repeat)
+{
+    la_inputs *in = &w->in;
+    return (la_probe_io){.variant = w->cell.variant,
+                         .problem = &w->cell.problem,
+                         .task_opts = w->cell.task_opts,
+                         .seed = w->job.seed,
+                         .repeat = repeat,
+                         .q = in->t[LA_T_Q].data,
+                         .k = in->t[LA_T_K].data,
+                         .v = in->t[LA_T_V].data,
+                         .beta = in->t[LA_T_BETA].data,
+                         .g = in->t[LA_T_G].data,
+                         .a = in->t[LA_T_A].data,
+                         .b = in->t[LA_T_B].data};
+}
+
+static la_status repeats(la_work *w, la_score *sum, la_err *err)
+{
+    int64_t per_run = w->cell.task->answers(&w->cell.problem, w->cell.task_opts);
+    for (uint64_t repeat = 0; repeat < MOST_REPEATS; repeat++) {
+        LA_TRY(la_work_phase(w, "fill", err));
+        la_probe_io io = probe_io(w, repeat);
+        LA_TRY(w->cell.task->probe_fill(&io, err));
+        LA_TRY(la_work_phase(w, "forward", err));
+        LA_TRY(la_work_first_call(w, repeat == 0, err));
+        LA_TRY(la_work_phase(w, "score", err));
+        LA_TRY(w->cell.task->probe_score(&io, w->inst.o.data, sum, err));
+        int64_t enough = w->first_ns > SLOW_NS ? ENOUGH_SLOW : ENOUGH;
+        if (sum->total >= enough || per_run <= 0) break;
+    }
+    return LA_OK;
+}
+
+la_status la_work_probe(la_work *w, la_err *err)
+{
+    la_cell *c = &w->cell;
+    if (c->task->kind != LA_TASK_PROBE)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "task %s is learned: there is no trainer yet",
+                       c->task->name);
+    LA_TRY(la_work_phase(w, "inputs", err));
+    LA_TRY(la_inputs_alloc(c->variant, &c->problem, c->opts, &w->in, err));
+    LA_TRY(la_inputs_draw_params(&w->in, w->job.seed, err));
+    LA_TRY(la_work_phase(w, "create", err));
+    LA_TRY(la_instance_create(c->variant, c->impl, &c->problem, LA_FORWARD, c->opts, &w->device,
+                              &w->inst, err));
+    w->io = la_instance_io(&w->inst, &w->in);
+    la_score sum = {0};
+    LA_TRY(repeats(w, &sum, err));
+    if (sum.total == 0)
+        return LA_FAIL(err, LA_E_INTERNAL, "task %s scored no answers", c->task->name);
+    add_score(w, NULL, sum.correct, sum.total);
+    for (int i = 0; i < LA_SCORE_SLICES && sum.slices[i].name[0]; i++)
+        add_score(w, sum.slices[i].name, sum.slices[i].correct, sum.slices[i].total);
+    la_work_metric_add(w, "chance", c->task->chance(c->task_opts), NAN, NAN, 0, sum.total);
+    return LA_OK;
+}
