@@ -304,8 +304,9 @@ static void run_once(suite *s, const void *opts)
                          c.impl->caps & LA_CAP_CAUSAL ? LA_MASK_CAUSAL : LA_MASK_BIDIRECTIONAL);
         if (s->only && s->only != c.impl) continue;
         la_err why = {0};
-        s->impl_ready[i] = c.impl->rank(s->device, &why) > 0;
-        if (!s->impl_ready[i])
+        int rank = c.impl->rank(s->device, &why);
+        s->impl_ready[i] = rank > 0;
+        if (rank == 0)
             tell(s, &c, "descriptor", LA_OK, true, why.msg[0] ? why.msg : "cannot run here");
         else
             run_checks(s, &c, once_checks, LA_COUNT(once_checks));
