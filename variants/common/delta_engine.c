@@ -115,7 +115,8 @@ typedef struct division {
     size_t work; /* bytes of one thread */
 } division;
 
-static division divide(la_delta_form form, const la_problem *p, la_pass pass, int64_t chunk)
+static division divide(const la_recurrence *m, la_delta_form form, const la_problem *p,
+                       la_pass pass, int64_t chunk)
 {
     division d = {.slices = 1, .threads = p->threads};
     int64_t heads = p->B * p->H;
@@ -126,19 +127,20 @@ static division divide(la_delta_form form, const la_problem *p, la_pass pass, in
     d.columns = la_delta_up((p->dv + d.slices - 1) / d.slices);
     d.slices = (p->dv + d.columns - 1) / d.columns;
     if (heads * d.slices < d.threads) d.threads = (int)(heads * d.slices);
-    int64_t floats = form == LA_DELTA_RECURRENT || pass == LA_DECODE
-                         ? la_delta_recurrent_work(p->dk)
-                         : la_delta_chunk_work(p->dk, d.columns < p->dv ? d.columns : p->dv, chunk);
+    int64_t floats =
+        form == LA_DELTA_RECURRENT || pass == LA_DECODE
+            ? la_delta_recurrent_work(p->dk)
+            : la_delta_chunk_work(m->decay, p->dk, d.columns < p->dv ? d.columns : p->dv, chunk);
     d.work = la_align((size_t)floats * sizeof(float));
     return d;
 }
 
-la_status la_delta_sizes(la_delta_form form, const la_problem *p, la_pass pass, const void *opts,
-                         la_sizes *out)
+la_status la_delta_sizes(const la_recurrence *m, la_delta_form form, const la_problem *p,
+                         la_pass pass, const void *opts, la_sizes *out)
 {
     la_part part;
     la_delta_state_parts(p, opts, &part, 1);
-    division d = divide(form, p, pass, chunk_of(opts));
+    division d = divide(m, form, p, pass, chunk_of(opts));
     *out = (la_sizes){.state = la_state_layout(&part, 1, NULL),
                       .work = d.work * (size_t)d.threads,
                       .instance = sizeof(instance)};
@@ -204,7 +206,7 @@ static la_delta_slice slice_of(const instance *in, const division *d, const la_i
 static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kernel *kernel)
 {
     int64_t T = pass == LA_DECODE ? 1 : in->p.T;
-    division d = divide(in->form, &in->p, pass, in->chunk);
+    division d = divide(in->member, in->form, &in->p, pass, in->chunk);
     int64_t jobs = in->p.B * in->p.H * d.slices;
 #pragma omp parallel for num_threads(d.threads) schedule(static) if (d.threads > 1)
     for (int64_t i = 0; i < jobs; i++) {

@@ -53,8 +53,8 @@ la_status la_delta_cost(const la_recurrence *member, la_delta_form form, const l
                         la_pass pass, const void *opts, la_cost *cost);
 la_status la_delta_check(const la_recurrence *member, const la_problem *p, la_pass pass,
                          la_err *err);
-la_status la_delta_sizes(la_delta_form form, const la_problem *p, la_pass pass, const void *opts,
-                         la_sizes *out);
+la_status la_delta_sizes(const la_recurrence *member, la_delta_form form, const la_problem *p,
+                         la_pass pass, const void *opts, la_sizes *out);
 la_status la_delta_create(const la_recurrence *member, la_delta_form form, const la_problem *p,
                           const void *opts, const la_device *dev, void **self, la_err *err);
 la_status la_delta_forward(void *self, const la_io *io, la_err *err);
@@ -69,7 +69,7 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
                                   const la_device *dev, la_sizes *out, la_err *err)                \
     {                                                                                              \
         (void)dev, (void)err;                                                                      \
-        return la_delta_sizes(FORM, p, pass, opts, out);                                           \
+        return la_delta_sizes(&(member), FORM, p, pass, opts, out);                                \
     }                                                                                              \
     static la_status form##_cost(const la_problem *p, la_pass pass, const void *opts, la_cost *c,  \
                                  la_err *err)                                                      \
