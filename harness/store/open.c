@@ -32,6 +32,10 @@ static la_status look_at_path(const char *path, la_store_mode mode, off_t *size,
                            path, path);
         if (!S_ISREG(st.st_mode))
             return LA_FAIL(err, LA_E_IO, "%s is no regular file; name another one with --db", path);
+        /* SQLite takes a file of one byte for an empty one. */
+        if (st.st_size == 1)
+            return LA_FAIL(err, LA_E_DB,
+                           "%s is not a labench database; name another file with --db", path);
         *size = st.st_size;
         return LA_OK;
     }

@@ -80,7 +80,8 @@ static void test_a_sweep_keeps_its_seed_and_environment(void **state)
 {
     fixture *f = *state;
     assert_text(f->store, "SELECT seed FROM v_sweep", "18446744073709551614");
-    assert_text(f->store, "SELECT env_json ->> 'governor' FROM v_sweep", "performance");
+    assert_text(f->store, "SELECT json_extract(env_json, '$.governor') FROM v_sweep",
+                "performance");
     assert_text(f->store, "SELECT state FROM v_sweep", "open");
     char name[9];
     la_err err = {0};
