@@ -15,8 +15,9 @@ enum {
     MAX_PANELS = 8,       /* of a block: its Q and O stay in L2 with a tile of K and V */
     BLOCKS_A_THREAD = 12, /* wanted, so that threads end together */
 };
-/* Below this a decode step is faster than waking a second thread. */
-#define DECODE_SERIAL_BYTES (256 * 1024)
+/* Below these a call is over before a second thread is awake. */
+#define DECODE_SERIAL_BYTES  (256 * 1024)
+#define FORWARD_SERIAL_FLOPS 1e6
 
 typedef struct flash {
     la_problem p;
@@ -248,8 +249,10 @@ la_status la_flash_forward(void *self, const la_io *io, la_err *err)
     int64_t step = f->panels * f->tile->panel, blocks = (p->T + step - 1) / step;
     int64_t heads = p->B * p->H;
     size_t own = layout_of(f).total;
+    double flops = 2.0 * (double)(heads * p->T) * (double)((pos + p->T) * (p->dk + p->dv));
+    int threads = flops < FORWARD_SERIAL_FLOPS ? 1 : p->threads;
     /* The last rows first: under a causal mask they cost most, and the cheap ones fill the end. */
-#pragma omp parallel for num_threads(p->threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (int64_t item = 0; item < heads * blocks; item++) {
         int64_t first = (blocks - 1 - item / heads) * step;
         int64_t rows = p->T - first < step ? p->T - first : step;

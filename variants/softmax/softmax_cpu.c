@@ -128,8 +128,11 @@ la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
     int64_t pos = io->state_in ? io->pos : 0, step = block_rows(p);
     int64_t blocks = (p->T + step - 1) / step, items = p->B * p->H * blocks;
     LA_TRY(fits(p, io, pos + p->T, err));
+    /* A small problem is over before a second thread is awake. */
+    double flops = 2.0 * (double)(p->B * p->H * p->T) * (double)((pos + p->T) * (p->dk + p->dv));
+    int threads = flops < 1e6 ? 1 : p->threads;
     for (int sweep = 0; sweep < 3; sweep++) {
-#pragma omp parallel for num_threads(p->threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
         for (int64_t item = 0; item < items; item++) {
             head x = head_of(p, io, pos, item / blocks);
             int64_t first = item % blocks * step;
