@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * labench apply: numbers in, numbers out. The shapes of the files are the problem.
+ */
+#ifndef LA_CLI_APPLY_H
+#define LA_CLI_APPLY_H
+
+#include "inputs.h"
+#include "npy.h"
+
+typedef struct la_apply {
+    const la_variant *variant;
+    void *opts; /* owned */
+    const char *in, *out, *form;
+    int mask; /* la_mask, or -1: causal where there is one */
+    double scale;
+    uint64_t seed;
+    int threads;
+    bool with_state;
+
+    la_problem p; /* Tcap = pos + T */
+    la_npy t[LA_T_COUNT];
+    la_param params[LA_MAX_PARAMS];
+    la_npy param[LA_MAX_PARAMS];
+    bool drawn[LA_MAX_PARAMS];
+    size_t n_params;
+    la_part parts[LA_MAX_PARTS]; /* of the state after the call */
+    size_t n_parts;
+    la_npy state_in[LA_MAX_PARTS]; /* KV caches: [B,heads,pos,d] */
+    bool has_state;
+    int64_t pos;
+
+    la_dtype dtype; /* of the results: LA_F64 for the reference, else LA_F32 */
+    la_buffer o, state[LA_MAX_PARTS];
+    char how[96]; /* "cpu_chunk forward" */
+} la_apply;
+
+void la_apply_release(la_apply *a);
+/* Reads and checks every file; draws the parameters that are not there. */
+la_status la_apply_read(la_apply *a, la_err *err);
+/* Fill o and, with_state, state. */
+la_status la_apply_kernel(la_apply *a, la_err *err);
+la_status la_apply_reference(la_apply *a, la_err *err);
+la_status la_apply_write(const la_apply *a, la_err *err);
+
+/* The axis of a state part that counts tokens (a KV cache), or -1. */
+int la_apply_token_axis(const la_apply *a, size_t part);
+
+#endif
