@@ -8,12 +8,15 @@
 
 #include "commands.h"
 #include "log.h"
+#include "run.h"
 #include "sizes.h"
 
 const char la_version[] = LABENCH_VERSION;
 
 static const la_command_main mains[LA_CMD_COUNT] = {
+    [LA_CMD_RUN] = la_cmd_run,
     [LA_CMD_LIST] = la_cmd_list,
+    [LA_CMD_APPLY] = la_cmd_apply,
 };
 
 int la_exit_code(la_status status)
@@ -122,7 +125,7 @@ static int without_command(int argc, char **argv)
         printf("labench %s\n", la_version);
         return la_finish_stdout(LA_EXIT_OK);
     }
-    return mains[LA_CMD_RUN] ? mains[LA_CMD_RUN](argc, argv, 1) : LA_EXIT_USAGE;
+    return la_cmd_run(argc, argv, 1);
 }
 
 int la_cli_main(int argc, char **argv)
@@ -133,6 +136,7 @@ int la_cli_main(int argc, char **argv)
     }
     if (argv[1][0] == '-') return without_command(argc, argv);
     la_command command = la_command_find(argv[1]);
+    if (command == LA_CMD_WORKER) return la_worker_main(4, 3);
     if (command < LA_CMD_COUNT && mains[command]) return mains[command](argc, argv, 2);
     char q[64];
     const char *nearest = la_command_nearest(argv[1]);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * labench run: from flags to a plan, and what it would cost.
+ */
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "estimate.h"
+#include "log.h"
+#include "registry.h"
+#include "sizes.h"
+#include "sweep.h"
+
+/* A note per line, each as its own message. */
+static void tell_notes(const la_text *notes)
+{
+    for (const char *at = la_text_str(notes); *at;) {
+        size_t n = strcspn(at, "\n");
+        la_log(LA_LOG_WARN, "%.*s", (int)n, at);
+        at += n + (at[n] == '\n');
+    }
+}
+
+/* A limit that no cell fits below is a slip; the cells would all be predicted_oom. */
+static la_status check_memory(const la_plan *plan, const la_run_settings *settings, la_err *err)
+{
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < plan->n; i++)
+        if (!plan->cells[i].refused && plan->cells[i].need_bytes < least)
+            least = plan->cells[i].need_bytes;
+    if (settings->memory_limit >= least || !settings->predict) return LA_OK;
+    char limit[24], need[24];
+    return LA_FAIL(err, LA_E_ARG, "--memory-limit %s leaves no room: the smallest cell needs %s",
+                   la_format_bytes((double)settings->memory_limit, limit),
+                   la_format_bytes((double)least, need));
+}
+
+static void dry_row(const la_cell *cell, const la_run_settings *settings)
+{
+    char words[128], need[24], call[24];
+    la_outcome why;
+    printf("%-52s %-13s ", la_cell_words(cell, words), la_mask_name(cell->problem.mask));
+    if (la_estimate_runs(cell, settings, &why))
+        printf("%10s  about %s a call\n", la_format_bytes((double)cell->need_bytes, need),
+               la_format_ns(cell->predicted_s * 1e9, call));
+    else if (cell->refused)
+        printf("%s: %s\n", la_outcome_word(why), cell->reason);
+    else
+        printf("%10s  %s\n", la_format_bytes((double)cell->need_bytes, need), la_outcome_word(why));
+}
+
+static cJSON *dry_json(const la_cell *cell, const la_run_settings *settings)
+{
+    cJSON *o = cJSON_CreateObject();
+    la_outcome why;
+    bool runs = la_estimate_runs(cell, settings, &why);
+    cJSON_AddStringToObject(o, "key", cell->key);
+    cJSON_AddStringToObject(o, "variant", cell->variant->name);
+    cJSON_AddStringToObject(o, "impl", cell->impl->name);
+    cJSON_AddStringToObject(o, "task", cell->task ? cell->task->name : "");
+    cJSON_AddStringToObject(o, "pass", la_pass_name(cell->pass));
+    cJSON_AddStringToObject(o, "dtype", la_dtype_name(cell->problem.dtype));
+    cJSON_AddStringToObject(o, "mask", la_mask_name(cell->problem.mask));
+    cJSON_AddNumberToObject(o, "length", (double)cell->seqlen);
+    cJSON_AddNumberToObject(o, "batch", (double)cell->problem.B);
+    cJSON_AddNumberToObject(o, "heads", (double)cell->problem.H);
+    cJSON_AddNumberToObject(o, "dk", (double)cell->problem.dk);
+    cJSON_AddNumberToObject(o, "dv", (double)cell->problem.dv);
+    cJSON_AddNumberToObject(o, "threads", cell->problem.threads);
+    cJSON_AddItemToObject(o, "options", cJSON_Parse(cell->opts_json));
+    cJSON_AddItemToObject(o, "task_options", cJSON_Parse(cell->task_opts_json));
+    cJSON_AddStringToObject(o, "outcome", runs ? "planned" : la_outcome_word(why));
+    if (cell->refused) {
+        cJSON_AddStringToObject(o, "reason", cell->reason);
+    } else {
+        cJSON_AddNumberToObject(o, "need_bytes", (double)cell->need_bytes);
+        cJSON_AddNumberToObject(o, "predicted_s", cell->predicted_s);
+    }
+    return o;
+}
+
+static int dry_run(const la_plan *plan, const la_run_args *args, const la_estimate *estimate)
+{
+    if (!args->json) {
+        for (size_t i = 0; i < plan->n; i++) dry_row(&plan->cells[i], &args->settings);
+        la_sweep_estimate_line(plan, args, estimate);
+        return la_finish_stdout(LA_EXIT_OK);
+    }
+    cJSON *all = cJSON_CreateObject(), *cells = cJSON_AddArrayToObject(all, "cells");
+    cJSON_AddStringToObject(all, "spec_hash", plan->spec_hash);
+    cJSON_AddNumberToObject(all, "rounds", plan->rounds);
+    cJSON_AddNumberToObject(all, "estimate_s", estimate->seconds);
+    cJSON_AddNumberToObject(all, "worst_s", estimate->worst_seconds);
+    cJSON_AddNumberToObject(all, "peak_bytes", (double)estimate->memory);
+    for (size_t i = 0; i < plan->n; i++)
+        cJSON_AddItemToArray(cells, dry_json(&plan->cells[i], &args->settings));
+    char *text = cJSON_Print(all);
+    cJSON_Delete(all);
+    if (!text) {
+        la_log(LA_LOG_ERROR, "out of memory: the plan as JSON");
+        return LA_EXIT_ENVIRONMENT;
+    }
+    puts(text);
+    free(text);
+    return la_finish_stdout(LA_EXIT_OK);
+}
+
+int la_cmd_run(int argc, char **argv, int first)
+{
+    la_run_args args;
+    la_plan plan = {0};
+    la_device device;
+    la_err err = {0};
+    bool help;
+    int code;
+    la_status st = la_run_args_parse(argc, argv, first, &args, &help, &err);
+    if (st == LA_OK && help) {
+        la_flags_help(LA_CMD_RUN, stdout);
+        code = la_finish_stdout(LA_EXIT_OK);
+        goto done;
+    }
+    la_common_apply(&args.common);
+    if (st == LA_OK) st = la_device_choose(args.device, &device, &err);
+    if (st == LA_OK) st = la_plan_expand(&args.spec, &device, &plan, &err);
+    if (st == LA_OK) st = check_memory(&plan, &args.settings, &err);
+    if (st != LA_OK) {
+        code = la_complain(&err);
+        goto done;
+    }
+    tell_notes(&args.notes);
+    la_estimate estimate;
+    la_estimate_plan(&plan, &args.settings, &estimate);
+    code = args.dry_run ? dry_run(&plan, &args, &estimate)
+                        : la_sweep_run(argc, argv, &plan, &args, &device);
+done:
+    la_plan_release(&plan);
+    la_run_args_release(&args);
+    return code;
+}

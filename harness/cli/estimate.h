@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * How long and how large a plan will be, before anything of it runs.
+ */
+#ifndef LA_CLI_ESTIMATE_H
+#define LA_CLI_ESTIMATE_H
+
+#include "run.h"
+
+typedef struct la_estimate {
+    double seconds, worst_seconds;
+    size_t memory;                             /* the largest worker that will run */
+    size_t runs, refused, too_large, too_slow; /* cells */
+} la_estimate;
+
+/* Fills predicted_s of the cells that run. `limit` is that of one worker. */
+void la_estimate_plan(la_plan *plan, const la_run_settings *settings, la_estimate *out);
+/* The same for one cell: false when it would be left out, with the outcome. */
+bool la_estimate_runs(const la_cell *cell, const la_run_settings *settings, la_outcome *why);
+
+#endif

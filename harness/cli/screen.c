@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "screen.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "log.h"
+#include "registry.h"
+#include "stats.h"
+
+static la_screen *standing; /* whose progress line may be on the terminal */
+int la_screen_width(int fd)
+{
+    const char *columns = getenv("COLUMNS");
+    struct winsize size;
+    if (columns && atoi(columns) > 0) return atoi(columns);
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    return isatty(fd) ? 80 : 0;
+}
+
+void la_screen_init(la_screen *screen, const la_run_args *args)
+{
+    *screen = (la_screen){.quiet = args->common.quiet, .color = args->common.color};
+    const char *term = getenv("TERM");
+    screen->live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    if (args->progress != LA_AUTO) screen->live = args->progress == LA_ALWAYS;
+    screen->width = la_screen_width(STDERR_FILENO);
+    if (screen->width < 20) screen->width = 80;
+    standing = screen;
+    la_log_before(la_screen_clear);
+}
+
+void la_screen_clear(void)
+{
+    if (!standing || !standing->shown) return;
+    fprintf(stderr, "\r\033[K");
+    standing->shown = false;
+}
+
+const char *la_screen_counts(const size_t outcomes[LA_OUTCOME_COUNT], char *out, size_t cap)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (int i = 0; i < LA_OUTCOME_COUNT && len < cap; i++)
+        if (i != LA_OUTCOME_OK && outcomes[i])
+            len += (size_t)snprintf(out + len, cap - len, "%s%zu %s", len ? ", " : "", outcomes[i],
+                                    la_outcome_word((la_outcome)i));
+    return out;
+}
+
+/* The median over the attempt's samples; NaN-filled without any. */
+static void summarise(const la_attempt_row *attempt, la_summary *out)
+{
+    double *x = la_alloc((attempt->n_samples + 1) * sizeof *x, NULL);
+    size_t n = x ? attempt->n_samples : 0;
+    for (size_t i = 0; i < n; i++)
+        x[i] = (double)attempt->samples[i].total_ns / (double)attempt->samples[i].iters;
+    la_summarise(x, n, out);
+    la_free(x);
+}
+
+static const la_metric_row *metric(const la_attempt_row *attempt, const char *name)
+{
+    for (size_t i = 0; i < attempt->n_metrics; i++)
+        if (strcmp(attempt->metrics[i].name, name) == 0) return &attempt->metrics[i];
+    return NULL;
+}
+
+/* "7.31 ms [7.24, 7.40]  n=42": the interval in the unit of the median. */
+static void time_words(const la_summary *s, char *out, size_t cap)
+{
+    char median[24];
+    la_format_ns(s->median, median);
+    double unit = s->median >= 999.5e6   ? 1e9
+                  : s->median >= 999.5e3 ? 1e6
+                  : s->median >= 999.5   ? 1e3
+                                         : 1;
+    if (isfinite(s->lo))
+        snprintf(out, cap, "%-8s [%.3g, %.3g]  n=%zu", median, s->lo / unit, s->hi / unit, s->n);
+    else
+        snprintf(out, cap, "%-8s [no interval]  n=%zu", median, s->n);
+}
+
+void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attempt_row *attempt,
+                   char *out, size_t cap)
+{
+    char length[24], bytes[24], words[96];
+    la_format_count(cell->seqlen, length);
+    size_t len = (size_t)snprintf(out, cap, "%-15s %-13s %6s %-6s %-5s ", cell->variant->name,
+                                  la_impl_form(cell->impl), length, la_pass_name(cell->pass),
+                                  cell->problem.mask == LA_MASK_CAUSAL ? "caus" : "bidir");
+    if (len >= cap) return;
+    out += len, cap -= len;
+    const la_metric_row *error = metric(attempt, "rel_rms"), *right = metric(attempt, "accuracy");
+    if (attempt->outcome != LA_OUTCOME_OK) {
+        snprintf(out, cap, "%s%s%s", la_outcome_word(attempt->outcome),
+                 attempt->message ? ": " : "", attempt->message ? attempt->message : "");
+    } else if (right) {
+        snprintf(out, cap, "%s accuracy %.3f [%.3f, %.3f]  n=%" PRId64,
+                 cell->task ? cell->task->name : "", right->value, right->lo, right->hi,
+                 right->n_total);
+    } else {
+        la_summary s;
+        summarise(attempt, &s);
+        time_words(&s, words, sizeof words);
+        double rate = s.n ? cell->useful.flops / s.median : 0; /* FLOP/ns is GFLOP/s */
+        len = (size_t)snprintf(out, cap, "%-34s", words);
+        if (len < cap && rate > 0)
+            len += (size_t)snprintf(out + len, cap - len, " %8.3g GFLOP/s", rate);
+        if (len < cap && rate > 0 && screen->peak_flops > 0)
+            len += (size_t)snprintf(out + len, cap - len, " %3.0f %%",
+                                    100e9 * rate / screen->peak_flops);
+        if (len < cap && attempt->workspace_peak_bytes >= 0)
+            len += (size_t)snprintf(out + len, cap - len, "  %9s",
+                                    la_format_bytes((double)attempt->workspace_peak_bytes, bytes));
+        if (len < cap && error) snprintf(out + len, cap - len, "  err %.1e", error->value);
+    }
+}
+
+/* Minutes and seconds, "14:02". */
+static void clock_words(double seconds, char buf[24])
+{
+    long s = lround(fmin(fmax(seconds, 0), 3.5e8));
+    snprintf(buf, 24, "%ld:%02ld", s / 60, s % 60);
+}
+
+static void progress_line(la_screen *screen, const la_run_event *event, bool stay)
+{
+    char line[512], cell[128] = "", spent[24], left[24], counts[160];
+    size_t percent = event->total ? 100 * event->done / event->total : 100;
+    if (event->cell) la_cell_words(event->cell, cell);
+    clock_words(event->elapsed_s, spent);
+    la_format_duration(event->left_s, left);
+    la_screen_counts(event->outcomes, counts, sizeof counts);
+    snprintf(line, sizeof line,
+             "[round %d/%d  %zu/%zu  %zu %%]  %s  %.1f s  |  elapsed %s  left ~%s%s%s",
+             event->round + 1, event->rounds, event->done, event->total, percent, cell,
+             event->cell_s, spent, left, *counts ? "  |  " : "", counts);
+    la_screen_clear();
+    fprintf(stderr, "%.*s%s", stay ? (int)sizeof line : screen->width - 1, line, stay ? "\n" : "");
+    fflush(stderr);
+    screen->shown = !stay;
+}
+
+static void finished(la_screen *screen, const la_run_event *event)
+{
+    char row[512];
+    la_outcome outcome = event->attempt->outcome;
+    bool failed = outcome != LA_OUTCOME_OK && outcome != LA_OUTCOME_UNSUPPORTED &&
+                  outcome != LA_OUTCOME_PREDICTED_OOM && outcome != LA_OUTCOME_PREDICTED_TIMEOUT;
+    if (screen->live && !failed) return;
+    la_screen_row(screen, event->cell, event->attempt, row, sizeof row);
+    la_screen_clear();
+    const char *on = screen->color && failed ? "\033[31m" : "", *off = *on ? "\033[0m" : "";
+    fprintf(stderr, "[round %d/%d  %zu/%zu]  %s%s%s\n", event->round + 1, event->rounds,
+            event->done, event->total, on, row, off);
+}
+
+void la_screen_event(const la_run_event *event, void *context)
+{
+    la_screen *screen = context;
+    screen->done = event->done;
+    screen->total = event->total;
+    memcpy(screen->outcomes, event->outcomes, sizeof screen->outcomes);
+    if (event->kind == LA_RUN_STATUS) progress_line(screen, event, true);
+    if (screen->quiet) return;
+    if (event->kind == LA_RUN_CELL && event->attempt) finished(screen, event);
+    if (event->kind == LA_RUN_END)
+        la_screen_clear();
+    else if (screen->live)
+        progress_line(screen, event, false);
+}

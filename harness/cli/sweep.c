@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sweep.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "commands.h"
+#include "export.h"
+#include "labench/kit.h"
+#include "log.h"
+#include "machine.h"
+#include "memory.h"
+#include "peak.h"
+#include "query.h"
+#include "screen.h"
+
+typedef struct sweep {
+    la_run_args *args;
+    la_plan *plan;
+    const la_device *device;
+    la_store *store;
+    la_sweep_row row;
+    int64_t device_id, id;
+    char name[9], code[37];
+    la_peak_row peak; /* of the most threads */
+    bool continued;
+} sweep;
+
+static void say(const sweep *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(const sweep *s, const char *format, ...)
+{
+    if (s->args->common.quiet) return;
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+/* ---- what the numbers belong to: machine, device, build ---- */
+
+static la_status store_machine(sweep *s, la_err *err)
+{
+    la_machine m;
+    LA_TRY(la_machine_read(&m, err));
+    la_machine_row row = {.uuid = m.uuid,
+                          .hostname = m.hostname,
+                          .cpu_model = m.cpu_model,
+                          .isa = m.isa,
+                          .kernel = m.kernel,
+                          .distro = m.distro,
+                          .virt = m.virt,
+                          .env_json = m.env_json,
+                          .n_sockets = m.n_sockets,
+                          .n_cores = m.n_cores,
+                          .n_logical = m.n_logical,
+                          .n_numa = m.n_numa,
+                          .ram_bytes = m.ram_bytes,
+                          .l1d_bytes = m.l1d_bytes,
+                          .l2_bytes = m.l2_bytes,
+                          .llc_bytes = m.llc_bytes};
+    la_status st = la_store_machine(s->store, &row, &s->row.machine_id, err);
+    char uuid[64];
+    snprintf(uuid, sizeof uuid, "%s/cpu", m.uuid);
+    la_device_row device = {.kind = "cpu",
+                            .uuid = uuid,
+                            .name = s->device->name,
+                            .mem_bytes = (int64_t)s->device->memory};
+    if (st == LA_OK) st = la_store_device(s->store, s->row.machine_id, &device, &s->device_id, err);
+    la_machine_release(&m);
+    return st;
+}
+
+static la_status store_build(sweep *s, la_err *err)
+{
+    la_build b;
+    la_build_read(&b);
+    la_build_row row = {.uuid = b.uuid,
+                        .version = b.version,
+                        .git_commit = b.git_commit,
+                        .cc = b.cc,
+                        .cflags = b.cflags,
+                        .blas = b.blas,
+                        .sqlite = b.sqlite,
+                        .nvcc = b.nvcc,
+                        .git_dirty = b.git_dirty};
+    memcpy(s->code, b.uuid, sizeof s->code);
+    return la_store_build(s->store, &row, &s->row.build_id, err);
+}
+
+/* The peak of each thread count of the plan, measured once per machine. */
+static la_status store_peaks(sweep *s, la_err *err)
+{
+    bool seen[1025] = {false};
+    for (size_t i = 0; i < s->plan->n; i++) {
+        int threads = s->plan->cells[i].problem.threads;
+        if (threads > 1024 || seen[threads]) continue;
+        seen[threads] = true;
+        la_peak_row row;
+        bool found;
+        LA_TRY(la_store_peak_find(s->store, s->device_id, threads, &row, &found, err));
+        if (!found || row.threads != threads) {
+            la_peak peak;
+            say(s, "measuring the peak of %d thread%s, once for this machine", threads,
+                threads == 1 ? "" : "s");
+            LA_TRY(la_peak_measure(threads, s->device->isa, &peak, err));
+            row = (la_peak_row){.threads = threads,
+                                .flops = peak.flops.best,
+                                .bandwidth = peak.read.best,
+                                .gemm_flops = peak.sgemm.best,
+                                .source = "measured"};
+            LA_TRY(la_store_peak(s->store, s->device_id, &row, err));
+        }
+        if (threads > s->peak.threads) s->peak = row;
+    }
+    s->peak.source = "measured"; /* the found row's text lives no longer */
+    s->args->settings.peak_flops = s->peak.flops;
+    return LA_OK;
+}
+
+/* ---- new, or continued ---- */
+
+static la_status argv_json(int argc, char **argv, char **out, la_err *err)
+{
+    cJSON *all = cJSON_CreateArray();
+    for (int i = 1; i < argc; i++) cJSON_AddItemToArray(all, cJSON_CreateString(argv[i]));
+    *out = cJSON_PrintUnformatted(all);
+    cJSON_Delete(all);
+    return *out ? LA_OK : LA_FAIL(err, LA_E_NOMEM, "out of memory: the command line as JSON");
+}
+
+/* The last sweep of this spec, finished or not: what --retry opens again. */
+static la_status find_any(sweep *s, bool *found, la_err *err)
+{
+    char build[24], machine[24];
+    snprintf(build, sizeof build, "%" PRId64, s->row.build_id);
+    snprintf(machine, sizeof machine, "%" PRId64, s->row.machine_id);
+    const char *bound[] = {s->row.spec_hash, build, machine};
+    la_query *query;
+    LA_TRY(la_query_open(s->store,
+                         "SELECT sweep_id FROM sweep WHERE spec_hash = ?1 AND build_id = "
+                         "CAST(?2 AS INT) AND machine_id = CAST(?3 AS INT) "
+                         "ORDER BY sweep_id DESC LIMIT 1",
+                         bound, LA_COUNT(bound), &query, err));
+    la_status st = la_query_next(query, found, err);
+    if (st == LA_OK && *found) s->id = la_query_int(query, 0);
+    la_query_close(query);
+    return st;
+}
+
+static la_status choose_sweep(sweep *s, la_err *err)
+{
+    const la_run_args *args = s->args;
+    bool found = false;
+    if (!args->fresh) {
+        LA_TRY(la_store_sweep_find_open(s->store, &s->row, &found, &s->id, err));
+        if (!found && args->settings.retry) LA_TRY(find_any(s, &found, err));
+        if (!found && (args->resume || args->settings.retry))
+            return LA_FAIL(err, LA_E_NOTFOUND,
+                           "%s has no%s sweep of this command, build and machine to continue; "
+                           "leave --%s out to start one",
+                           la_store_path(s->store), args->settings.retry ? "" : " unfinished",
+                           args->resume ? "resume" : "retry");
+    }
+    s->continued = found;
+    if (found)
+        LA_TRY(la_store_sweep_adopt(s->store, s->id, err));
+    else
+        LA_TRY(la_store_sweep_new(s->store, &s->row, &s->id, err));
+    return la_store_sweep_name(s->store, s->id, s->name, err);
+}
+
+static la_status store_cells(sweep *s, la_err *err)
+{
+    la_plan *plan = s->plan;
+    la_cell_row *rows = la_alloc((plan->n + 1) * sizeof *rows, err);
+    int64_t *ids = la_alloc((plan->n + 1) * sizeof *ids, err);
+    la_status st = rows && ids ? LA_OK : LA_E_NOMEM;
+    for (size_t i = 0; i < plan->n && st == LA_OK; i++)
+        la_cell_row_of(&plan->cells[i], s->code, &rows[i]);
+    if (st == LA_OK) st = la_store_plan(s->store, s->id, s->device_id, rows, plan->n, ids, err);
+    for (size_t i = 0; i < plan->n && st == LA_OK; i++) plan->cells[i].id = ids[i];
+    la_free(rows);
+    la_free(ids);
+    return st;
+}
+
+static la_status count_done(const sweep *s, size_t *done, size_t *all, la_err *err)
+{
+    *done = *all = 0;
+    for (size_t i = 0; i < s->plan->n; i++) {
+        uint64_t bits;
+        LA_TRY(la_store_rounds_done(s->store, s->plan->cells[i].id, &bits, err));
+        *done += (size_t)__builtin_popcountll(bits);
+        *all += (size_t)s->plan->cells[i].rounds;
+    }
+    return LA_OK;
+}
+
+static la_status begin(sweep *s, int argc, char **argv, la_err *err)
+{
+    la_run_args *args = s->args;
+    char *words = NULL;
+    LA_TRY(la_store_open(la_db_path(args->db), LA_STORE_WRITE, &s->store, err));
+    LA_TRY(store_machine(s, err));
+    LA_TRY(store_build(s, err));
+    LA_TRY(argv_json(argc, argv, &words, err));
+    s->row.spec_hash = s->plan->spec_hash;
+    s->row.argv_json = words;
+    s->row.label = args->label;
+    s->row.note = args->note;
+    s->row.seed = args->spec.seed;
+    s->row.rounds = s->plan->rounds;
+    s->row.quick = args->spec.quick;
+    la_status st = store_peaks(s, err);
+    if (st == LA_OK) st = choose_sweep(s, err);
+    if (st == LA_OK) st = store_cells(s, err);
+    s->row.argv_json = NULL;
+    free(words);
+    return st;
+}
+
+/* ---- what is said before and after ---- */
+
+void la_sweep_estimate_line(const la_plan *plan, const la_run_args *args,
+                            const la_estimate *estimate)
+{
+    if (args->common.quiet) return;
+    char about[24], worst[24], need[24], limit[24], left_out[160] = "";
+    size_t len = 0;
+    if (estimate->refused)
+        len = (size_t)snprintf(left_out, sizeof left_out, ", %zu unsupported", estimate->refused);
+    if (estimate->too_large)
+        len += (size_t)snprintf(left_out + len, sizeof left_out - len, ", %zu too large for memory",
+                                estimate->too_large);
+    if (estimate->too_slow)
+        snprintf(left_out + len, sizeof left_out - len, ", %zu too slow for --quick",
+                 estimate->too_slow);
+    fprintf(stderr, "%zu cells x %d round%s: %zu to run%s\n", plan->n, plan->rounds,
+            plan->rounds == 1 ? "" : "s", estimate->runs, left_out);
+    fprintf(stderr, "estimate %s, worst case %s; peak memory %s of %s; results -> %s\n",
+            la_format_duration(estimate->seconds, about),
+            la_format_duration(estimate->worst_seconds, worst),
+            la_format_bytes((double)estimate->memory, need),
+            la_format_bytes((double)args->settings.memory_limit, limit),
+            args->dry_run ? "nowhere (--dry-run)" : la_db_path(args->db));
+}
+
+/* labench 0.1.0  sweep 7f3a81c2  96 cells x 3 rounds  variants 12  lengths 1k..128k  device ... */
+static void start_lines(const sweep *s, const la_estimate *estimate)
+{
+    const la_counts *lengths = &s->args->spec.lengths;
+    size_t variants = 0;
+    char from[24], to[24];
+    for (size_t i = 0; i < s->plan->n; i++)
+        variants += i == 0 || s->plan->cells[i].variant != s->plan->cells[i - 1].variant;
+    la_format_count(lengths->v[0], from);
+    la_format_count(lengths->v[lengths->n - 1], to);
+    say(s, "labench %s  sweep %s  variants %zu  lengths %s%s%s  device cpu (%d cores, %s)",
+        la_version, s->name, variants, from, lengths->n > 1 ? ".." : "", lengths->n > 1 ? to : "",
+        s->device->cores, la_isa_name(s->device->isa));
+    la_sweep_estimate_line(s->plan, s->args, estimate);
+}
+
+/* What spoils numbers here: said, and kept with the sweep. */
+static la_status note_findings(const sweep *s, la_err *err)
+{
+    static la_finding found[LA_MAX_FINDINGS];
+    size_t n = la_findings((int)s->peak.threads, found);
+    for (size_t i = 0; i < n; i++) {
+        say(s, "note: %s%s%s", found[i].text, *found[i].fix ? ": " : "", found[i].fix);
+        la_warning_row row = {.code = found[i].code, .text = found[i].text};
+        if (!s->continued) LA_TRY(la_store_sweep_warning(s->store, s->id, &row, err));
+    }
+    return LA_OK;
+}
+
+static int code_of_totals(const la_run_args *args, const size_t totals[LA_OUTCOME_COUNT])
+{
+    static const la_outcome failures[] = {LA_OUTCOME_CRASH, LA_OUTCOME_KILLED, LA_OUTCOME_ERROR,
+                                          LA_OUTCOME_WRONG, LA_OUTCOME_NONFINITE};
+    size_t bad = 0, all = 0;
+    for (size_t i = 0; i < LA_COUNT(failures); i++) bad += totals[failures[i]];
+    for (int i = 0; i < LA_OUTCOME_COUNT; i++) all += i != LA_OUTCOME_OK ? totals[i] : 0;
+    return bad || (args->strict && all) ? LA_EXIT_FAILED_CELLS : LA_EXIT_OK;
+}
+
+static la_status finish(const sweep *s, la_err *err)
+{
+    LA_TRY(la_store_sweep_end(s->store, s->id, "done", err));
+    if (s->args->json)
+        LA_TRY(la_export(s->store, s->id, "flat", "json", stdout, err));
+    else
+        LA_TRY(la_export(s->store, s->id, "time", "md", stdout, err));
+    return LA_OK;
+}
+
+static int interrupted(const sweep *s, const la_screen *screen)
+{
+    la_err err;
+    int number = la_run_signal();
+    if (la_store_sweep_end(s->store, s->id, "interrupted", &err) != LA_OK) la_complain(&err);
+    if (number == 0) {
+        la_log(
+            LA_LOG_ERROR,
+            "stopping at the first failure (--fail-fast); %zu of %zu done and saved; run the same "
+            "command to continue",
+            screen->done, screen->total);
+        return LA_EXIT_FAILED_CELLS;
+    }
+    la_log(LA_LOG_ERROR,
+           "stopping after killing the running cell; %zu of %zu done and saved; run "
+           "the same command to continue",
+           screen->done, screen->total);
+    return LA_EXIT_SIGNAL + number;
+}
+
+int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const la_device *device)
+{
+    sweep s = {.args = args, .plan = plan, .device = device};
+    size_t totals[LA_OUTCOME_COUNT] = {0};
+    la_screen screen;
+    la_estimate estimate;
+    la_err err = {0};
+    int code;
+    la_status st = begin(&s, argc, argv, &err);
+    if (st != LA_OK) goto failed;
+    la_estimate_plan(plan, &args->settings, &estimate);
+    start_lines(&s, &estimate);
+    size_t done, all;
+    st = count_done(&s, &done, &all, &err);
+    if (st == LA_OK && s.continued)
+        say(&s, "continuing sweep %s: %zu of %zu attempts are done", s.name, done, all);
+    if (st == LA_OK) st = note_findings(&s, &err);
+    if (st != LA_OK) goto failed;
+    la_screen_init(&screen, args);
+    screen.peak_flops = s.peak.flops;
+    st = la_run(plan, &args->settings, device, s.store, s.id, la_screen_event, &screen, totals,
+                &err);
+    la_screen_clear();
+    if (st == LA_E_INTERRUPTED) {
+        code = interrupted(&s, &screen);
+        goto done;
+    }
+    if (st == LA_OK) st = finish(&s, &err);
+    if (st != LA_OK) goto failed;
+    code = la_finish_stdout(code_of_totals(args, totals));
+    goto done;
+failed:
+    code = la_complain(&err);
+done:
+    la_store_close(s.store);
+    return code;
+}

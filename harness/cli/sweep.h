@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A planned sweep carried out: the database, the start, the run, the end.
+ */
+#ifndef LA_CLI_SWEEP_H
+#define LA_CLI_SWEEP_H
+
+#include "estimate.h"
+#include "run_args.h"
+
+/* Runs or continues; returns the exit code. */
+int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const la_device *device);
+/* "96 cells x 3 rounds ... estimate 38 min, worst case 2 h 10 min; ..." on stderr. */
+void la_sweep_estimate_line(const la_plan *plan, const la_run_args *args,
+                            const la_estimate *estimate);
+
+#endif
