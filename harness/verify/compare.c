@@ -11,6 +11,58 @@ static double value_at(const void *data, int64_t i, la_dtype dtype)
     return (double)((const float *)data)[i];
 }
 
+/* Sums over what was compared so far; row by row, so that an output need not be gathered first. */
+typedef struct sums {
+    la_error *e;
+    double diff2, got2, want2, dot, rms;
+} sums;
+
+/* Root mean square of what is wanted, over its finite values. */
+static double rms_of(const double *want, int64_t n, double *sum)
+{
+    *sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(want[i])) *sum += want[i] * want[i];
+    return n ? sqrt(*sum / (double)n) : 0;
+}
+
+/* One row; `at` is the index of its first element in the compared set. */
+static void add_row(sums *s, const void *got_row, la_dtype dtype, const double *want, int64_t width,
+                    int64_t at)
+{
+    la_error *e = s->e;
+    double row_diff = 0, row2;
+    double row_rms = rms_of(want, width, &row2);
+    for (int64_t c = 0; c < width; c++) {
+        double got = value_at(got_row, c, dtype), w = want[c];
+        if (got == w && !isfinite(w)) continue;
+        double d = fabs(got - w);
+        if (!isfinite(got)) {
+            if (e->n_nonfinite++ == 0) e->worst = at + c, e->worst_got = got, e->worst_want = w;
+            continue;
+        }
+        s->diff2 += d * d;
+        s->got2 += got * got;
+        s->dot += got * w;
+        if (!(d <= row_diff)) row_diff = d;
+        if (e->worst < 0 || !(d <= e->max_abs)) {
+            e->max_abs = d;
+            if (!e->n_nonfinite) e->worst = at + c, e->worst_got = got, e->worst_want = w;
+        }
+    }
+    /* A row much smaller than the tensor is measured against the tensor. */
+    double scale = fmax(row_rms, 1e-2 * s->rms);
+    double rel = scale > 0 ? row_diff / scale : row_diff;
+    if (!(rel <= e->max_rel)) e->max_rel = rel;
+}
+
+static void finish(const sums *s)
+{
+    s->e->rel_rms = s->want2 > 0 ? sqrt(s->diff2 / s->want2) : sqrt(s->diff2);
+    s->e->cosine =
+        s->want2 > 0 && s->got2 > 0 ? s->dot / sqrt(s->want2 * s->got2) : s->want2 == s->got2;
+}
+
 void la_compare(const la_variant *variant, const la_problem *p, const void *o, const int64_t *rows,
                 int64_t n_rows, const double *want, la_error *out)
 {
@@ -18,44 +70,30 @@ void la_compare(const la_variant *variant, const la_problem *p, const void *o, c
     /* Rows of o are [B, T, groups, width]; fnet's have one group of H*dv. */
     int64_t groups = variant->inputs & LA_IN_X ? 1 : p->H;
     int64_t width = p->H * p->dv / groups;
+    size_t element = la_dtype_size(p->dtype);
     *out = (la_error){.n = p->B * n_rows * p->H * p->dv, .worst = -1};
-    double diff2 = 0, want2 = 0, got2 = 0, dot = 0;
-    for (int64_t i = 0; i < out->n; i++) want2 += want[i] * want[i];
-    double rms = sqrt(want2 / (double)out->n);
+    sums s = {.e = out};
+    s.rms = rms_of(want, out->n, &s.want2);
     for (int64_t b = 0; b < p->B; b++)
         for (int64_t r = 0; r < n_rows; r++)
             for (int64_t h = 0; h < groups; h++) {
                 int64_t t = rows ? rows[r] : r;
                 int64_t from = ((b * p->T + t) * groups + h) * width;
-                int64_t ref = ((b * n_rows + r) * groups + h) * width;
-                double row_diff = 0, row2 = 0;
-                for (int64_t c = 0; c < width; c++) {
-                    double got = value_at(o, from + c, p->dtype), w = want[ref + c];
-                    double d = fabs(got - w);
-                    if (!isfinite(got)) {
-                        out->n_nonfinite++;
-                        if (out->worst < 0 || isfinite(out->worst_got))
-                            out->worst = ref + c, out->worst_got = got, out->worst_want = w;
-                        continue;
-                    }
-                    diff2 += d * d;
-                    got2 += got * got;
-                    dot += got * w;
-                    row2 += w * w;
-                    if (d > row_diff) row_diff = d;
-                    if (out->worst < 0 || d > out->max_abs) {
-                        out->max_abs = d > out->max_abs ? d : out->max_abs;
-                        if (!out->n_nonfinite)
-                            out->worst = ref + c, out->worst_got = got, out->worst_want = w;
-                    }
-                }
-                /* A row much smaller than the tensor is measured against the tensor. */
-                double scale = fmax(sqrt(row2 / (double)width), 1e-2 * rms);
-                double rel = scale > 0 ? row_diff / scale : row_diff;
-                if (rel > out->max_rel) out->max_rel = rel;
+                int64_t at = ((b * n_rows + r) * groups + h) * width;
+                add_row(&s, (const char *)o + (size_t)from * element, p->dtype, want + at, width,
+                        at);
             }
-    out->rel_rms = want2 > 0 ? sqrt(diff2 / want2) : sqrt(diff2);
-    out->cosine = want2 > 0 && got2 > 0 ? dot / sqrt(want2 * got2) : want2 == got2;
+    finish(&s);
+}
+
+void la_compare_doubles(const double *got, const double *want, int64_t n, int64_t width,
+                        la_error *out)
+{
+    *out = (la_error){.n = n, .worst = -1};
+    sums s = {.e = out};
+    s.rms = rms_of(want, n, &s.want2);
+    for (int64_t at = 0; at < n; at += width) add_row(&s, got + at, LA_F64, want + at, width, at);
+    finish(&s);
 }
 
 int64_t la_count_nonfinite(const void *data, int64_t n, la_dtype dtype)

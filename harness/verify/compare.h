@@ -41,6 +41,9 @@ void la_state_to_double(const la_part *parts, size_t n, const void *state, doubl
 /* o is the impl's output [B,T,H,dv] of dtype; want as la_reference_forward gives it for `rows`. */
 void la_compare(const la_variant *variant, const la_problem *p, const void *o, const int64_t *rows,
                 int64_t n_rows, const double *want, la_error *out);
+/* The same for two arrays of doubles in rows of `width`; equal infinities agree. */
+void la_compare_doubles(const double *got, const double *want, int64_t n, int64_t width,
+                        la_error *out);
 /* Not finite values in the whole output. */
 int64_t la_count_nonfinite(const void *data, int64_t n, la_dtype dtype);
 /* LA_OK, LA_E_WRONG or LA_E_NONFINITE with worst index and both values in the message. */

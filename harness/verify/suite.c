@@ -4,7 +4,6 @@
 #include "suite.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "labench/kit.h"
@@ -100,45 +99,6 @@ la_status la_case_judge(const la_case *c, const void *o, la_err *err)
         e.worst % c->p.dv);
 }
 
-/* One part of a state: relative RMS over it and the worst element against the RMS of its row. Equal
- * infinities (a running maximum before the first token) agree. */
-static la_status judge_part(const la_part *part, const double *got, const double *want,
-                            la_tolerance tol, la_err *err)
-{
-    int64_t n = la_part_elements(part), width = part->shape[part->rank - 1];
-    double diff2 = 0, want2 = 0, worst_rel = 0;
-    int64_t worst = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (isfinite(want[i])) want2 += want[i] * want[i];
-    double rms = sqrt(want2 / (double)n);
-    for (int64_t r = 0; r < n / width; r++) {
-        double row2 = 0;
-        for (int64_t c = 0; c < width; c++)
-            if (isfinite(want[r * width + c])) row2 += want[r * width + c] * want[r * width + c];
-        double scale = fmax(sqrt(row2 / (double)width), 1e-2 * rms);
-        for (int64_t c = 0; c < width; c++) {
-            int64_t i = r * width + c;
-            if (got[i] == want[i]) continue;
-            if (!isfinite(got[i]))
-                return LA_FAIL(err, LA_E_NONFINITE,
-                               "state %s[%" PRId64 "] is %g where %.9g is right", part->name, i,
-                               got[i], want[i]);
-            double d = fabs(got[i] - want[i]);
-            diff2 += d * d;
-            double rel = scale > 0 ? d / scale : d;
-            if (!(rel <= worst_rel)) worst_rel = rel, worst = i;
-        }
-    }
-    double rel_rms = want2 > 0 ? sqrt(diff2 / want2) : sqrt(diff2);
-    if (!(rel_rms <= tol.rel_rms) || !(worst_rel <= tol.max_rel))
-        return LA_FAIL(err, LA_E_WRONG,
-                       "state %s: relative rms error %.3g (allowed %.3g), worst row %.3g (allowed "
-                       "%.3g); at %" PRId64 ": %.9g where %.9g is right",
-                       part->name, rel_rms, tol.rel_rms, worst_rel, tol.max_rel, worst, got[worst],
-                       want[worst]);
-    return LA_OK;
-}
-
 la_status la_case_judge_state(const la_case *c, const void *state, la_err *err)
 {
     la_part parts[LA_MAX_PARTS];
@@ -151,9 +111,14 @@ la_status la_case_judge_state(const la_case *c, const void *state, la_err *err)
     la_status st = LA_OK;
     const double *g = got, *w = c->want_state;
     for (size_t i = 0; i < n && st == LA_OK; i++) {
-        st = judge_part(&parts[i], g, w, tol, err);
-        g += la_part_elements(&parts[i]);
-        w += la_part_elements(&parts[i]);
+        int64_t elements = la_part_elements(&parts[i]);
+        la_error e;
+        la_err why = {0};
+        la_compare_doubles(g, w, elements, parts[i].shape[parts[i].rank - 1], &e);
+        st = la_judge(&e, tol, &why);
+        if (st != LA_OK) LA_FAIL(err, st, "state %s: %s", parts[i].name, why.msg);
+        g += elements;
+        w += elements;
     }
     la_free(got);
     return st;

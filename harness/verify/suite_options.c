@@ -9,7 +9,7 @@
 /* Value number i of an option besides its default, as text; false when there are no more. */
 static bool other_value(const la_option *o, int64_t i, char text[32])
 {
-    static const double numbers[] = {1, 2, 3, 5, 17};
+    static const double numbers[] = {1, 2, 3, 5, 17, 100};
     switch (o->type) {
     case LA_OPTION_CHOICE:
         if (i >= (int64_t)o->def) i++;
