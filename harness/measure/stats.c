@@ -125,7 +125,10 @@ void la_summarise(const double *x, size_t n, la_summary *out)
     out->n = n;
     if (n == 0) return;
     double *sorted = la_alloc(n * sizeof *sorted, NULL);
-    if (!sorted) return;
+    if (!sorted) {
+        out->n = 0;
+        return;
+    }
     memcpy(sorted, x, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, by_value);
     out->median = quantile(sorted, n, 0.5);
@@ -139,6 +142,7 @@ void la_summarise(const double *x, size_t n, la_summary *out)
     count_outliers(sorted, n, out);
     la_free(sorted);
     double drift = theil_sen(x, n);
+    if (isnan(drift)) out->n = 0;
     out->trend = out->median != 0 ? drift / out->median : 0.0;
     out->lag1 = autocorrelation(x, n);
 }
@@ -213,7 +217,10 @@ void la_summarise_rounds(const double *x, const size_t *round_n, size_t rounds, 
     if (n == 0 || rounds < 2) return;
     size_t *start = la_alloc(2 * rounds * sizeof *start, NULL);
     weighted *w = la_alloc(n * sizeof *w, NULL);
-    if (!start || !w) goto done;
+    if (!start || !w) {
+        out->n = 0;
+        goto done;
+    }
     size_t *live = start + rounds, at = 0;
     for (size_t r = 0; r < rounds; r++) {
         start[r] = at;

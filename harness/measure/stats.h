@@ -17,7 +17,8 @@ typedef struct la_summary {
     double lag1;                           /* autocorrelation */
 } la_summary;
 
-/* x may be in any order of time; it is not changed. n = 0 gives NaN everywhere. */
+/* x may be in any order of time; it is not changed. n = 0 gives NaN everywhere; so does a lack of
+ * memory, and out->n is then 0. */
 void la_summarise(const double *x, size_t n, la_summary *out);
 /* Ranks (1-based) of the interval's ends for n samples; 0, 0 when n < 6. */
 void la_median_ranks(size_t n, size_t *lo, size_t *hi, double *level);

@@ -226,13 +226,11 @@ uint64_t la_cell_seed(const la_cell *cell, uint64_t seed, int round)
 {
     const la_variant *v = cell->variant;
     const la_problem *p = &cell->problem;
-    la_text t = {0};
-    la_text_add(&t, "%s %s %s", v->reference ? v->name : v->same_as,
-                cell->task ? cell->task->name : "", la_mask_name(p->mask));
-    la_text_add(&t, " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, p->B, p->H, p->Hkv,
-                p->Hqk, cell->seqlen);
-    la_text_add(&t, " %" PRId64 " %" PRId64, p->dk, p->dv);
-    uint64_t hash = XXH3_64bits(la_text_str(&t), t.len);
-    la_text_release(&t);
+    char text[256];
+    int len = snprintf(text, sizeof text, "%s %s %s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64,
+                       v->reference ? v->name : v->same_as, cell->task ? cell->task->name : "",
+                       la_mask_name(p->mask), p->B, p->H, p->Hkv, p->Hqk);
+    const int64_t lengths[] = {cell->seqlen, p->dk, p->dv};
+    uint64_t hash = XXH3_64bits_withSeed(lengths, sizeof lengths, XXH3_64bits(text, (size_t)len));
     return la_stream(seed, hash, (uint64_t)round);
 }

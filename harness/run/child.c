@@ -38,6 +38,8 @@ typedef struct child {
     la_attempt *attempt;
     int64_t start, term_at; /* term_at: when SIGTERM was sent; 0: not yet */
     bool exited, stopped, broken, timed_out;
+    la_status failed; /* the runner itself could not go on, e.g. for want of memory */
+    la_err why;
     int64_t too_large; /* resident bytes that passed the limit; 0: none did */
     int status;
     struct rusage usage;
@@ -201,6 +203,16 @@ static void give_up(child *c, const char *message)
     close_fd(&c->records);
 }
 
+/* A stream that breaks the protocol is the worker's fault; anything else is ours. */
+static void give_up_for(child *c, la_status st, const la_err *err)
+{
+    if (st != LA_E_FORMAT) {
+        c->failed = st;
+        c->why = *err;
+    }
+    give_up(c, err->msg);
+}
+
 static void take_records(child *c)
 {
     la_record record;
@@ -210,7 +222,7 @@ static void take_records(child *c)
         la_status st = la_record_next(&c->reader, &record, &more, &err);
         if (st == LA_OK && more) st = la_attempt_take(c->attempt, &record, &err);
         if (st != LA_OK) {
-            give_up(c, err.msg);
+            give_up_for(c, st, &err);
             return;
         }
     }
@@ -229,10 +241,11 @@ static void read_records(child *c)
         }
         taken += (size_t)n;
         la_err err;
-        if (la_record_feed(&c->reader, bytes, (size_t)n, &err) != LA_OK)
-            give_up(c, err.msg);
-        else
+        la_status st = la_record_feed(&c->reader, bytes, (size_t)n, &err);
+        if (st == LA_OK)
             take_records(c);
+        else
+            give_up_for(c, st, &err);
     }
 }
 
@@ -460,6 +473,8 @@ la_status la_child_run(const char *job, const la_child_limits *limits, la_child_
         judge(c, oom_before);
         keep_usage(c);
         keep_stderr(c);
+        st = c->failed;
+        if (st != LA_OK && err) *err = c->why;
     }
     la_record_reader_release(&c->reader);
     la_free(c);

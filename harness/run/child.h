@@ -19,8 +19,8 @@ typedef struct la_child_limits {
 typedef bool (*la_child_stop)(double elapsed_s, void *context);
 
 /* Spawns a worker (the running program with the argument `worker`), hands it the job, collects its
- * records into *attempt, and says what became of it there. Fails only when no worker could be
- * started at all. When `stop` asked for it, the outcome is `interrupted`. */
+ * records into *attempt, and says what became of it there. Fails only when the runner itself cannot
+ * go on: no process, no memory. When `stop` asked for it, the outcome is `interrupted`. */
 la_status la_child_run(const char *job, const la_child_limits *limits, la_child_stop stop,
                        void *context, la_attempt *attempt, la_err *err);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "predict.h"
 
-#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 #include <xxhash.h>
 
 #include "stats.h"
-#include "text.h"
 
 #define USUAL_SHARE   0.2  /* of the peak, for what was never measured */
 #define USUAL_PEAK    2e10 /* FLOP/s of one thread, when the machine's is not known */
@@ -19,16 +19,16 @@ enum { MOST_POINTS = 64 };
 uint64_t la_predict_family(const la_cell *cell)
 {
     const la_problem *p = &cell->problem;
-    la_text t = {0};
-    la_text_add(&t, "%s %s %s %s %s %s %d", cell->variant->name, cell->impl->name,
-                cell->opts_json ? cell->opts_json : "", la_pass_name(la_cell_kernel_pass(cell)),
-                la_mask_name(p->mask), la_dtype_name(p->dtype), p->threads);
-    la_text_add(&t, " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, p->B,
-                p->H, p->Hkv, p->Hqk, p->dk, p->dv);
-    la_text_add(&t, " %.17g %d", p->scale, cell->cold);
-    uint64_t hash = XXH3_64bits(la_text_str(&t), t.len);
-    la_text_release(&t);
-    return hash;
+    char text[256];
+    int len =
+        snprintf(text, sizeof text, "%s %s %s %s %s %d %.17g %d", cell->variant->name,
+                 cell->impl->name, la_pass_name(la_cell_kernel_pass(cell)), la_mask_name(p->mask),
+                 la_dtype_name(p->dtype), p->threads, p->scale, cell->cold);
+    uint64_t hash = XXH3_64bits(text, (size_t)len);
+    const int64_t shape[] = {p->B, p->H, p->Hkv, p->Hqk, p->dk, p->dv};
+    hash = XXH3_64bits_withSeed(shape, sizeof shape, hash);
+    const char *opts = cell->opts_json ? cell->opts_json : "";
+    return XXH3_64bits_withSeed(opts, strlen(opts), hash);
 }
 
 /* The time of one cell, carried to another length by what the two cost. */

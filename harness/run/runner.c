@@ -346,15 +346,20 @@ static la_status run_attempt(runner *r, size_t i, int round, la_err *err)
     } else {
         tell(r, LA_RUN_TICK, c, NULL, 0);
         la_err why;
-        if (run_worker(r, i, round, call_s, &a, &why) != LA_OK)
-            la_attempt_conclude(&a, LA_OUTCOME_ERROR, "%s", why.msg);
+        st = run_worker(r, i, round, call_s, &a, &why);
+        /* Our own trouble is not the cell's: it stays to be done. */
+        if (st != LA_OK) {
+            la_attempt_conclude(&a, LA_OUTCOME_INTERRUPTED, "%s", why.msg);
+            if (err) *err = why;
+        }
     }
     const la_attempt_row *row = la_attempt_finish(&a);
-    st = la_store_finish(r->store, id, row, err);
-    if (st == LA_OK) {
+    la_status stored = la_store_finish(r->store, id, row, st == LA_OK ? err : NULL);
+    if (stored == LA_OK) {
         note_end(r, i, round, &a);
         tell(r, LA_RUN_CELL, c, row, (double)(la_now_ns() - start) / 1e9);
     }
+    if (st == LA_OK) st = stored;
     la_attempt_release(&a);
     r->running = NULL;
     return st;

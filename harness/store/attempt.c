@@ -168,9 +168,13 @@ static la_status put_summary(la_store *store, int64_t cell_id, la_err *err)
     la_status st = read_times(store, cell_id, &t, err);
     if (st == LA_OK)
         st = la_sql_run(store, err, "DELETE FROM summary WHERE cell_id = ?1", "i", cell_id);
+    la_summary s = {0};
     if (st == LA_OK && t.n > 0) {
-        la_summary s;
         la_summarise_rounds(t.x, t.round_n, t.rounds, &s);
+        if (s.n != t.n)
+            st = LA_FAIL(err, LA_E_NOMEM, "out of memory for the summary of %zu samples", t.n);
+    }
+    if (st == LA_OK && t.n > 0) {
         st =
             la_sql_run(store, err,
                        "INSERT INTO summary(cell_id, method, n, n_rounds, median_ns, lo_ns, hi_ns, "

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scratch.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "registry.h"
+
+static void must(bool ok, const char *what)
+{
+    if (ok) return;
+    fprintf(stderr, "scratch: %s failed\n", what);
+    abort();
+}
+
+void scratch_make(scratch *s)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(s->dir, sizeof s->dir, "%.40s/labench-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    must(mkdtemp(s->dir) != NULL, "mkdtemp");
+    snprintf(s->db, sizeof s->db, "%s/test.db", s->dir);
+}
+
+void scratch_remove(scratch *s)
+{
+    DIR *dir = opendir(s->dir);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        char path[400];
+        snprintf(path, sizeof path, "%s/%s", s->dir, entry->d_name);
+        if (entry->d_name[0] != '.') unlink(path);
+    }
+    if (dir) closedir(dir);
+    rmdir(s->dir);
+}
+
+la_run_settings scratch_settings(void)
+{
+    return (la_run_settings){.min_time_s = 0.005,
+                             .max_time_s = 0.02,
+                             .target = 0.5,
+                             .min_samples = 10,
+                             .timeout_s = 3,
+                             .memory_limit = (size_t)256 << 20,
+                             .predict = true,
+                             .seed = 1};
+}
+
+la_status scratch_add(la_plan *plan, const char *variant, int64_t T, int rounds, la_err *err)
+{
+    la_device device;
+    la_device_cpu(&device);
+    LA_TRY(la_grow((void **)&plan->cells, &plan->cap, plan->n + 1, sizeof *plan->cells, err));
+    la_cell *c = &plan->cells[plan->n];
+    *c = (la_cell){.variant = la_registry_find(variant),
+                   .pass = LA_FORWARD,
+                   .seqlen = T,
+                   .rounds = rounds,
+                   .problem = {.B = 1,
+                               .T = T,
+                               .Tcap = T,
+                               .H = 1,
+                               .Hkv = 1,
+                               .Hqk = 1,
+                               .dk = 8,
+                               .dv = 8,
+                               .mask = LA_MASK_CAUSAL,
+                               .threads = 1}};
+    must(c->variant != NULL, variant);
+    c->impl = &c->variant->impls[0];
+    plan->n++;
+    return la_cell_finish(c, &device, err);
+}
+
+/* The rows that a sweep hangs on, and its cells. */
+static la_status prepare(la_store *store, la_plan *plan, int64_t *sweep, la_err *err)
+{
+    int64_t machine, device, build, *ids = NULL;
+    la_machine_row m = {.uuid = "m", .hostname = "h", .cpu_model = "c", .env_json = "{}"};
+    la_device_row d = {.kind = "cpu", .uuid = "d", .name = "c", .mem_bytes = 1};
+    la_build_row b = {.uuid = "b", .version = "0", .sqlite = "3"};
+    LA_TRY(la_store_machine(store, &m, &machine, err));
+    LA_TRY(la_store_device(store, machine, &d, &device, err));
+    LA_TRY(la_store_build(store, &b, &build, err));
+    la_sweep_row row = {.spec_hash = "s",
+                        .argv_json = "[]",
+                        .build_id = build,
+                        .machine_id = machine,
+                        .seed = 1,
+                        .rounds = 3};
+    bool found;
+    LA_TRY(la_store_sweep_find_open(store, &row, &found, sweep, err));
+    LA_TRY(found ? la_store_sweep_adopt(store, *sweep, err)
+                 : la_store_sweep_new(store, &row, sweep, err));
+    la_cell_row *cells = la_alloc(plan->n * sizeof *cells, err);
+    ids = la_alloc(plan->n * sizeof *ids, err);
+    la_status st = cells && ids ? LA_OK : LA_E_NOMEM;
+    for (size_t i = 0; i < plan->n && st == LA_OK; i++)
+        la_cell_row_of(&plan->cells[i], "code", &cells[i]);
+    if (st == LA_OK) st = la_store_plan(store, *sweep, device, cells, plan->n, ids, err);
+    for (size_t i = 0; i < plan->n && st == LA_OK; i++) plan->cells[i].id = ids[i];
+    la_free(cells);
+    la_free(ids);
+    return st;
+}
+
+la_status scratch_run(const char *db, la_plan *plan, const la_run_settings *settings,
+                      size_t totals[LA_OUTCOME_COUNT], la_err *err)
+{
+    la_device device;
+    la_store *store;
+    int64_t sweep;
+    la_device_cpu(&device);
+    LA_TRY(la_store_open(db, LA_STORE_WRITE, &store, err));
+    la_status st = prepare(store, plan, &sweep, err);
+    if (st == LA_OK) st = la_run(plan, settings, &device, store, sweep, NULL, NULL, totals, err);
+    if (st == LA_OK)
+        st = la_store_sweep_end(store, sweep, "done", err);
+    else if (st == LA_E_INTERRUPTED)
+        la_store_sweep_end(store, sweep, "interrupted", NULL);
+    la_store_close(store);
+    return st;
+}
+
+int64_t scratch_number(const char *db, const char *sql)
+{
+    sqlite3 *h = NULL;
+    sqlite3_stmt *stmt = NULL;
+    int64_t n = -1;
+    must(sqlite3_open_v2(db, &h, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK, "open");
+    must(sqlite3_prepare_v2(h, sql, -1, &stmt, NULL) == SQLITE_OK, sql);
+    if (sqlite3_step(stmt) == SQLITE_ROW) n = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(h);
+    return n;
+}
+
+bool scratch_is_sound(const char *db)
+{
+    return scratch_number(db, "SELECT count(*) FROM pragma_integrity_check "
+                              "WHERE integrity_check <> 'ok'") == 0 &&
+           scratch_number(db, "SELECT count(*) FROM pragma_foreign_key_check") == 0;
+}
+
+int scratch_workers(void)
+{
+    char self[400] = "", other[400], path[64];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    must(n > 0, "readlink");
+    int count = 0;
+    DIR *dir = opendir("/proc");
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        long pid = strtol(entry->d_name, NULL, 10);
+        if (pid <= 0 || pid == getpid()) continue;
+        snprintf(path, sizeof path, "/proc/%ld/exe", pid);
+        n = readlink(path, other, sizeof other - 1);
+        if (n <= 0) continue;
+        other[n] = '\0';
+        if (strcmp(self, other) != 0) continue;
+        char cmd[64] = "";
+        snprintf(path, sizeof path, "/proc/%ld/cmdline", pid);
+        FILE *f = fopen(path, "re");
+        size_t got = f ? fread(cmd, 1, sizeof cmd - 1, f) : 0;
+        if (f) fclose(f);
+        /* "labench\0worker\0" */
+        if (got >= 14 && memcmp(cmd + strlen(cmd) + 1, "worker", 6) == 0) count++;
+    }
+    if (dir) closedir(dir);
+    return count;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A database in a folder of its own, a plan made by hand, and runs of it.
+ */
+#ifndef SCRATCH_H
+#define SCRATCH_H
+
+#include "query.h"
+#include "run.h"
+
+typedef struct scratch {
+    char dir[64], db[80];
+} scratch;
+
+void scratch_make(scratch *s); /* a new folder */
+void scratch_remove(scratch *s);
+
+/* One forward cell of `variant` with T tokens, one head of 8. */
+la_status scratch_add(la_plan *plan, const char *variant, int64_t T, int rounds, la_err *err);
+la_run_settings scratch_settings(void); /* short: 20 ms of samples, timeout 3 s, 256 MiB */
+
+/* Opens the database, continues the open sweep or begins one, runs the plan, ends the sweep when it
+ * was run to its end. */
+la_status scratch_run(const char *db, la_plan *plan, const la_run_settings *settings,
+                      size_t totals[LA_OUTCOME_COUNT], la_err *err);
+
+/* The first number of a query, by SQLite alone; -1 when there is none. */
+int64_t scratch_number(const char *db, const char *sql);
+/* "ok" of integrity_check and nothing from foreign_key_check. */
+bool scratch_is_sound(const char *db);
+/* Processes that run this program as a worker. */
+int scratch_workers(void);
+
+#endif
