@@ -141,6 +141,7 @@ void la_buffer_release(la_buffer *buf)
 
 void la_buffer_poison(la_buffer *buf)
 {
+    if (!buf->data) return;
     uint32_t word = NAN_WORD;
     char *p = buf->data;
     size_t whole = buf->bytes / sizeof word;
