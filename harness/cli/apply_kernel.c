@@ -13,6 +13,15 @@
 #include "log.h"
 #include "registry.h"
 
+/* What is missing, in words. */
+static const char *lacking(uint32_t caps)
+{
+    if (caps & LA_CAP_DECODE) return "decode form";
+    if (caps & LA_CAP_CAUSAL) return "causal form; --mask bidirectional";
+    if (caps & LA_CAP_BIDIRECTIONAL) return "bidirectional form; --mask causal";
+    return "state in its forward; try --form decode";
+}
+
 /* The best impl whose name or form is the one asked for and that takes this problem. */
 static la_status choose(const la_apply *a, const la_problem *p, la_pass pass,
                         const la_device *device, const la_impl **out, la_err *err)
@@ -34,10 +43,7 @@ static la_status choose(const la_apply *a, const la_problem *p, la_pass pass,
         if (rank <= 0) continue;
         if ((impl->caps & need) != need)
             LA_FAIL(&why, LA_E_UNSUPPORTED, "%s %s has no %s", v->name, impl->name,
-                    need & LA_CAP_DECODE & ~impl->caps ? "decode"
-                    : need & LA_CAP_STATE_IN & ~impl->caps
-                        ? "state in its forward; try --form decode"
-                        : la_mask_name(p->mask));
+                    lacking(need & ~impl->caps));
         else if (impl->check(p, pass, a->opts, device, &why) == LA_OK && rank > best)
             best = rank, *out = impl;
     }

@@ -16,7 +16,7 @@
     X(LIST, "list", "[variants|tasks|devices|sweeps|plots]", "what there is")                      \
     X(SHOW, "show", "[SWEEP|CELL|VARIANT|TASK]", "everything about one of them")                   \
     X(PLOT, "plot", "[KIND...]", "draw a sweep: svg and png, with the .gp and .dat behind")        \
-    X(EXPORT, "export", "[SWEEP]", "a sweep as csv, json or md")                                   \
+    X(EXPORT, "export", "[WHAT]", "rows of a sweep as csv, json or md")                            \
     X(DOCTOR, "doctor", "", "this machine: peaks, and what will spoil the numbers")                \
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
     X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
@@ -73,9 +73,9 @@ enum {
     X(DEVICE, "device", 0, "NAME", "auto", LA_IN_RUN, "auto, cpu, cuda or cuda:N")                 \
     X(THREADS, "threads", 0, "LIST", "physical cores",                                             \
       LA_IN_RUN | LA_IN_APPLY | LA_IN_DOCTOR | LA_IN_VERIFY, "threads of a call")                  \
-    X(SEED, "seed", 0, "N", "1", LA_IN_RUN | LA_IN_APPLY | LA_IN_VERIFY, "of every random number") \
+    X(SEED, "seed", 0, "N", "1", LA_IN_RUN | LA_IN_APPLY, "of every random number")                \
     X(ROUNDS, "rounds", 0, "N", "3", LA_IN_RUN, "fresh processes per cell")                        \
-    X(TIME, "time", 0, "S", "0.3", LA_IN_RUN, "least time measured in an attempt")                 \
+    X(TIME, "time", 0, "S", "0.5", LA_IN_RUN, "least time measured in an attempt")                 \
     X(MAX_TIME, "max-time", 0, "S", "1.5", LA_IN_RUN, "most time measured in an attempt")          \
     X(TARGET, "target", 0, "PCT", "3", LA_IN_RUN, "half-width of the interval to stop at")         \
     X(MIN_SAMPLES, "min-samples", 0, "N", "10", LA_IN_RUN, "samples before stopping")              \
@@ -86,9 +86,8 @@ enum {
     X(TIMEOUT, "timeout", 0, "S", "10 x predicted, at least 120", LA_IN_RUN,                       \
       "an attempt is killed after this")                                                           \
     X(MEMORY_LIMIT, "memory-limit", 0, "SIZE", "80 % of free", LA_IN_RUN, "bytes of one worker")   \
-    X(DB, "db", 0, "FILE", "$LABENCH_DB or labench.db", LA_IN_RUN | LA_IN_STORED | LA_IN_DOCTOR,   \
-      "the database")                                                                              \
-    X(SWEEP, "sweep", 0, "ID", "last", LA_IN_PLOT, "the sweep to draw")                            \
+    X(DB, "db", 0, "FILE", "$LABENCH_DB or labench.db", LA_IN_RUN | LA_IN_STORED, "the database")  \
+    X(SWEEP, "sweep", 0, "ID", "last", LA_IN_PLOT | LA_IN_EXPORT, "the sweep (export: or all)")    \
     X(LABEL, "label", 0, "TEXT", NULL, LA_IN_RUN, "a name kept with the sweep")                    \
     X(NOTE, "note", 0, "TEXT", NULL, LA_IN_RUN, "a remark kept with the sweep")                    \
     X(RESUME, "resume", 0, NULL, NULL, LA_IN_RUN, "insist on continuing an unfinished sweep")      \

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * labench export: rows of the store for other programs.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "commands.h"
+#include "export.h"
+#include "query.h"
+#include "sizes.h"
+
+typedef struct export_args {
+    la_common common;
+    const char *db, *sweep, *what, *format, *out;
+} export_args;
+
+static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
+{
+    export_args *args = context;
+    switch (flag) {
+    case LA_FLAG_DB:
+        args->db = value;
+        return LA_OK;
+    case LA_FLAG_SWEEP:
+        args->sweep = value;
+        return LA_OK;
+    case LA_FLAG_FORMAT:
+        args->format = value;
+        return LA_OK;
+    case LA_FLAG_OUT:
+        args->out = strcmp(value, "-") ? value : NULL;
+        return LA_OK;
+    default:
+        return la_common_take(&args->common, flag, value, err);
+    }
+}
+
+static la_status take_word(void *context, const char *word, la_err *err)
+{
+    export_args *args = context;
+    char q[64];
+    if (args->what)
+        return LA_FAIL(err, LA_E_ARG, "'labench export' takes one word; '%s' is the second",
+                       la_quote(word, q));
+    args->what = word;
+    return LA_OK;
+}
+
+/* Writing rows over the file they come from would end both. */
+static la_status check_target(const char *db, const char *out, la_err *err)
+{
+    struct stat a, b;
+    if (out && stat(db, &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev &&
+        a.st_ino == b.st_ino)
+        return LA_FAIL(err, LA_E_ARG, "--out %s is the database itself", out);
+    return LA_OK;
+}
+
+static la_status export(const export_args *args, la_err *err)
+{
+    la_store *store;
+    int64_t sweep = 0;
+    const char *db = la_db_path(args->db);
+    const char *what = args->what ? args->what : "flat";
+    const char *format = args->format ? args->format : la_flags[LA_FLAG_FORMAT].def;
+    LA_TRY(check_target(db, args->out, err));
+    LA_TRY(la_store_open(db, LA_STORE_READ, &store, err));
+    la_status st = LA_OK;
+    if (!args->sweep || strcmp(args->sweep, "all") != 0)
+        st = la_store_sweep_resolve(store, args->sweep ? args->sweep : "last", &sweep, err);
+    if (st == LA_OK)
+        st = args->out ? la_export_file(store, sweep, what, format, args->out, err)
+                       : la_export(store, sweep, what, format, stdout, err);
+    la_store_close(store);
+    return st;
+}
+
+int la_cmd_export(int argc, char **argv, int first)
+{
+    export_args args = {0};
+    la_err err = {0};
+    bool help;
+    la_status st =
+        la_flags_parse(LA_CMD_EXPORT, argc, argv, first, take_flag, take_word, &args, &help, &err);
+    if (st == LA_OK && help) {
+        la_flags_help(LA_CMD_EXPORT, stdout);
+        printf("\nWHAT is one of\n");
+        for (size_t i = 0; i < la_export_count(); i++)
+            printf("  %-12s %s\n", la_export_name(i), la_export_summary(i));
+        return la_finish_stdout(LA_EXIT_OK);
+    }
+    la_common_apply(&args.common);
+    if (st == LA_OK) st = export(&args, &err);
+    return la_finish_stdout(st == LA_OK ? LA_EXIT_OK : la_complain(&err));
+}
