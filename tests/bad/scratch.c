@@ -133,7 +133,9 @@ int64_t scratch_number(const char *db, const char *sql)
     sqlite3 *h = NULL;
     sqlite3_stmt *stmt = NULL;
     int64_t n = -1;
-    must(sqlite3_open_v2(db, &h, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK, "open");
+    /* For writing: what a killed run left half done must be rolled back before it can be read. */
+    must(sqlite3_open_v2(db, &h, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK, "open");
+    sqlite3_busy_timeout(h, 10000);
     must(sqlite3_prepare_v2(h, sql, -1, &stmt, NULL) == SQLITE_OK, sql);
     if (sqlite3_step(stmt) == SQLITE_ROW) n = sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);
