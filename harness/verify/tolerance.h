@@ -17,5 +17,7 @@ la_tolerance la_tolerance_of(const la_variant *variant, const la_impl *impl, la_
 /* How far o may move, relative to the rms of the past, when only later tokens change: 0 (the same bits), or
  * 1e-6 for performer, whose running maximum may be shared inside a chunk. */
 double la_tolerance_causal(const la_variant *variant, const la_impl *impl);
+/* Among float64 forms of the same sums: 1e-10. */
+la_tolerance la_tolerance_float64(void);
 
 #endif
