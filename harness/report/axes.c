@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Ticks, frame and terminals of a figure.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "canvas.h"
+
+static void tick(la_text *out, const char **separator, const char *label, double at, int level)
+{
+    la_text_add(out, "%s'%s' %.9g", *separator, label, at);
+    if (level) la_text_add(out, " %d", level);
+    *separator = ", ";
+}
+
+/* Powers of two; every one is labelled while there is room. */
+static void length_ticks(const la_canvas *c, bool lengths, la_text *out)
+{
+    const char *separator = "";
+    int first = (int)ceil(log2(c->xlo)), last = (int)floor(log2(c->xhi));
+    int step = (last - first) / 12 + 1;
+    la_text_add(out, "set xtics (");
+    for (int e = first; e <= last; e++) {
+        char label[24];
+        double at = ldexp(1.0, e);
+        if (e < 0 || e > 60) continue;
+        if (lengths)
+            la_format_count((int64_t)1 << e, label);
+        else
+            snprintf(label, sizeof label, "%.0f", at);
+        tick(out, &separator, (last - e) % step == 0 ? label : "", at, (last - e) % step != 0);
+    }
+    if (!*separator) tick(out, &separator, "", c->xlo, 0);
+    la_text_add(out, ")\n");
+}
+
+static void decade_label(char label[24], double at, la_yscale scale)
+{
+    if (scale == LA_SCALE_TIME) {
+        static const char *const units[] = {"ns", "µs", "ms", "s"};
+        int unit = 0;
+        while (at >= 999.5 && unit < 3) at /= 1000, unit++;
+        snprintf(label, 24, "%.15g %s", at, units[unit]);
+    } else if (at >= 0.01 && at < 1e4) {
+        snprintf(label, 24, "%.15g", at);
+    } else {
+        double e = floor(log10(at) + 1e-9), m = at / pow(10, e);
+        if (fabs(m - 1) < 1e-6)
+            snprintf(label, 24, "10^{%d}", (int)e);
+        else
+            snprintf(label, 24, "%.0f·10^{%d}", m, (int)e);
+    }
+}
+
+static void decade_ticks(const la_canvas *c, la_yscale scale, la_text *out)
+{
+    const char *separator = "";
+    bool close = c->data_hi / c->ylo < 60; /* fewer than two decades: 2 and 5 have names too */
+    la_text_add(out, "set ytics (");
+    for (int e = (int)floor(log10(c->ylo)); e <= (int)ceil(log10(c->data_hi)); e++)
+        for (int m = 1; m <= 9; m++) {
+            double at = m * pow(10, e);
+            if (at < c->ylo || at > c->data_hi) continue;
+            bool named = m == 1 || (close && (m == 2 || m == 5));
+            char label[24];
+            decade_label(label, at, scale);
+            tick(out, &separator, named ? label : "", at, !named);
+        }
+    la_text_add(out, ")\n");
+}
+
+static void byte_ticks(const la_canvas *c, la_text *out)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    const char *separator = "";
+    int first = (int)ceil(log2(c->ylo)), last = (int)floor(log2(c->data_hi)), step = 1;
+    while ((last - first) / step > 8) step *= 2;
+    la_text_add(out, "set ytics (");
+    for (int e = first; e <= last; e++) {
+        if (e < 0 || e % step != 0) continue;
+        char label[24];
+        int unit = e / 10 < 4 ? e / 10 : 4;
+        snprintf(label, sizeof label, "%.0f %s", ldexp(1.0, e - 10 * unit), units[unit]);
+        tick(out, &separator, label, ldexp(1.0, e), 0);
+    }
+    la_text_add(out, ")\n");
+}
+
+static void linear_ticks(const la_canvas *c, double top, la_text *out)
+{
+    const char *separator = "";
+    double raw = top / 5, unit = pow(10, floor(log10(raw))), step = unit;
+    if (raw / unit > 5)
+        step = 10 * unit;
+    else if (raw / unit > 2)
+        step = 5 * unit;
+    else if (raw / unit > 1)
+        step = 2 * unit;
+    la_text_add(out, "set ytics (");
+    for (int i = 0; i * step <= fmin(top, c->data_hi) * 1.0001; i++) {
+        char label[24];
+        snprintf(label, sizeof label, "%.15g", i * step);
+        tick(out, &separator, label, i * step, 0);
+    }
+    la_text_add(out, ")\n");
+}
+
+void la_canvas_ticks(const la_canvas *c, const la_kind *kind, la_text *out)
+{
+    la_text_add(out, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n", c->xlo, c->xhi, c->ylo,
+                c->yhi);
+    length_ticks(c, kind->x_is_length, out);
+    if (kind->scale == LA_SCALE_BYTES)
+        byte_ticks(c, out);
+    else if (c->ylog)
+        decade_ticks(c, kind->scale, out);
+    else
+        linear_ticks(c, kind->scale == LA_SCALE_PART ? 1 : c->data_hi, out);
+}
+
+void la_canvas_frame(const la_canvas *c, const char *title, la_text *out)
+{
+    la_text_add(out,
+                "set lmargin at screen %.4f\nset rmargin at screen %.4f\n"
+                "set bmargin at screen %.4f\nset tmargin at screen %.4f\n",
+                c->left / LA_FIGURE_WIDTH, c->right / LA_FIGURE_WIDTH, c->bottom / LA_FIGURE_HEIGHT,
+                c->top / LA_FIGURE_HEIGHT);
+    la_text_add(out, "set label ");
+    la_gp_quote(out, title);
+    la_text_add(out, " at screen 0.012, screen 0.962 left font ',13' tc rgb '#111111'\n");
+}
+
+void la_canvas_terminals(const char *stem, double height, la_text *svg, la_text *png)
+{
+    la_text_add(svg,
+                "set terminal svg size %d,%.0f fixed enhanced font 'DejaVu Sans,11' "
+                "background rgb '#ffffff'\nset output '%s.svg'",
+                LA_FIGURE_WIDTH, height, stem);
+    la_text_add(png,
+                "set terminal pngcairo size %d,%.0f enhanced font 'DejaVu Sans,11' fontscale 1.55 "
+                "linewidth 2 pointscale 2 background rgb '#ffffff'\nset output '%s.png'",
+                2 * LA_FIGURE_WIDTH, 2 * height, stem);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where things stand in a figure of lines: ranges, margins, ticks, and labels kept apart. Pixels
+ * are those of the svg, y upwards from the bottom. Private to the report.
+ */
+#ifndef LA_CANVAS_H
+#define LA_CANVAS_H
+
+#include "figure.h"
+
+typedef struct la_mark { /* a failure, in the band above the data */
+    const la_series *series;
+    const la_point *point;
+    char text[96]; /* "softmax: OOM at 64k" */
+    double px, py;
+    bool to_left; /* the text stands left of the mark */
+} la_mark;
+
+typedef struct la_tag { /* a line's name */
+    const la_series *series;
+    double x, y;   /* the line's end, data */
+    double px, py; /* of the text */
+    bool leader;   /* a thin line leads from the end to the text */
+} la_tag;
+
+enum { LA_MAX_RULES = 8 };
+typedef struct la_rule { /* a horizontal line */
+    char label[64];
+    double y, at;       /* at: of the name, part of the width */
+    bool inside, below; /* below: the name stands under the line */
+} la_rule;
+
+typedef struct la_canvas {
+    double xlo, xhi, ylo, yhi, data_hi; /* data_hi: where the band of failures begins */
+    double data_max, last_x;            /* largest number drawn; last x with any point */
+    bool ylog;
+    double left, right, bottom, top; /* of the plot, pixels */
+    la_rule rules[LA_MAX_RULES];
+    size_t n_rules;
+    la_mark *marks;
+    size_t n_marks;
+    la_tag *tags;
+    size_t n_tags;
+    int band_rows;
+} la_canvas;
+
+/* From the lines and rules: the ranges, and which rules lie inside. */
+void la_canvas_ranges(la_canvas *c, const la_kind *kind, const la_lines *lines);
+/* Margins, marks and labels; `below` lines of caption stand at the bottom. */
+la_status la_canvas_layout(la_canvas *c, const la_kind *kind, const la_lines *lines, int below,
+                           la_err *err);
+void la_canvas_release(la_canvas *c);
+
+double la_canvas_px(const la_canvas *c, double x);
+double la_canvas_py(const la_canvas *c, double y);
+double la_canvas_y_at(const la_canvas *c, double py);
+/* Pixels that text of this many bytes takes, about. */
+double la_text_px(const char *text, double font);
+
+void la_canvas_frame(const la_canvas *c, const char *title, la_text *out);
+void la_canvas_ticks(const la_canvas *c, const la_kind *kind, la_text *out);
+void la_canvas_terminals(const char *stem, double height, la_text *svg, la_text *png);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a figure's reader must know: how the numbers came about, on what, from which sweep.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "figure.h"
+
+/* The value that all lines share, or NULL. */
+static const char *shared(const la_lines *lines, la_axis axis)
+{
+    return lines->n > 0 && !lines->mixed[axis] && *lines->v[0].axis[axis] ? lines->v[0].axis[axis]
+                                                                          : NULL;
+}
+
+static void add_shared(la_text *out, const la_lines *lines, la_axis axis, const char *before,
+                       const char *after)
+{
+    const char *value = shared(lines, axis);
+    if (value) la_text_add(out, ", %s%s%s", before, value, after);
+}
+
+/* "Median of 3 to 42 calls in 1 to 3 rounds, bars 95 % intervals (none below 6 calls)." */
+static void add_statistics(la_text *out, const la_kind *kind, const la_lines *lines)
+{
+    int64_t nmin = INT64_MAX, nmax = 0, rmin = INT64_MAX, rmax = 0;
+    bool bars = false;
+    for (size_t i = 0; i < lines->n; i++)
+        for (size_t j = 0; j < lines->v[i].n; j++) {
+            const la_point *p = &lines->v[i].points[j];
+            if (!la_point_good(p)) continue;
+            nmin = p->n < nmin ? p->n : nmin;
+            nmax = p->n > nmax ? p->n : nmax;
+            rmin = p->rounds < rmin ? p->rounds : rmin;
+            rmax = p->rounds > rmax ? p->rounds : rmax;
+            bars |= isfinite(p->lo);
+        }
+    if (nmin > nmax) return;
+    char n[48], r[48];
+    snprintf(n, sizeof n, nmin == nmax ? "%lld" : "%lld to %lld", (long long)nmin, (long long)nmax);
+    snprintf(r, sizeof r, rmin == rmax ? "%lld" : "%lld to %lld", (long long)rmin, (long long)rmax);
+    const char *rounds = rmax == 1 ? "round" : "rounds";
+    if (kind->scale == LA_SCALE_PART)
+        la_text_add(out, " %s answers in %s %s, bars: 95 %% Wilson interval.", n, r, rounds);
+    else if (nmax > 0)
+        la_text_add(out, " Median of %s calls in %s %s%s%s.", n, r, rounds,
+                    bars ? ", bars: 95 % interval" : ", no interval below 6 calls",
+                    bars && nmin < 6 ? " (none below 6 calls)" : "");
+}
+
+static void add_setting(la_text *out, const la_lines *lines)
+{
+    const char *device = shared(lines, LA_AXIS_DEVICE);
+    la_text_add(out, " %s", device ? device : "Several devices");
+    add_shared(out, lines, LA_AXIS_THREADS, "", " threads");
+    add_shared(out, lines, LA_AXIS_DTYPE, "", "");
+    add_shared(out, lines, LA_AXIS_BATCH, "B ", "");
+    add_shared(out, lines, LA_AXIS_HEADS, "H ", "");
+    const char *dk = shared(lines, LA_AXIS_DK), *dv = shared(lines, LA_AXIS_DV);
+    if (dk && dv && strcmp(dk, dv) == 0) {
+        la_text_add(out, ", d %s", dk);
+    } else {
+        add_shared(out, lines, LA_AXIS_DK, "dk ", "");
+        add_shared(out, lines, LA_AXIS_DV, "dv ", "");
+    }
+    add_shared(out, lines, LA_AXIS_CACHE, "caches ", "");
+    const char *mask = shared(lines, LA_AXIS_MASK);
+    if (mask) la_text_add(out, ", %s", mask);
+    la_text_add(out, ".");
+    for (size_t i = 0; i < lines->n && !mask; i++)
+        if (lines->v[i].marked) {
+            bool both = strcmp(lines->v[i].axis[LA_AXIS_MASK], "bidirectional") == 0;
+            la_text_add(out, " † %s, the others %s.", both ? "bidirectional" : "causal",
+                        both ? "causal" : "bidirectional");
+            break;
+        }
+}
+
+/* Options of the task that all lines share: {"pairs":32,"filler":"random"} as "pairs 32, ...". */
+static void add_task(la_text *out, const la_lines *lines)
+{
+    const char *json = shared(lines, LA_AXIS_TASK_OPTIONS);
+    if (!json || strcmp(json, "{}") == 0) return;
+    la_text_add(out, " Task:");
+    for (const char *c = json; *c; c++) {
+        if (strchr("{}\"", *c)) {
+            if (*c == '{') la_text_add(out, " ");
+        } else if (*c == ':') {
+            la_text_add(out, " ");
+        } else if (*c == ',') {
+            la_text_add(out, ", ");
+        } else {
+            la_text_bytes(out, c, 1);
+        }
+    }
+    la_text_add(out, ".");
+}
+
+/* Lines that have nothing to draw and no mark: those the mathematics forbids, those not run yet. */
+static void add_absent(la_text *out, const la_lines *lines, const char *outcome, const char *words,
+                       bool whole)
+{
+    const char *separator = words;
+    for (size_t i = 0; i < lines->n; i++) {
+        const la_series *s = &lines->v[i];
+        size_t hits = 0;
+        for (size_t j = 0; j < s->n; j++) hits += strcmp(s->points[j].outcome, outcome) == 0;
+        if (hits == 0 || (whole && hits < s->n)) continue;
+        la_text_add(out, "%s%s", separator, s->label);
+        separator = ", ";
+    }
+    if (separator != words) la_text_add(out, ".");
+}
+
+la_status la_figure_caption(la_store *store, int64_t sweep_id, const la_kind *kind,
+                            const la_lines *lines, la_text *out, la_err *err)
+{
+    static const char sql[] = "SELECT sweep, substr(created_utc, 1, 10), version, "
+                              "substr(git_commit, 1, 7), git_dirty, quick, state "
+                              "FROM v_sweep WHERE sweep_id = CAST(?1 AS INT)";
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    la_text_add(out, "%s", kind->what);
+    add_statistics(out, kind, lines);
+    add_setting(out, lines);
+    add_task(out, lines);
+    add_absent(out, lines, "unsupported", " Not defined for ", true);
+    add_absent(out, lines, "planned", " Not run yet: ", false);
+    la_query *q = NULL;
+    LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &q, err));
+    bool more = false;
+    la_status st = la_query_next(q, &more, err);
+    if (st == LA_OK && more) {
+        const char *commit = la_query_text(q, 3);
+        la_text_add(out, " Sweep %s of %s%s, labench %s", la_query_text(q, 0), la_query_text(q, 1),
+                    la_query_int(q, 5) ? ", quick" : "", la_query_text(q, 2));
+        if (commit) la_text_add(out, " (%s%s)", commit, la_query_int(q, 4) ? ", changed" : "");
+        la_text_add(out, ".");
+    }
+    la_query_close(q);
+    return st;
+}
+
+la_status la_figure_head(la_store *store, int64_t sweep_id, const la_kind *kind, la_text *dat,
+                         la_err *err)
+{
+    static const char sql[] =
+        "SELECT 'sweep ' || uuid || ' of ' || created_utc || ', seed ' || seed, "
+        "'machine ' || cpu_model || ', ' || coalesce(n_cores, '?') || ' cores, ' || "
+        "coalesce(kernel, '') || ', ' || coalesce(distro, ''), "
+        "'labench ' || version || ' ' || coalesce(git_commit, '') || "
+        "CASE git_dirty WHEN 1 THEN ' with changes' ELSE '' END, "
+        "'compiler ' || coalesce(cc, '') || ' ' || coalesce(cflags, ''), "
+        "'blas ' || coalesce(blas, '') FROM v_sweep WHERE sweep_id = CAST(?1 AS INT)";
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    la_query *q = NULL;
+    LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &q, err));
+    bool more = false;
+    la_status st = la_query_next(q, &more, err);
+    for (int i = 0; st == LA_OK && more && i < la_query_columns(q); i++) {
+        const char *text = la_query_text(q, i);
+        la_text_add(dat, "# ");
+        la_dat_quote(dat, text ? text : "");
+        la_text_add(dat, "\n");
+    }
+    la_query_close(q);
+    for (const char *line = kind->sql; *line;) {
+        size_t len = strcspn(line, "\n");
+        la_text_add(dat, "# %.*s\n", (int)len, line);
+        line += len + (line[len] == '\n');
+    }
+    return st;
+}

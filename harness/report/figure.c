@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Lines over a length: ranges, ticks, marks of failures, labels at the line ends.
+ *
+ * All places are computed here, in pixels of the svg (the png is the same at twice the size), so
+ * that labels can be kept apart; the .gp that results holds plain numbers.
+ */
+#include "figure.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "canvas.h"
+
+/* ---- the .dat ---- */
+
+static void add_number(la_text *dat, double y)
+{
+    if (isfinite(y))
+        la_text_add(dat, " %.9g", y);
+    else
+        la_text_add(dat, " nan");
+}
+
+/* One block a line. A point without a number is a comment, and one empty line keeps gnuplot from
+ * joining its neighbours (two would begin the next block). */
+static void write_series(la_text *dat, const la_series *s, bool positive)
+{
+    la_text_add(dat, "# ");
+    la_dat_quote(dat, s->label);
+    la_text_add(dat, "\n# x y lo hi n rounds\n");
+    bool broken = true, any = false;
+    for (size_t i = 0; i < s->n; i++) {
+        const la_point *p = &s->points[i];
+        if (!la_point_good(p) || (positive && !(p->y > 0))) {
+            la_text_add(dat, "# %.0f %s ", p->x, p->outcome);
+            la_dat_quote(dat, p->message);
+            la_text_add(dat, "\n");
+            broken = true;
+            continue;
+        }
+        if (broken && any) la_text_add(dat, "\n");
+        broken = false;
+        any = true;
+        la_text_add(dat, "%.0f", p->x);
+        add_number(dat, p->y);
+        add_number(dat, p->lo);
+        add_number(dat, p->hi);
+        la_text_add(dat, " %lld %lld\n", (long long)p->n, (long long)p->rounds);
+    }
+    if (!any) la_text_add(dat, "nan nan nan nan 0 0\n");
+    la_text_add(dat, "\n\n");
+}
+
+static void write_marks(la_text *dat, const la_canvas *c)
+{
+    for (size_t m = 0; m < c->n_marks; m++) {
+        const la_mark *mark = &c->marks[m];
+        la_text_add(dat, "# failure: ");
+        la_dat_quote(dat, mark->series->label);
+        la_text_add(dat, " %s\n# x y-of-the-mark\n%.0f %.9g\n\n\n", mark->point->outcome,
+                    mark->point->x, la_canvas_y_at(c, mark->py));
+    }
+}
+
+/* ---- the plot command ---- */
+
+static int mark_shape(const char *outcome)
+{
+    if (strstr(outcome, "timeout")) return 8;                                         /* triangle */
+    if (strcmp(outcome, "wrong") == 0 || strcmp(outcome, "nonfinite") == 0) return 6; /* circle */
+    return 2;                                                                         /* cross */
+}
+
+/* Where many lines lie on one another (accuracy 1.0), each is moved sideways by a hair: `hair` is
+ * the factor in x between neighbours, 1 for none. */
+static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c, const char *stem,
+                         double hair)
+{
+    const char *separator = "";
+    for (size_t i = 0; i < lines->n; i++) {
+        const la_series *s = &lines->v[i];
+        const char *colour = la_series_colour(s);
+        char x[48] = "1";
+        if (hair > 1)
+            snprintf(x, sizeof x, "($1*%.5f)", pow(hair, (double)i - 0.5 * (double)(lines->n - 1)));
+        la_text_add(out,
+                    "%s'%s.dat' index %zu using %s:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '%s', "
+                    "\\\n     '' index %zu using %s:2 with linespoints lw 1.7 dt %d pt %d ps 0.75 "
+                    "lc rgb '%s'",
+                    separator, stem, i, x, colour, i, x, la_series_dash(s), la_series_shape(s),
+                    colour);
+        separator = ", \\\n     ";
+    }
+    for (size_t m = 0; m < c->n_marks; m++)
+        la_text_add(out,
+                    "%s'%s.dat' index %zu using 1:2 with points pt %d ps 1.1 lw 1.8 lc rgb '%s'",
+                    separator, stem, lines->n + m, mark_shape(c->marks[m].point->outcome),
+                    la_series_colour(c->marks[m].series));
+}
+
+/* ---- labels, arrows ---- */
+
+/* Text with the exponent behind: 'flash T^{1.97}'. */
+static void add_label_text(la_text *out, const la_series *s, bool fit)
+{
+    la_text quoted = {0};
+    la_gp_quote(&quoted, s->label);
+    la_text_bytes(out, la_text_str(&quoted), quoted.len ? quoted.len - 1 : 0);
+    if (s->marked) la_text_add(out, "†");
+    if (fit && isfinite(s->exponent)) {
+        double e = fabs(s->exponent) < 0.005 ? 0 : s->exponent; /* no -0.00 */
+        la_text_add(out, "  {/:Italic T}^{%.2f}", e);
+    }
+    la_text_add(out, "'");
+    out->failed |= quoted.failed;
+    la_text_release(&quoted);
+}
+
+static void line_labels(la_text *out, const la_canvas *c, bool fit)
+{
+    for (size_t i = 0; i < c->n_tags; i++) {
+        const la_tag *t = &c->tags[i];
+        const char *colour = la_series_colour(t->series);
+        la_text_add(out, "set label ");
+        add_label_text(out, t->series, fit);
+        la_text_add(out, " at screen %.4f, screen %.4f left font ',10' tc rgb '%s'\n",
+                    t->px / LA_FIGURE_WIDTH, t->py / LA_FIGURE_HEIGHT, colour);
+        if (!t->leader) continue;
+        la_text_add(out,
+                    "set arrow from first %.0f, first %.9g to screen %.4f, screen %.4f nohead "
+                    "lw 0.5 lc rgb '%s' back\n",
+                    t->x, t->y, (t->px - 3) / LA_FIGURE_WIDTH, t->py / LA_FIGURE_HEIGHT, colour);
+    }
+}
+
+static void failure_labels(la_text *out, const la_canvas *c)
+{
+    for (size_t m = 0; m < c->n_marks; m++) {
+        const la_mark *mark = &c->marks[m];
+        la_text_add(out, "set label ");
+        la_gp_quote(out, mark->text);
+        la_text_add(out, " at screen %.4f, screen %.4f %s font ',9' tc rgb '%s'\n",
+                    (mark->px + (mark->to_left ? -8 : 8)) / LA_FIGURE_WIDTH,
+                    mark->py / LA_FIGURE_HEIGHT, mark->to_left ? "right" : "left",
+                    la_series_colour(mark->series));
+    }
+    if (c->n_marks > 0)
+        la_text_add(out,
+                    "set arrow from graph 0, first %.9g to graph 1, first %.9g nohead dt 3 lw 0.6 "
+                    "lc rgb '#bbbbbb' back\n",
+                    c->data_hi, c->data_hi);
+}
+
+/* Horizontal lines: peaks, chance, bounds. Those far above the data are left to the caption. */
+static void rule_lines(la_text *out, const la_canvas *c)
+{
+    for (size_t i = 0; i < c->n_rules; i++) {
+        const la_rule *r = &c->rules[i];
+        if (!r->inside) continue;
+        la_text_add(out,
+                    "set arrow from graph 0, first %.9g to graph 1, first %.9g nohead dt 2 lw 0.8 "
+                    "lc rgb '#999999' back\nset label ",
+                    r->y, r->y);
+        la_gp_quote(out, r->label);
+        la_text_add(out,
+                    " at graph %.2f, first %.9g left offset 0, char %.2f font ',9' "
+                    "tc rgb '#777777'\n",
+                    r->at, r->y, r->below ? -0.5 : 0.45);
+    }
+}
+
+/* Grey lines of slope 1 and 2 from the lower left corner, clipped to the data's part. */
+static void slope_guides(la_text *out, const la_canvas *c)
+{
+    static const char *const names[] = {"{/:Italic T}", "{/:Italic T}^2"};
+    double y0 = c->ylo * pow(c->data_hi / c->ylo, 0.02), room = c->data_hi / y0;
+    for (int p = 1; p <= 2; p++) {
+        double x1 = c->xhi, y1 = y0 * pow(c->xhi / c->xlo, p);
+        if (y1 > c->data_hi) {
+            x1 = c->xlo * pow(room, 1.0 / p);
+            y1 = c->data_hi;
+        }
+        la_text_add(out,
+                    "set arrow from first %.9g, first %.9g to first %.9g, first %.9g nohead dt 3 "
+                    "lw 1 lc rgb '#aaaaaa' back\n",
+                    c->xlo, y0, x1, y1);
+        /* The name stands on the line, where there is room left of its end. */
+        double f = 0.93, x = c->xlo * pow(x1 / c->xlo, f), y = y0 * pow(y1 / y0, f);
+        la_text_add(out,
+                    "set label '%s' at first %.9g, first %.9g right offset char -0.3, char 0.5 "
+                    "font ',9' tc rgb '#999999' back\n",
+                    names[p - 1], x, y);
+    }
+}
+
+/* ---- putting it together ---- */
+
+static la_status load_rules(la_store *store, int64_t sweep_id, const la_kind *kind, la_canvas *c,
+                            la_err *err)
+{
+    if (!kind->rules) return LA_OK;
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    la_query *q = NULL;
+    LA_TRY(la_query_open(store, kind->rules, (const char *[]){id}, 1, &q, err));
+    bool more = true;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more && c->n_rules < LA_MAX_RULES) {
+        la_rule *r = &c->rules[c->n_rules];
+        const char *label = la_query_text(q, 0);
+        r->y = la_query_real(q, 1);
+        if (!label || !isfinite(r->y)) continue;
+        if (kind->scale == LA_SCALE_RATE)
+            snprintf(r->label, sizeof r->label, "%.32s %.0f", label, r->y);
+        else
+            snprintf(r->label, sizeof r->label, "%.32s %.1g", label, r->y);
+        c->n_rules++;
+    }
+    la_query_close(q);
+    return st;
+}
+
+static bool has_numbers(const la_lines *lines, bool positive)
+{
+    for (size_t i = 0; i < lines->n; i++)
+        for (size_t j = 0; j < lines->v[i].n; j++)
+            if (la_point_good(&lines->v[i].points[j]) && (!positive || lines->v[i].points[j].y > 0))
+                return true;
+    return false;
+}
+
+static void add_rules_to_caption(la_text *caption, const la_canvas *c)
+{
+    for (size_t i = 0; i < c->n_rules; i++)
+        if (!c->rules[i].inside)
+            la_text_add(caption, " Not shown: %s %s.", c->rules[i].label,
+                        c->rules[i].y > 10 ? "GFLOP/s" : "");
+}
+
+static la_status compose(const la_kind *kind, const char *stem, const la_lines *lines, la_canvas *c,
+                         la_text *caption, la_text *dat, la_text *gp, la_err *err)
+{
+    la_text frame = {0}, axes = {0}, marks = {0}, plot = {0}, svg = {0}, png = {0};
+    add_rules_to_caption(caption, c);
+    la_text foot = {0};
+    int lines_below = la_gp_caption(&foot, la_text_str(caption), LA_FIGURE_HEIGHT);
+    la_status st = la_canvas_layout(c, kind, lines, lines_below, err);
+    if (st == LA_OK) {
+        bool positive = c->ylog;
+        for (size_t i = 0; i < lines->n; i++) write_series(dat, &lines->v[i], positive);
+        write_marks(dat, c);
+        la_canvas_frame(c, kind->title, &frame);
+        la_text_add(&frame, "%s", la_text_str(&foot));
+        la_canvas_ticks(c, kind, &axes);
+        if (kind->guides) slope_guides(&marks, c);
+        rule_lines(&marks, c);
+        line_labels(&marks, c, kind->fit);
+        failure_labels(&marks, c);
+        plot_command(&plot, lines, c, stem, kind->scale == LA_SCALE_PART ? 1.025 : 1);
+        la_canvas_terminals(stem, LA_FIGURE_HEIGHT, &svg, &png);
+        const char *pairs[] = {"TITLE", kind->title,        "STEM",  stem,
+                               "STYLE", la_plot_style,      "FRAME", la_text_str(&frame),
+                               "AXES",  la_text_str(&axes), "MARKS", la_text_str(&marks),
+                               "PLOT",  la_text_str(&plot), "SVG",   la_text_str(&svg),
+                               "PNG",   la_text_str(&png),  NULL};
+        la_gp_fill(gp, kind->gp, pairs);
+        if (frame.failed | axes.failed | marks.failed | plot.failed | svg.failed | png.failed |
+            foot.failed | caption->failed | dat->failed | gp->failed)
+            st = LA_FAIL(err, LA_E_NOMEM, "no memory for the figure %s", kind->name);
+    }
+    la_text *all[] = {&frame, &axes, &marks, &plot, &svg, &png, &foot};
+    for (size_t i = 0; i < LA_COUNT(all); i++) la_text_release(all[i]);
+    return st;
+}
+
+la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind, const char *stem,
+                          la_text *dat, la_text *gp, bool *empty, la_err *err)
+{
+    la_lines lines;
+    la_canvas canvas = {0};
+    la_text caption = {0};
+    LA_TRY(la_lines_load(store, sweep_id, kind->sql, NULL, &lines, err));
+    bool positive = kind->scale <= LA_SCALE_ERROR;
+    *empty = !has_numbers(&lines, positive);
+    la_status st = LA_OK;
+    if (*empty) goto done;
+    if (kind->fit) la_lines_fit(&lines);
+    if ((st = load_rules(store, sweep_id, kind, &canvas, err)) != LA_OK) goto done;
+    la_canvas_ranges(&canvas, kind, &lines);
+    if ((st = la_figure_caption(store, sweep_id, kind, &lines, &caption, err)) != LA_OK) goto done;
+    if ((st = la_figure_head(store, sweep_id, kind, dat, err)) != LA_OK) goto done;
+    st = compose(kind, stem, &lines, &canvas, &caption, dat, gp, err);
+done:
+    la_text_release(&caption);
+    la_canvas_release(&canvas);
+    la_lines_release(&lines);
+    return st;
+}

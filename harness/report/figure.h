@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Kinds of figures, and how rows become the text of a .dat and a .gp. Private to the report.
+ */
+#ifndef LA_FIGURE_H
+#define LA_FIGURE_H
+
+#include "series.h"
+#include "text.h"
+
+typedef enum la_yscale {
+    LA_SCALE_TIME,  /* log10, ns */
+    LA_SCALE_BYTES, /* log2, bytes */
+    LA_SCALE_ERROR, /* log10, plain numbers */
+    LA_SCALE_RATE,  /* linear from 0 */
+    LA_SCALE_PART,  /* linear, 0 to 1 */
+} la_yscale;
+
+typedef struct la_kind {
+    const char *name, *summary, *title, *what; /* what: begins the caption */
+    const char *sql, *rules, *gp;              /* rules: horizontal lines (label, y); may be NULL */
+    la_yscale scale;
+    bool x_is_length; /* ticks 1k 2k ...; else plain counts */
+    bool fit, guides; /* exponents in the labels; lines T and T^2 */
+    bool outcomes;    /* the grid, not lines */
+} la_kind;
+
+extern const la_kind la_kinds[];
+extern const size_t la_kinds_len;
+extern const char la_plot_style[]; /* style.gp, shared by all */
+
+/* The texts of one figure. *empty: the sweep has no data for it, and nothing was written. `stem`
+ * names its files. */
+la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind, const char *stem,
+                          la_text *dat, la_text *gp, bool *empty, la_err *err);
+la_status la_figure_outcomes(la_store *store, int64_t sweep_id, const la_kind *kind,
+                             const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err);
+
+/* Facts under a figure: "Median ..., 2 threads, f32 ... Sweep 7f3a1b2c, ...". Plain text. */
+la_status la_figure_caption(la_store *store, int64_t sweep_id, const la_kind *kind,
+                            const la_lines *lines, la_text *out, la_err *err);
+/* Comment lines at the head of a .dat: sweep, machine, build, query. */
+la_status la_figure_head(la_store *store, int64_t sweep_id, const la_kind *kind, la_text *dat,
+                         la_err *err);
+
+/* A single-quoted gnuplot string: quotes doubled, control bytes and backslashes replaced, and the
+ * marks of gnuplot's enhanced text escaped. In double quotes gnuplot would run what is between
+ * backticks; in single quotes it does not. */
+void la_gp_quote(la_text *out, const char *text);
+/* One field of a .dat between double quotes, which gnuplot reads as data only. */
+void la_dat_quote(la_text *out, const char *text);
+/* Replaces @NAME@ in a template by values; names and values in pairs, ended by NULL. */
+void la_gp_fill(la_text *out, const char *gp, const char *const *pairs);
+/* The caption as `set label` commands, wrapped, in a figure `height` pixels high; returns the number of lines. */
+int la_gp_caption(la_text *out, const char *caption, double height);
+
+enum { LA_FIGURE_WIDTH = 720, LA_FIGURE_HEIGHT = 470 };
+#endif

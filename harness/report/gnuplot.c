@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gnuplot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "clock.h"
+
+extern char **environ;
+
+enum { LIMIT_S = 60, PATH_BYTES = 4096 };
+
+la_status la_make_folder(const char *path, la_err *err)
+{
+    char part[PATH_BYTES];
+    if (strlen(path) >= sizeof part || !*path)
+        return LA_FAIL(err, LA_E_ARG, "the folder's name is empty or longer than %d bytes",
+                       PATH_BYTES - 1);
+    snprintf(part, sizeof part, "%s", path);
+    for (char *c = part + 1;; c++) {
+        if (*c && *c != '/') continue;
+        char kept = *c;
+        *c = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return LA_FAIL(err, LA_E_IO, "cannot make the folder %s: %s", part, strerror(errno));
+        *c = kept;
+        if (!kept) break;
+    }
+    struct stat s;
+    if (stat(path, &s) != 0 || !S_ISDIR(s.st_mode))
+        return LA_FAIL(err, LA_E_IO, "%s is not a folder", path);
+    return LA_OK;
+}
+
+static la_status join(char out[PATH_BYTES], const char *dir, const char *name, const char *ending,
+                      la_err *err)
+{
+    if (snprintf(out, PATH_BYTES, "%s/%s%s", dir, name, ending) >= PATH_BYTES)
+        return LA_FAIL(err, LA_E_ARG, "the path %.80s... is longer than %d bytes", dir,
+                       PATH_BYTES - 1);
+    return LA_OK;
+}
+
+static void sync_folder(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    fsync(fd);
+    close(fd);
+}
+
+la_status la_write_file(const char *dir, const char *name, const char *bytes, size_t n, la_err *err)
+{
+    char path[PATH_BYTES], temporary[PATH_BYTES], ending[32];
+    snprintf(ending, sizeof ending, ".tmp%ld", (long)getpid());
+    LA_TRY(join(path, dir, name, "", err));
+    LA_TRY(join(temporary, dir, name, ending, err));
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) return LA_FAIL(err, LA_E_IO, "cannot write %s: %s", temporary, strerror(errno));
+    const char *failed = NULL;
+    for (size_t done = 0; done < n && !failed;) {
+        ssize_t k = write(fd, bytes + done, n - done);
+        if (k >= 0)
+            done += (size_t)k;
+        else if (errno != EINTR)
+            failed = strerror(errno);
+    }
+    if (!failed && fsync(fd) != 0 && errno != EINVAL) failed = strerror(errno);
+    if (close(fd) != 0 && !failed) failed = strerror(errno);
+    if (!failed && rename(temporary, path) != 0) failed = strerror(errno);
+    if (!failed) return LA_OK;
+    unlink(temporary);
+    return LA_FAIL(err, LA_E_IO, "cannot write %s: %s", path, failed);
+}
+
+static la_status read_file(const char *path, la_text *out, la_err *err)
+{
+    char block[16384];
+    size_t n;
+    FILE *f = fopen(path, "re");
+    if (!f) return LA_FAIL(err, LA_E_IO, "cannot read %s: %s", path, strerror(errno));
+    while ((n = fread(block, 1, sizeof block, f)) > 0) la_text_bytes(out, block, n);
+    bool bad = ferror(f) || out->failed;
+    fclose(f);
+    return bad ? LA_FAIL(err, LA_E_IO, "cannot read %s", path) : LA_OK;
+}
+
+/* ---- the program ---- */
+
+static la_status spawn(const char *dir, const char *script, pid_t *pid, la_err *err)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t how;
+    sigset_t none;
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&how);
+    posix_spawn_file_actions_addchdir_np(&files, dir);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 2, "words", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&how, &none);
+    posix_spawnattr_setpgroup(&how, 0);
+    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    /* -d: no start-up file of the user's, so that figures look the same everywhere. */
+    char name[] = "gnuplot", defaults[] = "-d", file[160];
+    snprintf(file, sizeof file, "%.150s", script);
+    char *argv[] = {name, defaults, file, NULL};
+    int rc = posix_spawnp(pid, "gnuplot", &files, &how, argv, environ);
+    posix_spawnattr_destroy(&how);
+    posix_spawn_file_actions_destroy(&files);
+    if (rc == 0) return LA_OK;
+    return LA_FAIL(err, LA_E_ENV,
+                   "gnuplot cannot be run (%s); the data are written. Figures need: sudo apt-get "
+                   "install --no-install-recommends gnuplot-nox fonts-dejavu-core",
+                   strerror(rc));
+}
+
+static la_status wait_for(pid_t pid, la_err *err)
+{
+    int64_t begin = la_now_ns();
+    int status;
+    for (;;) {
+        pid_t got = waitpid(pid, &status, WNOHANG);
+        if (got == pid) break;
+        if (got < 0 && errno != EINTR)
+            return LA_FAIL(err, LA_E_ENV, "lost sight of gnuplot: %s", strerror(errno));
+        if (la_now_ns() - begin > LIMIT_S * 1000000000ll) {
+            kill(-pid, SIGKILL);
+            waitpid(pid, &status, 0);
+            return LA_FAIL(err, LA_E_ENV, "gnuplot took more than %d s and was stopped", LIMIT_S);
+        }
+        la_sleep_ns(3000000);
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        return LA_FAIL(err, LA_E_ENV,
+                       "gnuplot is missing; the data are written. Figures need: sudo apt-get "
+                       "install --no-install-recommends gnuplot-nox fonts-dejavu-core");
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return LA_FAIL(err, LA_E_ENV, "gnuplot ended with %s %d",
+                       WIFEXITED(status) ? "status" : "signal",
+                       WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    return LA_OK;
+}
+
+/* Puts our title in the place of gnuplot's own. */
+static void retitle(const la_text *svg, const char *title, la_text *out)
+{
+    static const char theirs[] = "<title>Gnuplot</title>";
+    const char *at = svg->len ? strstr(svg->s, theirs) : NULL;
+    if (!at) {
+        la_text_bytes(out, la_text_str(svg), svg->len);
+        return;
+    }
+    la_text_bytes(out, svg->s, (size_t)(at - svg->s));
+    la_text_add(out, "<title>");
+    for (const char *c = title; *c; c++) {
+        if (*c == '<' || *c == '>' || *c == '&')
+            la_text_add(out, *c == '<' ? "&lt;" : *c == '>' ? "&gt;" : "&amp;");
+        else
+            la_text_bytes(out, c, 1);
+    }
+    la_text_add(out, "</title>");
+    at += sizeof theirs - 1;
+    la_text_bytes(out, at, svg->len - (size_t)(at - svg->s));
+}
+
+static la_status collect(const char *work, const char *dir, const char *stem, const char *title,
+                         la_err *err)
+{
+    static const char *const endings[] = {".svg", ".png"};
+    for (size_t i = 0; i < LA_COUNT(endings); i++) {
+        char path[PATH_BYTES], name[160];
+        la_text raw = {0}, ready = {0};
+        LA_TRY(join(path, work, stem, endings[i], err));
+        snprintf(name, sizeof name, "%.120s%s", stem, endings[i]);
+        la_status st = read_file(path, &raw, err);
+        if (st == LA_OK && raw.len < 200)
+            st = LA_FAIL(err, LA_E_ENV, "gnuplot wrote only %zu bytes of %s", raw.len, name);
+        if (st == LA_OK) retitle(&raw, title, &ready);
+        if (st == LA_OK) st = la_write_file(dir, name, la_text_str(&ready), ready.len, err);
+        la_text_release(&raw);
+        la_text_release(&ready);
+        LA_TRY(st);
+    }
+    return LA_OK;
+}
+
+/* The first line gnuplot complained with, appended to the message. */
+static la_status complain(const char *work, la_status st, la_err *err)
+{
+    char path[PATH_BYTES];
+    la_text words = {0};
+    la_err ignored;
+    if (!err || join(path, work, "words", "", &ignored) != LA_OK) return st;
+    if (read_file(path, &words, &ignored) == LA_OK && words.len > 0) {
+        char said[256], before[512];
+        snprintf(before, sizeof before, "%.500s", err->msg);
+        snprintf(said, sizeof said, "%.250s", words.s + strspn(words.s, "\n ^"));
+        said[strcspn(said, "\n")] = '\0';
+        if (*said) LA_FAIL(err, st, "%s: %s", before, said);
+    }
+    la_text_release(&words);
+    return st;
+}
+
+la_status la_gnuplot_draw(const char *dir, const char *stem, const char *title, const la_text *dat,
+                          const la_text *gp, la_err *err)
+{
+    char work[PATH_BYTES], name[160], path[PATH_BYTES];
+    static const char *const endings[] = {".dat", ".gp"};
+    const la_text *const texts[] = {dat, gp};
+    LA_TRY(join(work, dir, ".", stem, err));
+    if (strlen(work) + 8 > sizeof work) return LA_FAIL(err, LA_E_ARG, "the path is too long");
+    strcat(work, ".XXXXXX");
+    if (!mkdtemp(work))
+        return LA_FAIL(err, LA_E_IO, "cannot make a folder in %s: %s", dir, strerror(errno));
+    la_status st = LA_OK;
+    for (size_t i = 0; i < LA_COUNT(endings) && st == LA_OK; i++) {
+        snprintf(name, sizeof name, "%.120s%s", stem, endings[i]);
+        st = la_write_file(dir, name, la_text_str(texts[i]), texts[i]->len, err);
+        if (st == LA_OK) st = la_write_file(work, name, la_text_str(texts[i]), texts[i]->len, err);
+    }
+    pid_t pid;
+    if (st == LA_OK) st = spawn(work, name, &pid, err);
+    if (st == LA_OK) {
+        st = wait_for(pid, err);
+        if (st == LA_OK) st = collect(work, dir, stem, title, err);
+        if (st != LA_OK) st = complain(work, st, err);
+    }
+    static const char *const left[] = {".dat", ".gp", ".svg", ".png"};
+    for (size_t i = 0; i < LA_COUNT(left); i++)
+        if (join(path, work, stem, left[i], NULL) == LA_OK) unlink(path);
+    if (join(path, work, "words", "", NULL) == LA_OK) unlink(path);
+    rmdir(work);
+    sync_folder(dir);
+    return st;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Files that appear whole or not at all, and gnuplot as a program. Private to the report.
+ */
+#ifndef LA_GNUPLOT_H
+#define LA_GNUPLOT_H
+
+#include "text.h"
+
+/* Makes the folder and those above it. */
+la_status la_make_folder(const char *path, la_err *err);
+/* Writes dir/name through a temporary file, fsync and rename. */
+la_status la_write_file(const char *dir, const char *name, const char *bytes, size_t n,
+                        la_err *err);
+/* Writes <stem>.dat and <stem>.gp, runs gnuplot (60 s at most) in a temporary folder inside dir,
+ * and moves <stem>.svg and <stem>.png beside them. LA_E_ENV: gnuplot is missing or failed; the .dat
+ * and the .gp are there. `title` is what screen readers say of the svg. */
+la_status la_gnuplot_draw(const char *dir, const char *stem, const char *title, const la_text *dat,
+                          const la_text *gp, la_err *err);
+
+#endif

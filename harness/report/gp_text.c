@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Text that is safe inside gnuplot's files, whatever a name contains.
+ */
+#include <string.h>
+
+#include "figure.h"
+
+void la_gp_quote(la_text *out, const char *text)
+{
+    la_text_add(out, "'");
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '\\')
+            la_text_add(out, "?");
+        else if (*c == '\'')
+            la_text_add(out, "''");
+        else if (strchr("{}^_@&~", *c))
+            la_text_add(out, "\\%c", *c);
+        else
+            la_text_bytes(out, c, 1);
+    }
+    la_text_add(out, "'");
+}
+
+void la_dat_quote(la_text *out, const char *text)
+{
+    la_text_add(out, "\"");
+    for (const char *c = text; *c; c++) {
+        bool bad = (unsigned char)*c < 0x20 || *c == 0x7f || *c == '\\' || *c == '"';
+        la_text_bytes(out, bad ? "?" : c, 1);
+    }
+    la_text_add(out, "\"");
+}
+
+void la_gp_fill(la_text *out, const char *gp, const char *const *pairs)
+{
+    while (*gp) {
+        const char *at = strchr(gp, '@');
+        const char *end = at ? strchr(at + 1, '@') : NULL;
+        if (!end) break;
+        const char *const *pair = pairs;
+        size_t len = (size_t)(end - at - 1);
+        while (*pair && !(strlen(pair[0]) == len && strncmp(pair[0], at + 1, len) == 0)) pair += 2;
+        la_text_bytes(out, gp, (size_t)(at - gp));
+        if (*pair) {
+            la_text_bytes(out, pair[1], strlen(pair[1]));
+            gp = end + 1;
+        } else {
+            la_text_add(out, "@"); /* no such name: the sign stands for itself */
+            gp = at + 1;
+        }
+    }
+    la_text_bytes(out, gp, strlen(gp));
+}
+
+int la_gp_caption(la_text *out, const char *caption, double height)
+{
+    enum { WIDTH = 160, LINE_PX = 13, FIRST_PX = 8 };
+    const char *starts[16];
+    size_t lens[16];
+    int n = 0;
+    while (*caption && n < 16) {
+        size_t len = strlen(caption), cut = len;
+        if (len > WIDTH) {
+            cut = WIDTH;
+            while (cut > WIDTH / 2 && caption[cut] != ' ') cut--;
+        }
+        starts[n] = caption;
+        lens[n++] = cut;
+        caption += cut;
+        while (*caption == ' ') caption++;
+    }
+    for (int i = 0; i < n; i++) {
+        la_text line = {0}, quoted = {0};
+        la_text_bytes(&line, starts[i], lens[i]);
+        la_gp_quote(&quoted, la_text_str(&line));
+        la_text_add(
+            out, "set label %s at screen 0.012, screen %.4f left font ',8' tc rgb '#555555'\n",
+            la_text_str(&quoted), height > 0 ? (FIRST_PX + LINE_PX * (n - 1 - i)) / height : 0);
+        out->failed |= line.failed | quoted.failed;
+        la_text_release(&line);
+        la_text_release(&quoted);
+    }
+    return n;
+}

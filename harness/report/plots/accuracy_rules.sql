@@ -1,0 +1,4 @@
+-- Guessing.
+SELECT 'chance' AS label, max(chance) AS y
+FROM v_accuracy WHERE sweep_id = CAST(?1 AS INT) AND task = 'recall' AND chance > 0
+HAVING max(chance) IS NOT NULL

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "synthetic.h"
+
+#include <math.h>
+#include <stdio.h>
+
+typedef struct invented {
+    const char *variant, *tags, *impl, *mask;
+    double ns, exponent;            /* of a forward call: ns * (T / 1k)^exponent */
+    double decode, decode_exponent; /* 0: no decode */
+    double bytes, bytes_exponent, error, recall;
+} invented;
+
+static const invented eight[] = {
+    {"softmax", "quadratic", "cpu_naive", "causal", 4.1e6, 2.02, 21e3, 0.98, 8.4e6, 2, 3e-7, 1},
+    {"flash", "quadratic", "cpu_tiled", "causal", 1.1e6, 1.97, 20e3, 0.98, 260e3, 0, 4e-7, 1},
+    {"linear", "kernel", "cpu_chunk", "causal", 0.7e6, 1.01, 3.1e3, 0, 70e3, 0, 8e-7, 0.4},
+    {"performer", "kernel", "cpu_chunk", "causal", 3.9e6, 1.02, 19e3, 0, 900e3, 0, 4e-6, 0.6},
+    {"linformer", "low_rank", "cpu_gemm", "bidirectional", 0.9e6, 1.0, 0, 0, 1.4e6, 0.97, 5e-7,
+     0.03},
+    {"fnet", "fourier", "cpu_fft", "bidirectional", 0.35e6, 1.08, 0, 0, 1.1e6, 1, 3e-7, 0},
+    {"deltanet", "recurrent", "cpu_chunk", "causal", 1.6e6, 1.0, 4.2e3, 0, 210e3, 0, 1e-6, 1},
+    {"gated_deltanet", "recurrent", "cpu_chunk", "causal", 1.75e6, 1.0, 4.4e3, 0, 230e3, 0, 1.1e-6,
+     0.96},
+};
+
+typedef struct cell_spec {
+    const invented *v;
+    const char *variant, *pass, *task, *task_opts;
+    int64_t seqlen;
+} cell_spec;
+
+static unsigned serial;
+
+static int64_t plan(fixture *f, const cell_spec *c, const char *tags)
+{
+    la_err err = {0};
+    char key[33];
+    double t = (double)c->seqlen / 1024;
+    la_cell_row row = sample_cell(0, key);
+    snprintf(key, sizeof key, "%032x", 0x1000 + serial++);
+    row.variant = c->variant;
+    row.tags = tags;
+    row.impl = c->v->impl;
+    row.form = "form";
+    row.task = c->task;
+    row.pass = c->pass;
+    row.mask = c->v->mask;
+    row.batch = 1;
+    row.seqlen = row.tcap = c->seqlen;
+    row.heads = row.kv_heads = row.qk_heads = 2;
+    row.dk = row.dv = 64;
+    row.opts_json = "{}";
+    row.task_opts_json = c->task_opts;
+    row.flops_algo = (c->v->exponent > 1.5 ? 1.3e8 * t * t : 5e7 * t);
+    row.work_bytes = (int64_t)(c->v->bytes * pow(t, c->v->bytes_exponent));
+    row.saved_bytes = row.instance_bytes = 0;
+    int64_t id;
+    expect_ok(la_store_plan(f->store, f->sweep, f->device, &row, 1, &id, &err));
+    return id;
+}
+
+/* Samples around ns, the same on every run of the test. */
+static void finish(fixture *f, int64_t cell, la_outcome outcome, const char *message, double ns,
+                   size_t n, double error, double recall)
+{
+    static attempt_data data;
+    la_err err = {0};
+    int64_t id;
+    bool quick = n == 0;
+    la_attempt_row row = sample_attempt(&data, n);
+    for (size_t i = 0; i < n; i++)
+        data.samples[i].total_ns = (int64_t)(ns * (1 + 0.004 * (double)((i * 37) % 11)));
+    data.metrics[0].value = error;
+    row.n_metrics = outcome == LA_OUTCOME_OK ? 1 : 0;
+    if (recall >= 0) {
+        data.metrics[0] = (la_metric_row){
+            "accuracy", "1", recall, 0, 256, fmax(0, recall - 0.04), fmin(1, recall + 0.04)};
+        data.metrics[1] = data.metrics[2]; /* chance */
+        row.n_metrics = 2;
+        row.n_samples = 0;
+    }
+    if (quick) row.stop_reason = NULL;
+    row.outcome = outcome;
+    row.message = message;
+    expect_ok(la_store_claim(f->store, cell, 0, &id, &err));
+    expect_ok(la_store_finish(f->store, id, &row, &err));
+}
+
+static void one_length(fixture *f, const invented *v, int64_t seqlen)
+{
+    double t = (double)seqlen / 1024, ns = v->ns * pow(t, v->exponent);
+    static const char task_opts[] = "{\"pairs\":32,\"filler\":\"random\"}";
+    cell_spec fwd = {v, v->variant, "fwd", "", "{}", seqlen};
+    cell_spec decode = {v, v->variant, "decode", "", "{}", seqlen};
+    cell_spec recall = {v, v->variant, "eval", "recall", task_opts, seqlen};
+    int64_t a = plan(f, &fwd, v->tags), b = plan(f, &decode, v->tags),
+            c = plan(f, &recall, v->tags);
+    size_t n = ns > 3e8 ? 3 : 20;
+    if (strcmp(v->variant, "softmax") == 0 && seqlen >= 65536) {
+        la_outcome how = seqlen > 65536 ? LA_OUTCOME_PREDICTED_OOM : LA_OUTCOME_OOM_HOST;
+        finish(f, a, how, "34.4 GiB wanted, limit 19.2 GiB", 0, 0, 0, -1);
+        finish(f, c, how, "34.4 GiB wanted, limit 19.2 GiB", 0, 0, 0, -1);
+    } else if (strcmp(v->variant, "linformer") == 0 && seqlen >= 131072) {
+        finish(f, a, LA_OUTCOME_TIMEOUT, "120 s", 0, 0, 0, -1);
+        finish(f, c, LA_OUTCOME_TIMEOUT, "120 s", 0, 0, 0, -1);
+    } else if (strcmp(v->variant, "performer") == 0 && seqlen == 4096) {
+        finish(f, a, LA_OUTCOME_WRONG, "row 17 differs", ns, n, 0.1, -1);
+        finish(f, c, LA_OUTCOME_OK, NULL, 0, 0, 0, v->recall);
+    } else {
+        finish(f, a, LA_OUTCOME_OK, NULL, ns, n, v->error * (1 + 0.05 * log2(t)), -1);
+        if (v->recall > 0)
+            finish(f, c, LA_OUTCOME_OK, NULL, 0, 0, 0, v->recall);
+        else
+            finish(f, c, LA_OUTCOME_UNSUPPORTED, "fnet has no keys", 0, 0, 0, -1);
+    }
+    if (v->decode > 0)
+        finish(f, b, LA_OUTCOME_OK, NULL, v->decode * pow(t, v->decode_exponent), 40, v->error, -1);
+    else
+        finish(f, b, LA_OUTCOME_UNSUPPORTED, "no decode", 0, 0, 0, -1);
+}
+
+void synthetic_sweep(fixture *f)
+{
+    serial = 0;
+    for (int64_t seqlen = 1024; seqlen <= 131072; seqlen *= 2)
+        for (size_t i = 0; i < sizeof eight / sizeof *eight; i++) one_length(f, &eight[i], seqlen);
+}
+
+void synthetic_variant(fixture *f, const char *name)
+{
+    for (int64_t seqlen = 1024; seqlen <= 2048; seqlen *= 2) {
+        cell_spec c = {&eight[1], name, "fwd", "", "{}", seqlen};
+        finish(f, plan(f, &c, "kernel"), LA_OUTCOME_OK, NULL, (double)seqlen * 1000, 10, 1e-6, -1);
+    }
+}
+
+void synthetic_loads(fixture *f)
+{
+    static const int which[] = {2, 6};
+    for (int i = 0; i < 2; i++)
+        for (int pairs = 8; pairs <= 256; pairs *= 2) {
+            char opts[64];
+            snprintf(opts, sizeof opts, "{\"pairs\":%d,\"load\":0,\"filler\":\"null\"}", pairs);
+            const invented *v = &eight[which[i]];
+            cell_spec c = {v, v->variant, "eval", "recall", opts, 4096};
+            double accuracy = fmin(1, (i ? 90.0 : 20.0) / pairs);
+            finish(f, plan(f, &c, v->tags), LA_OUTCOME_OK, NULL, 0, 0, 0, accuracy);
+        }
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A store filled with invented numbers of plausible shape, for tests of tables and figures only.
+ */
+#ifndef LA_TEST_SYNTHETIC_H
+#define LA_TEST_SYNTHETIC_H
+
+#include "../store/fixture.h"
+
+/* The eight variants from 1k to 128k, fwd, decode and recall: softmax runs out of memory at 64k,
+ * linformer times out at 128k, performer is wrong at 4k, fnet has no decode and no recall. */
+void synthetic_sweep(fixture *f);
+/* One more variant of any name, ok at 1k and 2k. */
+void synthetic_variant(fixture *f, const char *name);
+/* Recall of linear and deltanet at 4k with 8 to 256 pairs. */
+void synthetic_loads(fixture *f);
+
+#endif

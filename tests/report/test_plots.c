@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Figures: marks of failures, the same bytes from the same rows, names that would be commands,
+ * gnuplot missing or broken.
+ */
+#include "synthetic.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "figure.h"
+#include "gnuplot.h"
+#include "report.h"
+
+static char *read_all(const char *dir, const char *name)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "rb");
+    if (!f) return NULL;
+    la_text text = {0};
+    char block[4096];
+    size_t n;
+    while ((n = fread(block, 1, sizeof block, f)) > 0) la_text_bytes(&text, block, n);
+    fclose(f);
+    return text.s;
+}
+
+static bool exists(const char *dir, const char *name)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return access(path, F_OK) == 0;
+}
+
+/* LABENCH_TEST_FIGURES=folder keeps the figures there, to be looked at. */
+static const char *folder_of(const fixture *f, const char *name)
+{
+    static char path[512];
+    const char *kept = getenv("LABENCH_TEST_FIGURES");
+    snprintf(path, sizeof path, "%s/%s", kept ? kept : f->folder, name);
+    return path;
+}
+
+static void remove_folder(const char *path)
+{
+    char command[600];
+    if (getenv("LABENCH_TEST_FIGURES")) return;
+    snprintf(command, sizeof command, "rm -rf '%s'", path);
+    assert_int_equal(system(command), 0);
+}
+
+static bool have_gnuplot(void)
+{
+    return system("gnuplot --version >/dev/null 2>&1") == 0;
+}
+
+static void test_plots_draw_every_kind_and_mark_failures(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    la_plots counts;
+    fixture_open(&f);
+    synthetic_sweep(&f);
+    if (!have_gnuplot()) skip();
+    const char *dir = folder_of(&f, "eight");
+    expect_ok(la_report_plots(f.store, f.sweep, NULL, 0, dir, NULL, NULL, &counts, &err));
+    assert_int_equal(counts.drawn, la_plot_count() - 1); /* one load only: no `load` figure */
+    assert_int_equal(counts.empty, 1);
+    for (size_t i = 0; i < la_plot_count(); i++) {
+        static const char *const endings[] = {"svg", "png", "gp", "dat"};
+        for (size_t k = 0; k < 4; k++) {
+            char name[64];
+            snprintf(name, sizeof name, "%s.%s", la_plot_name(i), endings[k]);
+            assert_int_equal(exists(dir, name), strcmp(la_plot_name(i), "load") != 0);
+        }
+    }
+    char *dat = read_all(dir, "time.dat"), *gp = read_all(dir, "time.gp"),
+         *svg = read_all(dir, "time.svg");
+    /* The failure is a comment where the number would be, and a mark of its own at 64k. */
+    assert_non_null(strstr(dat, "# 65536 oom_host \"34.4 GiB wanted, limit 19.2 GiB\""));
+    assert_non_null(strstr(dat, "# failure: \"softmax\" oom_host\n# x y-of-the-mark\n65536 "));
+    assert_non_null(strstr(dat, "# failure: \"linformer\" timeout\n# x y-of-the-mark\n131072 "));
+    assert_non_null(strstr(dat, "# failure: \"performer\" wrong\n# x y-of-the-mark\n4096 "));
+    assert_non_null(strstr(gp, "'softmax: OOM at 64k'"));
+    assert_non_null(strstr(gp, "'linformer†: timeout at 128k'"));
+    assert_non_null(strstr(gp, "pt 2 ") && strstr(gp, "pt 8 ") && strstr(gp, "pt 6 "));
+    /* The wrong time at 4k is no point, and the line does not pass over it. */
+    char *gap = strstr(dat, "# 4096 wrong");
+    assert_non_null(gap);
+    assert_non_null(strstr(gap, "\n\n8192 "));
+    assert_non_null(strstr(gp, "flash  {/:Italic T}^{1.97}"));
+    assert_non_null(strstr(svg, "<title>Forward time</title>"));
+    la_text_release(&(la_text){.s = dat});
+    la_text_release(&(la_text){.s = gp});
+    la_text_release(&(la_text){.s = svg});
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
+static void test_plots_of_the_same_rows_have_the_same_bytes(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    fixture_open(&f);
+    synthetic_sweep(&f);
+    if (!have_gnuplot()) skip();
+    char first[512];
+    snprintf(first, sizeof first, "%s", folder_of(&f, "first"));
+    const char *kinds[] = {"time", "outcomes"}, *second = folder_of(&f, "second");
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 2, first, NULL, NULL, NULL, &err));
+    sleep(1); /* a clock in the bytes would show */
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 2, second, NULL, NULL, NULL, &err));
+    char command[1200];
+    snprintf(command, sizeof command, "diff -r '%s' '%s'", first, second);
+    assert_int_equal(system(command), 0);
+    remove_folder(first);
+    remove_folder(second);
+    fixture_release(&f);
+}
+
+static void test_plots_draw_recall_over_load(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    const char *kinds[] = {"load"};
+    la_plots counts;
+    fixture_open(&f);
+    synthetic_loads(&f);
+    if (!have_gnuplot()) skip();
+    const char *dir = folder_of(&f, "loads");
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, &counts, &err));
+    assert_int_equal(counts.drawn, 1);
+    char *dat = read_all(dir, "load.dat");
+    assert_non_null(strstr(dat, "\n8 1 ") && strstr(dat, "\n256 0.078125 "));
+    la_text_release(&(la_text){.s = dat});
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
+static void test_names_are_never_run(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    const char *kinds[] = {"time"};
+    char marker[200], name[800];
+    fixture_open(&f);
+    snprintf(marker, sizeof marker, "%s/ran", f.folder);
+    snprintf(name, sizeof name, "`touch %s`'; system('touch %s') #\"$(touch %s)\n\\{^_@&~@DAT@",
+             marker, marker, marker);
+    synthetic_variant(&f, name);
+    if (!have_gnuplot()) skip();
+    const char *dir = folder_of(&f, "hostile");
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, NULL, &err));
+    assert_int_equal(access(marker, F_OK), -1);
+    assert_true(exists(dir, "time.svg"));
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
+static void test_quoting_leaves_no_way_out(void **state)
+{
+    (void)state;
+    la_text t = {0};
+    la_gp_quote(&t, "a'b_c`d\n\\");
+    assert_string_equal(t.s, "'a''b\\_c`d?\?'");
+    la_text_release(&t);
+    la_dat_quote(&t, "a\"b\nc");
+    assert_string_equal(t.s, "\"a?b?c\"");
+    la_text_release(&t);
+    const char *pairs[] = {"A", "@B@", "B", "x", NULL};
+    la_gp_fill(&t, "1 @A@ @C@ @B@ @", pairs); /* values are not filled again */
+    assert_string_equal(t.s, "1 @B@ @C@ x @");
+    la_text_release(&t);
+}
+
+static void test_without_gnuplot_the_data_are_kept(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    fixture_open(&f);
+    synthetic_sweep(&f);
+    char *path = strdup(getenv("PATH"));
+    setenv("PATH", f.folder, 1);
+    char dir[128];
+    snprintf(dir, sizeof dir, "%s/none", f.folder);
+    la_status st = la_report_plots(f.store, f.sweep, NULL, 0, dir, NULL, NULL, NULL, &err);
+    setenv("PATH", path, 1);
+    free(path);
+    expect_status(st, LA_E_ENV, &err);
+    assert_non_null(strstr(err.msg, "apt-get install"));
+    assert_true(exists(dir, "time.dat") && exists(dir, "time.gp") && exists(dir, "outcomes.gp"));
+    assert_false(exists(dir, "time.svg"));
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
+static void test_a_broken_gnuplot_is_told_and_leaves_no_half_figure(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    const char *kinds[] = {"time"};
+    fixture_open(&f);
+    synthetic_sweep(&f);
+    char program[128], dir[128], search[4096];
+    snprintf(program, sizeof program, "%s/gnuplot", f.folder);
+    FILE *script = fopen(program, "w");
+    fputs("#!/bin/sh\necho half > time.svg\necho 'no such terminal' >&2\nexit 1\n", script);
+    fclose(script);
+    chmod(program, 0755);
+    char *path = strdup(getenv("PATH"));
+    snprintf(search, sizeof search, "%s:%s", f.folder, path);
+    setenv("PATH", search, 1);
+    snprintf(dir, sizeof dir, "%s/broken", f.folder);
+    la_status st = la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, NULL, &err);
+    setenv("PATH", path, 1);
+    free(path);
+    expect_status(st, LA_E_ENV, &err);
+    assert_non_null(strstr(err.msg, "no such terminal"));
+    assert_true(exists(dir, "time.dat"));
+    assert_false(exists(dir, "time.svg"));
+    remove_folder(dir);
+    unlink(program);
+    fixture_release(&f);
+}
+
+static void test_an_unknown_kind_is_refused_with_the_nearest(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    const char *kinds[] = {"tme"};
+    fixture_open(&f);
+    la_status st = la_report_plots(f.store, f.sweep, kinds, 1, f.folder, NULL, NULL, NULL, &err);
+    expect_status(st, LA_E_ARG, &err);
+    assert_non_null(strstr(err.msg, "Nearest: time."));
+    fixture_release(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plots_draw_every_kind_and_mark_failures),
+        cmocka_unit_test(test_plots_of_the_same_rows_have_the_same_bytes),
+        cmocka_unit_test(test_plots_draw_recall_over_load),
+        cmocka_unit_test(test_names_are_never_run),
+        cmocka_unit_test(test_quoting_leaves_no_way_out),
+        cmocka_unit_test(test_without_gnuplot_the_data_are_kept),
+        cmocka_unit_test(test_a_broken_gnuplot_is_told_and_leaves_no_half_figure),
+        cmocka_unit_test(test_an_unknown_kind_is_refused_with_the_nearest),
+    };
+    return cmocka_run_group_tests_name("plots", tests, NULL, NULL);
+}
