@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * labench verify: the conformance suite on this machine.
+ * labench verify: the conformance suite and the relations on this machine.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,12 +7,12 @@
 
 #include "alloc.h"
 #include "commands.h"
-#include "conformance.h"
 #include "labench/kit.h"
 #include "log.h"
 #include "plan.h"
 #include "registry.h"
 #include "sizes.h"
+#include "verify.h"
 
 enum { MAX_ROWS = 512 };
 
@@ -83,12 +83,12 @@ static la_status verify_one(verify_args *args, const la_variant *v, const la_dev
 {
     la_conformance_report report = {0};
     args->n_rows = 0;
-    LA_TRY(la_conformance_run(v, NULL, device, args->full ? LA_LEVEL_FULL : LA_LEVEL_QUICK, note,
-                              args, &report, err));
+    LA_TRY(la_verify_variant(v, device, args->full ? LA_LEVEL_FULL : LA_LEVEL_QUICK, note, args,
+                             &report, err));
     for (size_t i = 0; i < args->n_rows; i++) {
         const check_row *row = &args->rows[i];
-        printf("%-15s %-14s %-11s %6" PRId64 " ok", v->name, row->impl ? row->impl->name : "-",
-               row->check, row->held);
+        printf("%-15s %-14s %6" PRId64 " ok  %s", v->name, row->impl ? row->impl->name : "relation",
+               row->held, row->check);
         if (row->failed) printf("  %" PRId64 " FAILED", row->failed);
         if (row->skipped) printf("  %" PRId64 " skipped", row->skipped);
         printf("\n");

@@ -18,10 +18,10 @@ typedef enum la_level {
 /* One check of one impl on one case, told to the listener as it ends. */
 typedef struct la_finding {
     const la_variant *variant;
-    const la_impl *impl;
-    const char *check; /* "forward", ... */
-    la_status status;  /* LA_OK: it held */
-    bool skipped;      /* nothing was checked; `message` says why */
+    const la_impl *impl; /* NULL: a relation (verify.h) */
+    const char *check;   /* "forward", ... */
+    la_status status;    /* LA_OK: it held */
+    bool skipped;        /* nothing was checked; `message` says why */
     const char
         *message; /* "" when it held; else names variant, impl, shape, mask, inputs and seed */
 } la_finding;
