@@ -215,8 +215,11 @@ static la_status run_case(const suite *s, la_case *c, la_err *err)
     c->want_state = want_state;
     c->rows = NULL;
     c->n_rows = p->T;
-    if (st == LA_OK && (c->kind == LA_INPUTS_BIG_LOGITS || s->options[0]))
-        st = trust(c, want, rows, err);
+    /* Options may leave a quotient of signed sums (linear with map=identity), which hangs on the last
+     * bit where the divisor is nearly zero. Divisors of exponentials are never small. */
+    bool delicate = c->kind == LA_INPUTS_BIG_LOGITS ||
+                    (s->options[0] && !(s->variant->inputs & LA_IN_LOGITS));
+    if (st == LA_OK && delicate) st = trust(c, want, rows, err);
     for (size_t i = 0; i < s->variant->impls_len && st == LA_OK; i++) {
         c->impl = &s->variant->impls[i];
         if (!s->impl_ready[i] || !has_mask(c->impl, p->mask)) continue;

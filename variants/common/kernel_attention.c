@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Kernel attention over whole sequences: who does which tokens, and where the states are.
+ */
+#include "kernel_attention.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "labench/kit.h"
+
+#define CHUNK 64
+
+static int64_t round_up(int64_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
+static int64_t chunks_of(const la_ka *ka)
+{
+    return (ka->p.T + CHUNK - 1) / CHUNK;
+}
+
+size_t la_ka_parts(const la_ka *ka, la_part *out, size_t cap)
+{
+    const la_problem *p = &ka->p;
+    bool z = ka->normalize || ka->stabilised;
+    size_t n = ka->stabilised ? 3 : z ? 2 : 1;
+    if (cap < n) return n;
+    out[0] = (la_part){.name = "S", .shape = {p->B, p->H, ka->m, p->dv}, .rank = 4};
+    if (z) out[1] = (la_part){.name = "z", .shape = {p->B, p->H, ka->m}, .rank = 3};
+    if (ka->stabilised)
+        out[2] = (la_part){
+            .name = "c", .shape = {p->B, p->H, ka->m}, .rank = 3, .initial = (double)-INFINITY};
+    return n;
+}
+
+void la_ka_init(la_ka *ka, la_isa isa)
+{
+    int64_t heads = ka->p.B * ka->p.H, threads = ka->p.threads;
+    if (ka->p.T == 1) ka->recurrent = true;
+    if (ka->recurrent) ka->prepare = NULL, ka->shared = 0;
+    ka->tile = la_tile_get(isa);
+    ka->chunk = ka->recurrent ? 1 : ka->p.T < CHUNK ? ka->p.T : CHUNK;
+    ka->ldm = round_up(ka->m);
+    ka->segments = heads < threads && !ka->recurrent ? (threads + heads - 1) / heads : 1;
+    if (ka->segments > chunks_of(ka)) ka->segments = chunks_of(ka);
+    la_part parts[3];
+    ka->n_parts = la_ka_parts(ka, parts, 3);
+    la_state_layout(parts, ka->n_parts, ka->part);
+    ka->slot = round_up(ka->m * ka->p.dv) + (int64_t)(ka->n_parts - 1) * ka->ldm;
+    /* One state a thread, or one a segment and one more for each thread that adds them up. */
+    ka->slots = ka->segments == 1 ? threads : heads * ka->segments + threads;
+    ka->per_thread = la_ka_buffer_floats(ka);
+}
+
+la_status la_ka_check(const char *variant, const la_problem *p, la_pass pass, bool recurrent,
+                      la_err *err)
+{
+    if (p->dtype != LA_F32)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no %s kernel yet", variant,
+                       la_dtype_name(p->dtype));
+    if (p->Hkv != p->H || p->Hqk != p->H)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no grouped heads", variant);
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no backward yet", variant);
+    if (recurrent && p->mask != LA_MASK_CAUSAL)
+        return LA_FAIL(err, LA_E_UNSUPPORTED,
+                       "the recurrent form of %s is causal only; its chunk form is both", variant);
+    return LA_OK;
+}
+
+la_sizes la_ka_sizes(const la_ka *ka)
+{
+    la_part parts[3];
+    size_t n = la_ka_parts(ka, parts, 3);
+    int64_t floats = round_up(ka->shared) + ka->slots * ka->slot + ka->p.threads * ka->per_thread;
+    return (la_sizes){.state = la_state_layout(parts, n, NULL),
+                      .work = (size_t)floats * sizeof(float),
+                      .instance = sizeof *ka};
+}
+
+la_status la_ka_new(const la_ka *ka, void **self, la_err *err)
+{
+    la_ka *copy = la_alloc(sizeof *copy, err);
+    if (!copy) return LA_E_NOMEM;
+    *copy = *ka;
+    *self = copy;
+    return LA_OK;
+}
+
+/* ---- states ---- */
+
+static la_ka_state slot_at(const la_ka *ka, const la_io *io, int64_t i)
+{
+    float *S = (float *)io->work + round_up(ka->shared) + i * ka->slot;
+    float *z = S + round_up(ka->m * ka->p.dv);
+    return (la_ka_state){S, ka->n_parts > 1 ? z : NULL, ka->n_parts > 2 ? z + ka->ldm : NULL};
+}
+
+/* State of (batch, head) i in a state buffer. */
+static la_ka_state part_at(const la_ka *ka, const void *buffer, int64_t i)
+{
+    char *base = (char *)(uintptr_t)buffer; /* states that come in are read only by copy_state */
+    float *S = (float *)(void *)(base + ka->part[0]), *z = NULL, *c = NULL;
+    if (ka->n_parts > 1) z = (float *)(void *)(base + ka->part[1]);
+    if (ka->n_parts > 2) c = (float *)(void *)(base + ka->part[2]);
+    return (la_ka_state){S + i * ka->m * ka->p.dv, z ? z + i * ka->m : NULL,
+                         c ? c + i * ka->m : NULL};
+}
+
+static void copy_state(const la_ka *ka, la_ka_state to, la_ka_state from)
+{
+    if (to.S == from.S) return;
+    memcpy(to.S, from.S, (size_t)(ka->m * ka->p.dv) * sizeof(float));
+    if (to.z) memcpy(to.z, from.z, (size_t)ka->m * sizeof(float));
+    if (to.c) memcpy(to.c, from.c, (size_t)ka->m * sizeof(float));
+}
+
+static void empty_state(const la_ka *ka, la_ka_state st)
+{
+    memset(st.S, 0, (size_t)(ka->m * ka->p.dv) * sizeof(float));
+    if (st.z) memset(st.z, 0, (size_t)ka->m * sizeof(float));
+    for (int64_t i = 0; st.c && i < ka->m; i++) st.c[i] = -INFINITY;
+}
+
+static void state_in(const la_ka *ka, const la_io *io, int64_t i, la_ka_state to)
+{
+    if (io->state_in)
+        copy_state(ka, to, part_at(ka, io->state_in, i));
+    else
+        empty_state(ka, to);
+}
+
+static void state_out(const la_ka *ka, const la_io *io, int64_t i, la_ka_state from)
+{
+    if (io->state_out) copy_state(ka, part_at(ka, io->state_out, i), from);
+}
+
+/* What brings rows relative to the power of two of c to that of top; an empty row (c = -inf) stays
+ * empty. */
+static float rebase(float c, float top)
+{
+    return c == top ? 1.0f : exp2f(la_ka_power(c) - la_ka_power(top));
+}
+
+/* total += slot, and slot = total as it was: the state before that segment. */
+static void advance(const la_ka *ka, la_ka_state total, la_ka_state slot)
+{
+    int64_t dv = ka->p.dv;
+    for (int64_t i = 0; i < ka->m; i++) {
+        float of_total = 1.0f, of_slot = 1.0f;
+        if (total.c) {
+            float before = total.c[i], top = fmaxf(before, slot.c[i]);
+            of_total = rebase(before, top);
+            of_slot = rebase(slot.c[i], top);
+            slot.c[i] = before;
+            total.c[i] = top;
+        }
+        if (total.z) {
+            float before = total.z[i];
+            total.z[i] = of_total * before + of_slot * slot.z[i];
+            slot.z[i] = before;
+        }
+        for (int64_t e = i * dv; e < (i + 1) * dv; e++) {
+            float before = total.S[e];
+            total.S[e] = of_total * before + of_slot * slot.S[e];
+            slot.S[e] = before;
+        }
+    }
+}
+
+/* ---- tokens ---- */
+
+static la_ka_buffers buffers_of(const la_ka *ka, const la_io *io, int thread)
+{
+    float *base = (float *)io->work + round_up(ka->shared) + ka->slots * ka->slot;
+    return la_ka_buffers_at(ka, base + thread * ka->per_thread);
+}
+
+/* n tokens from t of (batch, head) i. */
+static la_ka_rows rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t, int64_t n)
+{
+    int64_t H = ka->p.H, dk = ka->p.dk, dv = ka->p.dv, h = i % H;
+    int64_t row = (i / H * ka->p.T + t) * H + h;
+    return (la_ka_rows){.q = (const float *)io->q + row * dk,
+                        .k = (const float *)io->k + row * dk,
+                        .v = (const float *)io->v + row * dv,
+                        .o = (float *)io->o + row * dv,
+                        .n = n,
+                        .ldk = H * dk,
+                        .ldv = H * dv,
+                        .head = h,
+                        .params = io->params,
+                        .shared = ka->prepare ? io->work : NULL};
+}
+
+typedef void chunk_fn(const la_ka *, la_ka_state, const la_ka_rows *, const la_ka_buffers *);
+
+/* Segment s of sequence i, chunk by chunk. */
+static void sweep(const la_ka *ka, const la_io *io, int64_t i, int64_t s, chunk_fn *fn,
+                  la_ka_state st, const la_ka_buffers *w)
+{
+    int64_t chunks = chunks_of(ka);
+    int64_t from = chunks * s / ka->segments, to = chunks * (s + 1) / ka->segments;
+    for (int64_t c = from; c < to; c++) {
+        int64_t t = c * CHUNK, left = ka->p.T - t;
+        la_ka_rows rows = rows_at(ka, io, i, t, left < CHUNK ? left : CHUNK);
+        fn(ka, st, &rows, w);
+    }
+}
+
+/* As many (batch, head) as threads, or more: each goes through its sequence alone. */
+static void forward_by_heads(const la_ka *ka, const la_io *io)
+{
+    bool causal = ka->p.mask == LA_MASK_CAUSAL;
+#pragma omp parallel for num_threads(ka->p.threads) schedule(static)
+    for (int64_t i = 0; i < ka->p.B * ka->p.H; i++) {
+        int thread = omp_get_thread_num();
+        la_ka_state st = slot_at(ka, io, thread);
+        la_ka_buffers w = buffers_of(ka, io, thread);
+        state_in(ka, io, i, st);
+        la_ka_enter(ka, st);
+        sweep(ka, io, i, 0, causal ? la_ka_chunk_causal : la_ka_chunk_absorb, st, &w);
+        if (!causal) sweep(ka, io, i, 0, la_ka_chunk_read, st, &w);
+        la_ka_leave(ka, st);
+        state_out(ka, io, i, st);
+    }
+}
+
+static void forward_by_segments(const la_ka *ka, const la_io *io)
+{
+    int64_t heads = ka->p.B * ka->p.H, segments = ka->segments;
+    bool causal = ka->p.mask == LA_MASK_CAUSAL;
+#pragma omp parallel num_threads(ka->p.threads)
+    {
+        int thread = omp_get_thread_num();
+        la_ka_buffers w = buffers_of(ka, io, thread);
+#pragma omp for schedule(static)
+        for (int64_t u = 0; u < heads * segments; u++) {
+            la_ka_state st = slot_at(ka, io, u);
+            empty_state(ka, st);
+            /* Nothing follows the last segment but the state that goes out. */
+            if (causal && u % segments == segments - 1 && !io->state_out) continue;
+            sweep(ka, io, u / segments, u % segments, la_ka_chunk_absorb, st, &w);
+        }
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < heads; i++) {
+            la_ka_state total = slot_at(ka, io, heads * segments + thread);
+            state_in(ka, io, i, total);
+            la_ka_enter(ka, total);
+            for (int64_t s = 0; s < segments; s++)
+                advance(ka, total, slot_at(ka, io, i * segments + s));
+            if (!causal) copy_state(ka, slot_at(ka, io, i * segments), total);
+            la_ka_leave(ka, total);
+            state_out(ka, io, i, total);
+        }
+#pragma omp for schedule(static)
+        for (int64_t u = 0; u < heads * segments; u++) {
+            int64_t i = u / segments;
+            sweep(ka, io, i, u % segments, causal ? la_ka_chunk_causal : la_ka_chunk_read,
+                  slot_at(ka, io, causal ? u : i * segments), &w);
+        }
+    }
+}
+
+/* T tokens of every (batch, head), one after the other, in the outgoing state where there is one.
+ * `if`: a token of small heads takes less time than waking the other threads. */
+static void forward_by_steps(const la_ka *ka, const la_io *io)
+{
+    int64_t heads = ka->p.B * ka->p.H;
+    bool large = heads * ka->m * ka->p.dv * ka->p.T > 1 << 16;
+#pragma omp parallel for num_threads(ka->p.threads) schedule(static) if (large)
+    for (int64_t i = 0; i < heads; i++) {
+        int thread = omp_get_thread_num();
+        la_ka_buffers w = buffers_of(ka, io, thread);
+        la_ka_state st = io->state_out ? part_at(ka, io->state_out, i) : slot_at(ka, io, thread);
+        state_in(ka, io, i, st);
+        la_ka_rows rows = rows_at(ka, io, i, 0, ka->p.T);
+        la_ka_steps(ka, st, &rows, &w);
+    }
+}
+
+la_status la_ka_forward(void *self, const la_io *io, la_err *err)
+{
+    (void)err;
+    const la_ka *ka = self;
+    if (ka->prepare) ka->prepare(ka, io->params, io->work);
+    if (ka->recurrent)
+        forward_by_steps(ka, io);
+    else if (ka->segments == 1)
+        forward_by_heads(ka, io);
+    else
+        forward_by_segments(ka, io);
+    return LA_OK;
+}

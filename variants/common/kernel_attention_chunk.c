@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One chunk of kernel attention, and one token.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "kernel_attention.h"
+#include "labench/simd.h"
+
+extern const la_ka_sweeps la_ka_sweeps_generic, la_ka_sweeps_avx2, la_ka_sweeps_avx512;
+
+const la_ka_sweeps *la_ka_sweeps_get(la_isa isa)
+{
+    return LA_ISA_TABLE(&la_ka_sweeps, isa);
+}
+
+static int64_t round_up(int64_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
+static int64_t largest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+int64_t la_ka_buffer_floats(const la_ka *ka)
+{
+    int64_t inner = largest(largest(ka->m, ka->chunk), ka->p.dk);
+    return 2 * ka->chunk * ka->ldm + round_up(ka->chunk * ka->chunk) + 2 * round_up(ka->chunk) +
+           3 * ka->ldm + LA_TILE_SCRATCH(inner);
+}
+
+la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
+{
+    la_ka_buffers w;
+    w.a = base;
+    w.b = w.a + ka->chunk * ka->ldm;
+    w.P = w.b + ka->chunk * ka->ldm;
+    w.shift = w.P + round_up(ka->chunk * ka->chunk);
+    w.den = w.shift + round_up(ka->chunk);
+    w.c = w.den + round_up(ka->chunk);
+    w.R = w.c + ka->ldm;
+    w.grown = w.R + ka->ldm;
+    w.scratch = w.grown + ka->ldm;
+    return w;
+}
+
+static void features_of_queries(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w)
+{
+    ka->features(ka, x->params, x->shared, x->head, x->n, x->q, x->ldk, w->a, NULL, w->scratch);
+}
+
+static void features_of_keys(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w)
+{
+    ka->features(ka, x->params, x->shared, x->head, x->n, x->k, x->ldk, w->b,
+                 ka->stabilised ? w->shift : NULL, w->scratch);
+}
+
+float la_ka_power(float c)
+{
+    return ceilf(c * 1.44269504f);
+}
+
+/* Rows of S, and z, times exp(sign (c - R ln 2)); empty rows stay as they are. */
+static void rescale(const la_ka *ka, la_ka_state st, double sign)
+{
+    int64_t dv = ka->p.dv;
+    for (int64_t i = 0; ka->stabilised && i < ka->m; i++) {
+        if (!isfinite(st.c[i])) continue;
+        double R = (double)la_ka_power(st.c[i]), ln2 = 0.693147180559945309;
+        float factor = (float)exp(sign * ((double)st.c[i] - R * ln2));
+        ka->tile->scale(dv, factor, st.S + i * dv, st.S + i * dv);
+        st.z[i] *= factor;
+    }
+}
+
+void la_ka_enter(const la_ka *ka, la_ka_state st)
+{
+    rescale(ka, st, 1.0);
+}
+
+void la_ka_leave(const la_ka *ka, la_ka_state st)
+{
+    rescale(ka, st, -1.0);
+}
+
+/* w->b holds exponents without their shift: makes them final, c the largest so far, R what the chunk is
+ * relative to, and grown what brings the state there: 0 for a row that is still empty. */
+static void new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w)
+{
+    memcpy(w->c, st.c, (size_t)ka->m * sizeof(float));
+    la_ka_sweeps_get(ka->tile->isa)->shift_max(n, ka->m, w->shift, w->b, ka->ldm, w->c);
+    for (int64_t i = 0; i < ka->m; i++) {
+        w->R[i] = la_ka_power(w->c[i]);
+        w->grown[i] = w->c[i] > st.c[i] ? exp2f(la_ka_power(st.c[i]) - w->R[i]) : 1.0f;
+    }
+}
+
+/* S += B' V, z += sums of B; a stabilised state moves to the new maxima first. */
+static void add_to_state(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
+                         const la_ka_buffers *w)
+{
+    int64_t m = ka->m, dv = ka->p.dv;
+    if (ka->stabilised) {
+        for (int64_t i = 0; i < m; i++) {
+            if (w->grown[i] == 1.0f) continue;
+            ka->tile->scale(dv, w->grown[i], st.S + i * dv, st.S + i * dv);
+            st.z[i] *= w->grown[i];
+        }
+        memcpy(st.c, w->c, (size_t)m * sizeof(float));
+    }
+    ka->tile->tn(m, dv, x->n, 1.0f, w->b, ka->ldm, x->v, x->ldv, true, st.S, dv, w->scratch);
+    if (st.z)
+        for (int64_t j = 0; j < x->n; j++) ka->tile->axpy(m, 1.0f, w->b + j * ka->ldm, st.z);
+}
+
+/* o_i *= read_scale / (den_i + eps) */
+static void finish_rows(const la_ka *ka, const la_ka_rows *x, const float *den)
+{
+    for (int64_t i = 0; i < x->n; i++) {
+        float factor = ka->normalize ? ka->read_scale / (den[i] + ka->eps) : ka->read_scale;
+        if (factor != 1.0f) ka->tile->scale(ka->p.dv, factor, x->o + i * x->ldv, x->o + i * x->ldv);
+    }
+}
+
+/* Exponentials relative to maxima that hold later tokens of the chunk, too, may be too small for what
+ * an early row sees. Below this, what float32 flushes to zero (under 1e-38 for each of m C terms, and
+ * z grows to T) could be missed. */
+#define SMALLEST_DENOMINATOR 1e-26f
+
+/* P = tril(A B') and the denominators; w->b is relative to the new maxima, w->a to them on entry and to
+ * the state's own on return. False: the denominators are too small to trust, and nothing but buffers has changed. */
+static bool scores(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w)
+{
+    const la_tile *tile = ka->tile;
+    int64_t m = ka->m, ldm = ka->ldm, C = ka->chunk;
+    tile->nt(n, n, m, 1.0f, w->a, ldm, w->b, ldm, false, w->P, C, w->scratch);
+    for (int64_t i = 0; i + 1 < n; i++)
+        memset(w->P + i * C + i + 1, 0, (size_t)(n - i - 1) * sizeof(float));
+    if (ka->stabilised) {
+        bool moved = false;
+        for (int64_t i = 0; i < m; i++) moved = moved || w->grown[i] != 1.0f;
+        for (int64_t j = 0; moved && j < n; j++)
+            tile->mul(m, w->a + j * ldm, w->grown, w->a + j * ldm);
+    }
+    if (!st.z) return true;
+    tile->mv(n, m, 1.0f, w->a, ldm, st.z, false, w->den);
+    for (int64_t i = 0; i < n; i++) w->den[i] += tile->sum(i + 1, w->P + i * C);
+    for (int64_t i = 0; ka->stabilised && i < n; i++)
+        if (!(w->den[i] >= SMALLEST_DENOMINATOR)) return false;
+    return true;
+}
+
+/* One token whose features (or exponents) are in a and b; both are overwritten. */
+static void step(const la_ka *ka, la_ka_state st, float *a, float *b, const float *v, float *o)
+{
+    const la_tile *tile = ka->tile;
+    int64_t m = ka->m, dv = ka->p.dv;
+    if (ka->stabilised) {
+        for (int64_t i = 0; i < m; i++) {
+            if (!(b[i] > st.c[i])) continue;
+            float grown = (float)exp((double)st.c[i] - (double)b[i]);
+            tile->scale(dv, grown, st.S + i * dv, st.S + i * dv);
+            st.z[i] *= grown;
+            st.c[i] = b[i];
+        }
+        tile->axpy(m, -1.0f, st.c, b);
+        tile->exp_sum(m, 1.0f, 0.0f, b, b);
+        tile->axpy(m, 1.0f, st.c, a);
+        tile->exp_sum(m, 1.0f, -tile->max(m, a), a, a);
+    }
+    float factor = ka->read_scale;
+    if (st.z) {
+        tile->axpy(m, 1.0f, b, st.z);
+        if (ka->normalize) factor /= tile->dot(m, a, st.z) + ka->eps;
+    }
+    tile->decay_rank1_vm(m, dv, 1.0f, b, v, st.S, dv, factor, a, o);
+}
+
+void la_ka_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *rows, const la_ka_buffers *w)
+{
+    for (int64_t t = 0; t < rows->n; t++) {
+        la_ka_rows one = *rows;
+        one.n = 1;
+        one.q += t * rows->ldk;
+        one.k += t * rows->ldk;
+        one.shared = NULL;
+        features_of_queries(ka, &one, w);
+        features_of_keys(ka, &one, w);
+        for (int64_t i = 0; ka->stabilised && i < ka->m; i++) w->b[i] -= w->shift[0];
+        step(ka, st, w->a, w->b, rows->v + t * rows->ldv, rows->o + t * rows->ldv);
+    }
+}
+
+/* The chunk token by token, each row relative to what it sees and nothing later: for chunks whose
+ * exponents leap so far that early rows would underflow beside them. Exponents are made again by the
+ * calls that made them before. */
+static void chunk_by_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
+                           const la_ka_buffers *w)
+{
+    features_of_queries(ka, x, w);
+    features_of_keys(ka, x, w);
+    new_maxima(ka, st, x->n, w);
+    la_ka_leave(ka, st);
+    for (int64_t t = 0; t < x->n; t++)
+        step(ka, st, w->a + t * ka->ldm, w->b + t * ka->ldm, x->v + t * x->ldv, x->o + t * x->ldv);
+    la_ka_enter(ka, st);
+}
+
+void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
+                        const la_ka_buffers *w)
+{
+    const la_tile *tile = ka->tile;
+    int64_t n = x->n, m = ka->m, dv = ka->p.dv, C = ka->chunk;
+    features_of_queries(ka, x, w);
+    features_of_keys(ka, x, w);
+    if (ka->stabilised) {
+        const la_ka_sweeps *sweeps = la_ka_sweeps_get(tile->isa);
+        new_maxima(ka, st, n, w);
+        sweeps->exp_keys(n, m, w->R, w->b, ka->ldm);
+        sweeps->exp_queries(n, m, w->R, w->a, ka->ldm);
+    }
+    if (!scores(ka, st, n, w)) {
+        chunk_by_steps(ka, st, x, w);
+        return;
+    }
+    tile->nn(n, dv, m, 1.0f, w->a, ka->ldm, st.S, dv, false, x->o, x->ldv, w->scratch);
+    tile->nn(n, dv, n, 1.0f, w->P, C, x->v, x->ldv, true, x->o, x->ldv, w->scratch);
+    finish_rows(ka, x, w->den);
+    add_to_state(ka, st, x, w);
+}
+
+void la_ka_chunk_absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
+                        const la_ka_buffers *w)
+{
+    features_of_keys(ka, x, w);
+    if (ka->stabilised) {
+        new_maxima(ka, st, x->n, w);
+        la_ka_sweeps_get(ka->tile->isa)->exp_keys(x->n, ka->m, w->R, w->b, ka->ldm);
+    }
+    add_to_state(ka, st, x, w);
+}
+
+void la_ka_chunk_read(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *w)
+{
+    features_of_queries(ka, x, w);
+    if (ka->stabilised) {
+        for (int64_t i = 0; i < ka->m; i++) w->R[i] = la_ka_power(st.c[i]);
+        la_ka_sweeps_get(ka->tile->isa)->exp_queries(x->n, ka->m, w->R, w->a, ka->ldm);
+    }
+    if (st.z) ka->tile->mv(x->n, ka->m, 1.0f, w->a, ka->ldm, st.z, false, w->den);
+    ka->tile->nn(x->n, ka->p.dv, ka->m, 1.0f, w->a, ka->ldm, st.S, ka->p.dv, false, x->o, x->ldv,
+                 w->scratch);
+    finish_rows(ka, x, w->den);
+}

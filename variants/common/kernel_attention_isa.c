@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sweeps over exponents, compiled once per instruction set.
+ */
+#include <math.h>
+
+#include "kernel_attention.h"
+#include "labench/simd.h"
+
+static void shift_max(int64_t n, int64_t m, const float *shift, float *e, int64_t lde, float *r)
+{
+    for (int64_t i = 0; i < m; i += LA_VW) {
+        int64_t lanes = m - i < LA_VW ? m - i : LA_VW;
+        la_vf top = la_v_load_n(r + i, lanes);
+        for (int64_t j = 0; j < n; j++) {
+            la_vf x = la_v_load_n(e + j * lde + i, lanes) - la_v_set(shift[j]);
+            la_v_store_n(e + j * lde + i, x, lanes);
+            top = la_v_max(top, x);
+        }
+        la_v_store_n(r + i, top, lanes);
+    }
+}
+
+/* exp(x) = p 2^n: returns p, near 1, with whole n. Other than exp(x - base), it does not depend on what
+ * is taken out later. */
+LA_INLINE la_vf whole_part(la_vf x)
+{
+    return la_v_round_(x * la_v_set(1.44269504088896341f));
+}
+
+LA_INLINE la_vf fraction(la_vf x, la_vf n)
+{
+    x = la_v_fma(n, la_v_set(-0.693359375f),
+                 x); /* ln 2 in two pieces; the first product is exact */
+    return la_v_exp(la_v_fma(n, la_v_set(2.12194440e-4f), x));
+}
+
+/* p 2^n for whole n up to 1; 0 below 2^-126. */
+LA_INLINE la_vf scaled(la_vf p, la_vf n)
+{
+    la_vf y = la_v_ldexp_(p, la_v_max(n, la_v_set(-126.0f)));
+    return la_v_select(la_v_less(n, la_v_set(-126.0f)), la_v_set(0.0f), y);
+}
+
+static void exp_keys(int64_t n, int64_t m, const float *R, float *e, int64_t lde)
+{
+    for (int64_t j = 0; j < n; j++, e += lde)
+        for (int64_t i = 0; i < m; i += LA_VW) {
+            int64_t lanes = m - i < LA_VW ? m - i : LA_VW;
+            la_vf x = la_v_load_n(e + i, lanes), k = whole_part(x);
+            la_v_store_n(e + i, scaled(fraction(x, k), k - la_v_load_n(R + i, lanes)), lanes);
+        }
+}
+
+static void exp_queries(int64_t n, int64_t m, const float *R, float *f, int64_t ldf)
+{
+    for (int64_t j = 0; j < n; j++, f += ldf) {
+        la_vf top = la_v_set(-INFINITY);
+        for (int64_t i = 0; i < m; i += LA_VW) {
+            /* In the last vector, the lanes that do not exist repeat ones that do. */
+            int64_t at = m - i < LA_VW && m > LA_VW ? m - LA_VW : i;
+            int64_t lanes = m - at < LA_VW ? m - at : LA_VW;
+            la_vf x = la_v_load_n(f + at, lanes);
+            la_vf sum = whole_part(x) + la_v_load_n(R + at, lanes);
+            if (lanes < LA_VW)
+                sum = la_v_select(la_v_less(la_v_iota(), la_v_set((float)lanes)), sum, top);
+            top = la_v_max(top, sum);
+        }
+        la_vf base = la_v_set(la_v_hmax(top));
+        for (int64_t i = 0; i < m; i += LA_VW) {
+            int64_t lanes = m - i < LA_VW ? m - i : LA_VW;
+            la_vf x = la_v_load_n(f + i, lanes), k = whole_part(x);
+            k = k + la_v_load_n(R + i, lanes) - base;
+            la_v_store_n(f + i, scaled(fraction(x, whole_part(x)), k), lanes);
+        }
+    }
+}
+
+extern const la_ka_sweeps LA_ISA(la_ka_sweeps);
+const la_ka_sweeps LA_ISA(la_ka_sweeps) = {shift_max, exp_keys, exp_queries};

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * elu(x) + 1 = max(x, 0) + exp(min(x, 0)), compiled once per instruction set.
+ */
+#include "labench/simd.h"
+
+void LA_ISA(la_linear_elu)(int64_t n, int64_t dk, const float *x, int64_t ldx, float *phi,
+                           int64_t ldphi);
+
+void LA_ISA(la_linear_elu)(int64_t n, int64_t dk, const float *x, int64_t ldx, float *phi,
+                           int64_t ldphi)
+{
+    la_vf zero = la_v_set(0.0f);
+    for (int64_t i = 0; i < n; i++, x += ldx, phi += ldphi)
+        for (int64_t c = 0; c < dk; c += LA_VW) {
+            int64_t lanes = dk - c < LA_VW ? dk - c : LA_VW;
+            la_vf v = la_v_load_n(x + c, lanes);
+            la_v_store_n(phi + c, la_v_max(zero, v) + la_v_exp(la_v_min(zero, v)), lanes);
+        }
+}
