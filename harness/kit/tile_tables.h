@@ -23,16 +23,8 @@ LA_TILE_DECLARE(avx512)
 
 /* The register block of a product: LA_MR rows of A by LA_NV vectors of B. LA_MR LA_NV accumulators,
  * LA_NV vectors of B and a broadcast of A fill the register file (32 registers, or 16). */
-#if LA_VW == 16
-#define LA_MR 8
-#define LA_NV 3
-#elif LA_VW == 8
-#define LA_MR 4
-#define LA_NV 3
-#else
-#define LA_MR 4
-#define LA_NV 2
-#endif
+#define LA_MR (LA_VW == 16 ? 8 : 4)
+#define LA_NV LA_VPANEL
 #define LA_NR (LA_NV * LA_VW)
 
 #endif

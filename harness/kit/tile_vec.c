@@ -11,40 +11,63 @@ LA_INLINE int64_t at_most(int64_t n, int64_t limit)
     return n < limit ? n : limit;
 }
 
-/* ---- transpose ---- */
+/* ---- transpose, by squares of SQUARE x SQUARE in registers ---- */
 
-typedef float four __attribute__((vector_size(16)));
+#if defined(__AVX2__)
+#define SQUARE 8
 
-static inline void transpose4(const float *a, int64_t lda, float *b, int64_t ldb)
+/* Pairs, then quarters, then halves of the rows change places. */
+static inline void transpose_square(const float *a, int64_t lda, float *b, int64_t ldb)
 {
-    four r0, r1, r2, r3;
-    memcpy(&r0, a, sizeof r0);
-    memcpy(&r1, a + lda, sizeof r1);
-    memcpy(&r2, a + 2 * lda, sizeof r2);
-    memcpy(&r3, a + 3 * lda, sizeof r3);
-    four t0 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5);
-    four t1 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
-    four t2 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
-    four t3 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
-    r0 = __builtin_shufflevector(t0, t1, 0, 1, 4, 5);
-    r1 = __builtin_shufflevector(t0, t1, 2, 3, 6, 7);
-    r2 = __builtin_shufflevector(t2, t3, 0, 1, 4, 5);
-    r3 = __builtin_shufflevector(t2, t3, 2, 3, 6, 7);
-    memcpy(b, &r0, sizeof r0);
-    memcpy(b + ldb, &r1, sizeof r1);
-    memcpy(b + 2 * ldb, &r2, sizeof r2);
-    memcpy(b + 3 * ldb, &r3, sizeof r3);
+    __m256 r[8], t[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(a + i * lda);
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4) {
+        r[i] = _mm256_shuffle_ps(t[i], t[i + 2], _MM_SHUFFLE(1, 0, 1, 0));
+        r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], _MM_SHUFFLE(3, 2, 3, 2));
+        r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], _MM_SHUFFLE(1, 0, 1, 0));
+        r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], _MM_SHUFFLE(3, 2, 3, 2));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        _mm256_storeu_ps(b + i * ldb, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+        _mm256_storeu_ps(b + (i + 4) * ldb, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    }
 }
+#else
+#define SQUARE 4
+
+static inline void transpose_square(const float *a, int64_t lda, float *b, int64_t ldb)
+{
+    la_vf r0 = la_v_load(a), r1 = la_v_load(a + lda);
+    la_vf r2 = la_v_load(a + 2 * lda), r3 = la_v_load(a + 3 * lda);
+    la_vf t0 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5);
+    la_vf t1 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
+    la_vf t2 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
+    la_vf t3 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+    la_v_store(b, __builtin_shufflevector(t0, t1, 0, 1, 4, 5));
+    la_v_store(b + ldb, __builtin_shufflevector(t0, t1, 2, 3, 6, 7));
+    la_v_store(b + 2 * ldb, __builtin_shufflevector(t2, t3, 0, 1, 4, 5));
+    la_v_store(b + 3 * ldb, __builtin_shufflevector(t2, t3, 2, 3, 6, 7));
+}
+#endif
 
 void LA_ISA(la_tile_transpose)(int64_t M, int64_t N, const float *A, int64_t lda, float *B,
                                int64_t ldb)
 {
     int64_t j = 0;
-    for (; j + 4 <= N; j += 4) {
+    for (; j + SQUARE <= N; j += SQUARE) {
         int64_t i = 0;
-        for (; i + 4 <= M; i += 4) transpose4(A + i * lda + j, lda, B + j * ldb + i, ldb);
+        for (; i + SQUARE <= M; i += SQUARE)
+            transpose_square(A + i * lda + j, lda, B + j * ldb + i, ldb);
         for (; i < M; i++)
-            for (int64_t c = j; c < j + 4; c++) B[c * ldb + i] = A[i * lda + c];
+            for (int64_t c = j; c < j + SQUARE; c++) B[c * ldb + i] = A[i * lda + c];
     }
     for (; j < N; j++)
         for (int64_t i = 0; i < M; i++) B[j * ldb + i] = A[i * lda + j];

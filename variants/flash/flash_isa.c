@@ -6,15 +6,13 @@
 
 #include "flash_internal.h"
 
-enum { LA_PANEL_VECTORS = LA_VW == 4 ? 2 : 3 };
-
 /* Scores of keys that a row may not see become -inf: row i of the panel sees the first visible + i. */
 static void mask(float *scores, int64_t n, int64_t visible)
 {
     int64_t from = visible < 0 ? 0 : visible;
     for (int64_t j = from; j < n; j++)
-        for (int v = 0; v < LA_PANEL_VECTORS; v++) {
-            float *s = scores + (j * LA_PANEL_VECTORS + v) * LA_VW;
+        for (int v = 0; v < LA_VPANEL; v++) {
+            float *s = scores + (j * LA_VPANEL + v) * LA_VW;
             la_vf row = la_v_iota() + la_v_set((float)(visible + v * LA_VW - j));
             la_v_store(
                 s, la_v_select(la_v_less(la_v_set(0.0f), row), la_v_load(s), la_v_set(-INFINITY)));
@@ -25,7 +23,7 @@ static void mask(float *scores, int64_t n, int64_t visible)
  * summed before is brought to it. */
 static void online(const flash_block *b, float *top, float *sum, float *ot, int64_t n)
 {
-    enum { NV = LA_PANEL_VECTORS };
+    enum { NV = LA_VPANEL };
     la_vf m[NV], c[NV], l[NV], scale = la_v_set(b->scale2);
     for (int v = 0; v < NV; v++) m[v] = la_v_load(top + v * LA_VW);
     for (int64_t j = 0; j < n; j++)
@@ -61,7 +59,7 @@ static void online(const flash_block *b, float *top, float *sum, float *ot, int6
 void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
 {
     const la_tile *t = b->tile;
-    const int64_t w = LA_PANEL_VECTORS * LA_VW;
+    const int64_t w = LA_VPANEL * LA_VW;
     for (int64_t i = 0; i < b->panels; i++) {
         int64_t n = keys->n, visible = keys->visible + i * w;
         if (!keys->all) { /* the last row of the panel sees visible + w - 1 keys */

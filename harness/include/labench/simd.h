@@ -41,6 +41,14 @@
      : (isa) == LA_ISA_AVX2 ? LA_ISA_AVX2_OR(name, name##_generic)                                 \
                             : name##_generic)
 
+/* Vectors across a panel of the tile products (la_tile.panel = LA_VPANEL LA_VW): beside the accumulators
+ * of 8 rows (4 without AVX-512) they fill the register file. */
+#if defined(__AVX2__)
+#define LA_VPANEL 3
+#else
+#define LA_VPANEL 2
+#endif
+
 #define LA_INLINE static inline __attribute__((always_inline, unused))
 
 /* ---- types, loads, stores; lanes 0..n-1 for the _n forms, the other lanes load as 0 ---- */
