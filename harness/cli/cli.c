@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,8 @@ static int without_command(int argc, char **argv)
 
 int la_cli_main(int argc, char **argv)
 {
+    /* A limit on file sizes becomes a failed write, which has a sentence, and not a silent death. */
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         short_help(stdout);
         return la_finish_stdout(LA_EXIT_OK);

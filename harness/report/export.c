@@ -18,6 +18,7 @@
 typedef struct kind {
     const char *name, *summary;
     const char *view;  /* csv and json take all its columns */
+    const char *where; /* rows that belong to it */
     const char *order; /* unique, so that the same rows give the same bytes */
     const char *brief; /* the columns of a markdown table */
 } kind;
@@ -27,38 +28,39 @@ typedef struct kind {
 #define OR_OUTCOME(column) "iif(outcome = 'ok', " column ", outcome) AS " column
 
 static const kind kinds[] = {
-    {"time", "time of one call: median, interval, rates, share of the peak", "v_time",
+    {"time", "time of one call: median, interval, rates, share of the peak", "v_time", "task = ''",
      "sweep_id, ordinal",
      CELL_BRIEF
      ", " OR_OUTCOME("median_ns") ", lo_ns, hi_ns, n, token_per_s, flop_per_s, pct_peak"},
-    {"memory", "bytes: state, work, what forward saves, resident high water", "v_memory",
+    {"memory", "bytes: state, work, what forward saves, resident high water", "v_memory", "1",
      "sweep_id, ordinal",
      CELL_BRIEF ", state_bytes, work_bytes, saved_bytes, instance_bytes, output_bytes, "
                 "workspace_peak_bytes, " OR_OUTCOME("rss_peak_bytes")},
-    {"accuracy", "share of right answers of a task, with interval and chance", "v_accuracy",
+    {"accuracy", "share of right answers of a task, with interval and chance", "v_accuracy", "1",
      "sweep_id, ordinal, metric",
      "variant, impl, task, task_options, mask, seqlen AS length, metric, accuracy, lo, hi, n, "
      "chance"},
-    {"error", "difference from the float64 reference", "v_error", "sweep_id, ordinal",
+    {"error", "difference from the float64 reference", "v_error", "1", "sweep_id, ordinal",
      CELL_BRIEF ", outcome, rel_rms, max_rel, max_abs, n_nonfinite"},
-    {"outcomes", "what became of each cell, with the reason", "v_cell", "sweep_id, ordinal",
+    {"outcomes", "what became of each cell, with the reason", "v_cell", "1", "sweep_id, ordinal",
      CELL_BRIEF ", task, outcome, message"},
-    {"flat", "one wide row per attempt: everything", "v_flat",
+    {"flat", "one wide row per attempt: everything", "v_flat", "1",
      "sweep_id, ordinal, round, attempt_id",
      "variant, impl, pass, task, seqlen AS length, round, attempt_outcome AS outcome, n_samples, "
      "attempt_median_ns, rss_peak_bytes, rel_rms, accuracy, n_warnings"},
-    {"samples", "every timing sample as measured", "v_samples",
+    {"samples", "every timing sample as measured", "v_samples", "1",
      "sweep_id, ordinal, round, attempt_id, idx",
      "variant, impl, pass, seqlen AS length, round, idx, iters, total_ns, call_ns"},
-    {"metrics", "every metric of every attempt", "v_metrics",
+    {"metrics", "every metric of every attempt", "v_metrics", "1",
      "sweep_id, ordinal, round, attempt_id, metric",
      "variant, impl, pass, task, seqlen AS length, round, attempt_outcome AS outcome, metric, "
      "value, lo, hi, unit, n_total, n_nonfinite"},
-    {"warnings", "warnings of attempts", "v_warnings", "sweep_id, ordinal, round, attempt_id, code",
+    {"warnings", "warnings of attempts", "v_warnings", "1",
+     "sweep_id, ordinal, round, attempt_id, code",
      "variant, impl, pass, seqlen AS length, round, code, text"},
-    {"sweep_warnings", "warnings of whole sweeps", "v_sweep_warnings", "sweep_id, at_utc, code",
-     "sweep, code, text"},
-    {"sweeps", "one row per sweep: command, machine, build, counts", "v_sweep", "sweep_id",
+    {"sweep_warnings", "warnings of whole sweeps", "v_sweep_warnings", "1",
+     "sweep_id, at_utc, code", "sweep, code, text"},
+    {"sweeps", "one row per sweep: command, machine, build, counts", "v_sweep", "1", "sweep_id",
      "sweep, created_utc, state, cells, attempts_done, attempts_planned, version, cpu_model, "
      "label"},
 };
@@ -212,11 +214,16 @@ static void md_text(const char *s, FILE *out)
             fputc(' ', out);
         else if (c == '<')
             fputs("&lt;", out);
-        else if (strchr("|\\`*_[]#", c))
+        else if (strchr("|\\`*[]#", c))
             fprintf(out, "\\%c", c);
         else
             fputc(c, out);
     }
+}
+
+static void md_real(double x, FILE *out)
+{
+    fprintf(out, x >= 1e3 && x < 1e7 ? "%.0f" : "%.4g", x);
 }
 
 static void md_head(const la_query *q, FILE *out)
@@ -244,7 +251,7 @@ static void md_row(const la_query *q, FILE *out)
             fprintf(out, "%" PRId64, la_query_int(q, i));
             break;
         case LA_COLUMN_REAL:
-            fprintf(out, "%.4g", la_query_real(q, i));
+            md_real(la_query_real(q, i), out);
             break;
         default:
             md_text(la_query_text(q, i) ? la_query_text(q, i) : "", out);
@@ -276,8 +283,9 @@ static la_status open_rows(la_store *store, int64_t sweep_id, const kind *k, boo
                            la_query **out, la_err *err)
 {
     char sql[1024], id[24];
-    snprintf(sql, sizeof sql, "SELECT %s FROM %s WHERE %s ORDER BY %s", brief ? k->brief : "*",
-             k->view, sweep_id ? "sweep_id = ?1" : "?1 IS NULL", k->order);
+    snprintf(sql, sizeof sql, "SELECT %s FROM %s WHERE %s AND %s ORDER BY %s",
+             brief ? k->brief : "*", k->view, k->where, sweep_id ? "sweep_id = ?1" : "?1 IS NULL",
+             k->order);
     snprintf(id, sizeof id, "%" PRId64, sweep_id);
     const char *args[] = {sweep_id ? id : NULL};
     return la_query_open(store, sql, args, 1, out, err);

@@ -15,38 +15,44 @@ static la_status pragma(la_store *store, const char *sql, int64_t *out, la_err *
     return la_sql_int(store, out, NULL, err, sql, "");
 }
 
+/* What the file says of itself, read in one transaction: another process may be making it. */
+typedef struct passport {
+    int64_t objects, application, version, pages;
+} passport;
+
+static la_status read_passport(la_store *store, passport *out, la_err *err)
+{
+    bool alone = sqlite3_get_autocommit(store->db);
+    if (alone) LA_TRY(la_sql_run(store, err, "BEGIN", ""));
+    /* The first read also rolls back what a killed writer left behind. */
+    la_status st = pragma(store, "SELECT count(*) FROM sqlite_schema", &out->objects, err);
+    if (st == LA_OK) st = pragma(store, "PRAGMA application_id", &out->application, err);
+    if (st == LA_OK) st = pragma(store, "PRAGMA user_version", &out->version, err);
+    if (st == LA_OK) st = pragma(store, "PRAGMA page_count", &out->pages, err);
+    if (alone) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return st;
+}
+
 la_status la_check_identity(la_store *store, bool *empty, la_err *err)
 {
-    int64_t objects, application, version, pages;
-    *empty = false;
-    /* The first read also rolls back what a killed writer left behind. */
-    LA_TRY(pragma(store, "SELECT count(*) FROM sqlite_schema", &objects, err));
-    LA_TRY(pragma(store, "PRAGMA application_id", &application, err));
-    LA_TRY(pragma(store, "PRAGMA user_version", &version, err));
-    LA_TRY(pragma(store, "PRAGMA page_count", &pages, err));
+    passport p;
+    LA_TRY(read_passport(store, &p, err));
     /* A write lock on a file of no bytes already makes its first page. */
-    if (pages <= 1 && objects == 0 && application == 0 && version == 0) {
-        *empty = true;
-        return LA_OK;
-    }
-    if (application != LA_APPLICATION_ID)
+    *empty = p.pages <= 1 && p.objects == 0 && p.application == 0 && p.version == 0;
+    if (*empty) return LA_OK;
+    if (p.application != LA_APPLICATION_ID)
         return LA_FAIL(err, LA_E_DB,
                        "%s is not a labench database but an SQLite file of another program; name "
                        "another file with --db",
                        store->path);
-    if (version > LA_SCHEMA_VERSION)
+    if (p.version > LA_SCHEMA_VERSION)
         return LA_FAIL(err, LA_E_DB,
                        "%s has schema %" PRId64 ", this labench knows %d; use the newer labench "
                        "that wrote it, or another --db",
-                       store->path, version, LA_SCHEMA_VERSION);
-    if (version < 1)
+                       store->path, p.version, LA_SCHEMA_VERSION);
+    if (p.version < 1)
         return LA_FAIL(err, LA_E_DB, "%s is damaged (schema %" PRId64 "); use another --db",
-                       store->path, version);
-    if (store->mode == LA_STORE_WRITE) {
-        /* Someone may have switched the file to WAL, which fails on network file systems. */
-        int rc = sqlite3_exec(store->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
-        if (rc != SQLITE_OK) return la_sql_fail(store, rc, "write", err);
-    }
+                       store->path, p.version);
     return LA_OK;
 }
 

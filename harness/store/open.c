@@ -172,7 +172,9 @@ static la_status open_for_writing(la_store *store, la_err *err)
     LA_TRY(la_check_identity(store, &empty, err));
     LA_TRY(remember_file(store, err));
     if (empty) return make_new(store, err);
-    return LA_OK;
+    /* Someone may have switched the file to WAL, which fails on network file systems. */
+    int rc = sqlite3_exec(store->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    return rc == SQLITE_OK ? LA_OK : la_sql_fail(store, rc, "write", err);
 }
 
 static la_status open_for_reading(la_store *store, la_err *err)

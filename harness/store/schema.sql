@@ -303,7 +303,8 @@ FROM cell c JOIN peak p ON p.device_id = c.device_id AND p.threads = (
   WHERE q.device_id = c.device_id AND q.threads IN (0, c.threads));
 
 -- One row a cell: the time of one call, and rates from the median. Only a cell whose every round
--- was ok has numbers: a time of a wrong answer is none.
+-- was ok has numbers: a time of a wrong answer is none. pct_peak and pct_gemm compare useful work with
+-- the measured peaks; pct_bandwidth compares with main memory and passes 100 where caches serve.
 CREATE VIEW v_time AS
 SELECT x.*, m.n, m.n_rounds, m.median_ns, m.lo_ns, m.hi_ns, m.level, m.q1_ns, m.q3_ns, m.min_ns,
   m.max_ns, (m.q3_ns - m.q1_ns) / m.median_ns AS rel_iqr, m.n_outlier_mild, m.n_outlier_severe,

@@ -4,10 +4,13 @@
  */
 #include "fixture.h"
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "alloc.h"
+#include "cell.h"
+#include "registry.h"
 
 extern const char la_schema_sql[];
 
@@ -118,6 +121,49 @@ static void test_every_view_of_cells_tells_them_apart(void **state)
     }
 }
 
+/* The key is the hash of a cell's JSON: every column of the identity is in there, under its own name or
+ * the one listed, and what else is in there is listed too. */
+static void test_the_key_is_made_of_the_identity(void **state)
+{
+    (void)state;
+    static const char *const renamed[][2] = {{"cache_mode", "cache"}, {"input_dist", "inputs"}};
+    /* A device of another kind is another backend; tokens of a call follow from pass and length. */
+    static const char *const besides[] = {"variant", "backend", "tokens"};
+    const la_variant *softmax = la_registry_find("softmax");
+    la_device device;
+    la_device_cpu(&device);
+    la_cell cell = {.variant = softmax,
+                    .impl = &softmax->impls[0],
+                    .problem = {1, 64, 64, 2, 2, 2, 8, 8, LA_MASK_CAUSAL, LA_F32, 0, 1},
+                    .seqlen = 64,
+                    .rounds = 3};
+    la_err err = {0};
+    expect_ok(la_cell_finish(&cell, &device, &err));
+    char *text;
+    expect_ok(la_cell_to_json(&cell, &text, &err));
+    cJSON *json = cJSON_Parse(text);
+    assert_non_null(json);
+    size_t n, found = 0;
+    const la_cell_column *columns = la_store_cell_columns(&n);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = columns[i].shown;
+        for (size_t r = 0; name && r < LA_COUNT(renamed); r++)
+            if (strcmp(name, renamed[r][0]) == 0) name = renamed[r][1];
+        bool in_key = name && cJSON_GetObjectItemCaseSensitive(json, name);
+        if (in_key != columns[i].identity)
+            print_error("%s is %sidentity and %sin the key\n", columns[i].name,
+                        columns[i].identity ? "" : "not ", in_key ? "" : "not ");
+        assert_int_equal(in_key, columns[i].identity);
+        found += in_key;
+    }
+    for (size_t i = 0; i < LA_COUNT(besides); i++)
+        assert_non_null(cJSON_GetObjectItemCaseSensitive(json, besides[i]));
+    assert_int_equal(cJSON_GetArraySize(json), found + LA_COUNT(besides));
+    cJSON_Delete(json);
+    la_free(text);
+    la_cell_release(&cell);
+}
+
 /* The schema is its own documentation: bytes, ns and counts are told in a comment or by the name. */
 static void test_every_size_and_time_says_its_unit(void **state)
 {
@@ -216,6 +262,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_every_column_of_a_cell_is_identity_or_listed_as_none),
+        TEST(test_the_key_is_made_of_the_identity),
         TEST(test_every_view_of_cells_tells_them_apart),
         TEST(test_every_size_and_time_says_its_unit),
         TEST(test_rates_follow_from_the_median),

@@ -373,6 +373,40 @@ static void test_two_sweeps_run_in_one_file_at_once(void **state)
                      40);
 }
 
+static void test_many_processes_make_one_file(void **state)
+{
+    (void)state;
+    enum { MAKERS = 8, TIMES = 5 };
+    for (int t = 0; t < TIMES; t++) {
+        fixture f;
+        la_err err = {0};
+        pid_t child[MAKERS];
+        fixture_folder(&f);
+        for (int c = 0; c < MAKERS; c++) {
+            child[c] = fork();
+            assert_true(child[c] >= 0);
+            if (child[c]) continue;
+            la_store *store;
+            la_build_row build = sample_build();
+            int64_t id;
+            la_status st = la_store_open(f.path, LA_STORE_WRITE, &store, &err);
+            if (st == LA_OK) st = la_store_build(store, &build, &id, &err);
+            if (st != LA_OK) print_error("%s\n", err.msg);
+            la_store_close(store);
+            _exit(st == LA_OK ? 0 : 1);
+        }
+        for (int c = 0; c < MAKERS; c++) {
+            int status;
+            waitpid(child[c], &status, 0);
+            assert_int_equal(status, 0);
+        }
+        expect_ok(la_store_open(f.path, LA_STORE_READ, &f.store, &err));
+        assert_int_equal(query_number(f.store, "SELECT count(*) FROM migration"), 1);
+        assert_int_equal(query_number(f.store, "SELECT count(*) FROM build"), 1);
+        fixture_release(&f);
+    }
+}
+
 static void test_a_handle_is_not_used_across_a_fork(void **state)
 {
     fixture *f = *state;
@@ -402,6 +436,7 @@ int main(void)
         TEST(test_names_find_sweeps),
         TEST(test_no_sweep_is_a_sentence),
         TEST(test_two_sweeps_run_in_one_file_at_once),
+        TEST(test_many_processes_make_one_file),
         TEST(test_a_handle_is_not_used_across_a_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
