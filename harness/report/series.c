@@ -107,6 +107,23 @@ static la_status find_line(la_lines *lines, la_query *q, la_series **out, la_err
     return LA_OK;
 }
 
+const la_series *la_lines_match(const la_lines *lines, la_query *q)
+{
+    for (size_t i = 0; i < lines->n; i++) {
+        const la_series *s = &lines->v[i];
+        int column = la_query_find(q, "variant");
+        const char *value = column < 0 ? NULL : la_query_text(q, column);
+        bool same = value && strcmp(value, s->variant) == 0;
+        for (int a = 0; a < LA_AXIS_COUNT && same; a++) {
+            column = la_query_find(q, axes[a].column);
+            value = column < 0 ? NULL : la_query_text(q, column);
+            same = strcmp(value ? value : "", s->axis[a]) == 0;
+        }
+        if (same) return s;
+    }
+    return NULL;
+}
+
 static la_status add_row(la_lines *lines, la_query *q, la_err *err)
 {
     la_series *s;

@@ -56,6 +56,8 @@ typedef struct la_lines {
 la_status la_lines_load(la_store *store, int64_t sweep_id, const char *sql, const char *which,
                         la_lines *out, la_err *err);
 void la_lines_release(la_lines *lines);
+/* The line that the query's present row belongs to, or NULL. */
+const la_series *la_lines_match(const la_lines *lines, la_query *query);
 /* Exponent of y over x in each line: the longest range of a factor 16 that ends at the last point
  * with a number, three points at least. */
 void la_lines_fit(la_lines *lines);

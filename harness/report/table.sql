@@ -1,0 +1,26 @@
+-- One row for each problem: its forward pass, its decode pass, its recall.
+SELECT t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_heads, t.dk, t.dv,
+  t.threads, t.options, t.cache_mode, t.device_name, t.seqlen, t.seqlen AS x,
+  max(iif(t.task = '' AND t.pass = 'fwd', t.outcome, NULL)) AS fwd_outcome,
+  max(iif(t.task = '' AND t.pass = 'fwd', t.message, NULL)) AS fwd_message,
+  max(iif(t.task = '' AND t.pass = 'fwd', t.median_ns, NULL)) AS fwd_ns,
+  max(iif(t.task = '' AND t.pass = 'fwd', t.lo_ns, NULL)) AS fwd_lo,
+  max(iif(t.task = '' AND t.pass = 'fwd', t.hi_ns, NULL)) AS fwd_hi,
+  max(iif(t.task = '' AND t.pass = 'fwd', t.n, NULL)) AS fwd_n,
+  max(iif(t.task = '' AND t.pass = 'fwd', t.flop_per_s, NULL)) AS flop_per_s,
+  max(iif(t.task = '' AND t.pass = 'fwd', t.pct_peak, NULL)) AS pct_peak,
+  max(iif(t.task = '' AND t.pass = 'decode', t.outcome, NULL)) AS decode_outcome,
+  max(iif(t.task = '' AND t.pass = 'decode', t.ns_per_token, NULL)) AS decode_ns,
+  max(iif(t.task = '' AND t.pass = 'fwd', m.extra_bytes, NULL)) AS work_bytes,
+  max(m.state_bytes) AS state_bytes,
+  max(iif(t.task = '' AND t.pass = 'fwd', e.rel_rms, NULL)) AS error,
+  min(iif(t.task = 'recall', t.outcome, NULL)) AS recall_outcome,
+  min(a.accuracy) AS recall_least, max(a.accuracy) AS recall_most
+FROM v_time t LEFT JOIN v_memory m ON m.cell_id = t.cell_id
+  LEFT JOIN v_error e ON e.cell_id = t.cell_id
+  LEFT JOIN v_accuracy a ON a.cell_id = t.cell_id AND a.metric = 'accuracy' AND t.task = 'recall'
+WHERE t.sweep_id = CAST(?1 AS INT)
+GROUP BY t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_heads, t.dk, t.dv,
+  t.threads, t.options, t.cache_mode, t.seqlen
+ORDER BY t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_heads, t.dk, t.dv,
+  t.threads, t.options, t.cache_mode, t.seqlen
