@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "labench/kit.h"
 #include "registry.h"
+#include "report.h"
 #include "sizes.h"
 
 typedef struct list_args {
@@ -18,8 +19,8 @@ typedef struct list_args {
     const char *db;
 } list_args;
 
-enum { VARIANTS, TASKS, DEVICES };
-static const char *const things[] = {"variants", "tasks", "devices"};
+enum { VARIANTS, TASKS, DEVICES, PLOTS };
+static const char *const things[] = {"variants", "tasks", "devices", "plots"};
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
@@ -189,6 +190,13 @@ static la_status list_json(int what, la_err *err)
     if (what == TASKS)
         for (size_t i = 0; i < la_tasks_count(); i++)
             cJSON_AddItemToArray(all, task_json(la_tasks_at(i)));
+    if (what == PLOTS)
+        for (size_t i = 0; i < la_plot_count(); i++) {
+            cJSON *o = cJSON_CreateObject();
+            cJSON_AddStringToObject(o, "name", la_plot_name(i));
+            cJSON_AddStringToObject(o, "summary", la_plot_summary(i));
+            cJSON_AddItemToArray(all, o);
+        }
     if (what == DEVICES) {
         la_device_cpu(&cpu);
         cJSON_AddItemToArray(all, device_json(&cpu));
@@ -209,6 +217,9 @@ static la_status list_text(const list_args *args, la_err *err)
     if (args->what == TASKS)
         for (size_t i = 0; i < la_tasks_count(); i++)
             LA_TRY(la_print_task(la_tasks_at(i), args->full, stdout, err));
+    if (args->what == PLOTS)
+        for (size_t i = 0; i < la_plot_count(); i++)
+            printf("%-12s %s\n", la_plot_name(i), la_plot_summary(i));
     if (args->what == DEVICES) {
         la_device cpu;
         char memory[24];

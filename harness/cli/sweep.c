@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "alloc.h"
 #include "commands.h"
@@ -16,6 +17,7 @@
 #include "memory.h"
 #include "peak.h"
 #include "query.h"
+#include "report.h"
 #include "screen.h"
 
 typedef struct sweep {
@@ -279,6 +281,23 @@ static la_status note_findings(const sweep *s, la_err *err)
     return LA_OK;
 }
 
+static void draw_plots(const sweep *s)
+{
+    char dir[1024];
+    const char *root = s->args->out ? s->args->out : "results";
+    la_plots plots = {0};
+    la_err err = {0};
+    snprintf(dir, sizeof dir, "%s/%s", root, s->name);
+    mkdir(root, 0777); /* if that fails, so does what follows, and says so */
+    la_status st = la_report_plots(s->store, s->id, NULL, 0, dir, NULL, NULL, &plots, &err);
+    if (st == LA_E_ENV)
+        say(s, "note: %s; data and .gp files are in %s", err.msg, dir);
+    else if (st != LA_OK)
+        la_log(LA_LOG_WARN, "plots: %s", err.msg);
+    else if (plots.drawn)
+        say(s, "%zu plots in %s/", plots.drawn, dir);
+}
+
 static int code_of_totals(const la_run_args *args, const size_t totals[LA_OUTCOME_COUNT])
 {
     static const la_outcome failures[] = {LA_OUTCOME_CRASH, LA_OUTCOME_KILLED, LA_OUTCOME_ERROR,
@@ -296,6 +315,10 @@ static la_status finish(const sweep *s, la_err *err)
         LA_TRY(la_export(s->store, s->id, "flat", "json", stdout, err));
     else
         LA_TRY(la_export(s->store, s->id, "time", "md", stdout, err));
+    draw_plots(s);
+    const char *db = s->args->db;
+    say(s, "next: labench plot time --sweep %s%s%s", s->name, db ? " --db " : "", db ? db : "");
+    say(s, "      labench export --sweep %s%s%s", s->name, db ? " --db " : "", db ? db : "");
     return LA_OK;
 }
 
