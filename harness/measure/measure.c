@@ -43,7 +43,6 @@ static la_status one_sample(const la_measured *what, int64_t iters, int64_t *tot
     int64_t start = la_now_ns();
     for (int64_t i = 0; i < iters; i++) LA_TRY(what->call(what->context, err));
     *total_ns = la_now_ns() - start;
-    if (what->after) return what->after(what->context, err);
     return LA_OK;
 }
 
@@ -116,6 +115,7 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
     for (;;) {
         int64_t ns;
         LA_TRY(one_sample(what, iters, &ns, err));
+        if (what->after) LA_TRY(what->after(what->context, err));
         LA_TRY(keep(out, iters, ns, err));
         spent += ns;
         if (few && out->n >= 3) {
@@ -142,7 +142,8 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
             before_last = last;
             last = now;
         }
-        if ((double)spent >= limit) break;
+        /* At least three, unless even these take far too long. */
+        if ((double)spent >= limit && (out->n >= 3 || (double)spent >= 4 * limit)) break;
     }
     out->half_width = half_width(out);
     return LA_OK;

@@ -15,7 +15,8 @@ typedef struct la_measured { /* what is timed, and what is done around it, untim
     la_status (*call)(void *context, la_err *err);
     void (*before)(
         void *context); /* before each sample, untimed: flush caches, restore state; or NULL */
-    /* After each sample, untimed: hold its output to account; a failure ends the measuring. NULL: none. */
+    /* After each sample (not after warm-up calls), untimed: hold its output to account; a failure
+     * ends the measuring. NULL: none. */
     la_status (*after)(void *context, la_err *err);
     bool single; /* `before` prepares one call only: samples are single calls */
     void *context;

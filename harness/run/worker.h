@@ -34,7 +34,7 @@ typedef struct la_work {
     size_t flush_bytes;
     uint64_t checksum; /* of the first output; 0: none yet */
     bool misbehaved;   /* wrote outside its buffers or into its inputs: outcome error, not wrong */
-    int64_t first_ns;  /* of the first call */
+    int64_t first_ns;  /* of the last checked call */
     int64_t workspace, rss_base, rss_peak; /* -1: unknown */
     la_timing timing;
     la_work_metric metrics[LA_WORK_METRICS];
@@ -54,9 +54,9 @@ void la_work_warn(la_work *w, const char *code, const char *format, ...)
 
 /* The call that is timed: forward or decode. */
 la_status la_work_call(void *work, la_err *err);
-/* The first call: time, memory, guards, finiteness and the output's checksum; poisons the buffers
- * when `poison`. */
-la_status la_work_first_call(la_work *w, bool poison, la_err *err);
+/* A call whose time (first_ns) is taken, with guards, finiteness and checksum looked at; the first of a
+ * worker also gives its memory figures, and poisons the buffers when the job says verify. */
+la_status la_work_checked_call(la_work *w, la_err *err);
 la_status la_work_timing(la_work *w, la_err *err); /* a timing cell, all of it */
 la_status la_work_probe(la_work *w, la_err *err);  /* a probe of a task, all of it */
 /* The end record as JSON; la_free the text. */

@@ -50,7 +50,7 @@ static la_status repeats(la_work *w, la_score *sum, la_err *err)
         la_probe_io io = probe_io(w, repeat);
         LA_TRY(w->cell.task->probe_fill(&io, err));
         LA_TRY(la_work_phase(w, "forward", err));
-        LA_TRY(la_work_first_call(w, repeat == 0, err));
+        LA_TRY(la_work_checked_call(w, err));
         LA_TRY(la_work_phase(w, "score", err));
         LA_TRY(w->cell.task->probe_score(&io, w->inst.o.data, sum, err));
         int64_t enough = w->first_ns > SLOW_NS ? ENOUGH_SLOW : ENOUGH;

@@ -46,28 +46,37 @@ static la_status check_guards(la_work *w, la_err *err)
     return st;
 }
 
-la_status la_work_first_call(la_work *w, bool poison, la_err *err)
+/* Memory is taken from the very first call: later ones find its pages there already. */
+static la_status measured_call(la_work *w, la_err *err)
 {
     size_t created =
-        w->inst.state.bytes + w->inst.saved.bytes + w->inst.work.bytes + w->inst.created_bytes;
-    uint64_t inputs_were = poison ? la_inputs_hash(&w->in) : 0;
-    w->rss_base = la_rss_now();
-    if (!la_rss_peak_reset())
-        la_work_warn(w, "rss_peak",
-                     "the peak of resident memory could not be reset: it is of the "
-                     "worker's whole life");
-    if (poison) la_instance_poison(&w->inst);
+        w->inst.saved.bytes + w->inst.work.bytes + w->inst.created_bytes; /* the state is apart */
+    bool first = w->rss_base < 0;
+    if (first) {
+        w->rss_base = la_rss_now();
+        if (!la_rss_peak_reset())
+            la_work_warn(w, "rss_peak",
+                         "the peak of resident memory could not be reset: it is of the worker's "
+                         "whole life");
+    }
+    if (first && w->job.verify) la_instance_poison(&w->inst);
     size_t before = la_mem_live();
     la_mem_peak_reset();
     int64_t start = la_now_ns();
     la_status st = la_work_call(w, err);
     w->first_ns = la_now_ns() - start;
+    if (!first) return st;
     w->rss_peak = la_rss_peak();
-    /* Inputs and outputs do not count, nor the state, which has a figure of its own. */
-    w->workspace = (int64_t)(created - w->inst.state.bytes + (la_mem_peak() - before));
-    if (st != LA_OK) return st;
+    w->workspace = (int64_t)(created + (la_mem_peak() - before));
+    return st;
+}
+
+la_status la_work_checked_call(la_work *w, la_err *err)
+{
+    uint64_t inputs_were = w->job.verify ? la_inputs_hash(&w->in) : 0;
+    LA_TRY(measured_call(w, err));
     LA_TRY(check_guards(w, err));
-    if (poison && la_inputs_hash(&w->in) != inputs_were) {
+    if (w->job.verify && la_inputs_hash(&w->in) != inputs_were) {
         w->misbehaved = true;
         return LA_FAIL(err, LA_E_WRONG, "%s %s changed its inputs", w->cell.variant->name,
                        w->cell.impl->name);
@@ -230,7 +239,7 @@ la_status la_work_timing(la_work *w, la_err *err)
     else
         LA_TRY(prepare_forward(w, err));
     LA_TRY(la_work_phase(w, w->job.verify ? "verify" : "warmup", err));
-    LA_TRY(la_work_first_call(w, w->job.verify, err));
+    LA_TRY(la_work_checked_call(w, err));
     if (w->job.verify) LA_TRY(verify(w, err));
     la_sampled_release(&w->sampled);
     return measure(w, err);
