@@ -54,26 +54,37 @@ la_run_settings scratch_settings(void)
 
 la_status scratch_add(la_plan *plan, const char *variant, int64_t T, int rounds, la_err *err)
 {
+    return scratch_add_pass(plan, variant, LA_FORWARD, T, rounds, err);
+}
+
+la_status scratch_add_pass(la_plan *plan, const char *variant, la_pass pass, int64_t T, int rounds,
+                           la_err *err)
+{
     la_device device;
     la_device_cpu(&device);
     LA_TRY(la_grow((void **)&plan->cells, &plan->cap, plan->n + 1, sizeof *plan->cells, err));
     la_cell *c = &plan->cells[plan->n];
-    *c = (la_cell){.variant = la_registry_find(variant),
-                   .pass = LA_FORWARD,
+    const la_variant *v = la_registry_find(variant);
+    must(v != NULL, variant);
+    const la_impl *impl = la_variant_best(v, &device, err);
+    must(impl != NULL, variant);
+    bool causal = impl->caps & LA_CAP_CAUSAL;
+    *c = (la_cell){.variant = v,
+                   .impl = impl,
+                   .task = pass == LA_EVAL ? la_tasks_find("recall") : NULL,
+                   .pass = pass,
                    .seqlen = T,
                    .rounds = rounds,
                    .problem = {.B = 1,
-                               .T = T,
+                               .T = pass == LA_DECODE ? 1 : T,
                                .Tcap = T,
                                .H = 1,
                                .Hkv = 1,
                                .Hqk = 1,
                                .dk = 8,
                                .dv = 8,
-                               .mask = LA_MASK_CAUSAL,
+                               .mask = causal ? LA_MASK_CAUSAL : LA_MASK_BIDIRECTIONAL,
                                .threads = 1}};
-    must(c->variant != NULL, variant);
-    c->impl = &c->variant->impls[0];
     plan->n++;
     return la_cell_finish(c, &device, err);
 }
@@ -113,19 +124,36 @@ static la_status prepare(la_store *store, la_plan *plan, int64_t *sweep, la_err 
 la_status scratch_run(const char *db, la_plan *plan, const la_run_settings *settings,
                       size_t totals[LA_OUTCOME_COUNT], la_err *err)
 {
+    return scratch_run_with(db, plan, settings, NULL, NULL, totals, err);
+}
+
+la_status scratch_run_with(const char *db, la_plan *plan, const la_run_settings *settings,
+                           la_run_listener listener, void *context, size_t totals[LA_OUTCOME_COUNT],
+                           la_err *err)
+{
     la_device device;
     la_store *store;
     int64_t sweep;
     la_device_cpu(&device);
     LA_TRY(la_store_open(db, LA_STORE_WRITE, &store, err));
     la_status st = prepare(store, plan, &sweep, err);
-    if (st == LA_OK) st = la_run(plan, settings, &device, store, sweep, NULL, NULL, totals, err);
+    if (st == LA_OK)
+        st = la_run(plan, settings, &device, store, sweep, listener, context, totals, err);
     if (st == LA_OK)
         st = la_store_sweep_end(store, sweep, "done", err);
     else if (st == LA_E_INTERRUPTED)
         la_store_sweep_end(store, sweep, "interrupted", NULL);
     la_store_close(store);
     return st;
+}
+
+void scratch_execute(const char *db, const char *sql)
+{
+    sqlite3 *h = NULL;
+    must(sqlite3_open_v2(db, &h, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK, "open");
+    sqlite3_busy_timeout(h, 10000);
+    must(sqlite3_exec(h, sql, NULL, NULL, NULL) == SQLITE_OK, sql);
+    sqlite3_close(h);
 }
 
 int64_t scratch_number(const char *db, const char *sql)

@@ -16,6 +16,9 @@ void scratch_remove(scratch *s);
 
 /* One forward cell of `variant` with T tokens, one head of 8. */
 la_status scratch_add(la_plan *plan, const char *variant, int64_t T, int rounds, la_err *err);
+/* Likewise for any pass; LA_EVAL is the probe `recall`. */
+la_status scratch_add_pass(la_plan *plan, const char *variant, la_pass pass, int64_t T, int rounds,
+                           la_err *err);
 la_run_settings scratch_settings(void); /* short: 20 ms of samples, timeout 3 s, 256 MiB */
 
 /* Opens the database, continues the open sweep or begins one, runs the plan, ends the sweep when it
@@ -23,6 +26,11 @@ la_run_settings scratch_settings(void); /* short: 20 ms of samples, timeout 3 s,
 la_status scratch_run(const char *db, la_plan *plan, const la_run_settings *settings,
                       size_t totals[LA_OUTCOME_COUNT], la_err *err);
 
+la_status scratch_run_with(const char *db, la_plan *plan, const la_run_settings *settings,
+                           la_run_listener listener, void *context, size_t totals[LA_OUTCOME_COUNT],
+                           la_err *err);
+
+void scratch_execute(const char *db, const char *sql);
 /* The first number of a query, by SQLite alone; -1 when there is none. */
 int64_t scratch_number(const char *db, const char *sql);
 /* "ok" of integrity_check and nothing from foreign_key_check. */
