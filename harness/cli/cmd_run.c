@@ -35,18 +35,23 @@ static la_status check_memory(const la_plan *plan, const la_run_settings *settin
                    la_format_bytes((double)least, need));
 }
 
-static void dry_row(const la_cell *cell, const la_run_settings *settings)
+static void dry_row(const la_cell *cell, const la_run_args *args)
 {
+    const la_run_settings *settings = &args->settings;
     char words[128], need[24], call[24];
     la_outcome why;
     printf("%-52s %-13s ", la_cell_words(cell, words), la_mask_name(cell->problem.mask));
     if (la_estimate_runs(cell, settings, &why))
-        printf("%10s  about %s a call\n", la_format_bytes((double)cell->need_bytes, need),
+        printf("%10s  about %s a call", la_format_bytes((double)cell->need_bytes, need),
                la_format_ns(cell->predicted_s * 1e9, call));
     else if (cell->refused)
-        printf("%s: %s\n", la_outcome_word(why), cell->reason);
+        printf("%s: %s", la_outcome_word(why), cell->reason);
     else
-        printf("%10s  %s\n", la_format_bytes((double)cell->need_bytes, need), la_outcome_word(why));
+        printf("%10s  %s", la_format_bytes((double)cell->need_bytes, need), la_outcome_word(why));
+    /* Options tell cells apart only where some were set. */
+    if (args->spec.n_settings && cell->opts) printf("  %s", cell->opts_json);
+    if (args->spec.n_settings && cell->task_opts) printf("  %s", cell->task_opts_json);
+    printf("\n");
 }
 
 static cJSON *dry_json(const la_cell *cell, const la_run_settings *settings)
@@ -82,7 +87,7 @@ static cJSON *dry_json(const la_cell *cell, const la_run_settings *settings)
 static int dry_run(const la_plan *plan, const la_run_args *args, const la_estimate *estimate)
 {
     if (!args->json) {
-        for (size_t i = 0; i < plan->n; i++) dry_row(&plan->cells[i], &args->settings);
+        for (size_t i = 0; i < plan->n; i++) dry_row(&plan->cells[i], args);
         la_sweep_estimate_line(plan, args, estimate);
         return la_finish_stdout(LA_EXIT_OK);
     }

@@ -218,9 +218,9 @@ static la_status begin(sweep *s, int argc, char **argv, la_err *err)
     s->row.seed = args->spec.seed;
     s->row.rounds = s->plan->rounds;
     s->row.quick = args->spec.quick;
-    la_status st = store_peaks(s, err);
-    if (st == LA_OK) st = choose_sweep(s, err);
+    la_status st = choose_sweep(s, err);
     if (st == LA_OK) st = store_cells(s, err);
+    if (st == LA_OK) st = store_peaks(s, err);
     s->row.argv_json = NULL;
     free(words);
     return st;
