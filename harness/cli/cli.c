@@ -15,10 +15,10 @@
 const char la_version[] = LABENCH_VERSION;
 
 static const la_command_main mains[LA_CMD_COUNT] = {
-    [LA_CMD_RUN] = la_cmd_run,       [LA_CMD_PLOT] = la_cmd_plot,
-    [LA_CMD_LIST] = la_cmd_list,     [LA_CMD_EXPORT] = la_cmd_export,
-    [LA_CMD_DOCTOR] = la_cmd_doctor, [LA_CMD_VERIFY] = la_cmd_verify,
-    [LA_CMD_APPLY] = la_cmd_apply,
+    [LA_CMD_RUN] = la_cmd_run,       [LA_CMD_SHOW] = la_cmd_show,
+    [LA_CMD_PLOT] = la_cmd_plot,     [LA_CMD_LIST] = la_cmd_list,
+    [LA_CMD_EXPORT] = la_cmd_export, [LA_CMD_DOCTOR] = la_cmd_doctor,
+    [LA_CMD_VERIFY] = la_cmd_verify, [LA_CMD_APPLY] = la_cmd_apply,
 };
 
 int la_exit_code(la_status status)

@@ -7,6 +7,7 @@
 
 #include "alloc.h"
 #include "commands.h"
+#include "export.h"
 #include "labench/kit.h"
 #include "registry.h"
 #include "report.h"
@@ -19,8 +20,8 @@ typedef struct list_args {
     const char *db;
 } list_args;
 
-enum { VARIANTS, TASKS, DEVICES, PLOTS };
-static const char *const things[] = {"variants", "tasks", "devices", "plots"};
+enum { VARIANTS, TASKS, DEVICES, SWEEPS, PLOTS };
+static const char *const things[] = {"variants", "tasks", "devices", "sweeps", "plots"};
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
@@ -209,6 +210,16 @@ static la_status list_json(int what, la_err *err)
     return LA_OK;
 }
 
+static la_status list_sweeps(const list_args *args, la_err *err)
+{
+    la_store *store;
+    LA_TRY(la_store_open(la_db_path(args->db), LA_STORE_READ, &store, err));
+    la_status st = args->json ? la_export(store, 0, "sweeps", "json", stdout, err)
+                              : la_report_sweeps(store, stdout, err);
+    la_store_close(store);
+    return st;
+}
+
 static la_status list_text(const list_args *args, la_err *err)
 {
     if (args->what == VARIANTS)
@@ -242,6 +253,8 @@ int la_cmd_list(int argc, char **argv, int first)
         return la_finish_stdout(LA_EXIT_OK);
     }
     la_common_apply(&args.common);
-    la_status st = args.json ? list_json(args.what, &err) : list_text(&args, &err);
+    la_status st = args.what == SWEEPS ? list_sweeps(&args, &err)
+                   : args.json         ? list_json(args.what, &err)
+                                       : list_text(&args, &err);
     return la_finish_stdout(st == LA_OK ? LA_EXIT_OK : la_complain(&err));
 }

@@ -114,8 +114,7 @@ enum {
     X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json or md")                         \
     X(LONG, "long", 'l', NULL, NULL, LA_IN_LIST, "impls and options too")                          \
     X(FULL, "full", 0, NULL, NULL, LA_IN_VERIFY, "every shape and option, not the quick set")      \
-    X(JSON, "json", 0, NULL, NULL, LA_IN_RUN | LA_IN_LIST | LA_IN_SHOW | LA_IN_DOCTOR,             \
-      "JSON on stdout")                                                                            \
+    X(JSON, "json", 0, NULL, NULL, LA_IN_RUN | LA_IN_LIST | LA_IN_DOCTOR, "JSON on stdout")        \
     X(QUIET, "quiet", 'q', NULL, NULL, LA_IN_ALL, "errors only on stderr")                         \
     X(VERBOSE, "verbose", 'v', NULL, NULL, LA_IN_ALL, "more on stderr")                            \
     X(COLOR, "color", 0, "WHEN", "auto", LA_IN_ALL, "auto, always or never")                       \

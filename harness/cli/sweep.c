@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "commands.h"
@@ -314,11 +315,11 @@ static la_status finish(const sweep *s, la_err *err)
     if (s->args->json)
         LA_TRY(la_export(s->store, s->id, "flat", "json", stdout, err));
     else
-        LA_TRY(la_export(s->store, s->id, "time", "md", stdout, err));
+        LA_TRY(la_report_table(s->store, s->id, stdout, la_screen_width(STDOUT_FILENO), err));
     draw_plots(s);
     const char *db = s->args->db;
-    say(s, "next: labench plot time --sweep %s%s%s", s->name, db ? " --db " : "", db ? db : "");
-    say(s, "      labench export --sweep %s%s%s", s->name, db ? " --db " : "", db ? db : "");
+    say(s, "next: labench show %s%s%s", s->name, db ? " --db " : "", db ? db : "");
+    say(s, "      labench plot time --sweep %s%s%s", s->name, db ? " --db " : "", db ? db : "");
     return LA_OK;
 }
 

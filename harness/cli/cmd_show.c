@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * labench show: everything about a sweep, a cell, a variant or a task.
+ */
+#include <unistd.h>
+
+#include "commands.h"
+#include "registry.h"
+#include "report.h"
+#include "screen.h"
+#include "sizes.h"
+
+typedef struct show_args {
+    la_common common;
+    const char *db, *what;
+} show_args;
+
+static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
+{
+    show_args *args = context;
+    if (flag != LA_FLAG_DB) return la_common_take(&args->common, flag, value, err);
+    args->db = value;
+    return LA_OK;
+}
+
+static la_status take_word(void *context, const char *word, la_err *err)
+{
+    show_args *args = context;
+    char q[64];
+    if (args->what)
+        return LA_FAIL(err, LA_E_ARG, "'labench show' takes one word; '%s' is the second",
+                       la_quote(word, q));
+    args->what = word;
+    return LA_OK;
+}
+
+static la_status show(const show_args *args, la_err *err)
+{
+    const char *what = args->what ? args->what : "last";
+    const la_variant *v = la_registry_find(what);
+    const la_task *t = la_tasks_find(what);
+    if (v) return la_print_variant(v, true, stdout, err);
+    if (t) return la_print_task(t, true, stdout, err);
+    la_store *store;
+    LA_TRY(la_store_open(la_db_path(args->db), LA_STORE_READ, &store, err));
+    la_status st = la_report_show(store, what, stdout, la_screen_width(STDOUT_FILENO), err);
+    la_store_close(store);
+    return st;
+}
+
+int la_cmd_show(int argc, char **argv, int first)
+{
+    show_args args = {0};
+    la_err err = {0};
+    bool help;
+    la_status st =
+        la_flags_parse(LA_CMD_SHOW, argc, argv, first, take_flag, take_word, &args, &help, &err);
+    if (st == LA_OK && help) {
+        la_flags_help(LA_CMD_SHOW, stdout);
+        return la_finish_stdout(LA_EXIT_OK);
+    }
+    la_common_apply(&args.common);
+    if (st == LA_OK) st = show(&args, &err);
+    return la_finish_stdout(st == LA_OK ? LA_EXIT_OK : la_complain(&err));
+}
