@@ -98,8 +98,10 @@ static void variables(report *r)
         if (!value) continue;
         char fix[96];
         snprintf(fix, sizeof fix, "unset %s", name);
-        add(r, "variable", fix, "%s=%.80s is set: it changes what libraries do, --threads decides",
-            name, value);
+        bool kernels = strcmp(name, "OPENBLAS_CORETYPE") == 0;
+        add(r, "variable", fix, "%s=%.80s is set: %s", name, value,
+            kernels ? "OpenBLAS may use slower kernels than this CPU allows"
+                    : "it changes what libraries do, --threads decides");
     }
 }
 

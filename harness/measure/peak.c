@@ -10,7 +10,7 @@
 #include "labench/kit.h"
 #include "peak_loops.h"
 
-enum { RUNS = 12, FMA_RUN_NS = 15000000, GEMM_N = 1024 };
+enum { RUNS = 12, STREAM_RUNS = 6, FMA_RUN_NS = 15000000, GEMM_N = 1024 };
 
 typedef struct loops {
     double (*fma)(int64_t steps, float *sink);
@@ -104,9 +104,10 @@ static la_status measure_stream(loops with, la_peak *out, la_err *err)
         float *mine = x + part * omp_get_thread_num();
         for (int64_t i = 0; i < part; i++) mine[i] = 1.0f;
     }
-    double reads[RUNS], copies[RUNS], bytes = (double)part * out->threads * sizeof(float);
+    double reads[STREAM_RUNS], copies[STREAM_RUNS],
+        bytes = (double)part * out->threads * sizeof(float);
     float total = 0;
-    for (int r = 0; r < RUNS; r++) {
+    for (int r = 0; r < STREAM_RUNS; r++) {
         int64_t begin = la_now_ns();
 #pragma omp parallel num_threads(out->threads) reduction(+ : total)
         total += with.read(x + part * omp_get_thread_num(), part);
@@ -122,8 +123,8 @@ static la_status measure_stream(loops with, la_peak *out, la_err *err)
     la_free(x);
     if (!(total > 0))
         return LA_FAIL(err, LA_E_INTERNAL, "the read loop summed to %g", (double)total);
-    out->read = rate_of(reads, RUNS);
-    out->copy = rate_of(copies, RUNS);
+    out->read = rate_of(reads, STREAM_RUNS);
+    out->copy = rate_of(copies, STREAM_RUNS);
     return LA_OK;
 }
 
@@ -131,8 +132,8 @@ la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err)
 {
     if (threads < 1) return LA_FAIL(err, LA_E_ARG, "%d threads cannot be measured", threads);
     *out = (la_peak){.threads = threads, .isa = isa, .stream_bytes = (size_t)256 << 20};
-    long l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    if (l3 > 64L << 20) out->stream_bytes = (size_t)512 << 20;
+    long l3 = sysconf(_SC_LEVEL3_CACHE_SIZE); /* four times the last cache, where that is known */
+    if (l3 > 64L << 20) out->stream_bytes = (size_t)(l3 < 256L << 20 ? 4 * l3 : 1L << 30);
     la_start(threads);
     loops with = loops_of(isa);
     out->flops = measure_fma(with, threads);

@@ -20,7 +20,7 @@ typedef struct la_peak {
     size_t stream_bytes;
 } la_peak;
 
-/* Uses `threads` threads (la_start is called with them) and up to 512 MiB. */
+/* Uses `threads` threads (la_start is called with them) and up to 1 GiB. */
 la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err);
 
 #endif

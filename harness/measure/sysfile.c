@@ -27,12 +27,11 @@ int64_t la_sysfile_int(const char *path)
 
 bool la_sysfile_choice(const char *path, char *buf, size_t cap)
 {
-    if (!la_sysfile_line(path, buf, cap)) return false;
-    char *open = strchr(buf, '['), *shut = open ? strchr(open, ']') : NULL;
-    if (shut) {
-        *shut = '\0';
-        memmove(buf, open + 1, (size_t)(shut - open));
-    }
+    char line[256];
+    if (!la_sysfile_line(path, line, sizeof line)) return false;
+    char *open = strchr(line, '['), *shut = open ? strchr(open, ']') : NULL;
+    if (shut) *shut = '\0';
+    snprintf(buf, cap, "%s", shut ? open + 1 : line);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a figure's reader must know: how the numbers came about, on what, from which sweep.
  */
+#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -77,24 +78,23 @@ static void add_setting(la_text *out, const la_lines *lines)
         }
 }
 
-/* Options of the task that all lines share: {"pairs":32,"filler":"random"} as "pairs 32, ...". */
+/* Options of the task that all lines share, "pairs 32, keys random"; zeros, which mean off, are left
+ * out. */
 static void add_task(la_text *out, const la_lines *lines)
 {
-    const char *json = shared(lines, LA_AXIS_TASK_OPTIONS);
-    if (!json || strcmp(json, "{}") == 0) return;
-    la_text_add(out, " Task:");
-    for (const char *c = json; *c; c++) {
-        if (strchr("{}\"", *c)) {
-            if (*c == '{') la_text_add(out, " ");
-        } else if (*c == ':') {
-            la_text_add(out, " ");
-        } else if (*c == ',') {
-            la_text_add(out, ", ");
-        } else {
-            la_text_bytes(out, c, 1);
-        }
+    const char *json = shared(lines, LA_AXIS_TASK_OPTIONS), *separator = " Task: ";
+    cJSON *options = json ? cJSON_Parse(json) : NULL;
+    for (const cJSON *o = options ? options->child : NULL; o; o = o->next) {
+        if (cJSON_IsString(o))
+            la_text_add(out, "%s%s %s", separator, o->string, o->valuestring);
+        else if (cJSON_IsNumber(o) && (o->valuedouble > 0 || o->valuedouble < 0))
+            la_text_add(out, "%s%s %.6g", separator, o->string, o->valuedouble);
+        else
+            continue;
+        separator = ", ";
     }
-    la_text_add(out, ".");
+    if (*separator == ',') la_text_add(out, ".");
+    cJSON_Delete(options);
 }
 
 /* Lines that have nothing to draw and no mark: those the mathematics forbids, those not run yet. */

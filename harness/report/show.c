@@ -130,9 +130,10 @@ static la_status print_list(la_store *store, const char *head, const char *sql, 
 static const char rerun_sql[] =
     "SELECT 'labench run --new --variants ' || variant || ' --impls ' || impl || ' --lengths ' || "
     "seqlen || CASE task WHEN '' THEN ' --pass ' || pass || ' --tasks none' "
-    "ELSE ' --tasks ' || task END || ' --mask ' || mask || ' --dtype ' || dtype || ' --batch ' || "
-    "batch || ' --heads ' || heads || ' --dk ' || dk || ' --dv ' || dv || ' --threads ' || threads "
-    "|| "
+    "ELSE ' --tasks ' || task END || ' --mask ' || mask || ' --dtype ' || dtype || "
+    "' --batch ' || batch || ' --heads ' || heads || ' --dk ' || dk || ' --dv ' || dv || "
+    "' --threads ' || threads || "
+    "' --seed ' || (SELECT s.seed FROM v_sweep s WHERE s.sweep_id = c.sweep_id) || "
     "coalesce((SELECT group_concat(' --set ' || c.variant || '.' || key || '=' || value, '') "
     "FROM json_each(c.options)), '') || "
     "coalesce((SELECT group_concat(' --set ' || c.task || '.' || key || '=' || value, '') "
