@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 #include "labench/kit.h"
+#include "labench/simd.h"
 #include "labench/tile.h"
+#include "simd_probe.h"
 
 enum { MAX_SIDE = 150, PAD = 5, ROOM = MAX_SIDE * (MAX_SIDE + PAD) };
 static float A[ROOM], B[ROOM], C[ROOM], D[ROOM];
@@ -286,6 +288,45 @@ static void test_exp_over_its_whole_range(void **state)
     }
 }
 
+static void test_powers_of_two_for_weights(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < n_tables; i++) {
+        simd_exp2 *exp2_of = LA_ISA_TABLE(la_probe_exp2, tables[i]->isa);
+        double worst = 0.0;
+        for (float from = -126.0f; from < 126.0f; from += 1.0f) {
+            float x[64], y[64];
+            for (int j = 0; j < 64; j++) x[j] = from + (float)j / 64.0f;
+            exp2_of(64, x, y);
+            for (int j = 0; j < 64; j++)
+                worst = fmax(worst, fabs((double)y[j] / exp2((double)x[j]) - 1.0));
+            assert_true(y[0] == exp2f(from)); /* whole powers are exact */
+        }
+        if (!(worst <= 2e-7)) fail_msg("exp2: relative error %g", worst);
+        float edges[16] = {0.0f, -0.0f, -127.0f, -1e30f, -INFINITY, NAN, 1.0f}, out[16];
+        exp2_of(16, edges, out);
+        assert_true(out[0] == 1.0f && out[1] == 1.0f && out[6] == 2.0f && isnan(out[5]));
+        /* Exactly 0, whatever the process does with denormals: masked keys rest on it. */
+        assert_true(out[2] == 0.0f && out[3] == 0.0f && out[4] == 0.0f);
+    }
+}
+
+static void test_lanes_compare_select_and_store(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < n_tables; i++) {
+        simd_lanes *lanes = LA_ISA_TABLE(la_probe_lanes, tables[i]->isa);
+        for (int limit = 0; limit <= tables[i]->lanes; limit++)
+            for (int n = 0; n <= tables[i]->lanes; n++) {
+                float y[17];
+                for (int j = 0; j < 17; j++) y[j] = 77.0f;
+                assert_int_equal(lanes((float)limit, n, y), tables[i]->lanes);
+                for (int j = 0; j < 17; j++)
+                    assert_true(y[j] == (j >= n ? 77.0f : j < limit ? (float)j : -1.0f));
+            }
+    }
+}
+
 int main(void)
 {
     la_start(1);
@@ -297,6 +338,8 @@ int main(void)
         cmocka_unit_test(test_transpose_and_row_scaling),
         cmocka_unit_test(test_vector_helpers_of_any_length),
         cmocka_unit_test(test_exp_over_its_whole_range),
+        cmocka_unit_test(test_powers_of_two_for_weights),
+        cmocka_unit_test(test_lanes_compare_select_and_store),
     };
     return cmocka_run_group_tests(tests, collect, NULL);
 }
