@@ -134,6 +134,7 @@ int la_cli_main(int argc, char **argv)
 {
     /* A limit on file sizes becomes a failed write, which has a sentence, and not a silent death. */
     signal(SIGXFSZ, SIG_IGN);
+    la_cli_settle_blas(argv);
     if (argc < 2) {
         short_help(stdout);
         return la_finish_stdout(LA_EXIT_OK);

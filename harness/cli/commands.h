@@ -55,4 +55,7 @@ extern const char la_version[];
 la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *err);
 la_status la_print_task(const la_task *t, bool full, FILE *out, la_err *err);
 
+/* Starts the program again when OpenBLAS was loaded for another CPU than it should be (blas_core.c). */
+void la_cli_settle_blas(char **argv);
+
 #endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * OpenBLAS chooses its kernels when it is loaded, from the CPU or from OPENBLAS_CORETYPE. A value
+ * left in the environment by somebody else (build images set it) would halve the speed of every
+ * large product without a word, so it is not obeyed: the program starts itself again without it.
+ * LABENCH_ISA lowers the products together with our own kernels.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+
+/* The OpenBLAS core of an instruction set that LABENCH_ISA asks for; NULL: let it choose. */
+static const char *core_wanted(void)
+{
+    const char *isa = getenv("LABENCH_ISA");
+    if (isa && strcmp(isa, "generic") == 0) return "Nehalem";
+    if (isa && strcmp(isa, "avx2") == 0) return "Haswell";
+    return NULL;
+}
+
+void la_cli_settle_blas(char **argv)
+{
+    const char *want = core_wanted(), *have = getenv("OPENBLAS_CORETYPE");
+    const char *l2 = getenv("OPENBLAS_L2_SIZE");
+    if ((want ? have && strcmp(have, want) == 0 : !have) && !l2) return;
+    unsetenv("OPENBLAS_L2_SIZE");
+    if (want ? setenv("OPENBLAS_CORETYPE", want, 1) != 0 : unsetenv("OPENBLAS_CORETYPE") != 0)
+        return;
+    execv("/proc/self/exe",
+          argv); /* returns only where there is no /proc: then it stays as it is */
+}
