@@ -54,16 +54,16 @@ static void add_setting(la_text *out, const la_lines *lines)
 {
     const char *device = shared(lines, LA_AXIS_DEVICE);
     la_text_add(out, " %s", device ? device : "Several devices");
-    add_shared(out, lines, LA_AXIS_THREADS, "", " threads");
+    add_shared(out, lines, LA_AXIS_THREADS, "", " threads");
     add_shared(out, lines, LA_AXIS_DTYPE, "", "");
-    add_shared(out, lines, LA_AXIS_BATCH, "B ", "");
-    add_shared(out, lines, LA_AXIS_HEADS, "H ", "");
+    add_shared(out, lines, LA_AXIS_BATCH, "B ", "");
+    add_shared(out, lines, LA_AXIS_HEADS, "H ", "");
     const char *dk = shared(lines, LA_AXIS_DK), *dv = shared(lines, LA_AXIS_DV);
     if (dk && dv && strcmp(dk, dv) == 0) {
-        la_text_add(out, ", d %s", dk);
+        la_text_add(out, ", d %s", dk);
     } else {
-        add_shared(out, lines, LA_AXIS_DK, "dk ", "");
-        add_shared(out, lines, LA_AXIS_DV, "dv ", "");
+        add_shared(out, lines, LA_AXIS_DK, "dk ", "");
+        add_shared(out, lines, LA_AXIS_DV, "dv ", "");
     }
     add_shared(out, lines, LA_AXIS_CACHE, "caches ", "");
     const char *mask = shared(lines, LA_AXIS_MASK);
@@ -72,7 +72,7 @@ static void add_setting(la_text *out, const la_lines *lines)
     for (size_t i = 0; i < lines->n && !mask; i++)
         if (lines->v[i].marked) {
             bool both = strcmp(lines->v[i].axis[LA_AXIS_MASK], "bidirectional") == 0;
-            la_text_add(out, " † %s, the others %s.", both ? "bidirectional" : "causal",
+            la_text_add(out, " † %s, the others %s.", both ? "bidirectional" : "causal",
                         both ? "causal" : "bidirectional");
             break;
         }

@@ -260,7 +260,10 @@ static la_status compose(const la_kind *kind, const char *stem, const la_lines *
         rule_lines(&marks, c);
         line_labels(&marks, c, kind->fit);
         failure_labels(&marks, c);
-        plot_command(&plot, lines, c, stem, kind->scale == LA_SCALE_PART ? 1.025 : 1);
+        plot_command(&plot, lines, c, stem,
+                     kind->scale == LA_SCALE_PART
+                         ? pow(c->xhi / c->xlo, 4 / (c->right - c->left)) /* 4 pixels */
+                         : 1);
         la_canvas_terminals(stem, LA_FIGURE_HEIGHT, &svg, &png);
         const char *pairs[] = {"TITLE", kind->title,        "STEM",  stem,
                                "STYLE", la_plot_style,      "FRAME", la_text_str(&frame),

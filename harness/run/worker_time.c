@@ -156,6 +156,9 @@ static la_status verify(la_work *w, la_err *err)
     la_work_metric_add(w, "max_rel", e.max_rel, NAN, NAN, e.n_nonfinite, e.n);
     la_work_metric_add(w, "max_abs", e.max_abs, NAN, NAN, e.n_nonfinite, e.n);
     la_work_metric_add(w, "cosine", e.cosine, NAN, NAN, e.n_nonfinite, e.n);
+    la_work_metric_add(w, "rel_rms_bound", /* what the error was held to: drawn beside it */
+                       la_tolerance_of(c->variant, c->impl, c->problem.dtype).rel_rms, NAN, NAN, 0,
+                       e.n);
     la_sampled_release(&w->sampled);
     return st;
 }
