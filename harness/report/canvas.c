@@ -172,17 +172,18 @@ static void spread(la_tag **tags, size_t n, double lo, double hi)
     double first[MAX]; /* place of each block's lowest label */
     size_t begin[MAX + 1], blocks = 0;
     if (n > MAX) n = MAX;
+    double gap = n > 1 ? fmin(LABEL_GAP, (hi - lo) / (double)(n - 1)) : LABEL_GAP;
     for (size_t i = 0; i < n; i++) {
         begin[blocks] = i;
         first[blocks++] = tags[i]->py;
         begin[blocks] = i + 1;
         for (;;) {
             size_t b = blocks - 1, len = begin[b + 1] - begin[b];
-            double mean = 0, height = LABEL_GAP * (double)(len - 1);
+            double mean = 0, height = gap * (double)(len - 1);
             for (size_t k = begin[b]; k < begin[b + 1]; k++) mean += tags[k]->py / (double)len;
             first[b] = fmax(lo, fmin(hi - height, mean - height / 2));
             if (b == 0) break;
-            double below = first[b - 1] + LABEL_GAP * (double)(begin[b] - begin[b - 1]);
+            double below = first[b - 1] + gap * (double)(begin[b] - begin[b - 1]);
             if (first[b] >= below) break;
             begin[b] = begin[b + 1]; /* joins the block below */
             blocks--;
@@ -190,7 +191,7 @@ static void spread(la_tag **tags, size_t n, double lo, double hi)
     }
     for (size_t b = 0; b < blocks; b++)
         for (size_t k = begin[b]; k < begin[b + 1]; k++)
-            tags[k]->py = first[b] + LABEL_GAP * (double)(k - begin[b]);
+            tags[k]->py = first[b] + gap * (double)(k - begin[b]);
 }
 
 /* How much a box of text covers points and lines of the figure. */

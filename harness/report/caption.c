@@ -107,7 +107,9 @@ static void add_absent(la_text *out, const la_lines *lines, const char *outcome,
         size_t hits = 0;
         for (size_t j = 0; j < s->n; j++) hits += strcmp(s->points[j].outcome, outcome) == 0;
         if (hits == 0 || (whole && hits < s->n)) continue;
-        la_text_add(out, "%s%s", separator, s->label);
+        if (i > 0 && separator != words && strcmp(lines->v[i - 1].variant, s->variant) == 0)
+            continue; /* one variant with several settings: named once */
+        la_text_add(out, "%s%s", separator, s->variant);
         separator = ", ";
     }
     if (separator != words) la_text_add(out, ".");

@@ -216,8 +216,10 @@ static la_status load_rules(la_store *store, int64_t sweep_id, const la_kind *ki
         if (!label || !isfinite(r->y)) continue;
         if (kind->scale == LA_SCALE_RATE)
             snprintf(r->label, sizeof r->label, "%.32s %.0f", label, r->y);
-        else
+        else if (kind->scale == LA_SCALE_PART)
             snprintf(r->label, sizeof r->label, "%.32s %.1g", label, r->y);
+        else
+            snprintf(r->label, sizeof r->label, "%.32s", label);
         c->n_rules++;
     }
     la_query_close(q);
@@ -262,7 +264,8 @@ static la_status compose(const la_kind *kind, const char *stem, const la_lines *
         failure_labels(&marks, c);
         plot_command(&plot, lines, c, stem,
                      kind->scale == LA_SCALE_PART
-                         ? pow(c->xhi / c->xlo, 4 / (c->right - c->left)) /* 4 pixels */
+                         ? pow(c->xhi / c->xlo,
+                               fmin(4, 24.0 / (double)lines->n) / (c->right - c->left)) /* pixels */
                          : 1);
         la_canvas_terminals(stem, LA_FIGURE_HEIGHT, &svg, &png);
         const char *pairs[] = {"TITLE", kind->title,        "STEM",  stem,

@@ -20,8 +20,9 @@
     X(throughput_rules_sql)                                                                        \
     X(memory_sql)                                                                                  \
     X(memory_gp)                                                                                   \
-    X(accuracy_sql) X(accuracy_gp) X(accuracy_rules_sql) X(load_sql) X(load_gp) X(error_sql)       \
-        X(error_gp) X(error_rules_sql) X(outcomes_sql) X(outcomes_gp)
+    X(accuracy_sql)                                                                                \
+    X(accuracy_gp) X(accuracy_rules_sql) X(load_sql) X(load_gp) X(error_sql) X(error_gp)           \
+        X(error_rules_sql) X(outcomes_sql) X(outcomes_gp)
 #define LA_DECLARE_TEXT(name) extern const char la_plot_##name[];
 LA_PLOT_TEXTS(LA_DECLARE_TEXT)
 
