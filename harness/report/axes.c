@@ -89,6 +89,7 @@ static void byte_ticks(const la_canvas *c, la_text *out)
 static void linear_ticks(const la_canvas *c, double top, la_text *out)
 {
     const char *separator = "";
+    if (!(top > 0)) top = 1; /* the baselines do no arithmetic: their throughput is 0 */
     double raw = top / 5, unit = pow(10, floor(log10(raw))), step = unit;
     if (raw / unit > 5)
         step = 10 * unit;
