@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +96,15 @@ static la_status store_build(sweep *s, la_err *err)
     return la_store_build(s->store, &row, &s->row.build_id, err);
 }
 
-/* The peak of each thread count of the plan, measured once per machine. */
+/* A ceiling is what was reached at best: a measurement on a busy machine never lowers it. */
+static void keep_best(la_peak_row *row, const la_peak_row *before)
+{
+    row->flops = fmax(row->flops, before->flops);
+    row->bandwidth = fmax(row->bandwidth, before->bandwidth);
+    row->gemm_flops = fmax(row->gemm_flops, before->gemm_flops);
+}
+
+/* The peak of each thread count of the plan: measured by every sweep, the best of all is kept. */
 static la_status store_peaks(sweep *s, la_err *err)
 {
     bool seen[1025] = {false};
@@ -103,24 +112,21 @@ static la_status store_peaks(sweep *s, la_err *err)
         int threads = s->plan->cells[i].problem.threads;
         if (threads > 1024 || seen[threads]) continue;
         seen[threads] = true;
-        la_peak_row row;
+        say(s, "measuring the peak of %d thread%s", threads, threads == 1 ? "" : "s");
+        la_peak peak;
+        LA_TRY(la_peak_measure(threads, s->device->isa, &peak, err));
+        la_peak_row row = {.threads = threads,
+                           .flops = peak.flops.best,
+                           .bandwidth = peak.read.best,
+                           .gemm_flops = peak.sgemm.best,
+                           .source = "measured"};
+        la_peak_row before;
         bool found;
-        LA_TRY(la_store_peak_find(s->store, s->device_id, threads, &row, &found, err));
-        if (!found || row.threads != threads) {
-            la_peak peak;
-            say(s, "measuring the peak of %d thread%s, once for this machine", threads,
-                threads == 1 ? "" : "s");
-            LA_TRY(la_peak_measure(threads, s->device->isa, &peak, err));
-            row = (la_peak_row){.threads = threads,
-                                .flops = peak.flops.best,
-                                .bandwidth = peak.read.best,
-                                .gemm_flops = peak.sgemm.best,
-                                .source = "measured"};
-            LA_TRY(la_store_peak(s->store, s->device_id, &row, err));
-        }
+        LA_TRY(la_store_peak_find(s->store, s->device_id, threads, &before, &found, err));
+        if (found) keep_best(&row, &before);
+        LA_TRY(la_store_peak(s->store, s->device_id, &row, err));
         if (threads > s->peak.threads) s->peak = row;
     }
-    s->peak.source = "measured"; /* the found row's text lives no longer */
     s->args->settings.peak_flops = s->peak.flops;
     return LA_OK;
 }
