@@ -130,7 +130,8 @@ static void finish_rows(const la_ka *ka, const la_ka_rows *x, const float *den)
 #define SMALLEST_DENOMINATOR 1e-26f
 
 /* P = tril(A B') and the denominators; w->b is relative to the new maxima, w->a to them on entry and to
- * the state's own on return. False: the denominators are too small to trust, and nothing but buffers has changed. */
+ * the state's own on return. False: the denominators are too small to trust; nothing but buffers has
+ * changed. */
 static bool scores(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w)
 {
     const la_tile *tile = ka->tile;

@@ -6,22 +6,22 @@
 #include "kernel_attention.h"
 #include "labench/simd.h"
 
-static void shift_max(int64_t n, int64_t m, const float *shift, float *e, int64_t lde, float *r)
+static void shift_max(int64_t n, int64_t m, const float *shift, float *e, int64_t lde, float *c)
 {
     for (int64_t i = 0; i < m; i += LA_VW) {
         int64_t lanes = m - i < LA_VW ? m - i : LA_VW;
-        la_vf top = la_v_load_n(r + i, lanes);
+        la_vf top = la_v_load_n(c + i, lanes);
         for (int64_t j = 0; j < n; j++) {
             la_vf x = la_v_load_n(e + j * lde + i, lanes) - la_v_set(shift[j]);
             la_v_store_n(e + j * lde + i, x, lanes);
             top = la_v_max(top, x);
         }
-        la_v_store_n(r + i, top, lanes);
+        la_v_store_n(c + i, top, lanes);
     }
 }
 
-/* exp(x) = p 2^n: returns p, near 1, with whole n. Other than exp(x - base), it does not depend on what
- * is taken out later. */
+/* exp(x) = p 2^n with whole n: `whole_part` gives n and `fraction` p, near 1. Unlike exp(x - base), p
+ * does not depend on what is taken out. */
 LA_INLINE la_vf whole_part(la_vf x)
 {
     return la_v_round_(x * la_v_set(1.44269504088896341f));
@@ -29,8 +29,8 @@ LA_INLINE la_vf whole_part(la_vf x)
 
 LA_INLINE la_vf fraction(la_vf x, la_vf n)
 {
-    x = la_v_fma(n, la_v_set(-0.693359375f),
-                 x); /* ln 2 in two pieces; the first product is exact */
+    /* ln 2 in two pieces; the product with the first is exact */
+    x = la_v_fma(n, la_v_set(-0.693359375f), x);
     return la_v_exp(la_v_fma(n, la_v_set(2.12194440e-4f), x));
 }
 
@@ -56,7 +56,7 @@ static void exp_queries(int64_t n, int64_t m, const float *R, float *f, int64_t 
     for (int64_t j = 0; j < n; j++, f += ldf) {
         la_vf top = la_v_set(-INFINITY);
         for (int64_t i = 0; i < m; i += LA_VW) {
-            /* In the last vector, the lanes that do not exist repeat ones that do. */
+            /* The last vector overlaps the one before it, so that every lane exists. */
             int64_t at = m - i < LA_VW && m > LA_VW ? m - LA_VW : i;
             int64_t lanes = m - at < LA_VW ? m - at : LA_VW;
             la_vf x = la_v_load_n(f + at, lanes);
