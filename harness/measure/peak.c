@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -58,19 +59,23 @@ static double fma_once(loops with, int threads, int64_t steps)
     return sinks > 0 ? flops / seconds : 0; /* the sums are used, so the loops stay */
 }
 
+static int64_t thread_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static la_rate measure_fma(loops with, int threads)
 {
+    /* As many steps as fill a run, by the time this thread really computed: on a busy machine any
+     * wall time is long, and the run would end up as short as the noise. */
     int64_t steps = 1 << 14;
-    for (;;) { /* as many as fill a run; the shortest of three, since another process may cut in */
-        int64_t took = INT64_MAX;
-        for (int i = 0; i < 3; i++) {
-            int64_t begin = la_now_ns();
-            fma_once(with, threads, steps);
-            int64_t now = la_now_ns() - begin;
-            took = now < took ? now : took;
-        }
-        if (took > FMA_RUN_NS / 2) break;
-        steps *= 2;
+    float sink;
+    for (;; steps *= 2) {
+        int64_t begin = thread_ns();
+        with.fma(steps, &sink);
+        if (thread_ns() - begin > FMA_RUN_NS / 2) break;
     }
     double x[RUNS];
     for (int i = 0; i < RUNS; i++) x[i] = fma_once(with, threads, steps);
