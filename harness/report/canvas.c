@@ -60,6 +60,7 @@ void la_canvas_ranges(la_canvas *c, const la_kind *kind, const la_lines *lines)
         ymax = fmax(ymax, r->y);
         if (c->ylog) ymin = fmin(ymin, r->y);
     }
+    if (!(ymax > 0)) ymax = 1; /* rates of a variant that does no operations */
     double air = xmax > xmin ? pow(xmax / xmin, 0.03) : 2;
     c->xlo = xmin / air;
     c->xhi = xmax * air;

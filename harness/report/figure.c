@@ -290,8 +290,7 @@ la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind
     la_canvas canvas = {0};
     la_text caption = {0};
     LA_TRY(la_lines_load(store, sweep_id, kind->sql, NULL, &lines, err));
-    bool positive = kind->scale <= LA_SCALE_ERROR;
-    *empty = !has_numbers(&lines, positive);
+    *empty = !has_numbers(&lines, kind->scale != LA_SCALE_PART);
     la_status st = LA_OK;
     if (*empty) goto done;
     if (kind->fit) la_lines_fit(&lines);

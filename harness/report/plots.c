@@ -10,21 +10,15 @@
 #include "gnuplot.h"
 #include "report.h"
 
-#define LA_PLOT_TEXTS(X)                                                                           \
-    X(time_sql)                                                                                    \
-    X(time_gp)                                                                                     \
-    X(decode_sql)                                                                                  \
-    X(decode_gp)                                                                                   \
-    X(throughput_sql)                                                                              \
-    X(throughput_gp)                                                                               \
-    X(throughput_rules_sql)                                                                        \
-    X(memory_sql)                                                                                  \
-    X(memory_gp)                                                                                   \
-    X(accuracy_sql)                                                                                \
-    X(accuracy_gp) X(accuracy_rules_sql) X(load_sql) X(load_gp) X(error_sql) X(error_gp)           \
-        X(error_rules_sql) X(outcomes_sql) X(outcomes_gp)
-#define LA_DECLARE_TEXT(name) extern const char la_plot_##name[];
-LA_PLOT_TEXTS(LA_DECLARE_TEXT)
+/* The embedded files of plots/. */
+extern const char la_plot_time_sql[], la_plot_time_gp[];
+extern const char la_plot_decode_sql[], la_plot_decode_gp[];
+extern const char la_plot_throughput_sql[], la_plot_throughput_gp[], la_plot_throughput_rules_sql[];
+extern const char la_plot_memory_sql[], la_plot_memory_gp[];
+extern const char la_plot_accuracy_sql[], la_plot_accuracy_gp[], la_plot_accuracy_rules_sql[];
+extern const char la_plot_load_sql[], la_plot_load_gp[];
+extern const char la_plot_error_sql[], la_plot_error_gp[], la_plot_error_rules_sql[];
+extern const char la_plot_outcomes_sql[], la_plot_outcomes_gp[];
 
 const la_kind la_kinds[] = {
     {.name = "time",

@@ -52,7 +52,7 @@ static int64_t plan(fixture *f, const cell_spec *c, const char *tags)
     row.dk = row.dv = 64;
     row.opts_json = "{}";
     row.task_opts_json = c->task_opts;
-    row.flops_algo = (c->v->exponent > 1.5 ? 1.3e8 * t * t : 5e7 * t);
+    row.flops_algo = c->v->exponent > 1.5 ? 1.3e8 * t * t : c->v->exponent > 0 ? 5e7 * t : 0;
     row.work_bytes = (int64_t)(c->v->bytes * pow(t, c->v->bytes_exponent));
     row.saved_bytes = row.instance_bytes = 0;
     int64_t id;
@@ -132,6 +132,16 @@ void synthetic_variant(fixture *f, const char *name)
     for (int64_t seqlen = 1024; seqlen <= 2048; seqlen *= 2) {
         cell_spec c = {&eight[1], name, "fwd", "", "{}", seqlen};
         finish(f, plan(f, &c, "kernel"), LA_OUTCOME_OK, NULL, (double)seqlen * 1000, 10, 1e-6, -1);
+    }
+}
+
+void synthetic_baseline(fixture *f)
+{
+    static const invented idle = {"null", "baseline", "cpu_plain", "causal", 80, 0,
+                                  0,      0,          88,          0,        0,  0};
+    for (int64_t seqlen = 64; seqlen <= 128; seqlen *= 2) {
+        cell_spec c = {&idle, "null", "fwd", "", "{}", seqlen};
+        finish(f, plan(f, &c, "baseline"), LA_OUTCOME_OK, NULL, 80, 3, 0, -1);
     }
 }
 

@@ -14,4 +14,7 @@ void synthetic_variant(fixture *f, const char *name);
 /* Recall of linear and deltanet at 4k with 8 to 256 pairs. */
 void synthetic_loads(fixture *f);
 
+/* A variant that does no operations and makes no error, at 64 and 128. */
+void synthetic_baseline(fixture *f);
+
 #endif

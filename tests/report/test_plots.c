@@ -142,6 +142,24 @@ static void test_plots_draw_recall_over_load(void **state)
     fixture_release(&f);
 }
 
+/* No operations: a rate of 0 has no scale, which once cost a loop without end. */
+static void test_plots_of_a_baseline_alone_end(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    la_plots counts;
+    fixture_open(&f);
+    synthetic_baseline(&f);
+    if (!have_gnuplot()) skip();
+    const char *dir = folder_of(&f, "baseline");
+    expect_ok(la_report_plots(f.store, f.sweep, NULL, 0, dir, NULL, NULL, &counts, &err));
+    assert_true(exists(dir, "time.svg") && exists(dir, "memory.svg"));
+    assert_false(exists(dir, "throughput.svg") || exists(dir, "error.svg"));
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
 static void test_names_are_never_run(void **state)
 {
     (void)state;
@@ -250,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_plots_draw_every_kind_and_mark_failures),
         cmocka_unit_test(test_plots_of_the_same_rows_have_the_same_bytes),
         cmocka_unit_test(test_plots_draw_recall_over_load),
+        cmocka_unit_test(test_plots_of_a_baseline_alone_end),
         cmocka_unit_test(test_names_are_never_run),
         cmocka_unit_test(test_quoting_leaves_no_way_out),
         cmocka_unit_test(test_without_gnuplot_the_data_are_kept),
