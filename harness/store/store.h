@@ -20,7 +20,7 @@
 
 typedef struct la_store la_store;
 typedef enum la_store_mode {
-    LA_STORE_READ, /* the file must exist; nothing is written */
+    LA_STORE_READ, /* the file must exist; all that may be written is a killed run's rollback */
     LA_STORE_WRITE /* made when missing; leftovers of a killed run are repaired */
 } la_store_mode;
 

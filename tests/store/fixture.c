@@ -251,3 +251,10 @@ int raw_sql(const char *path, const char *sql)
     sqlite3_close(db);
     return rc;
 }
+
+int raw_sql_dying(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    int rc = sqlite3_open(path, &db);
+    return rc == SQLITE_OK ? sqlite3_exec(db, sql, NULL, NULL, NULL) : rc;
+}

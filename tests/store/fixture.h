@@ -55,5 +55,7 @@ double query_number(la_store *store, const char *sql);
 void query_text(la_store *store, const char *sql, char *out, size_t cap);
 /* Runs SQL on the file through a connection of its own; returns SQLite's result code. */
 int raw_sql(const char *path, const char *sql);
+/* The same, with the connection left open, for a process that ends at once. */
+int raw_sql_dying(const char *path, const char *sql);
 
 #endif

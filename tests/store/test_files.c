@@ -318,6 +318,53 @@ static void test_a_file_that_goes_away_is_noticed(void **state)
     expect_ok(la_store_claim(f.store, cell, 0, &id, &err));
 }
 
+/* A child changes many pages and dies before it commits: its journal must be played back. */
+static void leave_a_hot_journal(void)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(raw_sql_dying(f.path,
+                            "PRAGMA cache_size = 2; BEGIN IMMEDIATE;"
+                            "UPDATE sweep SET label = 'half done', note = hex(zeroblob(50000))"));
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+    char journal[160];
+    struct stat st;
+    snprintf(journal, sizeof journal, "%s-journal", f.path);
+    assert_int_equal(stat(journal, &st), 0);
+    assert_true(st.st_size > 0);
+}
+
+static int a_journal_is_a_sentence(void)
+{
+    la_err err = {0};
+    la_store *store;
+    if (la_store_open(f.path, LA_STORE_READ, &store, &err) != LA_E_IO) return 1;
+    return strstr(err.msg, "check that the file and its folder may be written") ? 0 : 2;
+}
+
+static void test_what_a_killed_writer_left_is_rolled_back(void **state)
+{
+    (void)state;
+    static const la_store_mode modes[] = {LA_STORE_READ, LA_STORE_WRITE};
+    fill_and_close(5);
+    for (size_t i = 0; i < LA_COUNT(modes); i++) {
+        leave_a_hot_journal();
+        assert_int_equal(chmod(f.folder, 0555), 0);
+        int rc = as_ordinary_user(a_journal_is_a_sentence);
+        assert_int_equal(chmod(f.folder, 0700), 0);
+        assert_true(rc == 0 || rc == 77);
+        la_err err = {0};
+        expect_ok(la_store_open(f.path, modes[i], &f.store, &err));
+        char label[32];
+        query_text(f.store, "SELECT label FROM sweep", label, sizeof label);
+        assert_string_equal(label, "a label");
+        close_store();
+    }
+}
+
 /* Reads everything there is to read; whatever it says, it comes back. */
 static void read_everything(void)
 {
@@ -508,6 +555,7 @@ int main(void)
         TEST(test_odd_names_are_names),
         TEST(test_what_may_not_be_written_is_read),
         TEST(test_a_file_that_goes_away_is_noticed),
+        TEST(test_what_a_killed_writer_left_is_rolled_back),
         TEST(test_truncated_files_are_refused),
         TEST(test_zeroed_pages_are_refused),
         TEST(test_random_damage_never_crashes),
