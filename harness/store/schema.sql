@@ -161,7 +161,7 @@ CREATE TABLE attempt(
   phase                TEXT,          -- what the worker was doing last
   message              TEXT,          -- one sentence
   stderr_tail          TEXT,
-  stop_reason          TEXT,          -- why sampling ended: target, settled, max_time, slow, quick
+  stop_reason          TEXT,          -- why sampling ended: target, settled, max_time, slow, samples
   warmup_iters         INT,           -- calls
   warmup_ns            INT,           -- ns
   wall_ns              INT,           -- ns, the worker's life
