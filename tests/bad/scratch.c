@@ -52,6 +52,15 @@ la_run_settings scratch_settings(void)
                              .seed = 1};
 }
 
+void scratch_cache_beside(const char *db, la_run_settings *settings, char dir[80])
+{
+    snprintf(dir, 80, "%s", db);
+    char *slash = strrchr(dir, '/');
+    must(slash != NULL, "a folder of the database");
+    *slash = '\0';
+    settings->cache_dir = dir;
+}
+
 la_status scratch_add(la_plan *plan, const char *variant, int64_t T, int rounds, la_err *err)
 {
     return scratch_add_pass(plan, variant, LA_FORWARD, T, rounds, err);

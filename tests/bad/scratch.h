@@ -21,6 +21,9 @@ la_status scratch_add_pass(la_plan *plan, const char *variant, la_pass pass, int
                            la_err *err);
 la_run_settings scratch_settings(void); /* short: 20 ms of samples, timeout 3 s, 256 MiB */
 
+/* Keeps reference rows beside the database, for runs that are killed and cannot tidy up. */
+void scratch_cache_beside(const char *db, la_run_settings *settings, char dir[80]);
+
 /* Opens the database, continues the open sweep or begins one, runs the plan, ends the sweep when it
  * was run to its end. */
 la_status scratch_run(const char *db, la_plan *plan, const la_run_settings *settings,

@@ -31,7 +31,9 @@ static int sweep_main(const char *db)
     la_status st = LA_OK;
     for (int i = 0; i < CELLS && st == LA_OK; i++)
         st = scratch_add(&plan, i % 2 ? "copy" : "null", 16 + i, ROUNDS, &err);
+    char dir[80];
     la_run_settings settings = scratch_settings();
+    scratch_cache_beside(db, &settings, dir);
     if (st == LA_OK) st = scratch_run(db, &plan, &settings, NULL, &err);
     la_plan_release(&plan);
     if (st != LA_OK) fprintf(stderr, "%s\n", err.msg);

@@ -30,7 +30,9 @@ static int sweep_main(const char *db, const char *timeout)
     la_status st = scratch_add(&plan, "null", 64, 1, &err);
     if (st == LA_OK) st = scratch_add(&plan, "bad_hang", 64, 1, &err);
     if (st == LA_OK) st = scratch_add(&plan, "copy", 64, 1, &err);
+    char dir[80];
     la_run_settings settings = scratch_settings();
+    scratch_cache_beside(db, &settings, dir);
     settings.given_order = true;
     settings.timeout_s = *timeout == 'l' ? 60 : 1;
     if (st == LA_OK) st = scratch_run(db, &plan, &settings, NULL, &err);
