@@ -197,6 +197,14 @@ static la_ka_rows rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t
 
 typedef void chunk_fn(const la_ka *, la_ka_state, const la_ka_rows *, const la_ka_buffers *);
 
+/* Rows of one head lie H rows apart, a page every few rows, where the hardware does not look ahead: the
+ * next chunk is asked for before this one is computed. */
+static void ask_for(const float *rows, int64_t n, int64_t ld, int64_t d)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t c = 0; c < d; c += 16) __builtin_prefetch(rows + i * ld + c, 0, 2);
+}
+
 /* Segment s of sequence i, chunk by chunk. */
 static void sweep(const la_ka *ka, const la_io *io, int64_t i, int64_t s, chunk_fn *fn,
                   la_ka_state st, const la_ka_buffers *w)
@@ -206,6 +214,12 @@ static void sweep(const la_ka *ka, const la_io *io, int64_t i, int64_t s, chunk_
     for (int64_t c = from; c < to; c++) {
         int64_t t = c * CHUNK, left = ka->p.T - t;
         la_ka_rows rows = rows_at(ka, io, i, t, left < CHUNK ? left : CHUNK);
+        if (c + 1 < to && left >= 2 * CHUNK) {
+            la_ka_rows next = rows_at(ka, io, i, t + CHUNK, CHUNK);
+            if (fn != la_ka_chunk_absorb) ask_for(next.q, CHUNK, next.ldk, ka->p.dk);
+            if (fn != la_ka_chunk_read) ask_for(next.k, CHUNK, next.ldk, ka->p.dk);
+            if (fn != la_ka_chunk_read) ask_for(next.v, CHUNK, next.ldv, ka->p.dv);
+        }
         fn(ka, st, &rows, w);
     }
 }
