@@ -19,7 +19,7 @@
 #include "clock.h"
 #include "scratch.h"
 
-enum { KILLS = 20, CELLS = 40, ROUNDS = 3 };
+enum { KILLS = 20, CELLS = 60, ROUNDS = 3 };
 
 extern char **environ;
 
@@ -79,8 +79,12 @@ static void test_kills_lose_nothing(void **state)
         la_sleep_ns((int64_t)(20 + la_random_below(la_stream(20, k, 0), 0, 400)) * 1000000);
         kill(pid, SIGKILL);
         int status = end_of(pid);
-        killed += WIFSIGNALED(status);
-        if (!WIFSIGNALED(status)) assert_int_equal(WEXITSTATUS(status), 0);
+        if (!WIFSIGNALED(status)) { /* it was faster; the next start would be another sweep */
+            assert_int_equal(WEXITSTATUS(status), 0);
+            done = finished(s.db);
+            break;
+        }
+        killed++;
         int64_t now = finished(s.db);
         if (now < done) fail_msg("%d attempts were finished, %d are left", (int)done, (int)now);
         done = now;
@@ -92,7 +96,7 @@ static void test_kills_lose_nothing(void **state)
     for (int tries = 0; tries < 20 && scratch_workers() > 0; tries++) la_sleep_ns(100000000);
     assert_int_equal(scratch_workers(), 0);
 
-    assert_int_equal(end_of(start_sweep(s.db)), 0);
+    if (done < CELLS * ROUNDS) assert_int_equal(end_of(start_sweep(s.db)), 0);
     assert_true(scratch_is_sound(s.db));
     const char *db = s.db;
     assert_int_equal(scratch_number(db, "SELECT count(*) FROM sweep"), 1);
