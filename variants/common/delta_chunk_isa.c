@@ -34,13 +34,16 @@ typedef struct chunk {
     const la_delta_slice *x;
     chunk_decay decay;
     int64_t n, C, W;
+    int64_t ahead; /* tokens after this chunk */
     const float *q, *k, *v, *g, *beta;
     float *o;
     float *S, *KT, *L, *P, *U;
     float *weight; /* beta_i */
+    float *spare;  /* [C] for back */
     /* BY_TOKEN */
     float *hi, *lo;  /* G as an unevaluated sum: differences of long sums keep their digits */
     float *in, *out; /* exp(G_i), exp(G_n - G_i) */
+    float *back;     /* exp(-G_i), while that stays below e^60 (float32 ends at e^88); else NULL */
     float whole;     /* exp(G_n) */
     /* q and k as they meet S: themselves, or by channel q exp(G), k exp(G) and k exp(G_n - G) */
     const float *q_in, *k_in, *k_out;
@@ -86,12 +89,14 @@ static void decays(chunk *c)
         c->hi[i] = (float)G;
         c->lo[i] = (float)(G - (double)c->hi[i]);
     }
+    if (!(G > -60.0)) c->back = NULL;
     la_vf end_hi = la_v_set(c->hi[c->n - 1]), end_lo = la_v_set(c->lo[c->n - 1]);
     for (int64_t i = 0; i < c->n; i += LA_VW) {
         int64_t m = c->n - i < LA_VW ? c->n - i : LA_VW;
         la_vf hi = la_v_load_n(c->hi + i, m), lo = la_v_load_n(c->lo + i, m);
         la_vf in = la_v_exp(hi);
         la_v_store_n(c->in + i, la_v_fma(in, lo, in), m);
+        if (c->back) la_v_store_n(c->back + i, la_v_exp(la_v_set(0.0f) - (hi + lo)), m);
         la_v_store_n(c->out + i, la_v_exp((end_hi - hi) + (end_lo - lo)), m);
     }
     c->whole = c->in[c->n - 1];
@@ -141,9 +146,12 @@ LA_INLINE void put_scores(const chunk *c, int64_t i, int64_t j, bool delta, bool
     const la_vf zero = la_v_set(0.0f);
     la_vf at = la_v_set((float)j) + la_v_iota(), row = la_v_set((float)i);
     if (by_token) {
-        la_vf d = (la_v_set(c->hi[i]) - la_v_load(c->hi + j)) +
-                  (la_v_set(c->lo[i]) - la_v_load(c->lo + j));
-        d = la_v_exp(d);
+        la_vf d;
+        if (c->back)
+            d = la_v_set(c->in[i]) * la_v_load(c->back + j);
+        else
+            d = la_v_exp((la_v_set(c->hi[i]) - la_v_load(c->hi + j)) +
+                         (la_v_set(c->lo[i]) - la_v_load(c->lo + j)));
         qk = qk * d;
         kk = kk * d;
     }
@@ -260,6 +268,14 @@ static void channel_scores(const chunk *c, bool delta)
 
 /* ---- U and O ---- */
 
+/* Asks for `rows` rows of n floats from token i of the next chunk. Rows come in groups, with long
+ * stretches of arithmetic between: too irregular for the hardware to see them coming. */
+LA_INLINE void prefetch(const chunk *c, const float *p, int64_t i, int rows, int64_t row, int64_t n)
+{
+    for (int64_t m = i; m < i + rows && m < c->ahead; m++)
+        for (int64_t e = 0; e < n; e += 16) __builtin_prefetch(p + (c->n + m) * row + e, 0, 2);
+}
+
 /* Rows [i, i + rows) of U and O at columns [j, j + vecs vectors), of which the last has `last`. */
 LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int vecs, int64_t last,
                           bool delta, bool by_token)
@@ -267,6 +283,12 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
     int64_t dk = c->x->dk, row = c->in_row, v_row = c->x->v_row;
     const float *S = c->S + j;
     float *U = c->U + j;
+    prefetch(c, c->v + j, i, rows, v_row, vecs * LA_VW);
+    prefetch(c, c->o + j, i, rows, v_row, vecs * LA_VW);
+    if (j == 0) {
+        prefetch(c, c->k, i, rows, c->x->qk_row, dk);
+        prefetch(c, c->q, i, rows, c->x->qk_row, dk);
+    }
     la_vf sum[R * V];
     clear(rows * vecs, sum);
     if (delta) multiply(rows, vecs, dk, c->k_in + i * row, row, 1, S, c->W, sum);
@@ -362,6 +384,7 @@ LA_INLINE void columns(const chunk *c, int64_t j, int vecs, int64_t last, bool d
 LA_INLINE void one_chunk(chunk *c, bool delta, bool by_token)
 {
     const la_delta_slice *x = c->x;
+    c->back = c->spare;
     c->q_in = c->q, c->k_in = c->k_out = c->k;
     c->in_row = c->out_row = x->qk_row;
     decays(c);
@@ -415,6 +438,7 @@ static void layout(chunk *c, float *work)
     c->lo = work, work += C;
     c->in = work, work += C;
     c->out = work, work += C;
+    c->spare = work, work += C;
     if (c->decay != BY_CHANNEL) return;
     c->G = (double *)(void *)work, work += 2 * C * dk;
     c->q_copy = work, work += C * dk;
@@ -439,6 +463,7 @@ void LA_ISA(la_delta_chunk)(const la_delta_slice *x)
     int64_t g_row = x->gate_row * (c.decay == BY_CHANNEL ? x->dk : 1);
     for (int64_t t = 0; t < x->T; t += x->chunk) {
         c.n = x->T - t < x->chunk ? x->T - t : x->chunk;
+        c.ahead = x->T - t - c.n;
         c.q = x->q + t * x->qk_row, c.k = x->k + t * x->qk_row;
         c.v = x->v + t * x->v_row, c.o = x->o + t * x->v_row;
         c.beta = x->beta ? x->beta + t * x->gate_row : NULL;

@@ -49,7 +49,7 @@ static inline int64_t la_delta_chunk_work(la_decay decay, int64_t dk, int64_t w,
 {
     int64_t C = la_delta_up(chunk), W = la_delta_up(w), K = la_delta_up(dk);
     int64_t by_channel = decay == LA_DECAY_CHANNEL ? 5 * C * K + K : 0;
-    return K * W + K * C + 2 * C * C + C * W + 5 * C + by_channel;
+    return K * W + K * C + 2 * C * C + C * W + 6 * C + by_channel;
 }
 
 typedef void la_delta_kernel(const la_delta_slice *slice);
