@@ -10,7 +10,8 @@
 #include "delta_slice.h"
 #include "labench/simd.h"
 
-#define DEFAULT_CHUNK 64
+/* Small chunks win here: 4 C d operations a token inside a chunk stand beside 6 d^2 that meet S. */
+#define DEFAULT_CHUNK 16
 
 const la_option la_delta_option_table[LA_DELTA_OPTIONS_LEN] = {
     {.name = "chunk",
