@@ -269,7 +269,8 @@ static void channel_scores(const chunk *c, bool delta)
 /* ---- U and O ---- */
 
 /* Asks for `rows` rows of n floats from token i of the next chunk. Rows come in groups, with long
- * stretches of arithmetic between: too irregular for the hardware to see them coming. */
+ * stretches of arithmetic between: too irregular for the hardware to see them coming. One tensor at a
+ * time, since a core waits when more than about 20 lines are on their way. */
 LA_INLINE void prefetch(const chunk *c, const float *p, int64_t i, int rows, int64_t row, int64_t n)
 {
     for (int64_t m = i; m < i + rows && m < c->ahead; m++)
@@ -284,11 +285,6 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
     const float *S = c->S + j;
     float *U = c->U + j;
     prefetch(c, c->v + j, i, rows, v_row, vecs * LA_VW);
-    prefetch(c, c->o + j, i, rows, v_row, vecs * LA_VW);
-    if (j == 0) {
-        prefetch(c, c->k, i, rows, c->x->qk_row, dk);
-        prefetch(c, c->q, i, rows, c->x->qk_row, dk);
-    }
     la_vf sum[R * V];
     clear(rows * vecs, sum);
     if (delta) multiply(rows, vecs, dk, c->k_in + i * row, row, 1, S, c->W, sum);
@@ -303,6 +299,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
             if (delta) value = value - held;
             sum[m * vecs + v] = la_v_set(c->weight[i + m]) * value;
         }
+    if (j == 0) prefetch(c, c->k, i, rows, c->x->qk_row, dk);
     if (delta) {
         const float *L = c->L + i * c->C;
         multiply(rows, vecs, i, L, c->C, 1, U, c->W, sum);
@@ -321,6 +318,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
         for (int v = 0; v < vecs; v++)
             la_v_store(U + (i + m) * c->W + v * LA_VW, sum[m * vecs + v]);
 
+    if (j == 0) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
     clear(rows * vecs, sum);
     multiply(rows, vecs, dk, c->q_in + i * row, row, 1, S, c->W, sum);
     if (by_token)
@@ -328,6 +326,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
         for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
             for (int v = 0; v < vecs; v++) sum[m * vecs + v] *= la_v_set(c->in[i + m]);
+    prefetch(c, c->o + j, i, rows, v_row, vecs * LA_VW);
     multiply(rows, vecs, i + rows, c->P + i * c->C, c->C, 1, U, c->W, sum);
 #pragma GCC unroll 4
     for (int m = 0; m < rows; m++)
