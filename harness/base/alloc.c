@@ -100,7 +100,8 @@ static header *take(size_t bytes)
     size_t whole = (bytes + ALIGN + shift + align - 1) / align * align;
     char *base = aligned_alloc(align, whole);
     if (!base) return NULL;
-    if (huge) madvise(base, whole, MADV_HUGEPAGE);
+    /* The tail stays on small pages, so that resident memory is what was touched. */
+    if (huge) madvise(base, (bytes + ALIGN + shift) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     header *h = (header *)(void *)(base + shift);
     *h = (header){bytes, MAGIC, base};
     return h;
