@@ -69,8 +69,7 @@ static la_status prepare_insert(la_store *store, sqlite3_stmt **out, la_err *err
     for (size_t i = 0; i < LA_COUNT(columns); i++) la_text_add(&sql, ", %s", columns[i].name);
     la_text_add(&sql, ") VALUES(?1, ?2, ?3, ?4, ?5");
     for (size_t i = 0; i < LA_COUNT(columns); i++)
-        la_text_add(&sql, is_json(&columns[i]) ? ", iif(json_valid(?%zu), ?%zu, NULL)" : ", ?%zu",
-                    FIRST + i, FIRST + i);
+        la_text_add(&sql, is_json(&columns[i]) ? ", json(?%zu)" : ", ?%zu", FIRST + i);
     la_text_add(&sql, ")");
     la_status st = sql.failed ? LA_FAIL(err, LA_E_NOMEM, "out of memory while storing the plan")
                               : la_sql_prepare(store, la_text_str(&sql), out, err);
@@ -85,7 +84,8 @@ static la_status prepare_find(la_store *store, sqlite3_stmt **out, la_err *err)
     la_text_add(&sql, "SELECT cell_id, variant_id = ?4, device_id = ?5");
     for (size_t i = 0; i < LA_COUNT(columns); i++)
         if (columns[i].identity)
-            la_text_add(&sql, ", %s IS ?%zu", columns[i].name, FIRST + i);
+            la_text_add(&sql, is_json(&columns[i]) ? ", %s IS json(?%zu)" : ", %s IS ?%zu",
+                        columns[i].name, FIRST + i);
         else
             la_text_add(&sql, ", 1");
     la_text_add(&sql, " FROM cell WHERE sweep_id = ?1 AND cell_key = ?2");

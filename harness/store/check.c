@@ -29,8 +29,7 @@ static la_status read_passport(la_store *store, passport *out, la_err *err)
     if (st == LA_OK) st = pragma(store, "PRAGMA application_id", &out->application, err);
     if (st == LA_OK) st = pragma(store, "PRAGMA user_version", &out->version, err);
     if (st == LA_OK) st = pragma(store, "PRAGMA page_count", &out->pages, err);
-    if (alone) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-    return st;
+    return alone ? la_sql_end(store, st, err) : st;
 }
 
 la_status la_check_identity(la_store *store, bool *empty, la_err *err)

@@ -130,7 +130,9 @@ static la_status try_writing(la_store *store, la_err *err)
     LA_TRY(la_sql_begin(store, err));
     int rc = sqlite3_exec(store->db, "PRAGMA user_version = 0", NULL, NULL, NULL);
     la_status st = rc == SQLITE_OK ? LA_OK : la_sql_fail(store, rc, "write", err);
-    sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    rc = sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    /* Kept, the lock would shut every other program out. */
+    if (rc != SQLITE_OK && st == LA_OK) st = la_sql_fail(store, rc, "write", err);
     return st;
 }
 

@@ -100,6 +100,8 @@ la_status la_sql_begin(la_store *store, la_err *err)
     if (store->mode != LA_STORE_WRITE)
         return LA_FAIL(err, LA_E_INTERNAL, "%s was opened for reading only", store->path);
     LA_TRY(still_the_same_file(store, err));
+    /* A ROLLBACK that itself ran out of memory is made up for. */
+    if (!sqlite3_get_autocommit(store->db)) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     int rc = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     return rc == SQLITE_OK ? LA_OK : la_sql_fail(store, rc, "write", err);
 }

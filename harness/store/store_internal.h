@@ -22,11 +22,9 @@ struct la_store {
     ino_t ino;
 };
 
-/* SQL: the parameter when it is valid JSON, `absent` when it is NULL, else NULL, which the column
- * refuses. */
-#define LA_SQL_JSON(parameter, absent)                                                             \
-    "iif(json_valid(coalesce(" parameter ", '" absent "')), coalesce(" parameter ", '" absent      \
-    "'), NULL)"
+/* SQL: the parameter's JSON without white space, `absent` when it is NULL; text that is no JSON is an
+ * error. Not json_valid(): when memory runs out, it says that the text is not valid. */
+#define LA_SQL_JSON(parameter, absent) "json(coalesce(" parameter ", '" absent "'))"
 
 /* Turns an SQLite result code into a status and a sentence that says what to do. `doing` completes
  * "cannot ... FILE": "open", "write". */

@@ -17,6 +17,7 @@
 static sqlite3_mem_methods real;
 static long countdown; /* 0: off */
 static bool later, hit;
+static long dense = 100; /* allocations of which each is failed; then a sample of the rest */
 
 static bool fails(void)
 {
@@ -188,15 +189,17 @@ static void test_a_failed_allocation_is_an_error_and_nothing_else(void **state)
             bool sqlite = mode & 1;
             later = mode & 2;
             long n = 1;
-            /* Opening parses the schema in thousands of like allocations: every one at the start,
-             * then a sample. */
-            while (try_once(&operations[i], sqlite, n, bytes, size)) n += n > 100 ? 1 + n / 12 : 1;
+            /* Opening parses the schema in thousands of like allocations. */
+            while (try_once(&operations[i], sqlite, n, bytes, size))
+                n += n > dense ? 1 + n / 16 : 1;
             if (mode == 1) print_message("%s: up to %ld allocations\n", operations[i].name, n);
         }
 }
 
-int main(void)
+/* With the argument `all`, by hand, allocations up to the 3000th are failed one by one. */
+int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "all") == 0) dense = 3000;
     sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real);
     sqlite3_mem_methods faulty = real;
     faulty.xMalloc = fault_malloc;
