@@ -42,7 +42,8 @@ static la_status look_at_path(const char *path, la_store_mode mode, off_t *size,
     if (errno != ENOENT)
         return LA_FAIL(err, LA_E_IO, "cannot look at %s: %s; use another --db", path,
                        strerror(errno));
-    if (lstat(path, &st) == 0)
+    /* Anything but a link was made by another process between the two looks, and is fine. */
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
         return LA_FAIL(err, LA_E_IO, "%s is a link to a file that does not exist; remove the link",
                        path);
     if (mode == LA_STORE_READ)
