@@ -55,7 +55,7 @@ static la_status take_word(void *context, const char *word, la_err *err)
     return la_words_add(&args->variants, word, strlen(word), err);
 }
 
-static void note(const la_finding *finding, void *context)
+static void note(const la_conformance_finding *finding, void *context)
 {
     verify_args *args = context;
     size_t i = 0;

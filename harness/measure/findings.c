@@ -85,10 +85,9 @@ static void memory(report *r, const la_environment *e, const la_machine *m)
     if (e->ram_free > 0 && e->ram_free < m->ram_bytes / 4)
         add(r, "memory", "ps -eo rss,comm --sort=-rss | head", "only %s of %s RAM is free",
             la_format_bytes((double)e->ram_free, a), la_format_bytes((double)m->ram_bytes, b));
-    if (*e->huge_pages && strcmp(e->huge_pages, "always") != 0)
-        add(r, "huge_pages", "echo always | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
-            "transparent huge pages are '%s': long sequences pay for page-table walks",
-            e->huge_pages);
+    if (strcmp(e->huge_pages, "never") == 0) /* large blocks ask for them, so madvise is enough */
+        add(r, "huge_pages", "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
+            "transparent huge pages are off: long sequences pay for page-table walks");
 }
 
 static void variables(report *r)

@@ -133,7 +133,7 @@ static void tell(const suite *s, const la_case *c, const char *name, la_status s
     else
         r->checks++;
     if (st != LA_OK && r->failures++ == 0) snprintf(r->first, sizeof r->first, "%s", message);
-    la_finding finding = {s->variant, c->impl, name, st, skipped, message};
+    la_conformance_finding finding = {s->variant, c->impl, name, st, skipped, message};
     if (s->listener) s->listener(&finding, s->context);
 }
 
@@ -217,8 +217,8 @@ static la_status run_case(const suite *s, la_case *c, la_err *err)
     c->n_rows = p->T;
     /* Options may leave a quotient of signed sums (linear with map=identity), which hangs on the last
      * bit where the divisor is nearly zero. Divisors of exponentials are never small. */
-    bool delicate = c->kind == LA_INPUTS_BIG_LOGITS ||
-                    (s->options[0] && !(s->variant->inputs & LA_IN_LOGITS));
+    bool delicate =
+        c->kind == LA_INPUTS_BIG_LOGITS || (s->options[0] && !(s->variant->inputs & LA_IN_LOGITS));
     if (st == LA_OK && delicate) st = trust(c, want, rows, err);
     for (size_t i = 0; i < s->variant->impls_len && st == LA_OK; i++) {
         c->impl = &s->variant->impls[i];

@@ -16,7 +16,7 @@ typedef enum la_level {
 } la_level;
 
 /* One check of one impl on one case, told to the listener as it ends. */
-typedef struct la_finding {
+typedef struct la_conformance_finding {
     const la_variant *variant;
     const la_impl *impl; /* NULL: a relation (verify.h) */
     const char *check;   /* "forward", ... */
@@ -24,8 +24,8 @@ typedef struct la_finding {
     bool skipped;        /* nothing was checked; `message` says why */
     const char
         *message; /* "" when it held; else names variant, impl, shape, mask, inputs and seed */
-} la_finding;
-typedef void (*la_conformance_listener)(const la_finding *finding, void *context);
+} la_conformance_finding;
+typedef void (*la_conformance_listener)(const la_conformance_finding *finding, void *context);
 
 typedef struct la_conformance_report {
     int64_t checks, failures, skipped;

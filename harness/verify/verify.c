@@ -31,11 +31,11 @@ la_status la_verify_variant(const la_variant *variant, const la_device *device, 
         report->checks += !skipped;
         if (failed && report->failures++ == 0)
             snprintf(report->first, sizeof report->first, "%s", why.msg);
-        la_finding finding = {.variant = variant,
-                              .check = relation->name,
-                              .status = failed ? st : LA_OK,
-                              .skipped = skipped,
-                              .message = why.msg};
+        la_conformance_finding finding = {.variant = variant,
+                                          .check = relation->name,
+                                          .status = failed ? st : LA_OK,
+                                          .skipped = skipped,
+                                          .message = why.msg};
         if (listener) listener(&finding, context);
     }
     return LA_OK;

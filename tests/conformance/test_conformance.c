@@ -12,7 +12,7 @@
 
 enum { SHOWN = 20 };
 
-static void print_finding(const la_finding *finding, void *context)
+static void print_finding(const la_conformance_finding *finding, void *context)
 {
     int *shown = context;
     if (finding->status == LA_OK && !finding->skipped) return;

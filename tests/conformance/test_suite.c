@@ -223,7 +223,7 @@ typedef struct expected {
     char other[512];
 } expected;
 
-static void look(const la_finding *finding, void *context)
+static void look(const la_conformance_finding *finding, void *context)
 {
     expected *want = context;
     want->total++;

@@ -19,7 +19,7 @@ typedef struct seen {
     int64_t impl_checks, relations, skipped, failures;
 } seen;
 
-static void count(const la_finding *finding, void *context)
+static void count(const la_conformance_finding *finding, void *context)
 {
     seen *s = context;
     if (finding->skipped)
