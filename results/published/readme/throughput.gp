@@ -1,0 +1,67 @@
+# Forward throughput. Made by labench; gnuplot throughput.gp draws it again from throughput.dat.
+# Shared by all figures.
+set encoding utf8
+set datafile missing 'nan'
+set border 3 lw 0.8 lc rgb '#333333'
+set tics nomirror out scale 0.6, 0.3 textcolor rgb '#333333'
+set key off
+set dashtype 2 (8, 4)
+set dashtype 3 (2, 3)
+set dashtype 4 (12, 3, 3, 3)
+set dashtype 5 (4, 2)
+set bars 0.5
+
+set lmargin at screen 0.1167
+set rmargin at screen 0.8461
+set bmargin at screen 0.1702
+set tmargin at screen 0.9149
+set label 'Forward throughput' at screen 0.012, screen 0.962 left font ',13' tc rgb '#111111'
+set label 'Operations that the mathematics needs (causal: half) over the median time. Median of 1 to 2560 calls in 1 to 3 rounds, bars: 95 % interval (none below 6 calls).' at screen 0.012, screen 0.0447 left font ',8' tc rgb '#555555'
+set label 'AMD EPYC, 2 threads, f32, B 1, H 2, d 64, caches hot. † bidirectional, the others causal. Sweep 07942b3d of 2026-11-21, labench 0.1.0 (37f793f).' at screen 0.012, screen 0.0170 left font ',8' tc rgb '#555555'
+
+set logscale x 2
+set grid ytics lw 1 lc rgb '#e2e2e2'
+set xlabel 'sequence length T (tokens)'
+set ylabel 'useful GFLOP/s' offset 0.5
+set xrange [885.286125:151609.434]
+set yrange [0:534.036796]
+set xtics ('1k' 1024, '2k' 2048, '4k' 4096, '8k' 8192, '16k' 16384, '32k' 32768, '64k' 65536, '128k' 131072)
+set ytics ('0' 0, '100' 100, '200' 200, '300' 300, '400' 400)
+
+set arrow from graph 0, first 424.663885 to graph 1, first 424.663885 nohead dt 2 lw 0.8 lc rgb '#999999' back
+set label 'sgemm 425' at graph 0.01, first 424.663885 left offset 0, char 0.45 font ',9' tc rgb '#777777'
+set arrow from graph 0, first 469.261444 to graph 1, first 469.261444 nohead dt 2 lw 0.8 lc rgb '#999999' back
+set label 'f32 peak 469' at graph 0.01, first 469.261444 left offset 0, char 0.45 font ',9' tc rgb '#777777'
+set label 'fnet†' at screen 0.8656, screen 0.2024 left font ',10' tc rgb '#000000'
+set label 'linear' at screen 0.8656, screen 0.3061 left font ',10' tc rgb '#d55e00'
+set label 'performer' at screen 0.8656, screen 0.5015 left font ',10' tc rgb '#e69f00'
+set label 'linformer†' at screen 0.8656, screen 0.5488 left font ',10' tc rgb '#cc79a7'
+set label 'deltanet' at screen 0.8656, screen 0.5939 left font ',10' tc rgb '#009e73'
+set label 'gated\_deltanet' at screen 0.8656, screen 0.6310 left font ',10' tc rgb '#66c2a5'
+set label 'flash' at screen 0.8656, screen 0.6876 left font ',10' tc rgb '#0072b2'
+set label 'softmax' at screen 0.6427, screen 0.3584 left font ',10' tc rgb '#56b4e9'
+set label 'softmax: OOM at 64k (predicted)' at screen 0.7160, screen 0.8945 right font ',9' tc rgb '#56b4e9'
+set arrow from graph 0, first 497.41713 to graph 1, first 497.41713 nohead dt 3 lw 0.6 lc rgb '#bbbbbb' back
+
+set terminal svg size 720,470 fixed enhanced font 'DejaVu Sans,11' background rgb '#ffffff'
+set output 'throughput.svg'
+plot 'throughput.dat' index 0 using 1:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '#009e73', \
+     '' index 0 using 1:2 with linespoints lw 1.7 dt 1 pt 15 ps 0.75 lc rgb '#009e73', \
+     'throughput.dat' index 1 using 1:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '#0072b2', \
+     '' index 1 using 1:2 with linespoints lw 1.7 dt 1 pt 7 ps 0.75 lc rgb '#0072b2', \
+     'throughput.dat' index 2 using 1:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '#000000', \
+     '' index 2 using 1:2 with linespoints lw 1.7 dt 1 pt 13 ps 0.75 lc rgb '#000000', \
+     'throughput.dat' index 3 using 1:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '#66c2a5', \
+     '' index 3 using 1:2 with linespoints lw 1.7 dt 2 pt 7 ps 0.75 lc rgb '#66c2a5', \
+     'throughput.dat' index 4 using 1:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '#d55e00', \
+     '' index 4 using 1:2 with linespoints lw 1.7 dt 1 pt 9 ps 0.75 lc rgb '#d55e00', \
+     'throughput.dat' index 5 using 1:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '#cc79a7', \
+     '' index 5 using 1:2 with linespoints lw 1.7 dt 1 pt 5 ps 0.75 lc rgb '#cc79a7', \
+     'throughput.dat' index 6 using 1:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '#e69f00', \
+     '' index 6 using 1:2 with linespoints lw 1.7 dt 2 pt 11 ps 0.75 lc rgb '#e69f00', \
+     'throughput.dat' index 7 using 1:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '#56b4e9', \
+     '' index 7 using 1:2 with linespoints lw 1.7 dt 2 pt 5 ps 0.75 lc rgb '#56b4e9', \
+     'throughput.dat' index 8 using 1:2 with points pt 2 ps 1.1 lw 1.8 lc rgb '#56b4e9'
+set terminal pngcairo size 1440,940 enhanced font 'DejaVu Sans,11' fontscale 1.55 linewidth 2 pointscale 2 background rgb '#ffffff'
+set output 'throughput.png'
+replot
