@@ -284,8 +284,8 @@ la_status la_seconds_parse(const char *flag, const char *text, double *out, la_e
         double seconds;
     } units[] = {{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"min", 60}, {"h", 3600}};
     char q[64];
-    const char *unit;
-    double value;
+    const char *unit = "";
+    double value = 0;
     LA_TRY(decimal(flag, text, &value, &unit, err));
     for (size_t i = 0; i < LA_COUNT(units); i++) {
         if (strcmp(unit, units[i].word) != 0) continue;
@@ -304,7 +304,7 @@ la_status la_real_parse(const char *flag, const char *text, double min, double m
                         la_err *err)
 {
     char q[64];
-    const char *rest;
+    const char *rest = "";
     LA_TRY(decimal(flag, text, out, &rest, err));
     if (*rest) return LA_FAIL(err, LA_E_ARG, "%s '%s' is not a number", flag, la_quote(text, q));
     if (!(*out >= min && *out <= max))

@@ -34,21 +34,21 @@ static void length_ticks(const la_canvas *c, bool lengths, la_text *out)
     la_text_add(out, ")\n");
 }
 
-static void decade_label(char label[24], double at, la_yscale scale)
+static void decade_label(char label[32], double at, la_yscale scale)
 {
     if (scale == LA_SCALE_TIME) {
         static const char *const units[] = {"ns", "µs", "ms", "s"};
         int unit = 0;
         while (at >= 999.5 && unit < 3) at /= 1000, unit++;
-        snprintf(label, 24, "%.15g %s", at, units[unit]);
+        snprintf(label, 32, "%.15g %s", at, units[unit]);
     } else if (at >= 0.01 && at < 1e4) {
-        snprintf(label, 24, "%.15g", at);
+        snprintf(label, 32, "%.15g", at);
     } else {
         double e = floor(log10(at) + 1e-9), m = at / pow(10, e);
         if (fabs(m - 1) < 1e-6)
-            snprintf(label, 24, "10^{%d}", (int)e);
+            snprintf(label, 32, "10^{%d}", (int)e);
         else
-            snprintf(label, 24, "%.0f·10^{%d}", m, (int)e);
+            snprintf(label, 32, "%.0f·10^{%d}", m, (int)e);
     }
 }
 
@@ -62,7 +62,7 @@ static void decade_ticks(const la_canvas *c, la_yscale scale, la_text *out)
             double at = m * pow(10, e);
             if (at < c->ylo || at > c->data_hi) continue;
             bool named = m == 1 || (close && (m == 2 || m == 5));
-            char label[24];
+            char label[32];
             decade_label(label, at, scale);
             tick(out, &separator, named ? label : "", at, !named);
         }
