@@ -3,6 +3,7 @@
 # The launchers' promises, on a copy of them with a project of one file and pretended packages.
 # Usage: launch.sh SOURCE_DIR
 set -u
+unset LABENCH_PRESET # of a run of all tests with another preset
 source_dir=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
