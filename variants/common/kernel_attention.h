@@ -128,4 +128,44 @@ typedef struct la_ka_sweeps {
 } la_ka_sweeps;
 const la_ka_sweeps *la_ka_sweeps_get(la_isa isa);
 
+/* The functions that bind a member to one form, and the table `forms` of both. `member` is the
+ * variant's la_ka (const la_problem *, const void *opts, bool recurrent, la_isa). */
+#define LA_KA_FORM_(form, name, member, recurrent)                                                 \
+    static la_status check_##form(const la_problem *p, la_pass pass, const void *opts,             \
+                                  const la_device *dev, la_err *err)                               \
+    {                                                                                              \
+        (void)opts, (void)dev;                                                                     \
+        return la_ka_check(name, p, pass, recurrent, err);                                         \
+    }                                                                                              \
+    static la_status sizes_##form(const la_problem *p, la_pass pass, const void *opts,             \
+                                  const la_device *dev, la_sizes *out, la_err *err)                \
+    {                                                                                              \
+        (void)pass, (void)err;                                                                     \
+        la_ka ka = member(p, opts, recurrent, dev->isa);                                           \
+        *out = la_ka_sizes(&ka);                                                                   \
+        return LA_OK;                                                                              \
+    }                                                                                              \
+    static la_status create_##form(const la_problem *p, const void *opts, const la_device *dev,    \
+                                   void **self, la_err *err)                                       \
+    {                                                                                              \
+        la_ka ka = member(p, opts, recurrent, dev->isa);                                           \
+        return la_ka_new(&ka, self, err);                                                          \
+    }
+
+#define LA_KA_IMPL_(form, more_caps, how)                                                          \
+    {                                                                                              \
+        .name = "cpu_" #form, .backend = LA_CPU,                                                   \
+        .caps =                                                                                    \
+            LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_DETERMINISTIC | (more_caps),  \
+        .dtypes = 1u << LA_F32, .rank = how, .check = check_##form, .sizes = sizes_##form,         \
+        .create = create_##form, .destroy = la_free, .forward = la_ka_forward,                     \
+        .decode = la_ka_forward                                                                    \
+    }
+
+#define LA_KA_FORMS(name, member)                                                                  \
+    LA_KA_FORM_(chunk, name, member, false)                                                        \
+    LA_KA_FORM_(recurrent, name, member, true)                                                     \
+    static const la_impl forms[] = {LA_KA_IMPL_(chunk, LA_CAP_BIDIRECTIONAL, la_rank_any_cpu),     \
+                                    LA_KA_IMPL_(recurrent, 0, la_rank_second_cpu)};
+
 #endif

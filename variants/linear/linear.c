@@ -97,77 +97,7 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
     return LA_OK;
 }
 
-static la_status check_chunk(const la_problem *p, la_pass pass, const void *opts,
-                             const la_device *dev, la_err *err)
-{
-    (void)opts, (void)dev;
-    return la_ka_check("linear", p, pass, false, err);
-}
-
-static la_status check_recurrent(const la_problem *p, la_pass pass, const void *opts,
-                                 const la_device *dev, la_err *err)
-{
-    (void)opts, (void)dev;
-    return la_ka_check("linear", p, pass, true, err);
-}
-
-static la_status sizes_chunk(const la_problem *p, la_pass pass, const void *opts,
-                             const la_device *dev, la_sizes *out, la_err *err)
-{
-    (void)pass, (void)err;
-    la_ka ka = member(p, opts, false, dev->isa);
-    *out = la_ka_sizes(&ka);
-    return LA_OK;
-}
-
-static la_status sizes_recurrent(const la_problem *p, la_pass pass, const void *opts,
-                                 const la_device *dev, la_sizes *out, la_err *err)
-{
-    (void)pass, (void)err;
-    la_ka ka = member(p, opts, true, dev->isa);
-    *out = la_ka_sizes(&ka);
-    return LA_OK;
-}
-
-static la_status create_chunk(const la_problem *p, const void *opts, const la_device *dev,
-                              void **self, la_err *err)
-{
-    la_ka ka = member(p, opts, false, dev->isa);
-    return la_ka_new(&ka, self, err);
-}
-
-static la_status create_recurrent(const la_problem *p, const void *opts, const la_device *dev,
-                                  void **self, la_err *err)
-{
-    la_ka ka = member(p, opts, true, dev->isa);
-    return la_ka_new(&ka, self, err);
-}
-
-static const la_impl impls[] = {
-    {.name = "cpu_chunk",
-     .backend = LA_CPU,
-     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_DECODE | LA_CAP_STATE_IN |
-             LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32,
-     .rank = la_rank_any_cpu,
-     .check = check_chunk,
-     .sizes = sizes_chunk,
-     .create = create_chunk,
-     .destroy = la_free,
-     .forward = la_ka_forward,
-     .decode = la_ka_forward},
-    {.name = "cpu_recurrent",
-     .backend = LA_CPU,
-     .caps = LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32,
-     .rank = la_rank_second_cpu,
-     .check = check_recurrent,
-     .sizes = sizes_recurrent,
-     .create = create_recurrent,
-     .destroy = la_free,
-     .forward = la_ka_forward,
-     .decode = la_ka_forward},
-};
+LA_KA_FORMS("linear", member)
 
 LA_VARIANT(linear) = {
     LA_VARIANT_HEAD,
@@ -183,6 +113,6 @@ LA_VARIANT(linear) = {
     .options_size = sizeof(la_linear_options),
     .state_parts = state_parts,
     .useful = useful,
-    .impls = impls,
-    .impls_len = LA_COUNT(impls),
+    .impls = forms,
+    .impls_len = LA_COUNT(forms),
 };
