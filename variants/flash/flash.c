@@ -20,52 +20,14 @@
  *          A masked score has weight exactly 0, so later tokens leave earlier rows bit-identical.
  */
 #include "flash_internal.h"
+#include "kv_attention.h"
 #include "labench/kit.h"
-
-static size_t state_parts(const la_problem *p, const void *opts, la_part *out, size_t cap)
-{
-    (void)opts;
-    if (cap < 2) return 2;
-    out[0] = (la_part){
-        .name = "K", .shape = {p->B, p->Hkv, p->Tcap, p->dk}, .rank = 4, .dtype = p->dtype};
-    out[1] = (la_part){
-        .name = "V", .shape = {p->B, p->Hkv, p->Tcap, p->dv}, .rank = 4, .dtype = p->dtype};
-    return 2;
-}
-
-/* The same as softmax: 2 T^2 (dk + dv) a head, half of it when causal; q, k, v and o move once. */
-static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
-                        la_err *err)
-{
-    (void)opts, (void)err;
-    double heads = (double)p->B * (double)p->H, kv_heads = (double)p->B * (double)p->Hkv;
-    double d = (double)(p->dk + p->dv), element = (double)la_dtype_size(p->dtype);
-    double T = (double)p->T, cap = (double)p->Tcap;
-    *cost = (la_cost){.version = 1};
-    if (pass == LA_DECODE) {
-        cost->flops = 2 * heads * cap * d;
-        cost->bytes = element * kv_heads * cap * d;
-        return LA_OK;
-    }
-    double forward = 2 * heads * T * T * d * (p->mask == LA_MASK_CAUSAL ? 0.5 : 1.0);
-    double factor = pass == LA_FORWARD ? 1.0 : pass == LA_BACKWARD ? 2.5 : 3.5;
-    cost->flops = factor * forward;
-    cost->bytes = factor * element * (heads + kv_heads) * T * d;
-    return LA_OK;
-}
 
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
     (void)opts, (void)dev;
-    if (p->dtype != LA_F32)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "flash has no %s kernel yet",
-                       la_dtype_name(p->dtype));
-    if (p->Hqk != p->H)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "flash groups key/value heads, not query heads");
-    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "flash has no backward yet");
-    return LA_OK;
+    return la_kv_check("flash", p, pass, err);
 }
 
 static const la_impl impls[] = {
@@ -92,8 +54,8 @@ LA_VARIANT(flash) = {
     .cost_words = "O(T^2 d) time, O(1) memory beside its output",
     .inputs = LA_IN_QKV | LA_IN_LOGITS,
     .same_as = "softmax",
-    .state_parts = state_parts,
-    .useful = useful,
+    .state_parts = la_kv_state_parts,
+    .useful = la_kv_useful,
     .impls = impls,
     .impls_len = LA_COUNT(impls),
 };

@@ -12,53 +12,15 @@
  * State    the KV cache: K [B,Hkv,Tcap,dk], V [B,Hkv,Tcap,dv]; forward may start from one
  * Numerics the row maximum is subtracted before exp: logits of +-1e4 are fine.
  */
+#include "kv_attention.h"
 #include "labench/kit.h"
 #include "softmax_internal.h"
-
-static size_t state_parts(const la_problem *p, const void *opts, la_part *out, size_t cap)
-{
-    (void)opts;
-    if (cap < 2) return 2;
-    out[0] = (la_part){
-        .name = "K", .shape = {p->B, p->Hkv, p->Tcap, p->dk}, .rank = 4, .dtype = p->dtype};
-    out[1] = (la_part){
-        .name = "V", .shape = {p->B, p->Hkv, p->Tcap, p->dv}, .rank = 4, .dtype = p->dtype};
-    return 2;
-}
-
-/* 2 T^2 (dk + dv) a head, half of it when causal; q, k, v and o move once. */
-static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
-                        la_err *err)
-{
-    (void)opts, (void)err;
-    double heads = (double)p->B * (double)p->H, kv_heads = (double)p->B * (double)p->Hkv;
-    double d = (double)(p->dk + p->dv);
-    double T = (double)p->T, cap = (double)p->Tcap, element = (double)la_dtype_size(p->dtype);
-    *cost = (la_cost){.version = 1};
-    if (pass == LA_DECODE) {
-        cost->flops = 2 * heads * cap * d;
-        cost->bytes = element * kv_heads * cap * d;
-        return LA_OK;
-    }
-    double forward = 2 * heads * T * T * d * (p->mask == LA_MASK_CAUSAL ? 0.5 : 1.0);
-    double factor = pass == LA_FORWARD ? 1.0 : pass == LA_BACKWARD ? 2.5 : 3.5;
-    cost->flops = factor * forward;
-    cost->bytes = factor * element * (heads + kv_heads) * T * d;
-    return LA_OK;
-}
 
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
     (void)opts, (void)dev;
-    if (p->dtype != LA_F32)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax has no %s kernel yet",
-                       la_dtype_name(p->dtype));
-    if (p->Hqk != p->H)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax groups key/value heads, not query heads");
-    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "softmax has no backward yet");
-    return LA_OK;
+    return la_kv_check("softmax", p, pass, err);
 }
 
 static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
@@ -66,7 +28,7 @@ static la_status sizes(const la_problem *p, la_pass pass, const void *opts, cons
 {
     (void)dev, (void)err;
     la_part parts[2];
-    size_t n = state_parts(p, opts, parts, 2);
+    size_t n = la_kv_state_parts(p, opts, parts, 2);
     *out = (la_sizes){.state = la_state_layout(parts, n, NULL), .instance = sizeof(softmax)};
     size_t rows = (size_t)(p->B * p->H) * sizeof(float);
     out->work = pass == LA_DECODE ? rows * (size_t)p->Tcap : rows * (size_t)p->T * (size_t)p->Tcap;
@@ -90,7 +52,7 @@ static la_status cost(const la_problem *p, la_pass pass, const void *opts, la_co
 {
     la_problem full = *p;
     full.mask = LA_MASK_BIDIRECTIONAL;
-    return useful(&full, pass, opts, out, err);
+    return la_kv_useful(&full, pass, opts, out, err);
 }
 
 static const la_impl impls[] = {
@@ -118,8 +80,8 @@ LA_VARIANT(softmax) = {
     .cost_words = "O(T^2 d) time, O(T^2) memory",
     .inputs = LA_IN_QKV | LA_IN_LOGITS,
     .reference = &la_softmax_reference,
-    .state_parts = state_parts,
-    .useful = useful,
+    .state_parts = la_kv_state_parts,
+    .useful = la_kv_useful,
     .impls = impls,
     .impls_len = LA_COUNT(impls),
 };
