@@ -125,6 +125,10 @@ typedef struct la_cell_row {
     const char *cost_model;
     int64_t state_bytes, saved_bytes, work_bytes, instance_bytes, output_bytes, input_bytes;
     int64_t rounds; /* attempts planned, at most 64 */
+    /* Passes train and eval of learned tasks; "" and 0 for all others. */
+    const char *model_json, *train_json; /* canonical: options of the model and of its training */
+    const char *recipe;
+    int64_t d_model;
 } la_cell_row;
 
 typedef enum la_column_type {
@@ -207,6 +211,23 @@ typedef struct la_metric_row {
 typedef struct la_warning_row {
     const char *code, *text;
 } la_warning_row;
+/* A trained model and its curve: written with the attempt that trained it. A model whose key is there
+ * already (it was found again, not trained) stays as it is. */
+typedef struct la_curve_row {
+    int64_t step, tokens, elapsed_ns;
+    double loss, val_accuracy, val_worst, lr, grad_norm; /* NaN: not known at this step */
+} la_curve_row;
+typedef struct la_model_row {
+    const char *key; /* 32 hex digits: content of the configuration */
+    const char *config_json;
+    const char *variant, *task, *path, *digest; /* of the checkpoint: its file, its weights */
+    uint64_t seed;
+    double lr, loss, val_accuracy;
+    int64_t parameters, steps, tokens, train_ns, threads;
+    const la_curve_row *curve;
+    size_t n_curve;
+} la_model_row;
+
 typedef struct la_attempt_row {
     la_outcome outcome;
     int64_t exit_code, signal; /* -1: none */
@@ -222,6 +243,9 @@ typedef struct la_attempt_row {
     size_t n_metrics;
     const la_warning_row *warnings;
     size_t n_warnings;
+    const la_model_row *model; /* trained (or found again) by this attempt; NULL: none */
+    const char *model_key;     /* of the stored model that this attempt evaluated; NULL: none */
+    const char *data_digest;   /* 32 hex digits of the examples it was scored on; NULL: none */
 } la_attempt_row;
 
 /* Ends a claimed attempt: attempt, samples, metrics, warnings and the cell's summary at once. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tasks: what accuracy is measured on. A probe writes a known memory into q, k, v and reads it back
- * without training; a learned task (token sequences and labels) follows with the trainer.
+ * without training; a learned task makes token sequences and labels that a small model is trained on.
  * A task is one folder below tasks/ and nothing elsewhere names it.
  */
 #ifndef LABENCH_TASK_H
@@ -33,6 +33,55 @@ typedef struct la_score {
     } slices[LA_SCORE_SLICES];
 } la_score;
 
+/* ---- learned tasks: tokens in, labels at some positions ---- */
+
+/* Splits never share an example: each draws from random streams of its own. */
+typedef enum la_split { LA_SPLIT_TRAIN, LA_SPLIT_VALIDATION, LA_SPLIT_TEST } la_split;
+
+/* One kind of example; a batch holds examples of one shape. */
+typedef struct la_shape {
+    int64_t T; /* tokens of the input */
+    int64_t n; /* pairs, tokens to copy, ...; 0 where the task has no such number */
+    int far;   /* 1: questions spread over all that follows, so that distance grows with T: how a
+                * sweep evaluates lengths. 0: as the task trains */
+} la_shape;
+
+/* A scored position: the model must name `label` there. */
+typedef struct la_answer {
+    int32_t position; /* 0..T-1 */
+    int32_t label;    /* token id */
+    int32_t distance; /* tokens back to what must be remembered; 0: no single place */
+} la_answer;
+
+#define LA_MAX_SHAPES 64 /* of one mixture */
+
+/* What a learned task does. All is a pure function of its arguments: the same example on any machine,
+ * with any thread count, made alone and in any order. */
+typedef struct la_learned {
+    /* Tokens and labels are ids below it. */
+    int64_t (*vocabulary)(const void *task_opts);
+    /* Lengths trained on when nothing is said, ascending; 0 ends the list. */
+    const int64_t *train_lengths;
+    /* The shapes that training draws from uniformly, for these lengths; returns how many (those that
+     * fit a length only; 0: none fits). Writes at most cap. */
+    size_t (*mixture)(const void *task_opts, const int64_t *lengths, size_t n_lengths,
+                      la_shape *out, size_t cap);
+    /* The shape that a sweep evaluates at length T; refuses with a sentence what cannot be asked (T too
+     * short for the pairs, more pairs than keys). */
+    la_status (*shape_at)(const void *task_opts, int64_t T, la_shape *out, la_err *err);
+    /* Most answers that one example of this shape has. */
+    int64_t (*most_answers)(const void *task_opts, const la_shape *shape);
+    /* Example `index` of a split: tokens [T], answers in order of position (room for most_answers),
+     * *n_answers how many. Fails for a shape that cannot be only. */
+    la_status (*make)(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
+                      uint64_t index, int32_t *tokens, la_answer *answers, int64_t *n_answers,
+                      la_err *err);
+    /* The input holds an answer after its question (teacher forcing): a bidirectional model would read
+     * it off, so only causal ones are asked. */
+    int causal_only;
+    int version; /* of the examples: raised when any of them changes */
+} la_learned;
+
 typedef struct la_task {
     uint32_t abi, size;
     const char *name;
@@ -48,6 +97,8 @@ typedef struct la_task {
     la_status (*probe_fill)(const la_probe_io *, la_err *);
     /* Adds to *score what output o [B,T,H,dv] got right. */
     la_status (*probe_score)(const la_probe_io *, const float *o, la_score *score, la_err *);
+    const la_learned
+        *learned; /* for LA_TASK_LEARNED, where answers and the probe members are NULL */
 } la_task;
 
 #define LA_TASK(name) const la_task la_task_##name

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The layers around a mixer, forward and backward by hand: norms, short convolution, gates, SwiGLU,
+ * embedding, loss, AdamW. One table of functions for each instruction set, like labench/tile.h.
+ *
+ * Every function runs on the calling thread over the rows it is given (the trainer gives each thread a
+ * share of the batch), allocates nothing and gives the same bits for the same sizes. Matrices are
+ * row-major; N counts rows (tokens), ld is the distance of rows in floats. Outputs must not overlap
+ * inputs unless said. Gradients of parameters (dw, db, ...) are ADDED to; gradients of inputs are
+ * overwritten, or added to where `add` says so (a residual stream's gradient is already there).
+ */
+#ifndef LA_LAYERS_H
+#define LA_LAYERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "labench/variant.h"
+
+typedef enum la_act { LA_ACT_NONE, LA_ACT_SILU, LA_ACT_SIGMOID } la_act;
+
+typedef struct la_adamw {
+    float lr, beta1, beta2, eps, weight_decay; /* decoupled: w -= lr wd w */
+    float correct1, correct2;                  /* 1 - beta^step */
+    float grad_scale;                          /* gradients are multiplied by it first: clipping */
+} la_adamw;
+
+typedef struct la_layers {
+    la_isa isa;
+
+    /* y = x / rms(x) * w over rows of D; rstd[N] = 1/sqrt(mean x^2 + eps) is kept for backward. */
+    void (*rms_norm)(int64_t N, int64_t D, float eps, const float *x, const float *w, float *y,
+                     float *rstd);
+    void (*rms_norm_grad)(int64_t N, int64_t D, const float *x, const float *w, const float *rstd,
+                          const float *dy, bool add, float *dx, float *dw);
+    /* y = (x - mean) rstd w + b */
+    void (*layer_norm)(int64_t N, int64_t D, float eps, const float *x, const float *w,
+                       const float *b, float *y, float *mean, float *rstd);
+    void (*layer_norm_grad)(int64_t N, int64_t D, const float *x, const float *w, const float *mean,
+                            const float *rstd, const float *dy, bool add, float *dx, float *dw,
+                            float *db);
+
+    /* RMS norm of each head's D numbers, times act(gate): y = x rstd w act(gate). Rows of x, gate and y
+     * are [H, D] with ld floats between tokens; w [D] is shared by the heads; gate NULL: no gate. rstd
+     * [N, H]. w NULL: no norm, the gate alone. */
+    void (*head_norm)(int64_t N, int64_t H, int64_t D, float eps, const float *x, int64_t ldx,
+                      const float *w, const float *gate, int64_t ldg, la_act act, float *y,
+                      int64_t ldy, float *rstd);
+    void (*head_norm_grad)(int64_t N, int64_t H, int64_t D, const float *x, int64_t ldx,
+                           const float *w, const float *gate, int64_t ldg, la_act act,
+                           const float *rstd, const float *dy, int64_t ldy, float *dx, int64_t lddx,
+                           float *dgate, int64_t lddg, float *dw);
+
+    /* Depthwise convolution along T of each of B sequences, then SiLU where `silu`:
+     * pre_t = sum_j w[j] x_{t + j - left} (+ bias), zero outside; causal: left = width - 1; centred: left =
+     * width / 2. x [B,T,D] ldx, w [width, D], bias [D] or NULL, y [B,T,D] ldy. */
+    void (*conv)(int64_t B, int64_t T, int64_t D, int64_t width, int64_t left, const float *x,
+                 int64_t ldx, const float *w, const float *bias, bool silu, float *y, int64_t ldy);
+    /* Recomputes pre from x. scratch: T*D floats. */
+    void (*conv_grad)(int64_t B, int64_t T, int64_t D, int64_t width, int64_t left, const float *x,
+                      int64_t ldx, const float *w, const float *bias, bool silu, const float *dy,
+                      int64_t ldy, float *dx, int64_t lddx, float *dw, float *dbias,
+                      float *scratch);
+
+    /* y = x / sqrt(sum x^2 + eps) for each of H heads of D numbers; rnorm [N, H]. y may be x. */
+    void (*l2_norm)(int64_t N, int64_t H, int64_t D, float eps, const float *x, int64_t ldx,
+                    float *y, int64_t ldy, float *rnorm);
+    /* From y and rnorm; dx may be dy. */
+    void (*l2_norm_grad)(int64_t N, int64_t H, int64_t D, const float *y, int64_t ldy,
+                         const float *rnorm, const float *dy, int64_t lddy, float *dx,
+                         int64_t lddx);
+
+    /* SiLU or sigmoid times `scale`, n numbers; y may be x. The gradient is from x; dx may be dy. */
+    void (*act)(int64_t n, la_act act, float scale, const float *x, float *y);
+    void (*act_grad)(int64_t n, la_act act, float scale, const float *x, const float *dy,
+                     float *dx);
+
+    /* Log-decay g = -exp(A_log[h]) softplus(a + dt_bias[h]); a and g [N, H] with ld. */
+    void (*decay)(int64_t N, int64_t H, const float *a, int64_t lda, const float *A_log,
+                  const float *dt_bias, float *g);
+    void (*decay_grad)(int64_t N, int64_t H, const float *a, int64_t lda, const float *A_log,
+                       const float *dt_bias, const float *dg, float *da, int64_t ldda,
+                       float *dA_log, float *ddt_bias);
+
+    /* h = silu(u) v of rows [u | v] (2F numbers, ld 2F); h [N, F]. */
+    void (*swiglu)(int64_t N, int64_t F, const float *uv, float *h);
+    void (*swiglu_grad)(int64_t N, int64_t F, const float *uv, const float *dh, float *duv);
+
+    /* Rotary positions over pairs (i, i + D/2) of each head, angle t theta^(-2i/D), in place; inverse
+     * gives the gradient. cosine and sine: [T, D/2] tables. */
+    void (*rope)(int64_t B, int64_t T, int64_t H, int64_t D, const float *cosine, const float *sine,
+                 bool inverse, float *x, int64_t ldx);
+
+    /* x[row] = table[token[row]] (+ positions[row mod T]); positions [>= T, D] or NULL. */
+    void (*embed)(int64_t N, int64_t T, int64_t D, const int32_t *tokens, const float *table,
+                  const float *positions, float *x);
+    void (*embed_grad)(int64_t N, int64_t T, int64_t D, const int32_t *tokens, const float *dx,
+                       float *dtable, float *dpositions);
+    /* Inverted dropout in place: element i is kept when random bit stream (stream, first + i) says so,
+     * and multiplied by 1/(1-p). The same call on the gradient is its backward. */
+    void (*dropout)(int64_t n, float p, uint64_t stream, uint64_t first, float *x);
+
+    /* Rows of M logits over V classes become the gradient of the mean loss: (softmax - onehot) scale.
+     * *loss += sum of -log p (double), *correct += rows whose largest logit is the label's (the lowest id
+     * of equals). `grad` false: logits are left as they are. */
+    void (*cross_entropy)(int64_t M, int64_t V, float *logits, const int32_t *labels, bool grad,
+                          float scale, double *loss, int64_t *correct);
+
+    void (*adamw)(int64_t n, const la_adamw *how, const float *g, float *w, float *m, float *v);
+    double (*sum_squares)(int64_t n, const float *x); /* in double: the norm of a gradient */
+    void (*add)(int64_t n, const float *x, float *y); /* y += x */
+} la_layers;
+
+/* The table for an instruction set, or for the best one below it that this build contains. */
+const la_layers *la_layers_get(la_isa isa);
+
+#endif
