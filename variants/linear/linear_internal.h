@@ -20,7 +20,11 @@ typedef struct la_linear_map {
     /* n rows x [n,dk], ldx floats apart, to phi [n,width], ldphi apart */
     void (*apply)(la_isa isa, int64_t n, int64_t dk, const float *x, int64_t ldx, float *phi,
                   int64_t ldphi);
+    /* dx = phi'(x)' dphi; phi = phi(x) is at hand. dx [n,dk], lddx apart */
+    void (*pull)(la_isa isa, int64_t n, int64_t dk, const float *x, int64_t ldx, const float *phi,
+                 const float *dphi, int64_t ldphi, float *dx, int64_t lddx);
     void (*reference)(int64_t dk, const double *x, double *phi);
+    void (*reference_pull)(int64_t dk, const double *x, const double *dphi, double *dx);
 } la_linear_map;
 
 enum { LA_LINEAR_ELU, LA_LINEAR_IDENTITY };

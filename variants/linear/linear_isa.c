@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * elu(x) + 1 = max(x, 0) + exp(min(x, 0)), compiled once per instruction set.
+ * elu(x) + 1 = max(x, 0) + exp(min(x, 0)) and its gradient, compiled once per instruction set.
  */
 #include "labench/simd.h"
 
@@ -15,5 +15,21 @@ void LA_ISA(la_linear_elu)(int64_t n, int64_t dk, const float *x, int64_t ldx, f
             int64_t lanes = dk - c < LA_VW ? dk - c : LA_VW;
             la_vf v = la_v_load_n(x + c, lanes);
             la_v_store_n(phi + c, la_v_max(zero, v) + la_v_exp(la_v_min(zero, v)), lanes);
+        }
+}
+
+void LA_ISA(la_linear_elu_pull)(int64_t n, int64_t dk, const float *phi, const float *dphi,
+                                int64_t ldphi, float *dx, int64_t lddx);
+
+/* phi' is exp(x) = phi below 0, where phi < 1, and 1 above, where phi > 1. */
+void LA_ISA(la_linear_elu_pull)(int64_t n, int64_t dk, const float *phi, const float *dphi,
+                                int64_t ldphi, float *dx, int64_t lddx)
+{
+    la_vf one = la_v_set(1.0f);
+    for (int64_t i = 0; i < n; i++, phi += ldphi, dphi += ldphi, dx += lddx)
+        for (int64_t c = 0; c < dk; c += LA_VW) {
+            int64_t lanes = dk - c < LA_VW ? dk - c : LA_VW;
+            la_vf slope = la_v_min(la_v_load_n(phi + c, lanes), one);
+            la_v_store_n(dx + c, slope * la_v_load_n(dphi + c, lanes), lanes);
         }
 }
