@@ -10,6 +10,7 @@ sees() {
     kit) echo "base" ;;
     registry) echo "base" ;;
     verify) echo "base registry" ;;
+    model) echo "base registry" ;;
     measure) echo "base" ;;
     store) echo "base measure" ;; # measure's pure statistics: a cell is stored with its summary
     run) echo "base registry verify measure store" ;;
@@ -29,7 +30,7 @@ bad=0
 complain() { echo "$1"; bad=1; }
 tmp=$(mktemp) || exit 1
 trap 'rm -f "$tmp"' EXIT
-for layer in base kit registry verify measure store run report cli; do
+for layer in base kit registry verify model measure store run report cli; do
     [ -d harness/$layer ] || continue
     others harness/$layer >"$tmp"
     while read -r file header; do

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The table of layers of one instruction set.
+ */
+#include "layers_isa.h"
+
+extern const la_layers LA_ISA(la_layers);
+
+#define ROW(name) .name = LA_LAYER(name)
+
+const la_layers LA_ISA(la_layers) = {
+    .isa = LA_VW == 16  ? LA_ISA_AVX512
+           : LA_VW == 8 ? LA_ISA_AVX2
+                        : LA_ISA_GENERIC,
+    ROW(rms_norm),
+    ROW(rms_norm_grad),
+    ROW(layer_norm),
+    ROW(layer_norm_grad),
+    ROW(head_norm),
+    ROW(head_norm_grad),
+    ROW(l2_norm),
+    ROW(l2_norm_grad),
+};
