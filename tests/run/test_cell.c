@@ -126,7 +126,6 @@ static void refused(la_cell c, const char *words)
 static void test_refusals_are_cells_with_a_reason(void **state)
 {
     (void)state;
-    refused(small_cell("softmax", LA_BACKWARD, 64), "no backward yet");
     refused(small_cell("softmax", LA_TRAIN, 64), "trained");
     refused(small_cell("copy", LA_DECODE, 64), "no decode");
     la_cell c = small_cell("copy", LA_FORWARD, 64);

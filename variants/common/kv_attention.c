@@ -19,29 +19,31 @@ la_status la_kv_useful(const la_problem *p, la_pass pass, const void *opts, la_c
 {
     (void)opts, (void)err;
     double heads = (double)p->B * (double)p->H, kv_heads = (double)p->B * (double)p->Hkv;
-    double d = (double)(p->dk + p->dv);
+    double dk = (double)p->dk, dv = (double)p->dv, d = dk + dv;
     double T = (double)p->T, cap = (double)p->Tcap, element = (double)la_dtype_size(p->dtype);
-    *cost = (la_cost){.version = 1};
+    *cost = (la_cost){.version = 2};
     if (pass == LA_DECODE) {
         cost->flops = 2 * heads * cap * d;
         cost->bytes = element * kv_heads * cap * d;
         return LA_OK;
     }
-    double forward = 2 * heads * T * T * d * (p->mask == LA_MASK_CAUSAL ? 0.5 : 1.0);
-    double factor = pass == LA_FORWARD ? 1.0 : pass == LA_BACKWARD ? 2.5 : 3.5;
-    cost->flops = factor * forward;
-    cost->bytes = factor * element * (heads + kv_heads) * T * d;
+    /* Forward: Q K' and P V. Backward: Q K' again, dO V', dS K, dS' Q and P' dO. */
+    double products = pass == LA_FORWARD    ? d
+                      : pass == LA_BACKWARD ? 3 * dk + 2 * dv
+                                            : 4 * dk + 3 * dv;
+    /* Backward reads q, k, v, o and do, and writes dq, dk and dv: twice what forward moves. */
+    double moves = pass == LA_FORWARD ? 1 : pass == LA_BACKWARD ? 2 : 3;
+    cost->flops = 2 * heads * T * T * products * (p->mask == LA_MASK_CAUSAL ? 0.5 : 1.0);
+    cost->bytes = moves * element * (heads + kv_heads) * T * d;
     return LA_OK;
 }
 
-la_status la_kv_check(const char *name, const la_problem *p, la_pass pass, la_err *err)
+la_status la_kv_check(const char *name, const la_problem *p, la_err *err)
 {
     if (p->dtype != LA_F32)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no %s kernel yet", name,
                        la_dtype_name(p->dtype));
     if (p->Hqk != p->H)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s groups key/value heads, not query heads", name);
-    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no backward yet", name);
     return LA_OK;
 }

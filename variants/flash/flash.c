@@ -27,7 +27,9 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
                        la_err *err)
 {
     (void)opts, (void)dev;
-    return la_kv_check("flash", p, pass, err);
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "flash has no backward yet");
+    return la_kv_check("flash", p, err);
 }
 
 static const la_impl impls[] = {

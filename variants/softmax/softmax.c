@@ -8,7 +8,8 @@
  *          scores [B,H,T,Tcap], all of them at once; query head h reads key/value head h / (H / Hkv)
  * Forms    naive: two large products around a row-wise softmax. Materialises every score, also those
  *          a causal mask then hides, as the textbook does: so it takes the time and runs out of memory
- *          where the textbook does.
+ *          where the textbook does. Backward is four such products around the softmax's own.
+ * Saved    the weights P [B,H,T,Tcap]; backward holds their gradients beside them
  * State    the KV cache: K [B,Hkv,Tcap,dk], V [B,Hkv,Tcap,dv]; forward may start from one
  * Numerics the row maximum is subtracted before exp: logits of +-1e4 are fine.
  */
@@ -19,8 +20,8 @@
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)opts, (void)dev;
-    return la_kv_check("softmax", p, pass, err);
+    (void)pass, (void)opts, (void)dev;
+    return la_kv_check("softmax", p, err);
 }
 
 static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
@@ -32,6 +33,7 @@ static la_status sizes(const la_problem *p, la_pass pass, const void *opts, cons
     *out = (la_sizes){.state = la_state_layout(parts, n, NULL), .instance = sizeof(softmax)};
     size_t rows = (size_t)(p->B * p->H) * sizeof(float);
     out->work = pass == LA_DECODE ? rows * (size_t)p->Tcap : rows * (size_t)p->T * (size_t)p->Tcap;
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD) out->saved = out->work;
     return LA_OK;
 }
 
@@ -46,20 +48,23 @@ static la_status create(const la_problem *p, const void *opts, const la_device *
     return LA_OK;
 }
 
-/* Computes every score, masked or not. */
+/* Computes every score, masked or not; backward finds them saved and skips one of the five products. */
 static la_status cost(const la_problem *p, la_pass pass, const void *opts, la_cost *out,
                       la_err *err)
 {
     la_problem full = *p;
     full.mask = LA_MASK_BIDIRECTIONAL;
-    return la_kv_useful(&full, pass, opts, out, err);
+    LA_TRY(la_kv_useful(&full, pass, opts, out, err));
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
+        out->flops -= 2.0 * (double)(p->B * p->H) * (double)p->T * (double)p->T * (double)p->dk;
+    return LA_OK;
 }
 
 static const la_impl impls[] = {
     {.name = "cpu_naive",
      .backend = LA_CPU,
-     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_DECODE | LA_CAP_STATE_IN |
-             LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,
+     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DECODE |
+             LA_CAP_STATE_IN | LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,
      .dtypes = 1u << LA_F32,
      .rank = la_rank_any_cpu,
      .check = check,
@@ -68,6 +73,7 @@ static const la_impl impls[] = {
      .create = create,
      .destroy = la_free,
      .forward = la_softmax_forward,
+     .backward = la_softmax_backward,
      .decode = la_softmax_decode},
 };
 

@@ -14,7 +14,7 @@
 typedef struct head {
     const float *q, *new_k, *new_v; /* steps H dk, Hkv dk, Hkv dv */
     const float *old_k, *old_v;     /* [pos, dk], [pos, dv] */
-    float *o, *scores;              /* step H dv; [T, pos + T] */
+    float *o, *scores;              /* step H dv; [T, pos + T], in `saved` where it is given */
 } head;
 
 static float *cache_v(const la_problem *p, void *state)
@@ -29,7 +29,7 @@ static head head_of(const la_problem *p, const la_io *io, int64_t pos, int64_t i
     int64_t slot = (b * p->Hkv + kv) * p->Tcap;
     head x = {.q = (const float *)io->q + (b * T * p->H + h) * p->dk,
               .o = (float *)io->o + (b * T * p->H + h) * p->dv,
-              .scores = (float *)io->work + i * T * (pos + T)};
+              .scores = (float *)(io->saved ? io->saved : io->work) + i * T * (pos + T)};
     if (io->k) {
         x.new_k = (const float *)io->k + (b * T * p->Hkv + kv) * p->dk;
         x.new_v = (const float *)io->v + (b * T * p->Hkv + kv) * p->dv;
@@ -121,6 +121,13 @@ static int64_t block_rows(const la_problem *p)
     return rows < 64 ? 64 : rows > 512 ? 512 : rows;
 }
 
+/* A small problem is over before a second thread is awake. */
+static int threads_for(const la_problem *p, int64_t pos)
+{
+    double flops = 2.0 * (double)(p->B * p->H * p->T) * (double)((pos + p->T) * (p->dk + p->dv));
+    return flops < 1e6 ? 1 : p->threads;
+}
+
 la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
 {
     const softmax *f = self;
@@ -128,9 +135,7 @@ la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
     int64_t pos = io->state_in ? io->pos : 0, step = block_rows(p);
     int64_t blocks = (p->T + step - 1) / step, items = p->B * p->H * blocks;
     LA_TRY(fits(p, io, pos + p->T, err));
-    /* A small problem is over before a second thread is awake. */
-    double flops = 2.0 * (double)(p->B * p->H * p->T) * (double)((pos + p->T) * (p->dk + p->dv));
-    int threads = flops < 1e6 ? 1 : p->threads;
+    int threads = threads_for(p, pos);
     for (int sweep = 0; sweep < 3; sweep++) {
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
         for (int64_t item = 0; item < items; item++) {
@@ -145,6 +150,118 @@ la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
     append(p, io, pos);
     return LA_OK;
 }
+
+/* ---- backward: A = dO V', dS = P (A - rowsum(P A)), dQ = s dS K; dK = s dS' Q and dV = P' dO ---- */
+
+/* One (batch, head) in backward. */
+typedef struct slopes {
+    const float *weights, *dout; /* [T, pos + T]; step H dv */
+    float *a;                    /* [T, pos + T]: A, then dS */
+    float *dq, *dk, *dv;         /* steps H dk, Hkv dk, Hkv dv; NULL: not wanted */
+} slopes;
+
+static slopes slopes_of(const la_problem *p, const la_io *io, const la_grads *grads, int64_t pos,
+                        int64_t i)
+{
+    int64_t T = p->T, b = i / p->H, h = i % p->H, kv = h / (p->H / p->Hkv);
+    slopes g = {.weights = (const float *)io->saved + i * T * (pos + T),
+                .dout = (const float *)grads->dout + (b * T * p->H + h) * p->dv,
+                .a = (float *)io->work + i * T * (pos + T)};
+    if (grads->dq) g.dq = (float *)grads->dq + (b * T * p->H + h) * p->dk;
+    if (grads->dk) g.dk = (float *)grads->dk + (b * T * p->Hkv + kv) * p->dk;
+    if (grads->dv) g.dv = (float *)grads->dv + (b * T * p->Hkv + kv) * p->dv;
+    return g;
+}
+
+static void weight_slopes(const la_problem *p, const head *x, const slopes *g, int64_t pos,
+                          int64_t first, int64_t rows)
+{
+    int64_t len = pos + p->T, dv = p->dv;
+    float *to = g->a + first * len;
+    const float *dout = g->dout + first * p->H * dv;
+    if (pos > 0)
+        la_gemm(false, true, rows, pos, dv, 1.0f, dout, p->H * dv, x->old_v, dv, 0.0f, to, len);
+    la_gemm(false, true, rows, p->T, dv, 1.0f, dout, p->H * dv, x->new_v, p->Hkv * dv, 0.0f,
+            to + pos, len);
+}
+
+static void score_slopes(const softmax *f, const slopes *g, int64_t pos, int64_t first,
+                         int64_t rows)
+{
+    int64_t len = pos + f->p.T;
+    bool causal = f->p.mask == LA_MASK_CAUSAL;
+    for (int64_t i = first; i < first + rows; i++) {
+        int64_t visible = causal ? pos + i + 1 : len;
+        const float *weight = g->weights + i * len;
+        float *a = g->a + i * len;
+        f->tile->mul(visible, weight, a, a);
+        f->tile->axpy(visible, -f->tile->sum(visible, a), weight, a);
+        memset(a + visible, 0, (size_t)(len - visible) * sizeof *a);
+    }
+}
+
+static void query_slopes(const la_problem *p, const head *x, const slopes *g, int64_t pos,
+                         int64_t first, int64_t rows)
+{
+    int64_t len = pos + p->T, dk = p->dk;
+    float s = (float)la_scale(p), *to = g->dq + first * p->H * dk;
+    const float *ds = g->a + first * len;
+    if (pos > 0)
+        la_gemm(false, false, rows, dk, pos, s, ds, len, x->old_k, dk, 0.0f, to, p->H * dk);
+    la_gemm(false, false, rows, dk, p->T, s, ds + pos, len, x->new_k, p->Hkv * dk,
+            pos > 0 ? 1.0f : 0.0f, to, p->H * dk);
+}
+
+/* Rows first.. of dK and dV of one (batch, kv head): its query heads are added up in order. */
+static void key_slopes(const la_problem *p, const la_io *io, const la_grads *grads, int64_t pos,
+                       int64_t kv, int64_t first, int64_t rows)
+{
+    int64_t len = pos + p->T, group = p->H / p->Hkv;
+    float s = (float)la_scale(p);
+    for (int64_t n = 0; n < group; n++) {
+        int64_t i = kv * group + n; /* = b H + h */
+        head x = head_of(p, io, pos, i);
+        slopes g = slopes_of(p, io, grads, pos, i);
+        float beta = n > 0 ? 1.0f : 0.0f;
+        if (g.dk)
+            la_gemm(true, false, rows, p->dk, p->T, s, g.a + pos + first, len, x.q, p->H * p->dk,
+                    beta, g.dk + first * p->Hkv * p->dk, p->Hkv * p->dk);
+        if (g.dv)
+            la_gemm(true, false, rows, p->dv, p->T, 1.0f, g.weights + pos + first, len, g.dout,
+                    p->H * p->dv, beta, g.dv + first * p->Hkv * p->dv, p->Hkv * p->dv);
+    }
+}
+
+la_status la_softmax_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
+{
+    (void)err;
+    const softmax *f = self;
+    const la_problem *p = &f->p;
+    int64_t pos = io->state_in ? io->pos : 0, step = block_rows(p);
+    int64_t blocks = (p->T + step - 1) / step, heads = p->B * p->H;
+    int threads = threads_for(p, pos);
+    for (int sweep = grads->dq || grads->dk ? 0 : 3; sweep < 4; sweep++) {
+        if ((sweep == 2 && !grads->dq) || (sweep == 3 && !grads->dk && !grads->dv)) continue;
+        int64_t items = (sweep == 3 ? p->B * p->Hkv : heads) * blocks;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+        for (int64_t item = 0; item < items; item++) {
+            int64_t i = item / blocks, first = item % blocks * step;
+            int64_t rows = p->T - first < step ? p->T - first : step;
+            if (sweep == 3) {
+                key_slopes(p, io, grads, pos, i, first, rows);
+                continue;
+            }
+            head x = head_of(p, io, pos, i);
+            slopes g = slopes_of(p, io, grads, pos, i);
+            if (sweep == 0) weight_slopes(p, &x, &g, pos, first, rows);
+            if (sweep == 1) score_slopes(f, &g, pos, first, rows);
+            if (sweep == 2) query_slopes(p, &x, &g, pos, first, rows);
+        }
+    }
+    return LA_OK;
+}
+
+/* ---- decode ---- */
 
 /* One query of one head: over pos cached keys, and its own where there is one. */
 static void decode_head(const softmax *f, const la_io *io, int64_t pos, int64_t i)

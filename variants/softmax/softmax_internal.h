@@ -13,6 +13,7 @@ typedef struct softmax { /* an instance */
 extern const la_reference la_softmax_reference;
 
 la_status la_softmax_forward(void *self, const la_io *io, la_err *err);
+la_status la_softmax_backward(void *self, const la_io *io, const la_grads *grads, la_err *err);
 la_status la_softmax_decode(void *self, const la_io *io, la_err *err);
 
 #endif
