@@ -37,6 +37,7 @@ la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err)
     PUT_STRING("isa", la_isa_name(cell->isa));
     PUT_NUMBER("kv_heads", p->Hkv);
     PUT_STRING("mask", la_mask_name(p->mask));
+    PUT_RAW("model_options", NULL);
     PUT_RAW("options", cell->opts_json);
     PUT_STRING("pass", la_pass_name(cell->pass));
     PUT_NUMBER("qk_heads", p->Hqk);
@@ -47,6 +48,7 @@ la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err)
     PUT_NUMBER("tcap", p->Tcap);
     PUT_NUMBER("threads", p->threads);
     PUT_NUMBER("tokens", p->T);
+    PUT_RAW("train_options", NULL);
     PUT_STRING("variant", cell->variant->name);
 #undef PUT_NUMBER
 #undef PUT_STRING

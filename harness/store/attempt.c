@@ -100,22 +100,76 @@ static la_status put_warnings(la_store *store, int64_t attempt_id, const la_atte
     return LA_OK;
 }
 
+static la_status put_curve(la_store *store, int64_t model_id, const la_model_row *model,
+                           la_err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    la_status st = la_sql_prepare(
+        store,
+        "INSERT INTO curve(model_id, step, tokens, elapsed_ns, loss, val_accuracy, val_worst, lr, "
+        "grad_norm) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        &stmt, err);
+    for (size_t i = 0; i < model->n_curve && st == LA_OK; i++) {
+        const la_curve_row *c = &model->curve[i];
+        st = la_sql_bind(store, stmt, err, "iinnddddd", model_id, c->step, c->tokens, c->elapsed_ns,
+                         c->loss, c->val_accuracy, c->val_worst, c->lr, c->grad_norm);
+        if (st == LA_OK) st = la_sql_step(store, stmt, err);
+    }
+    sqlite3_finalize(stmt);
+    return st;
+}
+
+static la_status find_model(la_store *store, const char *key, int64_t *id, bool *found, la_err *err)
+{
+    return la_sql_int(store, id, found, err, "SELECT model_id FROM model WHERE key = ?1", "s", key);
+}
+
+/* The model that the attempt made, or the one that it evaluated; *id is -1 for none. */
+static la_status put_model(la_store *store, const la_attempt_row *row, const char *now, int64_t *id,
+                           la_err *err)
+{
+    const la_model_row *m = row->model;
+    const char *key = m ? m->key : row->model_key;
+    bool found = false;
+    *id = -1;
+    if (!key) return LA_OK;
+    LA_TRY(find_model(store, key, id, &found, err));
+    if (found) return LA_OK;
+    *id = -1;
+    if (!m) return LA_OK;
+    int64_t seed;
+    memcpy(&seed, &m->seed, sizeof seed);
+    LA_TRY(la_sql_run(
+        store, err,
+        "INSERT INTO model(key, config_json, variant, task, seed, lr, parameters, steps, tokens, "
+        "loss, val_accuracy, train_ns, threads, path, digest, created_utc) VALUES(?1, " LA_SQL_JSON(
+            "?2", "{}") ", ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        "ssssidnnnddnnsss", m->key, m->config_json, m->variant, m->task, seed, m->lr, m->parameters,
+        m->steps, m->tokens, m->loss, m->val_accuracy, m->train_ns, m->threads, m->path, m->digest,
+        now));
+    *id = sqlite3_last_insert_rowid(store->db);
+    return put_curve(store, *id, m, err);
+}
+
 static la_status put_end(la_store *store, int64_t attempt_id, const la_attempt_row *row,
                          const char *now, la_err *err)
 {
+    int64_t model_id;
+    LA_TRY(put_model(store, row, now, &model_id, err));
     LA_TRY(la_sql_run(
         store, err,
         "UPDATE attempt SET ended_utc = ?2, outcome = ?3, exit_code = ?4, signal = ?5, phase = ?6, "
         "message = ?7, stderr_tail = ?8, stop_reason = ?9, warmup_iters = ?10, warmup_ns = ?11, "
         "wall_ns = ?12, cpu_user_ns = ?13, cpu_sys_ns = ?14, ctx_invol = ?15, minor_faults = ?16, "
         "major_faults = ?17, workspace_peak_bytes = ?18, output_bytes = ?19, rss_peak_bytes = ?20, "
-        "rss_base_bytes = ?21, checksum = ?22, load1 = ?23 "
+        "rss_base_bytes = ?21, checksum = ?22, load1 = ?23, model_id = ?24, data_digest = ?25 "
         "WHERE attempt_id = ?1 AND outcome IS NULL",
-        "issnnssssnnnnnnnnnnnnid", attempt_id, now, la_outcome_word(row->outcome), row->exit_code,
+        "issnnssssnnnnnnnnnnnnidns", attempt_id, now, la_outcome_word(row->outcome), row->exit_code,
         row->signal, row->phase, row->message, row->stderr_tail, row->stop_reason,
         row->warmup_iters, row->warmup_ns, row->wall_ns, row->cpu_user_ns, row->cpu_sys_ns,
         row->ctx_invol, row->minor_faults, row->major_faults, row->workspace_peak_bytes,
-        row->output_bytes, row->rss_peak_bytes, row->rss_base_bytes, row->checksum, row->load1));
+        row->output_bytes, row->rss_peak_bytes, row->rss_base_bytes, row->checksum, row->load1,
+        model_id, row->data_digest));
     if (sqlite3_changes(store->db) == 1) return LA_OK;
     return LA_FAIL(err, LA_E_DB,
                    "attempt %" PRId64 " is not running: it has ended, or another run took over",

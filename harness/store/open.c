@@ -70,6 +70,22 @@ static bool has_journal(const char *path)
     return stat(name, &st) == 0 && st.st_size > 0;
 }
 
+la_status la_sql_settings(la_store *store, la_err *err)
+{
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, 30000);
+    /* Results are mailed around: what a file's schema says is not to be trusted. */
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    int rc =
+        sqlite3_exec(store->db,
+                     "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;"
+                     "PRAGMA synchronous = EXTRA;",
+                     NULL, NULL, NULL);
+    return rc == SQLITE_OK ? LA_OK : la_sql_fail(store, rc, "open", err);
+}
+
 static la_status connect_to(la_store *store, int flags, la_err *err)
 {
     /* SQLite gives names such as :memory: and file:x a meaning of their own; a path has none. */
@@ -77,17 +93,7 @@ static la_status connect_to(la_store *store, int flags, la_err *err)
     snprintf(name, sizeof name, "%s%s", store->path[0] == '/' ? "" : "./", store->path);
     int rc = sqlite3_open_v2(name, &store->db, flags, NULL);
     if (rc != SQLITE_OK) return la_sql_fail(store, rc, "open", err);
-    sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_busy_timeout(store->db, 30000);
-    /* Results are mailed around: what a file's schema says is not to be trusted. */
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-    rc = sqlite3_exec(store->db,
-                      "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;"
-                      "PRAGMA synchronous = EXTRA;",
-                      NULL, NULL, NULL);
-    return rc == SQLITE_OK ? LA_OK : la_sql_fail(store, rc, "open", err);
+    return la_sql_settings(store, err);
 }
 
 static la_status remember_file(la_store *store, la_err *err)
@@ -175,6 +181,7 @@ static la_status open_for_writing(la_store *store, la_err *err)
     LA_TRY(la_check_identity(store, &empty, err));
     LA_TRY(remember_file(store, err));
     if (empty) return make_new(store, err);
+    LA_TRY(la_migrate(store, err));
     /* Someone may have switched the file to WAL, which fails on network file systems. */
     int rc = sqlite3_exec(store->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     return rc == SQLITE_OK ? LA_OK : la_sql_fail(store, rc, "write", err);
@@ -199,6 +206,7 @@ static la_status open_for_reading(la_store *store, la_err *err)
     }
     if (empty)
         return LA_FAIL(err, LA_E_DB, "%s is empty; name a stored run with --db", store->path);
+    LA_TRY(la_migrate_copy(store, err));
     int rc = sqlite3_exec(store->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
     return rc == SQLITE_OK ? LA_OK : la_sql_fail(store, rc, "open", err);
 }

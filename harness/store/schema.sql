@@ -1,14 +1,16 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The labench database, schema version 1.
+-- The labench database, schema version 2.
 --
 -- Times are whole nanoseconds, sizes are bytes, rates are per second, UTC is ISO 8601 text. A value
 -- that is not known, and NaN, is NULL. A finished attempt and what hangs on it never changes: a rerun
 -- is another attempt. Derived numbers are defined by the views and nowhere else. Columns that end in
 -- _json hold valid JSON: the writer checks it, for a check in the schema would need functions that an
 -- untrusted schema may not call.
+-- A newer version adds columns at the end of a table and tables and views beside the others, so that
+-- an older file can be brought up to date (migrate.c).
 
 PRAGMA application_id = 0x4C41424E; -- "LABN"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 CREATE TABLE machine(
   machine_id INTEGER PRIMARY KEY,
@@ -141,6 +143,10 @@ CREATE TABLE cell(
   input_bytes    INT,
   rounds         INT NOT NULL CHECK(rounds > 0 AND rounds <= 64), -- attempts planned
   retry_after    INT NOT NULL DEFAULT 0, -- attempts up to this id do not count as done
+  model_json     TEXT NOT NULL DEFAULT '{}', -- options of the model that is trained or evaluated
+  train_json     TEXT NOT NULL DEFAULT '{}', -- options of its training
+  recipe         TEXT,                -- controlled, paper; NULL for kernels and probes
+  d_model        INT NOT NULL DEFAULT 0,     -- width of the model; 0 for kernels and probes
   UNIQUE(sweep_id, cell_key)
 ) STRICT;
 CREATE INDEX cell_by_key ON cell(cell_key);
@@ -176,6 +182,8 @@ CREATE TABLE attempt(
   rss_base_bytes       INT,           -- resident before the first call
   checksum             INT,           -- of the output
   load1                REAL,          -- load average of one minute at the start
+  model_id             INT REFERENCES model, -- trained, found again or evaluated by it
+  data_digest          TEXT,          -- 32 hex digits: the examples it was scored on
   CHECK((ended_utc IS NULL) = (outcome IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX attempt_claim ON attempt(cell_id, round) WHERE outcome IS NULL;
@@ -235,6 +243,41 @@ CREATE TABLE summary(
   PRIMARY KEY(cell_id, method)
 ) STRICT, WITHOUT ROWID;
 
+-- A trained model, found again by its key.
+CREATE TABLE model(
+  model_id     INTEGER PRIMARY KEY,
+  key          TEXT NOT NULL UNIQUE,      -- 32 hex digits: content hash of the configuration
+  config_json  TEXT NOT NULL,             -- everything that decides what is trained
+  variant      TEXT NOT NULL,
+  task         TEXT NOT NULL,
+  seed         INT NOT NULL,              -- unsigned 64 bit, kept as the signed number of the same bits
+  lr           REAL,                      -- learning rate
+  parameters   INT,                       -- count
+  steps        INT,                       -- taken
+  tokens       INT,                       -- seen
+  loss         REAL,                      -- of the last steps, nats
+  val_accuracy REAL,                      -- mean over shapes, of the last validation
+  train_ns     INT,                       -- ns of the steps alone
+  threads      INT,
+  path         TEXT,                      -- of the checkpoint when it was written
+  digest       TEXT,                      -- 32 hex digits of the weights
+  created_utc  TEXT NOT NULL              -- UTC
+) STRICT;
+
+-- Its training, in order of steps.
+CREATE TABLE curve(
+  model_id     INT NOT NULL REFERENCES model,
+  step         INT NOT NULL CHECK(step >= 0),
+  tokens       INT,                       -- seen so far
+  elapsed_ns   INT,                       -- ns of the steps so far, validation apart
+  loss         REAL,                      -- mean since the point before, nats
+  val_accuracy REAL,                      -- mean over shapes; NULL: not validated at this step
+  val_worst    REAL,                      -- of the worst shape
+  lr           REAL,                      -- at this step
+  grad_norm    REAL,                      -- before clipping
+  PRIMARY KEY(model_id, step)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE migration(
   version     INTEGER PRIMARY KEY,        -- schema version reached
   applied_utc TEXT NOT NULL,              -- UTC
@@ -260,6 +303,15 @@ BEGIN SELECT RAISE(ABORT, 'metrics are never deleted'); END;
 CREATE TRIGGER metric_late BEFORE INSERT ON metric
 WHEN (SELECT outcome FROM attempt WHERE attempt_id = NEW.attempt_id) IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'a finished attempt takes no more metrics'); END;
+
+CREATE TRIGGER model_frozen BEFORE UPDATE ON model
+BEGIN SELECT RAISE(ABORT, 'models are never changed'); END;
+CREATE TRIGGER model_kept BEFORE DELETE ON model
+BEGIN SELECT RAISE(ABORT, 'models are never deleted'); END;
+CREATE TRIGGER curve_frozen BEFORE UPDATE ON curve
+BEGIN SELECT RAISE(ABORT, 'curves are never changed'); END;
+CREATE TRIGGER curve_kept BEFORE DELETE ON curve
+BEGIN SELECT RAISE(ABORT, 'curves are never deleted'); END;
 
 -- The attempt that counts in each round: the last one that ended, an interrupted one only when
 -- there is no other.
@@ -289,7 +341,8 @@ SELECT s.sweep_id, substr(s.uuid, 1, 8) AS sweep, s.quick, c.cell_id, c.cell_key
   v.name AS variant, v.tags, c.impl, c.form, c.isa, d.kind AS device, d.name AS device_name,
   c.task, c.pass, c.dtype, c.mask, c.batch, c.seqlen, c.tcap, c.heads, c.kv_heads, c.qk_heads,
   c.dk, c.dv, c.threads, c.scale, c.cache_mode, c.input_dist, c.opts_json AS options,
-  c.task_opts_json AS task_options, c.rounds, o.rounds_done, o.attempts, o.outcome, o.message,
+  c.task_opts_json AS task_options, c.model_json AS model_options, c.train_json AS train_options,
+  c.recipe, c.d_model, c.rounds, o.rounds_done, o.attempts, o.outcome, o.message,
   o.phase, o.signal, o.exit_code
 FROM cell c JOIN sweep s ON s.sweep_id = c.sweep_id JOIN variant v ON v.variant_id = c.variant_id
   JOIN device d ON d.device_id = c.device_id JOIN v_outcome o ON o.cell_id = c.cell_id;
@@ -350,6 +403,43 @@ FROM v_cell x JOIN (
     LEFT JOIN metric g ON g.attempt_id = l.attempt_id AND g.name = 'chance'
   WHERE (m.name = 'accuracy' OR m.name LIKE 'accuracy.%') AND l.outcome = 'ok'
   GROUP BY l.cell_id, m.name) a ON a.cell_id = x.cell_id;
+
+-- One row an evaluated seed (round): the accuracy, its interval, and which model on which data.
+CREATE VIEW v_seed AS
+SELECT x.*, l.round, m.value AS accuracy, m.lo, m.hi, m.n_total AS n, l.data_digest,
+  o.key AS model, o.lr, o.parameters, o.steps, o.val_accuracy
+FROM v_cell x JOIN v_last l ON l.cell_id = x.cell_id AND l.outcome = 'ok'
+  JOIN metric m ON m.attempt_id = l.attempt_id AND m.name = 'accuracy'
+  LEFT JOIN model o ON o.model_id = l.model_id;
+
+-- Accuracy beside what it costs: each score of a task with the forward time and the state of the same
+-- variant, options, mask and length in the same sweep. The time is that of the kernel cell.
+CREATE VIEW v_pareto AS
+SELECT a.*, t.median_ns, t.ns_per_token, t.cell_id AS time_cell_id, t.impl AS time_impl,
+  t.heads AS time_heads, t.dk AS time_dk, t.dv AS time_dv, k.state_bytes
+FROM v_accuracy a JOIN cell k ON k.cell_id = a.cell_id
+  LEFT JOIN v_time t ON t.sweep_id = a.sweep_id AND t.variant = a.variant AND t.pass = 'fwd'
+    AND t.task = '' AND t.seqlen = a.seqlen AND t.mask = a.mask AND t.options = a.options
+    AND t.outcome = 'ok'
+WHERE a.metric = 'accuracy';
+
+-- One row a train attempt of a sweep and the model it gave.
+CREATE VIEW v_model AS
+SELECT x.*, l.attempt_id, l.round, l.outcome AS attempt_outcome, l.stop_reason, o.model_id,
+  o.key AS model, o.config_json, printf('%u', o.seed) AS seed, o.lr, o.parameters, o.steps,
+  o.tokens, o.loss, o.val_accuracy, o.train_ns, o.tokens * 1e9 / o.train_ns AS train_token_per_s,
+  o.path, o.digest, o.created_utc
+FROM v_cell x JOIN v_last l ON l.cell_id = x.cell_id
+  JOIN model o ON o.model_id = l.model_id
+WHERE x.pass = 'train';
+
+-- Its training curve, point by point.
+CREATE VIEW v_curve AS
+SELECT m.sweep_id, m.sweep, m.cell_id, m.variant, m.tags, m.task, m.mask, m.seqlen, m.options,
+  m.task_options, m.model_options, m.train_options, m.recipe, m.d_model, m.round, m.model, m.seed,
+  m.lr AS peak_lr, c.step, c.tokens, c.elapsed_ns, c.loss, c.val_accuracy, c.val_worst, c.lr,
+  c.grad_norm
+FROM v_model m JOIN curve c ON c.model_id = m.model_id;
 
 -- One row a cell that was compared with the float64 reference: the worst of its rounds, also of
 -- wrong and nonfinite ones.

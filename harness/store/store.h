@@ -16,12 +16,15 @@
 
 #include "labench/status.h"
 
-#define LA_SCHEMA_VERSION 1 /* PRAGMA user_version of the file */
+#define LA_SCHEMA_VERSION 2 /* PRAGMA user_version of the file */
 
 typedef struct la_store la_store;
 typedef enum la_store_mode {
-    LA_STORE_READ, /* the file must exist; all that may be written is a killed run's rollback */
-    LA_STORE_WRITE /* made when missing; leftovers of a killed run are repaired */
+    /* The file must exist; all that may be written is a killed run's rollback. An older schema is read
+     * through a copy in memory that is brought up to date. */
+    LA_STORE_READ,
+    /* Made when missing; leftovers of a killed run are repaired, an older schema is brought up to date. */
+    LA_STORE_WRITE
 } la_store_mode;
 
 la_status la_store_open(const char *path, la_store_mode mode, la_store **out, la_err *err);
@@ -175,7 +178,11 @@ typedef enum la_column_type {
     X(instance_bytes, INT, false, NULL)                                                            \
     X(output_bytes, INT, false, NULL)                                                              \
     X(input_bytes, INT, false, NULL)                                                               \
-    X(rounds, INT, false, "rounds")
+    X(rounds, INT, false, "rounds")                                                                \
+    X(model_json, TEXT, true, "model_options")                                                     \
+    X(train_json, TEXT, true, "train_options")                                                     \
+    X(recipe, TEXT, false, "recipe")                                                               \
+    X(d_model, INT, false, "d_model")
 typedef struct la_cell_column {
     const char *name, *shown;
     la_column_type type;

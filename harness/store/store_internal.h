@@ -58,6 +58,13 @@ la_status la_check_pages(la_store *store, la_err *err);
 /* The text of a statement without comments, and with each run of white space as one space. */
 void la_check_plain_sql(const char *sql, char *out);
 
+/* migrate.c: makes an older file's schema that of today, in one transaction or not at all. */
+la_status la_migrate(la_store *store, la_err *err);
+/* The same for a file that must not be changed: the store goes on with a copy in memory. */
+la_status la_migrate_copy(la_store *store, la_err *err);
+/* open.c: the settings of a connection. */
+la_status la_sql_settings(la_store *store, la_err *err);
+
 /* owner.c: processes that hold sweeps. */
 typedef struct la_owner {
     char host[256], boot[64];

@@ -159,7 +159,7 @@ static void test_broken_json_is_refused(void **state)
         cJSON *copy = cJSON_Duplicate(o, 1);
         const char *name = cJSON_GetArrayItem(copy, i)->string;
         bool needed = strcmp(name, "backend") != 0 && strcmp(name, "inputs") != 0 &&
-                      strcmp(name, "task_options") != 0;
+                      strstr(name, "_options") == NULL;
         cJSON_DeleteItemFromArray(copy, i);
         char *text = cJSON_PrintUnformatted(copy);
         la_status st = la_cell_from_json(text, &device, &out, NULL);

@@ -155,7 +155,11 @@ la_cell_row sample_cell(int i, char key[33])
                          .instance_bytes = 8,
                          .output_bytes = 16,
                          .input_bytes = 32,
-                         .rounds = 3};
+                         .rounds = 3,
+                         .model_json = "{\"layers\":2}",
+                         .train_json = "{\"lr\":0.01}",
+                         .recipe = "controlled",
+                         .d_model = 64};
 }
 
 la_attempt_row sample_attempt(attempt_data *data, size_t n)

@@ -71,7 +71,7 @@ static void identity_or_listed(const char *column)
     static const char *const not_identity[] = {
         "form",         "flops_algo",  "bytes_algo",  "flops_impl", "bytes_impl",
         "cost_model",   "state_bytes", "saved_bytes", "work_bytes", "instance_bytes",
-        "output_bytes", "input_bytes", "rounds"};
+        "output_bytes", "input_bytes", "rounds",      "recipe",     "d_model"};
     if (listed(set_by_the_store, LA_COUNT(set_by_the_store), column)) return;
     const la_cell_column *known = column_of(column);
     if (!known) print_error("cell.%s is not in LA_CELL_COLUMNS\n", column);
@@ -92,8 +92,9 @@ static void test_every_column_of_a_cell_is_identity_or_listed_as_none(void **sta
 static void test_every_view_of_cells_tells_them_apart(void **state)
 {
     (void)state;
-    static const char *const views[] = {"v_cell", "v_time",    "v_memory",  "v_accuracy", "v_error",
-                                        "v_flat", "v_samples", "v_metrics", "v_warnings"};
+    static const char *const views[] = {"v_cell",     "v_time", "v_memory",  "v_accuracy",
+                                        "v_error",    "v_flat", "v_samples", "v_metrics",
+                                        "v_warnings", "v_seed", "v_pareto",  "v_model"};
     static const char *const more[] = {"sweep",   "sweep_id", "cell_id", "variant", "device",
                                        "outcome", "message",  "quick",   "tags"};
     size_t n;
