@@ -26,3 +26,94 @@ la_status la_ref_recurrence(const la_problem *p, double s, const la_ref_io *io, 
     la_free(S);
     return LA_OK;
 }
+
+/* Tokens between kept states. */
+#define SEGMENT 32
+
+/* Everything a backward call allocates: states [T / SEGMENT] and [SEGMENT + 1] of dk dv, the gradient of
+ * the state, and rows for gradients that are not wanted. */
+typedef struct backward {
+    double *kept, *inside, *dS, *dk, *dv;
+    double spare;
+} backward;
+
+static void release(backward *b)
+{
+    la_free(b->kept);
+    la_free(b->inside);
+    la_free(b->dS);
+    la_free(b->dk);
+    la_free(b->dv);
+}
+
+static la_status allocate(const la_problem *p, backward *b, la_err *err)
+{
+    size_t state = (size_t)(p->dk * p->dv) * sizeof(double);
+    *b = (backward){0};
+    if ((b->kept = la_zalloc((size_t)(p->T / SEGMENT + 1) * state, err)) &&
+        (b->inside = la_zalloc((SEGMENT + 1) * state, err)) && (b->dS = la_zalloc(state, err)) &&
+        (b->dk = la_zalloc((size_t)p->dk * sizeof(double), err)) &&
+        (b->dv = la_zalloc((size_t)p->dv * sizeof(double), err)))
+        return LA_OK;
+    release(b);
+    return LA_E_NOMEM;
+}
+
+/* The state before each of tokens 0, SEGMENT, 2 SEGMENT, ... */
+static void keep_states(const la_problem *p, const la_ref_io *io, la_ref_step *step, backward *b)
+{
+    size_t n = (size_t)(p->dk * p->dv), bytes = n * sizeof(double);
+    double *S = b->inside;
+    if (io->state_in) memcpy(S, io->state_in[0], bytes);
+    for (int64_t t = 0; t < p->T; t++) {
+        if (t % SEGMENT == 0) memcpy(b->kept + (size_t)(t / SEGMENT) * n, S, bytes);
+        step(p, io, t, S);
+    }
+}
+
+/* Token t, whose state before is S and after is S + dk dv. */
+static void token_back(const la_problem *p, double s, const la_ref_io *io,
+                       const la_ref_grads *grads, int64_t t, const double *S,
+                       la_ref_step_back *back, backward *b)
+{
+    int64_t dk = p->dk, dv = p->dv;
+    const double *dout = grads->dout + t * dv, *q = io->q + t * dk, *after = S + dk * dv;
+    for (int64_t i = 0; i < dk; i++) {
+        double read = 0.0;
+        for (int64_t j = 0; j < dv; j++) {
+            read += after[i * dv + j] * dout[j];
+            b->dS[i * dv + j] += s * q[i] * dout[j];
+        }
+        if (grads->dq) grads->dq[t * dk + i] = s * read;
+    }
+    la_ref_token_grads to = {.dk = grads->dk ? grads->dk + t * dk : b->dk,
+                             .dv = grads->dv ? grads->dv + t * dv : b->dv,
+                             .dbeta = grads->dbeta ? grads->dbeta + t : &b->spare,
+                             .dg = grads->dg ? grads->dg + t : &b->spare};
+    back(p, io, t, S, b->dS, &to);
+}
+
+la_status la_ref_recurrence_backward(const la_problem *p, double s, const la_ref_io *io,
+                                     const la_ref_grads *grads, la_ref_step *step,
+                                     la_ref_step_back *back, la_err *err)
+{
+    size_t n = (size_t)(p->dk * p->dv), bytes = n * sizeof(double);
+    backward b;
+    LA_TRY(allocate(p, &b, err));
+    keep_states(p, io, step, &b);
+    if (grads->dstate_out) memcpy(b.dS, grads->dstate_out[0], bytes);
+    for (int64_t t0 = (p->T - 1) / SEGMENT * SEGMENT; t0 >= 0; t0 -= SEGMENT) {
+        int64_t t1 = t0 + SEGMENT < p->T ? t0 + SEGMENT : p->T;
+        memcpy(b.inside, b.kept + (size_t)(t0 / SEGMENT) * n, bytes);
+        for (int64_t t = t0; t < t1; t++) {
+            double *S = b.inside + (size_t)(t - t0) * n;
+            memcpy(S + n, S, bytes);
+            step(p, io, t, S + n);
+        }
+        for (int64_t t = t1; t-- > t0;)
+            token_back(p, s, io, grads, t, b.inside + (size_t)(t - t0) * n, back, &b);
+    }
+    if (grads->dstate_in) memcpy(grads->dstate_in[0], b.dS, bytes);
+    release(&b);
+    return LA_OK;
+}
