@@ -25,6 +25,22 @@ LA_LAYER_DECLARE(head_norm);
 LA_LAYER_DECLARE(head_norm_grad);
 LA_LAYER_DECLARE(l2_norm);
 LA_LAYER_DECLARE(l2_norm_grad);
+LA_LAYER_DECLARE(conv);
+LA_LAYER_DECLARE(conv_grad);
+LA_LAYER_DECLARE(act);
+LA_LAYER_DECLARE(act_grad);
+LA_LAYER_DECLARE(decay);
+LA_LAYER_DECLARE(decay_grad);
+LA_LAYER_DECLARE(swiglu);
+LA_LAYER_DECLARE(swiglu_grad);
+LA_LAYER_DECLARE(rope);
+LA_LAYER_DECLARE(embed);
+LA_LAYER_DECLARE(embed_grad);
+LA_LAYER_DECLARE(dropout);
+LA_LAYER_DECLARE(cross_entropy);
+LA_LAYER_DECLARE(adamw);
+LA_LAYER_DECLARE(sum_squares);
+LA_LAYER_DECLARE(add);
 
 /* ---- a row, vector by vector ----
  * LA_LANES(body, n, ...) calls an inlined body(lanes, ...) with the constant LA_VW where n numbers are

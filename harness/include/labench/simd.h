@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__AVX512F__) || defined(__AVX2__)
+#if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -84,6 +84,10 @@ LA_INLINE void la_v_store_n(float *p, la_vf v, int64_t n)
 LA_INLINE la_vf la_v_fma(la_vf a, la_vf b, la_vf c) /* a b + c */
 {
     return _mm512_fmadd_ps(a, b, c);
+}
+LA_INLINE la_vf la_v_sqrt(la_vf a)
+{
+    return _mm512_sqrt_ps(a);
 }
 LA_INLINE la_vf la_v_max(la_vf a, la_vf b) /* b where either is NaN */
 {
@@ -158,6 +162,10 @@ LA_INLINE void la_v_store_n(float *p, la_vf v, int64_t n)
 LA_INLINE la_vf la_v_fma(la_vf a, la_vf b, la_vf c)
 {
     return _mm256_fmadd_ps(a, b, c);
+}
+LA_INLINE la_vf la_v_sqrt(la_vf a)
+{
+    return _mm256_sqrt_ps(a);
 }
 LA_INLINE la_vf la_v_max(la_vf a, la_vf b)
 {
@@ -234,6 +242,16 @@ LA_INLINE void la_v_store_n(float *p, la_vf v, int64_t n)
 LA_INLINE la_vf la_v_fma(la_vf a, la_vf b, la_vf c)
 {
     return a * b + c;
+}
+LA_INLINE la_vf la_v_sqrt(la_vf a)
+{
+#if defined(__SSE2__)
+    return _mm_sqrt_ps(a);
+#else
+    la_vf v = {__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]),
+               __builtin_sqrtf(a[3])};
+    return v;
+#endif
 }
 LA_INLINE la_vmask la_v_less(la_vf a, la_vf b)
 {

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Elementwise layers: activations, log-decays, SwiGLU (Shazeer 2020, arXiv:2002.05202), rotary
+ * positions (Su et al. 2021, arXiv:2104.09864).
+ */
+#include "layers_isa.h"
+
+LA_INLINE void act_out(int64_t n, la_act act, float scale, const float *x, float *y)
+{
+    put(y, vact(act, get(x, n)) * la_v_set(scale), n);
+}
+
+void LA_LAYER(act)(int64_t n, la_act act, float scale, const float *x, float *y)
+{
+    for (int64_t i = 0; i < n; i += LA_VW) LA_LANES(act_out, n - i, act, scale, x + i, y + i);
+}
+
+LA_INLINE void act_back(int64_t n, la_act act, float scale, const float *x, const float *dy,
+                        float *dx)
+{
+    la_vf slope;
+    vact_grad(act, get(x, n), &slope);
+    put(dx, get(dy, n) * slope * la_v_set(scale), n);
+}
+
+void LA_LAYER(act_grad)(int64_t n, la_act act, float scale, const float *x, const float *dy,
+                        float *dx)
+{
+    for (int64_t i = 0; i < n; i += LA_VW)
+        LA_LANES(act_back, n - i, act, scale, x + i, dy + i, dx + i);
+}
+
+/* ---- log-decay g = -e^A softplus(a + b). The heads are few: a vector holds the heads of one token. ---- */
+
+LA_INLINE void decay_out(int64_t n, const float *a, const float *A_log, const float *dt_bias,
+                         float *g)
+{
+    la_vf rate = la_v_exp(get(A_log, n));
+    put(g, -rate * vsoftplus(get(a, n) + get(dt_bias, n)), n);
+}
+
+void LA_LAYER(decay)(int64_t N, int64_t H, const float *a, int64_t lda, const float *A_log,
+                     const float *dt_bias, float *g)
+{
+    for (int64_t i = 0; i < N; i++)
+        for (int64_t h = 0; h < H; h += LA_VW)
+            LA_LANES(decay_out, H - h, a + i * lda + h, A_log + h, dt_bias + h, g + i * H + h);
+}
+
+/* dA = dg g, and through the argument: da = -dg e^A sigmoid(a + b) = db. */
+LA_INLINE void decay_back(int64_t n, const float *a, const float *A_log, const float *dt_bias,
+                          const float *dg, float *da, float *dA_log, float *ddt_bias)
+{
+    la_vf down = -get(dg, n) * la_v_exp(get(A_log, n)), z = get(a, n) + get(dt_bias, n);
+    la_vf through = down * vsigmoid(z);
+    put(da, through, n);
+    put(ddt_bias, get(ddt_bias, n) + through, n);
+    put(dA_log, la_v_fma(down, vsoftplus(z), get(dA_log, n)), n);
+}
+
+void LA_LAYER(decay_grad)(int64_t N, int64_t H, const float *a, int64_t lda, const float *A_log,
+                          const float *dt_bias, const float *dg, float *da, int64_t ldda,
+                          float *dA_log, float *ddt_bias)
+{
+    for (int64_t i = 0; i < N; i++)
+        for (int64_t h = 0; h < H; h += LA_VW)
+            LA_LANES(decay_back, H - h, a + i * lda + h, A_log + h, dt_bias + h, dg + i * H + h,
+                     da + i * ldda + h, dA_log + h, ddt_bias + h);
+}
+
+/* ---- SwiGLU ---- */
+
+LA_INLINE void swiglu_out(int64_t n, const float *u, const float *v, float *h)
+{
+    put(h, vact(LA_ACT_SILU, get(u, n)) * get(v, n), n);
+}
+
+void LA_LAYER(swiglu)(int64_t N, int64_t F, const float *uv, float *h)
+{
+    for (int64_t i = 0; i < N; i++, uv += 2 * F, h += F)
+        for (int64_t j = 0; j < F; j += LA_VW)
+            LA_LANES(swiglu_out, F - j, uv + j, uv + F + j, h + j);
+}
+
+LA_INLINE void swiglu_back(int64_t n, const float *u, const float *v, const float *dh, float *du,
+                           float *dv)
+{
+    la_vf slope, s = vact_grad(LA_ACT_SILU, get(u, n), &slope), d = get(dh, n);
+    put(du, d * get(v, n) * slope, n);
+    put(dv, d * s, n);
+}
+
+void LA_LAYER(swiglu_grad)(int64_t N, int64_t F, const float *uv, const float *dh, float *duv)
+{
+    for (int64_t i = 0; i < N; i++, uv += 2 * F, dh += F, duv += 2 * F)
+        for (int64_t j = 0; j < F; j += LA_VW)
+            LA_LANES(swiglu_back, F - j, uv + j, uv + F + j, dh + j, duv + j, duv + F + j);
+}
+
+/* ---- rotary positions: (x, y) -> (x c - y s, x s + y c); `sign` -1 turns back ---- */
+
+LA_INLINE void rope_turn(int64_t n, float sign, const float *c, const float *s, float *x, float *y)
+{
+    la_vf xv = get(x, n), yv = get(y, n), cv = get(c, n), sv = get(s, n) * la_v_set(sign);
+    put(x, xv * cv - yv * sv, n);
+    put(y, la_v_fma(xv, sv, yv * cv), n);
+}
+
+void LA_LAYER(rope)(int64_t B, int64_t T, int64_t H, int64_t D, const float *cosine,
+                    const float *sine, bool inverse, float *x, int64_t ldx)
+{
+    const int64_t half = D / 2;
+    const float sign = inverse ? -1.0f : 1.0f;
+    for (int64_t i = 0; i < B * T; i++) {
+        const float *c = cosine + i % T * half, *s = sine + i % T * half;
+        for (int64_t h = 0; h < H; h++) {
+            float *head = x + i * ldx + h * D;
+            for (int64_t j = 0; j < half; j += LA_VW)
+                LA_LANES(rope_turn, half - j, sign, c + j, s + j, head + j, head + half + j);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Softmax cross entropy over rows of logits: the maximum, the exponentials and their sum, the gradient;
+ * three sweeps over a row that stays in the L1 cache. A NaN among the logits makes sum, loss and
+ * gradient NaN and the answer wrong.
+ */
+#include "layers_isa.h"
+
+LA_INLINE void take_max(int64_t n, const float *x, la_vf *top)
+{
+    *top = la_v_max(first_lanes(get(x, n), n, -INFINITY), *top);
+}
+
+static float row_max(int64_t V, const float *x)
+{
+    la_vf a = la_v_set(-INFINITY), b = a, c = a, d = a;
+    int64_t j = 0;
+    for (; j + 4 * LA_VW <= V; j += 4 * LA_VW) {
+        take_max(LA_VW, x + j, &a);
+        take_max(LA_VW, x + j + LA_VW, &b);
+        take_max(LA_VW, x + j + 2 * LA_VW, &c);
+        take_max(LA_VW, x + j + 3 * LA_VW, &d);
+    }
+    for (; j < V; j += LA_VW) LA_LANES(take_max, V - j, x + j, &a);
+    return la_v_hmax(la_v_max(la_v_max(a, b), la_v_max(c, d)));
+}
+
+LA_INLINE void take_exp(int64_t n, float top, bool keep, float *x, la_vf *sum)
+{
+    la_vf e = la_v_exp2((get(x, n) - la_v_set(top)) * la_v_set(1.44269504088896341f));
+    if (keep) put(x, e, n);
+    *sum = *sum + first_lanes(e, n, 0.0f);
+}
+
+/* Sum of e^(x - top); the powers take the place of x where `keep`. */
+LA_INLINE float row_exp(int64_t V, float top, const bool keep, float *x)
+{
+    la_vf a = la_v_set(0.0f), b = a;
+    int64_t j = 0;
+    for (; j + 2 * LA_VW <= V; j += 2 * LA_VW) {
+        take_exp(LA_VW, top, keep, x + j, &a);
+        take_exp(LA_VW, top, keep, x + j + LA_VW, &b);
+    }
+    for (; j < V; j += LA_VW) LA_LANES(take_exp, V - j, top, keep, x + j, &a);
+    return la_v_sum(a + b);
+}
+
+LA_INLINE void times_factor(int64_t n, float factor, float *x)
+{
+    put(x, get(x, n) * la_v_set(factor), n);
+}
+
+/* Is `label` the first of the largest? */
+static bool is_first(int64_t label, float top, const float *x)
+{
+    if (!(x[label] == top)) return false;
+    for (int64_t j = 0; j < label; j++)
+        if (x[j] == top) return false;
+    return true;
+}
+
+void LA_LAYER(cross_entropy)(int64_t M, int64_t V, float *logits, const int32_t *labels, bool grad,
+                             float scale, double *loss, int64_t *correct)
+{
+    double total = 0.0;
+    for (int64_t i = 0; i < M; i++, logits += V) {
+        const int64_t label = labels[i];
+        const float top = row_max(V, logits), own = logits[label];
+        const bool first = is_first(label, top, logits);
+        const float sum = grad ? row_exp(V, top, true, logits) : row_exp(V, top, false, logits);
+        total += log((double)sum) + ((double)top - (double)own);
+        *correct += first && !isnan(sum);
+        if (!grad) continue;
+        for (int64_t j = 0; j < V; j += LA_VW)
+            LA_LANES(times_factor, V - j, scale / sum, logits + j);
+        logits[label] -= scale;
+    }
+    *loss += total;
+}
