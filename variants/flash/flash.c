@@ -7,12 +7,19 @@
  *   o' = o e^(m-m') + sum_j e^(s q.k_j - m') v_j,   at the end o / l
  * Dao et al. 2022, arXiv:2205.14135, algorithm 1; Dao 2023, arXiv:2307.08691 (one division, at the end).
  *
+ * Backward, with L the log-sum-exp of a row's logits, and a tile of scores at a time:
+ *   p_ij = e^(s q_i.k_j - L_i)   D_i = do_i.o_i   ds_ij = p_ij (do_i.v_j - D_i)
+ *   dq_i = s sum_j ds_ij k_j     dk_j = s sum_i ds_ij q_i     dv_j = sum_i p_ij do_i
+ *
  * Shapes   q [B,T,H,dk]   k [B,T,Hkv,dk]   v [B,T,Hkv,dv]   o [B,T,H,dv]
  *          query head h reads key/value head h / (H / Hkv)
  * Forms    tiled: blocks of query rows (spread over threads, also within one head) pass over tiles of
  *          128 keys; a causal block skips the tiles it cannot see. Decode: one pass over the cache, cut
- *          into parts when there are fewer heads than threads.
- * Memory   a working set for each thread, nothing that grows with T
+ *          into parts when there are fewer heads than threads. Backward: blocks of query rows again,
+ *          five products a tile; a thread has a (batch, kv head) to itself and adds to its dK and dV,
+ *          or shares it when there are too few, and then the sums of the parts are added up in order.
+ * Memory   a working set for each thread, nothing that grows with T; in backward, a dK and a dV for
+ *          every part of a shared head beyond the first
  * State    the KV cache: K [B,Hkv,Tcap,dk], V [B,Hkv,Tcap,dv]; forward may start from one
  * Saved    the log-sum-exp m + ln l of every row, [B,H,T]: all that a backward by tiles needs besides
  *          the inputs and o
@@ -26,17 +33,15 @@
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)opts, (void)dev;
-    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "flash has no backward yet");
+    (void)pass, (void)opts, (void)dev;
     return la_kv_check("flash", p, err);
 }
 
 static const la_impl impls[] = {
     {.name = "cpu_tiled",
      .backend = LA_CPU,
-     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_DECODE | LA_CAP_STATE_IN |
-             LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,
+     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DECODE |
+             LA_CAP_STATE_IN | LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,
      .dtypes = 1u << LA_F32,
      .rank = la_rank_any_cpu,
      .check = check,
@@ -44,6 +49,7 @@ static const la_impl impls[] = {
      .create = la_flash_create,
      .destroy = la_free,
      .forward = la_flash_forward,
+     .backward = la_flash_backward,
      .decode = la_flash_decode},
 };
 

@@ -15,25 +15,15 @@ enum {
     MAX_PANELS = 8,       /* of a block: its Q and O stay in L2 with a tile of K and V */
     BLOCKS_A_THREAD = 12, /* wanted, so that threads end together */
 };
-/* Below these a call is over before a second thread is awake. */
-#define DECODE_SERIAL_BYTES  (256 * 1024)
-#define FORWARD_SERIAL_FLOPS 1e6
-
-typedef struct flash {
-    la_problem p;
-    const la_tile *tile;
-    void (*add)(const flash_block *, const flash_keys *);
-    double scale;
-    int64_t panels; /* of a block */
-    int64_t parts;  /* a cache is cut into, in decode */
-} flash;
+/* Below this a call is over before a second thread is awake. */
+#define DECODE_SERIAL_BYTES (256 * 1024)
 
 /* Floats of each array of a block's working set, each a multiple of 64 bytes. */
 typedef struct layout {
     size_t qt, ot, rows, scores, kt, vt, total;
 } layout;
 
-static size_t floats(int64_t a, int64_t b, int64_t c)
+size_t la_flash_floats(int64_t a, int64_t b, int64_t c)
 {
     return la_align((size_t)(a * b * c) * sizeof(float)) / sizeof(float);
 }
@@ -41,12 +31,12 @@ static size_t floats(int64_t a, int64_t b, int64_t c)
 static layout layout_of(const flash *f)
 {
     int64_t w = f->tile->panel, n = f->panels, dk = f->p.dk, dv = f->p.dv;
-    layout l = {.qt = floats(n, dk, w),
-                .ot = floats(n, dv, w),
-                .rows = floats(n, w, 1),
-                .scores = floats(FLASH_KEYS, w, 1),
-                .kt = floats(FLASH_KEYS, dk, 1),
-                .vt = floats(FLASH_KEYS, dv, 1)};
+    layout l = {.qt = la_flash_floats(n, dk, w),
+                .ot = la_flash_floats(n, dv, w),
+                .rows = la_flash_floats(n, w, 1),
+                .scores = la_flash_floats(FLASH_KEYS, w, 1),
+                .kt = la_flash_floats(FLASH_KEYS, dk, 1),
+                .vt = la_flash_floats(FLASH_KEYS, dv, 1)};
     l.total = l.qt + l.ot + 2 * l.rows + l.scores + l.kt + l.vt;
     return l;
 }
@@ -64,6 +54,7 @@ static flash plan(const la_problem *p, const la_device *dev)
     f.parts = 1;
     while (f.parts < most && heads * f.parts % p->threads != 0 && heads * f.parts < 8 * p->threads)
         f.parts++;
+    la_flash_back_plan(&f);
     return f;
 }
 
@@ -80,7 +71,11 @@ la_status la_flash_sizes(const la_problem *p, la_pass pass, const void *opts, co
         return LA_OK;
     }
     out->work = (size_t)p->threads * layout_of(&f).total * sizeof(float);
-    out->saved = (size_t)(p->B * p->H * p->T) * sizeof(float);
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD) {
+        size_t back = la_flash_back_bytes(&f);
+        if (back > out->work) out->work = back;
+        out->saved = (size_t)(p->B * p->H * p->T) * sizeof(float);
+    }
     return LA_OK;
 }
 
@@ -97,16 +92,12 @@ la_status la_flash_create(const la_problem *p, const void *opts, const la_device
 
 /* ---- the cache ---- */
 
-typedef struct cache {
-    const float *k, *v; /* of one (batch, kv head): [Tcap, dk], [Tcap, dv] */
-} cache;
-
-static cache cache_of(const la_problem *p, const void *state, int64_t head)
+flash_cache la_flash_cache_of(const la_problem *p, const void *state, int64_t head)
 {
     const char *V =
         (const char *)state + la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dk) * sizeof(float));
-    return (cache){(const float *)state + head * p->Tcap * p->dk,
-                   (const float *)(const void *)V + head * p->Tcap * p->dv};
+    return (flash_cache){(const float *)state + head * p->Tcap * p->dk,
+                         (const float *)(const void *)V + head * p->Tcap * p->dv};
 }
 
 /* Appends T tokens of io to io->state_out, behind pos tokens that are copied when they come from
@@ -116,10 +107,10 @@ static void append(const la_problem *p, const la_io *io, int64_t pos, int64_t T)
     if (!io->state_out || !io->k) return;
     for (int64_t i = 0; i < p->B * p->Hkv; i++) {
         int64_t b = i / p->Hkv, h = i % p->Hkv;
-        cache to = cache_of(p, io->state_out, i);
+        flash_cache to = la_flash_cache_of(p, io->state_out, i);
         float *k = (float *)to.k, *v = (float *)to.v;
         if (io->state_in && io->state_in != io->state_out) {
-            cache from = cache_of(p, io->state_in, i);
+            flash_cache from = la_flash_cache_of(p, io->state_in, i);
             memcpy(k, from.k, (size_t)(pos * p->dk) * sizeof *k);
             memcpy(v, from.v, (size_t)(pos * p->dv) * sizeof *v);
         }
@@ -194,11 +185,10 @@ static void leave(const flash *f, const flash_block *b, float *o, int64_t o_step
     }
 }
 
-/* Rows of a tile side by side, where several panels will pass over them. */
-static const float *contiguous(const flash_block *b, const float *x, int64_t step, int64_t n,
-                               int64_t d, float *to)
+const float *la_flash_contiguous(int64_t panels, const float *x, int64_t step, int64_t n, int64_t d,
+                                 float *to)
 {
-    if (step == d || b->panels < 3) return x;
+    if (step == d || panels < 3) return x;
     for (int64_t j = 0; j < n; j++) memcpy(to + j * d, x + j * step, (size_t)d * sizeof *to);
     return to;
 }
@@ -212,8 +202,8 @@ static void pass_over(const flash *f, const flash_block *b, const float *k, int6
     for (int64_t j = 0; j < end; j += FLASH_KEYS) {
         flash_keys keys = {
             .n = end - j < FLASH_KEYS ? end - j : FLASH_KEYS, .visible = visible - j, .all = all};
-        keys.k = contiguous(b, k + j * k_step, k_step, keys.n, b->dk, b->kt);
-        keys.v = contiguous(b, v + j * v_step, v_step, keys.n, b->dv, b->vt);
+        keys.k = la_flash_contiguous(b->panels, k + j * k_step, k_step, keys.n, b->dk, b->kt);
+        keys.v = la_flash_contiguous(b->panels, v + j * v_step, v_step, keys.n, b->dv, b->vt);
         keys.k_step = keys.k == b->kt ? b->dk : k_step;
         keys.v_step = keys.v == b->vt ? b->dv : v_step;
         f->add(b, &keys);
@@ -231,7 +221,7 @@ static void run_block(const flash *f, const la_io *io, int64_t pos, int64_t i, i
     flash_block block = block_in(f, work, rows);
     enter(f, &block, (const float *)io->q + (b * T + first) * q_step + h * p->dk, q_step);
     if (pos > 0) {
-        cache old = cache_of(p, io->state_in, b * p->Hkv + kv);
+        flash_cache old = la_flash_cache_of(p, io->state_in, b * p->Hkv + kv);
         pass_over(f, &block, old.k, p->dk, old.v, p->dv, pos, pos + first + 1);
     }
     pass_over(f, &block, (const float *)io->k + b * T * k_step + kv * p->dk, k_step,
@@ -250,7 +240,7 @@ la_status la_flash_forward(void *self, const la_io *io, la_err *err)
     int64_t heads = p->B * p->H;
     size_t own = layout_of(f).total;
     double flops = 2.0 * (double)(heads * p->T) * (double)((pos + p->T) * (p->dk + p->dv));
-    int threads = flops < FORWARD_SERIAL_FLOPS ? 1 : p->threads;
+    int threads = flops < FLASH_SERIAL_FLOPS ? 1 : p->threads;
     /* The last rows first: under a causal mask they cost most, and the cheap ones fill the end. */
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (int64_t item = 0; item < heads * blocks; item++) {
@@ -304,7 +294,7 @@ static void run_part(const flash *f, const la_io *io, int64_t pos, int64_t i, in
     const float *q = (const float *)io->q + first * p->dk;
     int64_t from = pos * part / f->parts, to = pos * (part + 1) / f->parts;
     for (int64_t j = from; j < to; j += DECODE_KEYS) {
-        cache c = cache_of(p, io->state_in, i);
+        flash_cache c = la_flash_cache_of(p, io->state_in, i);
         int64_t n = to - j < DECODE_KEYS ? to - j : DECODE_KEYS;
         for (int64_t g = 0; g < group; g++)
             add_keys(f, partial_of(f, io, first + g, part), q + g * p->dk, c.k + j * p->dk,

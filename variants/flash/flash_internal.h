@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of flash share: a block of query rows of one head and its working set.
+ * What the files of flash share: an instance, the cache, a block of query rows of one head and its
+ * working set.
  *
  * Everything is kept transposed: a panel is `panel` query rows side by side, one a vector lane, and the
  * keys (or channels) run down it. So maximum, exp and sum of a row go along the lanes, and neither K nor
@@ -38,11 +39,73 @@ void la_flash_add_generic(const flash_block *block, const flash_keys *keys);
 void la_flash_add_avx2(const flash_block *block, const flash_keys *keys);
 void la_flash_add_avx512(const flash_block *block, const flash_keys *keys);
 
+/* Keys of one tile in backward. It holds weights and their gradients, [64, panel] each: 24 KiB. */
+#define FLASH_BACK_KEYS 64
+
+/* A block of query rows in backward. Scores are transposed as in forward, so dQ is too; dK and dV
+ * take rows of Q and dO, and are not. */
+typedef struct flash_back_block {
+    const la_tile *tile;
+    int64_t dk, dv, rows, panels;
+    float scale, scale2; /* s, s log2(e) */
+    float *qt, *dot;     /* [panels, dk, panel], [panels, dv, panel]: Q' and dO' */
+    float *dqt;          /* [panels, dk, panel]; NULL: not wanted */
+    float *lse2,
+        *delta; /* [panels, panel]: log2(e) lse (infinite for lanes without a row), rowsum(dO O) */
+    float *q, *dout; /* [rows, dk], [rows, dv] */
+    float *p,
+        *ds; /* [FLASH_BACK_KEYS, panel]: weights; their gradients, then those of the scores */
+    float *kt, *vt; /* a tile of keys made contiguous */
+    float *scratch; /* LA_TILE_SCRATCH(panel) */
+} flash_back_block;
+
+/* A tile of keys in backward, and where their gradients are added. NULL: not wanted. */
+typedef struct flash_back_keys {
+    flash_keys keys;
+    float *dk, *dv;
+    int64_t dk_step, dv_step;
+} flash_back_keys;
+
+void la_flash_back_generic(const flash_back_block *block, const flash_back_keys *tile);
+void la_flash_back_avx2(const flash_back_block *block, const flash_back_keys *tile);
+void la_flash_back_avx512(const flash_back_block *block, const flash_back_keys *tile);
+
+typedef struct flash { /* an instance */
+    la_problem p;
+    const la_tile *tile;
+    void (*add)(const flash_block *, const flash_keys *);
+    void (*back)(const flash_back_block *, const flash_back_keys *);
+    double scale;
+    int64_t panels;      /* of a block in forward */
+    int64_t parts;       /* a cache is cut into, in decode */
+    int64_t back_panels; /* of a block in backward */
+    int64_t back_parts;  /* the blocks of a (batch, kv head) are shared out among, in backward */
+} flash;
+
+/* Below this a call is over before a second thread is awake. */
+#define FLASH_SERIAL_FLOPS 1e6
+
+typedef struct flash_cache {
+    const float *k, *v; /* of one (batch, kv head): [Tcap, dk], [Tcap, dv] */
+} flash_cache;
+
+flash_cache la_flash_cache_of(const la_problem *p, const void *state, int64_t head);
+/* Floats of an array [a, b, c], rounded up to a multiple of 64 bytes. */
+size_t la_flash_floats(int64_t a, int64_t b, int64_t c);
+/* Rows of a tile side by side in `to`, where several panels will pass over them. */
+const float *la_flash_contiguous(int64_t panels, const float *x, int64_t step, int64_t n, int64_t d,
+                                 float *to);
+
+/* Chooses how backward is shared out; bytes of its scratch. */
+void la_flash_back_plan(flash *f);
+size_t la_flash_back_bytes(const flash *f);
+
 la_status la_flash_create(const la_problem *p, const void *opts, const la_device *dev, void **self,
                           la_err *err);
 la_status la_flash_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                          la_sizes *out, la_err *err);
 la_status la_flash_forward(void *self, const la_io *io, la_err *err);
+la_status la_flash_backward(void *self, const la_io *io, const la_grads *grads, la_err *err);
 la_status la_flash_decode(void *self, const la_io *io, la_err *err);
 
 #endif
