@@ -41,8 +41,8 @@ static void set_options(subject *s, const char *set)
     }
 }
 
-void subject_open(subject *s, const char *variant, const char *impl, la_problem p, const char *set,
-                  la_input_kind kind)
+static void open_for(subject *s, la_pass pass, const char *variant, const char *impl, la_problem p,
+                     const char *set, la_input_kind kind)
 {
     la_err err = {0};
     *s = (subject){.variant = la_registry_find(variant), .p = p};
@@ -55,9 +55,20 @@ void subject_open(subject *s, const char *variant, const char *impl, la_problem 
     la_options_default(s->variant->options, s->variant->options_len, s->opts);
     set_options(s, set);
     must(la_inputs_draw(s->variant, &s->p, s->opts, kind, 7, &s->in, &err), &err);
-    must(la_instance_create(s->variant, s->impl, &s->p, LA_FORWARD, s->opts, &s->device, &s->inst,
-                            &err),
+    must(la_instance_create(s->variant, s->impl, &s->p, pass, s->opts, &s->device, &s->inst, &err),
          &err);
+}
+
+void subject_open(subject *s, const char *variant, const char *impl, la_problem p, const char *set,
+                  la_input_kind kind)
+{
+    open_for(s, LA_FORWARD, variant, impl, p, set, kind);
+}
+
+void subject_open_training(subject *s, const char *variant, const char *impl, la_problem p,
+                           const char *set, la_input_kind kind)
+{
+    open_for(s, LA_FWDBWD, variant, impl, p, set, kind);
 }
 
 void subject_close(subject *s)

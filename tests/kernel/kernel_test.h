@@ -30,6 +30,9 @@ la_problem problem_of(int64_t B, int64_t T, int64_t H, int64_t dk, int64_t dv, l
 /* Draws the inputs and makes the impl. `set` is "key=value,key=value" or "". Fails the test. */
 void subject_open(subject *s, const char *variant, const char *impl, la_problem p, const char *set,
                   la_input_kind kind);
+/* The same, made for forward and backward. */
+void subject_open_training(subject *s, const char *variant, const char *impl, la_problem p,
+                           const char *set, la_input_kind kind);
 void subject_close(subject *s);
 float *subject_tensor(subject *s, la_tensor which);
 /* Forward, or decode where T is 1; work and output are poisoned first. The output, [B,T,H,dv]. */

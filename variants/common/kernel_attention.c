@@ -16,9 +16,14 @@ static int64_t round_up(int64_t floats)
     return (floats + 15) / 16 * 16;
 }
 
-static int64_t chunks_of(const la_ka *ka)
+int64_t la_ka_chunks(const la_ka *ka)
 {
-    return (ka->p.T + CHUNK - 1) / CHUNK;
+    return (ka->p.T + ka->chunk - 1) / ka->chunk;
+}
+
+bool la_ka_sees_past_only(const la_ka *ka)
+{
+    return ka->p.mask == LA_MASK_CAUSAL || ka->p.T == 1;
 }
 
 size_t la_ka_parts(const la_ka *ka, la_part *out, size_t cap)
@@ -44,7 +49,7 @@ void la_ka_init(la_ka *ka, la_isa isa)
     ka->chunk = ka->recurrent ? 1 : ka->p.T < CHUNK ? ka->p.T : CHUNK;
     ka->ldm = round_up(ka->m);
     ka->segments = heads < threads && !ka->recurrent ? (threads + heads - 1) / heads : 1;
-    if (ka->segments > chunks_of(ka)) ka->segments = chunks_of(ka);
+    if (ka->segments > la_ka_chunks(ka)) ka->segments = la_ka_chunks(ka);
     la_part parts[3];
     ka->n_parts = la_ka_parts(ka, parts, 3);
     la_state_layout(parts, ka->n_parts, ka->part);
@@ -52,6 +57,7 @@ void la_ka_init(la_ka *ka, la_isa isa)
     /* One state a thread, or one a segment and one more for each thread that adds them up. */
     ka->slots = ka->segments == 1 ? threads : heads * ka->segments + threads;
     ka->per_thread = la_ka_buffer_floats(ka);
+    ka->back_per_thread = la_ka_back_floats(ka);
 }
 
 la_status la_ka_check(const char *variant, const la_problem *p, la_pass pass, bool recurrent,
@@ -62,22 +68,41 @@ la_status la_ka_check(const char *variant, const la_problem *p, la_pass pass, bo
                        la_dtype_name(p->dtype));
     if (p->Hkv != p->H || p->Hqk != p->H)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no grouped heads", variant);
-    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no backward yet", variant);
+    if (recurrent && (pass == LA_BACKWARD || pass == LA_FWDBWD))
+        return LA_FAIL(err, LA_E_UNSUPPORTED,
+                       "the recurrent form of %s has no backward; its chunk form does", variant);
     if (recurrent && p->mask != LA_MASK_CAUSAL)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "the recurrent form of %s is causal only; its chunk form is both", variant);
     return LA_OK;
 }
 
-la_sizes la_ka_sizes(const la_ka *ka)
+la_sizes la_ka_sizes(const la_ka *ka, la_pass pass)
 {
     la_part parts[3];
     size_t n = la_ka_parts(ka, parts, 3);
-    int64_t floats = round_up(ka->shared) + ka->slots * ka->slot + ka->p.threads * ka->per_thread;
+    int64_t floats = ka->slots * ka->slot + ka->p.threads * ka->per_thread, saved = 0;
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD) {
+        int64_t back = ka->p.threads * ka->back_per_thread;
+        if (back > floats) floats = back;
+        saved = ka->p.B * ka->p.H * (la_ka_sees_past_only(ka) ? la_ka_chunks(ka) : 1) * ka->slot;
+    }
     return (la_sizes){.state = la_state_layout(parts, n, NULL),
-                      .work = (size_t)floats * sizeof(float),
+                      .saved = (size_t)saved * sizeof(float),
+                      .work = (size_t)(round_up(ka->shared) + floats) * sizeof(float),
                       .instance = sizeof *ka};
+}
+
+/* Inside a chunk a token meets half of the others, in whole blocks: forward in A B' and its product with
+ * V, backward in both of these, their gradients, and the gradient of A B' times A and times B. */
+void la_ka_cost(const la_ka *ka, la_pass pass, la_cost *cost)
+{
+    if (ka->recurrent || !la_ka_sees_past_only(ka)) return;
+    double met = (double)(ka->chunk + LA_KA_BLOCK) / 2, m = (double)ka->m, dv = (double)ka->p.dv;
+    double tokens = (double)(ka->p.B * ka->p.H) * (double)ka->p.T;
+    double forward = 2 * tokens * met * (m + dv), backward = 2 * tokens * met * (3 * m + 2 * dv);
+    if (pass != LA_BACKWARD) cost->flops += forward;
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD) cost->flops += backward;
 }
 
 la_status la_ka_new(const la_ka *ka, void **self, la_err *err)
@@ -91,17 +116,21 @@ la_status la_ka_new(const la_ka *ka, void **self, la_err *err)
 
 /* ---- states ---- */
 
-static la_ka_state slot_at(const la_ka *ka, const la_io *io, int64_t i)
+la_ka_state la_ka_slot_at(const la_ka *ka, float *base, int64_t i)
 {
-    float *S = (float *)io->work + round_up(ka->shared) + i * ka->slot;
-    float *z = S + round_up(ka->m * ka->p.dv);
+    float *S = base + i * ka->slot, *z = S + round_up(ka->m * ka->p.dv);
     return (la_ka_state){S, ka->n_parts > 1 ? z : NULL, ka->n_parts > 2 ? z + ka->ldm : NULL};
 }
 
-/* State of (batch, head) i in a state buffer. */
-static la_ka_state part_at(const la_ka *ka, const void *buffer, int64_t i)
+static la_ka_state slot_at(const la_ka *ka, const la_io *io, int64_t i)
 {
-    char *base = (char *)(uintptr_t)buffer; /* states that come in are read only by copy_state */
+    return la_ka_slot_at(ka, (float *)io->work + round_up(ka->shared), i);
+}
+
+la_ka_state la_ka_part_at(const la_ka *ka, const void *buffer, int64_t i)
+{
+    char *base =
+        (char *)(uintptr_t)buffer; /* states that come in are read only by la_ka_copy_state */
     float *S = (float *)(void *)(base + ka->part[0]), *z = NULL, *c = NULL;
     if (ka->n_parts > 1) z = (float *)(void *)(base + ka->part[1]);
     if (ka->n_parts > 2) c = (float *)(void *)(base + ka->part[2]);
@@ -109,7 +138,7 @@ static la_ka_state part_at(const la_ka *ka, const void *buffer, int64_t i)
                          c ? c + i * ka->m : NULL};
 }
 
-static void copy_state(const la_ka *ka, la_ka_state to, la_ka_state from)
+void la_ka_copy_state(const la_ka *ka, la_ka_state to, la_ka_state from)
 {
     if (to.S == from.S) return;
     memcpy(to.S, from.S, (size_t)(ka->m * ka->p.dv) * sizeof(float));
@@ -127,14 +156,14 @@ static void empty_state(const la_ka *ka, la_ka_state st)
 static void state_in(const la_ka *ka, const la_io *io, int64_t i, la_ka_state to)
 {
     if (io->state_in)
-        copy_state(ka, to, part_at(ka, io->state_in, i));
+        la_ka_copy_state(ka, to, la_ka_part_at(ka, io->state_in, i));
     else
         empty_state(ka, to);
 }
 
 static void state_out(const la_ka *ka, const la_io *io, int64_t i, la_ka_state from)
 {
-    if (io->state_out) copy_state(ka, part_at(ka, io->state_out, i), from);
+    if (io->state_out) la_ka_copy_state(ka, la_ka_part_at(ka, io->state_out, i), from);
 }
 
 /* What brings rows relative to the power of two of c to that of top; an empty row (c = -inf) stays
@@ -178,8 +207,7 @@ static la_ka_buffers buffers_of(const la_ka *ka, const la_io *io, int thread)
     return la_ka_buffers_at(ka, base + thread * ka->per_thread);
 }
 
-/* n tokens from t of (batch, head) i. */
-static la_ka_rows rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t, int64_t n)
+la_ka_rows la_ka_rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t, int64_t n)
 {
     int64_t H = ka->p.H, dk = ka->p.dk, dv = ka->p.dv, h = i % H;
     int64_t row = (i / H * ka->p.T + t) * H + h;
@@ -193,6 +221,12 @@ static la_ka_rows rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t
                         .head = h,
                         .params = io->params,
                         .shared = ka->prepare ? io->work : NULL};
+}
+
+/* Leaves state u for backward. */
+static void save(const la_ka *ka, const la_io *io, int64_t u, la_ka_state st)
+{
+    if (io->saved) la_ka_copy_state(ka, la_ka_slot_at(ka, io->saved, u), st);
 }
 
 typedef void chunk_fn(const la_ka *, la_ka_state, const la_ka_rows *, const la_ka_buffers *);
@@ -209,13 +243,14 @@ static void ask_for(const float *rows, int64_t n, int64_t ld, int64_t d)
 static void sweep(const la_ka *ka, const la_io *io, int64_t i, int64_t s, chunk_fn *fn,
                   la_ka_state st, const la_ka_buffers *w)
 {
-    int64_t chunks = chunks_of(ka);
+    int64_t chunks = la_ka_chunks(ka);
     int64_t from = chunks * s / ka->segments, to = chunks * (s + 1) / ka->segments;
     for (int64_t c = from; c < to; c++) {
+        if (fn == la_ka_chunk_causal) save(ka, io, i * chunks + c, st);
         int64_t t = c * CHUNK, left = ka->p.T - t;
-        la_ka_rows rows = rows_at(ka, io, i, t, left < CHUNK ? left : CHUNK);
+        la_ka_rows rows = la_ka_rows_at(ka, io, i, t, left < CHUNK ? left : CHUNK);
         if (c + 1 < to && left >= 2 * CHUNK) {
-            la_ka_rows next = rows_at(ka, io, i, t + CHUNK, CHUNK);
+            la_ka_rows next = la_ka_rows_at(ka, io, i, t + CHUNK, CHUNK);
             if (fn != la_ka_chunk_absorb) ask_for(next.q, CHUNK, next.ldk, ka->p.dk);
             if (fn != la_ka_chunk_read) ask_for(next.k, CHUNK, next.ldk, ka->p.dk);
             if (fn != la_ka_chunk_read) ask_for(next.v, CHUNK, next.ldv, ka->p.dv);
@@ -236,6 +271,7 @@ static void forward_by_heads(const la_ka *ka, const la_io *io)
         state_in(ka, io, i, st);
         la_ka_enter(ka, st);
         sweep(ka, io, i, 0, causal ? la_ka_chunk_causal : la_ka_chunk_absorb, st, &w);
+        if (!causal) save(ka, io, i, st);
         if (!causal) sweep(ka, io, i, 0, la_ka_chunk_read, st, &w);
         la_ka_leave(ka, st);
         state_out(ka, io, i, st);
@@ -265,7 +301,8 @@ static void forward_by_segments(const la_ka *ka, const la_io *io)
             la_ka_enter(ka, total);
             for (int64_t s = 0; s < segments; s++)
                 advance(ka, total, slot_at(ka, io, i * segments + s));
-            if (!causal) copy_state(ka, slot_at(ka, io, i * segments), total);
+            if (!causal) la_ka_copy_state(ka, slot_at(ka, io, i * segments), total);
+            if (!causal) save(ka, io, i, total);
             la_ka_leave(ka, total);
             state_out(ka, io, i, total);
         }
@@ -288,9 +325,14 @@ static void forward_by_steps(const la_ka *ka, const la_io *io)
     for (int64_t i = 0; i < heads; i++) {
         int thread = omp_get_thread_num();
         la_ka_buffers w = buffers_of(ka, io, thread);
-        la_ka_state st = io->state_out ? part_at(ka, io->state_out, i) : slot_at(ka, io, thread);
+        la_ka_state st =
+            io->state_out ? la_ka_part_at(ka, io->state_out, i) : slot_at(ka, io, thread);
         state_in(ka, io, i, st);
-        la_ka_rows rows = rows_at(ka, io, i, 0, ka->p.T);
+        if (io->saved) { /* T is 1 */
+            save(ka, io, i, st);
+            la_ka_enter(ka, la_ka_slot_at(ka, io->saved, i));
+        }
+        la_ka_rows rows = la_ka_rows_at(ka, io, i, 0, ka->p.T);
         la_ka_steps(ka, st, &rows, &w);
     }
 }

@@ -19,6 +19,9 @@
  * and exp(e) is p 2^n with p not depending on R. Rescaling by powers of two is exact, and the quotient
  * keeps its bits whatever R is, as long as nothing that matters underflows; see chunk_by_steps.
  *
+ * Backward, in kernel_attention_back.c, recomputes inside chunks from the states before them, which a
+ * forward that is given `saved` leaves there: nothing of size T m dv exists.
+ *
  * Work is spread over (batch, head); where there are fewer of those than threads, each sequence is cut
  * into segments: their sums first, then the state before each, then their outputs.
  */
@@ -27,6 +30,8 @@
 
 #include "labench/tile.h"
 #include "labench/variant.h"
+
+#define LA_KA_BLOCK 16 /* rows of a triangle that are taken at a time */
 
 typedef struct la_ka la_ka;
 
@@ -38,6 +43,13 @@ typedef void la_ka_features(const la_ka *ka, const float *const *params, const f
                             int64_t head, int64_t n, const float *x, int64_t ldx, float *phi,
                             float *shift, float *scratch);
 
+/* From phi and its gradients dphi [n,m] (both ka->ldm apart; dphi is scratch) to dx [n,dk], ldx apart as
+ * x is, or NULL; and added to dparam [la_ka.dparam], or NULL. `key`: what `shift` took away has its
+ * gradient too. Exponents e have phi = exp(e) up to factors that cancel. */
+typedef void la_ka_pull(const la_ka *ka, const float *const *params, int64_t n, const float *x,
+                        int64_t ldx, bool key, const float *phi, float *dphi, float *dx,
+                        float *dparam, float *scratch);
+
 struct la_ka {
     /* ---- the member fills these ---- */
     la_problem p;
@@ -47,6 +59,8 @@ struct la_ka {
     float eps;
     float read_scale; /* on o; 1 where normalize */
     la_ka_features *features;
+    la_ka_pull *pull;
+    int64_t dparam; /* floats of the one parameter that has a gradient; 0: none */
     /* Once before a forward by chunks: what all threads read, e.g. transposed parameters. NULL: nothing. */
     void (*prepare)(const la_ka *ka, const float *const *params, float *shared);
     int64_t shared;  /* floats of it */
@@ -57,7 +71,8 @@ struct la_ka {
     int64_t segments; /* of each sequence */
     int64_t slot;     /* floats of one state in the work buffer */
     int64_t slots, per_thread;
-    size_t part[3]; /* offsets of S, z, c in a state buffer */
+    int64_t back_per_thread; /* floats of a thread in backward */
+    size_t part[3];          /* offsets of S, z, c in a state buffer */
     size_t n_parts;
 };
 
@@ -65,20 +80,35 @@ void la_ka_init(la_ka *ka, la_isa isa);
 /* S [B,H,m,dv]; z [B,H,m] where something divides by it; c [B,H,m], at first -inf, where stabilised. */
 size_t la_ka_parts(const la_ka *ka, la_part *out, size_t cap);
 
-/* What every member answers alike. check: float32, no grouped heads, no backward yet, and a recurrent form
- * is causal. new: a copy of *ka as an impl's `self`, freed with la_free. */
+/* What every member answers alike. check: float32, no grouped heads, and a recurrent form is causal and
+ * has no backward. new: a copy of *ka as an impl's `self`, freed with la_free. cost: adds to what the
+ * mathematics needs what chunks do more. */
 la_status la_ka_check(const char *variant, const la_problem *p, la_pass pass, bool recurrent,
                       la_err *err);
-la_sizes la_ka_sizes(const la_ka *ka);
+la_sizes la_ka_sizes(const la_ka *ka, la_pass pass);
+void la_ka_cost(const la_ka *ka, la_pass pass, la_cost *cost);
 la_status la_ka_new(const la_ka *ka, void **self, la_err *err);
 /* T tokens, from a state and to a state (state_in may be state_out); decode is T = 1. */
 la_status la_ka_forward(void *self, const la_io *io, la_err *err);
+la_status la_ka_backward(void *self, const la_io *io, const la_grads *grads, la_err *err);
 
+/* ---- what forward and backward share ---- */
+
+/* The states that forward saves: before each chunk, or, where every query sees every key, the one of each
+ * (batch, head). */
+bool la_ka_sees_past_only(const la_ka *ka);
+int64_t la_ka_chunks(const la_ka *ka);
 /* ---- for one chunk: kernel_attention_chunk.c ---- */
 
 typedef struct la_ka_state { /* of one (batch, head); z, c NULL where the member has none */
     float *S, *z, *c;
 } la_ka_state;
+
+/* State i of an array of them, ka->slot floats each. */
+la_ka_state la_ka_slot_at(const la_ka *ka, float *base, int64_t i);
+void la_ka_copy_state(const la_ka *ka, la_ka_state to, la_ka_state from);
+/* State of (batch, head) i in a state buffer. */
+la_ka_state la_ka_part_at(const la_ka *ka, const void *buffer, int64_t i);
 
 typedef struct la_ka_rows { /* n tokens of one (batch, head); rows ldk, ldv floats apart */
     const float *q, *k, *v;
@@ -99,7 +129,17 @@ typedef struct la_ka_buffers {
 } la_ka_buffers;
 
 int64_t la_ka_buffer_floats(const la_ka *ka);
+int64_t la_ka_back_floats(const la_ka *ka);
 la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base);
+/* n tokens from t of (batch, head) i. */
+la_ka_rows la_ka_rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t, int64_t n);
+
+/* phi(Q) and phi(K), or their exponents, into w->a and w->b. */
+void la_ka_features_of_queries(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w);
+void la_ka_features_of_keys(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w);
+/* Where stabilised: w->b holds exponents without their shift. Makes them final, c the largest so far, R
+ * what the chunk is relative to, and grown what brings the state there: 0 for a row that is still empty. */
+void la_ka_new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w);
 /* Outputs and the new state; the state alone; the outputs alone (every key is in the state). A
  * stabilised state is relative to powers of two. */
 void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *rows,
@@ -108,6 +148,10 @@ void la_ka_chunk_absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *rows,
                         const la_ka_buffers *w);
 void la_ka_chunk_read(const la_ka *ka, la_ka_state st, const la_ka_rows *rows,
                       const la_ka_buffers *w);
+/* Exponentials relative to maxima that hold later tokens of the chunk, too, may be too small for what
+ * an early row sees. Below this, what float32 flushes to zero (under 1e-38 for each of m C terms, and
+ * z grows to T) could be missed. */
+#define LA_KA_SMALLEST_DENOMINATOR 1e-26f
 /* One token after the other, n of them. A stabilised state is relative to exp(c). */
 void la_ka_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *rows, const la_ka_buffers *w);
 
@@ -129,7 +173,7 @@ typedef struct la_ka_sweeps {
 const la_ka_sweeps *la_ka_sweeps_get(la_isa isa);
 
 /* The functions that bind a member to one form, and the table `forms` of both. `member` is the
- * variant's la_ka (const la_problem *, const void *opts, bool recurrent, la_isa). */
+ * variant's la_ka (const la_problem *, const void *opts, bool recurrent, la_isa); `useful` is in scope. */
 #define LA_KA_FORM_(form, name, member, recurrent)                                                 \
     static la_status check_##form(const la_problem *p, la_pass pass, const void *opts,             \
                                   const la_device *dev, la_err *err)                               \
@@ -140,9 +184,17 @@ const la_ka_sweeps *la_ka_sweeps_get(la_isa isa);
     static la_status sizes_##form(const la_problem *p, la_pass pass, const void *opts,             \
                                   const la_device *dev, la_sizes *out, la_err *err)                \
     {                                                                                              \
-        (void)pass, (void)err;                                                                     \
+        (void)err;                                                                                 \
         la_ka ka = member(p, opts, recurrent, dev->isa);                                           \
-        *out = la_ka_sizes(&ka);                                                                   \
+        *out = la_ka_sizes(&ka, pass);                                                             \
+        return LA_OK;                                                                              \
+    }                                                                                              \
+    static la_status cost_##form(const la_problem *p, la_pass pass, const void *opts,              \
+                                 la_cost *out, la_err *err)                                        \
+    {                                                                                              \
+        la_ka ka = member(p, opts, recurrent, LA_ISA_GENERIC);                                     \
+        LA_TRY(useful(p, pass, opts, out, err));                                                   \
+        la_ka_cost(&ka, pass, out);                                                                \
         return LA_OK;                                                                              \
     }                                                                                              \
     static la_status create_##form(const la_problem *p, const void *opts, const la_device *dev,    \
@@ -152,20 +204,23 @@ const la_ka_sweeps *la_ka_sweeps_get(la_isa isa);
         return la_ka_new(&ka, self, err);                                                          \
     }
 
-#define LA_KA_IMPL_(form, more_caps, how)                                                          \
+#define LA_KA_IMPL_(form, more_caps, how, back)                                                    \
     {                                                                                              \
         .name = "cpu_" #form, .backend = LA_CPU,                                                   \
         .caps =                                                                                    \
             LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_DETERMINISTIC | (more_caps),  \
         .dtypes = 1u << LA_F32, .rank = how, .check = check_##form, .sizes = sizes_##form,         \
-        .create = create_##form, .destroy = la_free, .forward = la_ka_forward,                     \
-        .decode = la_ka_forward                                                                    \
+        .cost = cost_##form, .create = create_##form, .destroy = la_free,                          \
+        .forward = la_ka_forward, .backward = back, .decode = la_ka_forward                        \
     }
 
-#define LA_KA_FORMS(name, member)                                                                  \
+/* `more_caps` of the chunk form: LA_CAP_STATE_GRAD or 0. */
+#define LA_KA_FORMS(name, member, more_caps)                                                       \
     LA_KA_FORM_(chunk, name, member, false)                                                        \
     LA_KA_FORM_(recurrent, name, member, true)                                                     \
-    static const la_impl forms[] = {LA_KA_IMPL_(chunk, LA_CAP_BIDIRECTIONAL, la_rank_any_cpu),     \
-                                    LA_KA_IMPL_(recurrent, 0, la_rank_second_cpu)};
+    static const la_impl forms[] = {                                                               \
+        LA_KA_IMPL_(chunk, LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | (more_caps), la_rank_any_cpu,  \
+                    la_ka_backward),                                                               \
+        LA_KA_IMPL_(recurrent, 0, la_rank_second_cpu, NULL)};
 
 #endif

@@ -26,7 +26,7 @@ static int64_t largest(int64_t a, int64_t b)
 
 int64_t la_ka_buffer_floats(const la_ka *ka)
 {
-    int64_t inner = largest(largest(ka->m, ka->chunk), ka->p.dk);
+    int64_t inner = largest(largest(ka->m, ka->chunk), largest(ka->p.dk, ka->p.dv));
     return 2 * ka->chunk * ka->ldm + round_up(ka->chunk * ka->chunk) + 2 * round_up(ka->chunk) +
            3 * ka->ldm + LA_TILE_SCRATCH(inner);
 }
@@ -46,12 +46,12 @@ la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
     return w;
 }
 
-static void features_of_queries(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w)
+void la_ka_features_of_queries(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w)
 {
     ka->features(ka, x->params, x->shared, x->head, x->n, x->q, x->ldk, w->a, NULL, w->scratch);
 }
 
-static void features_of_keys(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w)
+void la_ka_features_of_keys(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w)
 {
     ka->features(ka, x->params, x->shared, x->head, x->n, x->k, x->ldk, w->b,
                  ka->stabilised ? w->shift : NULL, w->scratch);
@@ -85,9 +85,7 @@ void la_ka_leave(const la_ka *ka, la_ka_state st)
     rescale(ka, st, -1.0);
 }
 
-/* w->b holds exponents without their shift: makes them final, c the largest so far, R what the chunk is
- * relative to, and grown what brings the state there: 0 for a row that is still empty. */
-static void new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w)
+void la_ka_new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w)
 {
     memcpy(w->c, st.c, (size_t)ka->m * sizeof(float));
     la_ka_sweeps_get(ka->tile->isa)->shift_max(n, ka->m, w->shift, w->b, ka->ldm, w->c);
@@ -124,11 +122,6 @@ static void finish_rows(const la_ka *ka, const la_ka_rows *x, const float *den)
     }
 }
 
-/* Exponentials relative to maxima that hold later tokens of the chunk, too, may be too small for what
- * an early row sees. Below this, what float32 flushes to zero (under 1e-38 for each of m C terms, and
- * z grows to T) could be missed. */
-#define SMALLEST_DENOMINATOR 1e-26f
-
 /* P = tril(A B') and the denominators; w->b is relative to the new maxima, w->a to them on entry and to
  * the state's own on return. False: the denominators are too small to trust; nothing but buffers has
  * changed. */
@@ -149,7 +142,7 @@ static bool scores(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffe
     tile->mv(n, m, 1.0f, w->a, ldm, st.z, false, w->den);
     for (int64_t i = 0; i < n; i++) w->den[i] += tile->sum(i + 1, w->P + i * C);
     for (int64_t i = 0; ka->stabilised && i < n; i++)
-        if (!(w->den[i] >= SMALLEST_DENOMINATOR)) return false;
+        if (!(w->den[i] >= LA_KA_SMALLEST_DENOMINATOR)) return false;
     return true;
 }
 
@@ -187,8 +180,8 @@ void la_ka_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *rows, const 
         one.q += t * rows->ldk;
         one.k += t * rows->ldk;
         one.shared = NULL;
-        features_of_queries(ka, &one, w);
-        features_of_keys(ka, &one, w);
+        la_ka_features_of_queries(ka, &one, w);
+        la_ka_features_of_keys(ka, &one, w);
         for (int64_t i = 0; ka->stabilised && i < ka->m; i++) w->b[i] -= w->shift[0];
         step(ka, st, w->a, w->b, rows->v + t * rows->ldv, rows->o + t * rows->ldv);
     }
@@ -200,9 +193,9 @@ void la_ka_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *rows, const 
 static void chunk_by_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
                            const la_ka_buffers *w)
 {
-    features_of_queries(ka, x, w);
-    features_of_keys(ka, x, w);
-    new_maxima(ka, st, x->n, w);
+    la_ka_features_of_queries(ka, x, w);
+    la_ka_features_of_keys(ka, x, w);
+    la_ka_new_maxima(ka, st, x->n, w);
     la_ka_leave(ka, st);
     for (int64_t t = 0; t < x->n; t++)
         step(ka, st, w->a + t * ka->ldm, w->b + t * ka->ldm, x->v + t * x->ldv, x->o + t * x->ldv);
@@ -214,11 +207,11 @@ void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
 {
     const la_tile *tile = ka->tile;
     int64_t n = x->n, m = ka->m, dv = ka->p.dv, C = ka->chunk;
-    features_of_queries(ka, x, w);
-    features_of_keys(ka, x, w);
+    la_ka_features_of_queries(ka, x, w);
+    la_ka_features_of_keys(ka, x, w);
     if (ka->stabilised) {
         const la_ka_sweeps *sweeps = la_ka_sweeps_get(tile->isa);
-        new_maxima(ka, st, n, w);
+        la_ka_new_maxima(ka, st, n, w);
         sweeps->exp_keys(n, m, w->R, w->b, ka->ldm);
         sweeps->exp_queries(n, m, w->R, w->a, ka->ldm);
     }
@@ -235,9 +228,9 @@ void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
 void la_ka_chunk_absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
                         const la_ka_buffers *w)
 {
-    features_of_keys(ka, x, w);
+    la_ka_features_of_keys(ka, x, w);
     if (ka->stabilised) {
-        new_maxima(ka, st, x->n, w);
+        la_ka_new_maxima(ka, st, x->n, w);
         la_ka_sweeps_get(ka->tile->isa)->exp_keys(x->n, ka->m, w->R, w->b, ka->ldm);
     }
     add_to_state(ka, st, x, w);
@@ -245,7 +238,7 @@ void la_ka_chunk_absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
 
 void la_ka_chunk_read(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *w)
 {
-    features_of_queries(ka, x, w);
+    la_ka_features_of_queries(ka, x, w);
     if (ka->stabilised) {
         for (int64_t i = 0; i < ka->m; i++) w->R[i] = la_ka_power(st.c[i]);
         la_ka_sweeps_get(ka->tile->isa)->exp_queries(x->n, ka->m, w->R, w->a, ka->ldm);

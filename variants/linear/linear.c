@@ -12,7 +12,8 @@
  *                     recurrence of the recurrent family, and o carries its scale s. Else s is not used
  *          eps        added to the denominator
  * Forms    recurrent: O(m dv) a token; it is the decode step too
- *          chunk: products of tiles inside 64 tokens, S across; exact, not approximate
+ *          chunk: products of tiles inside 64 tokens, S across; exact, not approximate. Its backward
+ *          recomputes inside chunks from the S, z before them, which forward saves
  * Numerics with map=identity the denominator may be near zero and the quotient large: that is the
  *          definition, not an error.
  */
@@ -58,6 +59,15 @@ static void features(const la_ka *ka, const float *const *params, const float *s
     map->apply(ka->tile->isa, n, ka->p.dk, x, ldx, phi, ka->ldm);
 }
 
+static void pull(const la_ka *ka, const float *const *params, int64_t n, const float *x,
+                 int64_t ldx, bool key, const float *phi, float *dphi, float *dx, float *dparam,
+                 float *scratch)
+{
+    (void)params, (void)key, (void)dparam, (void)scratch;
+    const la_linear_map *map = ka->map;
+    if (dx) map->pull(ka->tile->isa, n, ka->p.dk, x, ldx, phi, dphi, ka->ldm, dx, ldx);
+}
+
 static la_ka member(const la_problem *p, const void *opts, bool recurrent, la_isa isa)
 {
     const la_linear_options *o = opts;
@@ -69,6 +79,7 @@ static la_ka member(const la_problem *p, const void *opts, bool recurrent, la_is
                 .eps = (float)o->eps,
                 .read_scale = (float)la_linear_read_scale(p, opts),
                 .features = features,
+                .pull = pull,
                 .map = map};
     la_ka_init(&ka, isa);
     return ka;
@@ -97,7 +108,7 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
     return LA_OK;
 }
 
-LA_KA_FORMS("linear", member)
+LA_KA_FORMS("linear", member, LA_CAP_STATE_GRAD)
 
 LA_VARIANT(linear) = {
     LA_VARIANT_HEAD,

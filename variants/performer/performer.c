@@ -11,7 +11,8 @@
  *          iid        0: rows of W in blocks of dk orthogonal directions, norms ~ chi(dk); 1: Gaussian
  *          redraw     seed of W
  * Forms    recurrent: O(M dv) a token; it is the decode step too
- *          chunk: products of tiles inside 64 tokens, S across
+ *          chunk: products of tiles inside 64 tokens, S across. Its backward recomputes inside chunks
+ *          from the S, z, c before them, which forward saves; W has a gradient, too
  * Numerics exponents reach +-50 for inputs of standard deviation 3, too much for a sum in float32. So
  *          rows of the state are kept relative to exp(c_i), c_i the largest exponent of feature i so
  *          far, and each query takes the largest combined exponent out; both cancel in the quotient
@@ -82,6 +83,22 @@ static void features(const la_ka *ka, const float *const *in, const float *share
         shift[i] = 0.5f * s * ka->tile->dot(dk, x + i * ldx, x + i * ldx);
 }
 
+/* de = phi dphi, since phi = exp(e). With y = sqrt(s) x: dy = W' de, for keys less y sum de (a query's
+ * shift cancels, and its de sum to 0); dW += de y'. */
+static void pull(const la_ka *ka, const float *const *in, int64_t n, const float *x, int64_t ldx,
+                 bool key, const float *phi, float *dphi, float *dx, float *dparam, float *scratch)
+{
+    const la_tile *tile = ka->tile;
+    int64_t dk = ka->p.dk, m = ka->m, ldm = ka->ldm;
+    float s = (float)la_scale(&ka->p), root = sqrtf(s);
+    for (int64_t i = 0; i < n; i++) tile->mul(m, phi + i * ldm, dphi + i * ldm, dphi + i * ldm);
+    if (dparam) tile->tn(m, dk, n, root, dphi, ldm, x, ldx, true, dparam, dk, scratch);
+    if (!dx) return;
+    tile->nn(n, dk, m, root, dphi, ldm, in[0], dk, false, dx, ldx, scratch);
+    for (int64_t i = 0; key && i < n; i++)
+        tile->axpy(dk, -s * tile->sum(m, dphi + i * ldm), x + i * ldx, dx + i * ldx);
+}
+
 /* W' [dk, ldm]: rows of features, so that products read it in place. */
 static void transpose_w(const la_ka *ka, const float *const *in, float *shared)
 {
@@ -97,6 +114,8 @@ static la_ka member(const la_problem *p, const void *opts, bool recurrent, la_is
                 .recurrent = recurrent,
                 .read_scale = 1.0f,
                 .features = features,
+                .pull = pull,
+                .dparam = la_performer_features(p, opts) * p->dk,
                 .prepare = transpose_w};
     ka.shared = (ka.m + 15) / 16 * 16 * p->dk;
     la_ka_init(&ka, isa);
@@ -126,7 +145,7 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
     return LA_OK;
 }
 
-LA_KA_FORMS("performer", member)
+LA_KA_FORMS("performer", member, 0)
 
 LA_VARIANT(performer) = {
     LA_VARIANT_HEAD,

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Gradients of kernel attention, chunk by chunk from the end. With A = phi(Q), B = phi(K) of a chunk
+ * [C,m], S, z before it (saved by forward) and den = A z + rows of P + eps the denominators, P = tril(A B'):
+ *
+ *   D = dO / den,   e = -(dO.o) / den      gradients of numerators [C,dv] and denominators [C]
+ *   G = tril(D V' + e 1')                  of P
+ *   dA = D S' + e z' + G B
+ *   dB = V dS' + 1 dz' + G' A
+ *   dV = B dS + P' D
+ *   dS += A' D,   dz += A' e               from after the chunk to before it
+ *
+ * Where every query sees every key, S is the whole sum: first the queries give dA and dS, then the keys
+ * dB and dV, and nothing is triangular.
+ *
+ * Stabilised: B and S are relative to 2^R, A to 2^-R (kernel_attention.h), so dS is, too; R falls towards
+ * the start, and dS follows it by `grown`, the factors by which S grew. Numbers only shrink on their way.
+ * Where the maxima of a chunk would drown its early rows, the chunk is cut in two, and the state between
+ * made again; a single token is always safe.
+ */
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "kernel_attention.h"
+#include "labench/kit.h"
+
+#define MAX_CUTS 6 /* of a chunk of 64 tokens, down to one */
+
+/* One thread's buffers. Leading dimensions: ldm of features, ldc of tokens, ldd of values. */
+typedef struct back {
+    const la_ka *ka;
+    la_ka_buffers w;
+    int64_t ldc, ldd;
+    float *P, *G;     /* [chunk, ldc] */
+    float *turned;    /* [max(m, dv), ldc]: B' or V' */
+    float *D, *e;     /* [chunk, ldd], [chunk] */
+    float *dphi;      /* [chunk, ldm] */
+    float *dparam;    /* [ka->dparam] or NULL */
+    la_ka_state grad; /* dS, dz; c unused */
+    la_ka_state cut[MAX_CUTS];
+} back;
+
+/* A stretch of one (batch, head). NULL: not wanted. */
+typedef struct span {
+    la_ka_rows x;
+    const float *dout;
+    float *dq, *dk, *dv;
+} span;
+
+static int64_t round_up(int64_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
+static int64_t largest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int cuts_of(const la_ka *ka)
+{
+    int cuts = 0;
+    if (!ka->stabilised || !la_ka_sees_past_only(ka)) return 0;
+    while ((int64_t)1 << cuts < ka->chunk) cuts++;
+    return cuts;
+}
+
+/* The next `floats` of base; only counts them where base is NULL. */
+static float *take(float *base, int64_t *used, int64_t floats)
+{
+    float *here = base ? base + *used : NULL;
+    *used += round_up(floats);
+    return here;
+}
+
+/* Places the buffers from base, and returns how many floats they are. base NULL: only that. */
+static int64_t place(const la_ka *ka, float *base, back *b)
+{
+    int64_t C = ka->chunk, used = 0;
+    *b = (back){.ka = ka, .ldc = round_up(C) + 16, .ldd = round_up(ka->p.dv)};
+    float *forward = take(base, &used, la_ka_buffer_floats(ka));
+    b->P = take(base, &used, C * b->ldc);
+    b->G = take(base, &used, C * b->ldc);
+    b->turned = take(base, &used, largest(ka->m, ka->p.dv) * b->ldc);
+    b->D = take(base, &used, C * b->ldd);
+    b->e = take(base, &used, C);
+    b->dphi = take(base, &used, C * ka->ldm);
+    b->dparam = take(base, &used, ka->dparam);
+    float *states = take(base, &used, (1 + cuts_of(ka)) * ka->slot);
+    if (!base) return used;
+    b->w = la_ka_buffers_at(ka, forward);
+    b->grad = la_ka_slot_at(ka, states, 0);
+    for (int i = 0; i < cuts_of(ka); i++) b->cut[i] = la_ka_slot_at(ka, states, i + 1);
+    return used;
+}
+
+int64_t la_ka_back_floats(const la_ka *ka)
+{
+    back b;
+    return place(ka, NULL, &b);
+}
+
+/* ---- triangles [n,n], by blocks of rows: what is above the diagonal is mostly left out ---- */
+
+static int64_t block_at(int64_t i, int64_t n)
+{
+    return n - i < LA_KA_BLOCK ? n - i : LA_KA_BLOCK;
+}
+
+/* X = tril(A Y'), Y' [K, ldc] turned already. Above the diagonal X is 0 up to the end of a block. */
+static void lower_scores(const back *b, int64_t n, int64_t K, const float *A, int64_t lda,
+                         const float *turned, float *X)
+{
+    for (int64_t i = 0; i < n; i += LA_KA_BLOCK) {
+        int64_t rows = block_at(i, n), end = i + rows;
+        b->ka->tile->nn(rows, end, K, 1.0f, A + i * lda, lda, turned, b->ldc, false, X + i * b->ldc,
+                        b->ldc, b->w.scratch);
+        for (int64_t r = i; r + 1 < end; r++)
+            memset(X + r * b->ldc + r + 1, 0, (size_t)(end - r - 1) * sizeof *X);
+    }
+}
+
+/* Y [n,N] += X B */
+static void lower_times(const back *b, int64_t n, int64_t N, const float *X, const float *B,
+                        int64_t ldb, float *Y, int64_t ldy)
+{
+    for (int64_t i = 0; i < n; i += LA_KA_BLOCK) {
+        int64_t rows = block_at(i, n);
+        b->ka->tile->nn(rows, N, i + rows, 1.0f, X + i * b->ldc, b->ldc, B, ldb, true, Y + i * ldy,
+                        ldy, b->w.scratch);
+    }
+}
+
+/* Y [n,N] += X' B */
+static void upper_times(const back *b, int64_t n, int64_t N, const float *X, const float *B,
+                        int64_t ldb, float *Y, int64_t ldy)
+{
+    for (int64_t i = 0; i < n; i += LA_KA_BLOCK)
+        b->ka->tile->tn(block_at(i, n), N, n - i, 1.0f, X + i * b->ldc + i, b->ldc, B + i * ldb,
+                        ldb, true, Y + i * ldy, ldy, b->w.scratch);
+}
+
+/* ---- pieces of a chunk ---- */
+
+/* D and e from the denominators in w.den. */
+static void numerators(const back *b, const span *s)
+{
+    const la_ka *ka = b->ka;
+    int64_t dv = ka->p.dv;
+    for (int64_t i = 0; i < s->x.n; i++) {
+        const float *dout = s->dout + i * s->x.ldv;
+        float inverse = ka->normalize ? 1.0f / (b->w.den[i] + ka->eps) : 1.0f;
+        ka->tile->scale(dv, ka->read_scale * inverse, dout, b->D + i * b->ldd);
+        if (ka->normalize) b->e[i] = -inverse * ka->tile->dot(dv, dout, s->x.o + i * s->x.ldv);
+    }
+}
+
+/* Whether something asks for gradients of features, of queries or keys. */
+static bool wants(const back *b, const float *dx)
+{
+    return dx || b->dparam;
+}
+
+/* dphi = D S' + e z' */
+static void queries_from_state(const back *b, la_ka_state st, int64_t n)
+{
+    const la_ka *ka = b->ka;
+    ka->tile->nt(n, ka->m, ka->p.dv, 1.0f, b->D, b->ldd, st.S, ka->p.dv, false, b->dphi, ka->ldm,
+                 b->w.scratch);
+    for (int64_t i = 0; ka->normalize && i < n; i++)
+        ka->tile->axpy(ka->m, b->e[i], st.z, b->dphi + i * ka->ldm);
+}
+
+/* dphi = V dS' + 1 dz' and dV = B dS */
+static void keys_from_state(const back *b, const span *s)
+{
+    const la_ka *ka = b->ka;
+    int64_t n = s->x.n, m = ka->m, dv = ka->p.dv;
+    if (wants(b, s->dk)) {
+        ka->tile->nt(n, m, dv, 1.0f, s->x.v, s->x.ldv, b->grad.S, dv, false, b->dphi, ka->ldm,
+                     b->w.scratch);
+        for (int64_t i = 0; ka->normalize && i < n; i++)
+            ka->tile->axpy(m, 1.0f, b->grad.z, b->dphi + i * ka->ldm);
+    }
+    if (s->dv)
+        ka->tile->nn(n, dv, m, 1.0f, b->w.b, ka->ldm, b->grad.S, dv, false, s->dv, s->x.ldv,
+                     b->w.scratch);
+}
+
+/* dS += A' D, dz += A' e */
+static void add_to_grad(const back *b, int64_t n)
+{
+    const la_ka *ka = b->ka;
+    ka->tile->tn(ka->m, ka->p.dv, n, 1.0f, b->w.a, ka->ldm, b->D, b->ldd, true, b->grad.S, ka->p.dv,
+                 b->w.scratch);
+    for (int64_t i = 0; ka->normalize && i < n; i++)
+        ka->tile->axpy(ka->m, b->e[i], b->w.a + i * ka->ldm, b->grad.z);
+}
+
+static void pull_queries(const back *b, const span *s)
+{
+    b->ka->pull(b->ka, s->x.params, s->x.n, s->x.q, s->x.ldk, false, b->w.a, b->dphi, s->dq,
+                b->dparam, b->w.scratch);
+}
+
+static void pull_keys(const back *b, const span *s)
+{
+    b->ka->pull(b->ka, s->x.params, s->x.n, s->x.k, s->x.ldk, true, b->w.b, b->dphi, s->dk,
+                b->dparam, b->w.scratch);
+}
+
+/* ---- causal ---- */
+
+static bool grows(const back *b)
+{
+    bool moved = false;
+    for (int64_t i = 0; b->ka->stabilised && i < b->ka->m; i++)
+        moved = moved || b->w.grown[i] != 1.0f;
+    return moved;
+}
+
+/* A and B (relative to the maxima after the chunk), P, and the denominators where they are used. False:
+ * these are too small to trust. dphi is scratch. */
+static bool scores(const back *b, la_ka_state st, const span *s)
+{
+    const la_ka *ka = b->ka;
+    const la_tile *tile = ka->tile;
+    int64_t n = s->x.n, m = ka->m;
+    la_ka_features_of_queries(ka, &s->x, &b->w);
+    la_ka_features_of_keys(ka, &s->x, &b->w);
+    if (ka->stabilised) {
+        const la_ka_sweeps *sweeps = la_ka_sweeps_get(tile->isa);
+        la_ka_new_maxima(ka, st, n, &b->w);
+        sweeps->exp_keys(n, m, b->w.R, b->w.b, ka->ldm);
+        sweeps->exp_queries(n, m, b->w.R, b->w.a, ka->ldm);
+    }
+    tile->transpose(n, m, b->w.b, ka->ldm, b->turned, b->ldc);
+    lower_scores(b, n, m, b->w.a, ka->ldm, b->turned, b->P);
+    if (!ka->normalize) return true;
+    const float *z = st.z;
+    if (ka->stabilised) {
+        tile->mul(m, st.z, b->w.grown, b->dphi);
+        z = b->dphi;
+    }
+    tile->mv(n, m, 1.0f, b->w.a, ka->ldm, z, false, b->w.den);
+    for (int64_t i = 0; i < n; i++) {
+        b->w.den[i] += tile->sum(i + 1, b->P + i * b->ldc);
+        if (ka->stabilised && n > 1 && !(b->w.den[i] >= LA_KA_SMALLEST_DENOMINATOR)) return false;
+    }
+    return true;
+}
+
+/* G = tril(D V' + e 1') */
+static void score_gradients(const back *b, const span *s)
+{
+    const la_ka *ka = b->ka;
+    int64_t n = s->x.n, dv = ka->p.dv;
+    ka->tile->transpose(n, dv, s->x.v, s->x.ldv, b->turned, b->ldc);
+    lower_scores(b, n, dv, b->D, b->ldd, b->turned, b->G);
+    for (int64_t i = 0; ka->normalize && i < n; i++)
+        for (int64_t j = 0; j <= i; j++) b->G[i * b->ldc + j] += b->e[i];
+}
+
+static void queries_causal(const back *b, la_ka_state st, const span *s, bool moved)
+{
+    const la_ka *ka = b->ka;
+    int64_t n = s->x.n, m = ka->m, ldm = ka->ldm;
+    queries_from_state(b, st, n);
+    for (int64_t i = 0; moved && i < n; i++)
+        ka->tile->mul(m, b->dphi + i * ldm, b->w.grown, b->dphi + i * ldm);
+    lower_times(b, n, m, b->G, b->w.b, ldm, b->dphi, ldm);
+    pull_queries(b, s);
+}
+
+/* One stretch of at most a chunk, st the state before it; b->grad from after it to before it. */
+static void back_causal(const back *b, la_ka_state st, const span *s, int cut)
+{
+    const la_ka *ka = b->ka;
+    int64_t n = s->x.n, m = ka->m, dv = ka->p.dv;
+    if (!scores(b, st, s)) {
+        int64_t half = n / 2;
+        span first = *s, second = *s;
+        first.x.n = half;
+        second.x.n = n - half;
+        second.x.q += half * s->x.ldk, second.x.k += half * s->x.ldk;
+        second.x.v += half * s->x.ldv, second.x.o += half * s->x.ldv;
+        second.dout += half * s->x.ldv;
+        if (s->dq) second.dq += half * s->x.ldk;
+        if (s->dk) second.dk += half * s->x.ldk;
+        if (s->dv) second.dv += half * s->x.ldv;
+        la_ka_copy_state(ka, b->cut[cut], st);
+        la_ka_chunk_absorb(ka, b->cut[cut], &first.x, &b->w);
+        back_causal(b, b->cut[cut], &second, cut + 1);
+        back_causal(b, st, &first, cut + 1);
+        return;
+    }
+    bool moved = grows(b);
+    numerators(b, s);
+    if (wants(b, s->dq) || wants(b, s->dk)) score_gradients(b, s);
+    if (wants(b, s->dq)) queries_causal(b, st, s, moved);
+    keys_from_state(b, s);
+    if (wants(b, s->dk)) {
+        upper_times(b, n, m, b->G, b->w.a, ka->ldm, b->dphi, ka->ldm);
+        pull_keys(b, s);
+    }
+    if (s->dv) upper_times(b, n, dv, b->P, b->D, b->ldd, s->dv, s->x.ldv);
+    add_to_grad(b, n);
+    for (int64_t i = 0; moved && i < m; i++) {
+        if (b->w.grown[i] == 1.0f) continue;
+        ka->tile->scale(dv, b->w.grown[i], b->grad.S + i * dv, b->grad.S + i * dv);
+        b->grad.z[i] *= b->w.grown[i];
+    }
+}
+
+/* ---- every query sees every key: st is the whole sum ---- */
+
+static void back_queries(const back *b, la_ka_state st, const span *s)
+{
+    const la_ka *ka = b->ka;
+    la_ka_features_of_queries(ka, &s->x, &b->w);
+    if (ka->stabilised) {
+        for (int64_t i = 0; i < ka->m; i++) b->w.R[i] = la_ka_power(st.c[i]);
+        la_ka_sweeps_get(ka->tile->isa)->exp_queries(s->x.n, ka->m, b->w.R, b->w.a, ka->ldm);
+    }
+    if (ka->normalize) ka->tile->mv(s->x.n, ka->m, 1.0f, b->w.a, ka->ldm, st.z, false, b->w.den);
+    numerators(b, s);
+    add_to_grad(b, s->x.n);
+    if (!wants(b, s->dq)) return;
+    queries_from_state(b, st, s->x.n);
+    pull_queries(b, s);
+}
+
+static void back_keys(const back *b, la_ka_state st, const span *s)
+{
+    const la_ka *ka = b->ka;
+    la_ka_features_of_keys(ka, &s->x, &b->w);
+    if (ka->stabilised) {
+        la_ka_new_maxima(ka, st, s->x.n, &b->w);
+        la_ka_sweeps_get(ka->tile->isa)->exp_keys(s->x.n, ka->m, b->w.R, b->w.b, ka->ldm);
+    }
+    keys_from_state(b, s);
+    if (wants(b, s->dk)) pull_keys(b, s);
+}
+
+/* ---- whole sequences ---- */
+
+static span span_at(const la_ka *ka, const la_io *io, const la_grads *g, int64_t i, int64_t chunk)
+{
+    int64_t t = chunk * ka->chunk, left = ka->p.T - t;
+    span s = {.x = la_ka_rows_at(ka, io, i, t, left < ka->chunk ? left : ka->chunk)};
+    int64_t qk = s.x.q - (const float *)io->q, v = s.x.v - (const float *)io->v;
+    s.dout = (const float *)g->dout + v;
+    if (g->dq) s.dq = (float *)g->dq + qk;
+    if (g->dk) s.dk = (float *)g->dk + qk;
+    if (g->dv) s.dv = (float *)g->dv + v;
+    return s;
+}
+
+static void one_head(const back *b, const la_io *io, const la_grads *g, int64_t i)
+{
+    const la_ka *ka = b->ka;
+    int64_t chunks = la_ka_chunks(ka);
+    if (g->dstate_out) {
+        la_ka_copy_state(ka, b->grad, la_ka_part_at(ka, g->dstate_out, i));
+    } else {
+        memset(b->grad.S, 0, (size_t)(ka->m * ka->p.dv) * sizeof(float));
+        if (b->grad.z) memset(b->grad.z, 0, (size_t)ka->m * sizeof(float));
+    }
+    if (la_ka_sees_past_only(ka)) {
+        for (int64_t c = chunks - 1; c >= 0; c--) {
+            span s = span_at(ka, io, g, i, c);
+            back_causal(b, la_ka_slot_at(ka, io->saved, i * chunks + c), &s, 0);
+        }
+    } else {
+        la_ka_state st = la_ka_slot_at(ka, io->saved, i);
+        for (int64_t c = 0; c < chunks; c++) {
+            span s = span_at(ka, io, g, i, c);
+            back_queries(b, st, &s);
+        }
+        for (int64_t c = 0; c < chunks; c++) {
+            span s = span_at(ka, io, g, i, c);
+            back_keys(b, st, &s);
+        }
+    }
+    if (g->dstate_in) la_ka_copy_state(ka, la_ka_part_at(ka, g->dstate_in, i), b->grad);
+}
+
+/* A thread adds up the parameter's gradients of its heads; the sum over threads follows, in order. */
+la_status la_ka_backward(void *self, const la_io *io, const la_grads *g, la_err *err)
+{
+    (void)err;
+    const la_ka *ka = self;
+    float *base = (float *)io->work + round_up(ka->shared);
+    float *dparam = ka->dparam && g->dparams ? g->dparams[0] : NULL;
+    int threads = 1;
+    if (ka->prepare) ka->prepare(ka, io->params, io->work);
+#pragma omp parallel num_threads(ka->p.threads)
+    {
+        back b;
+        int thread = omp_get_thread_num();
+        place(ka, base + thread * ka->back_per_thread, &b);
+        if (!dparam) b.dparam = NULL;
+        if (dparam) memset(b.dparam, 0, (size_t)ka->dparam * sizeof *b.dparam);
+#pragma omp single nowait
+        threads = omp_get_num_threads();
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < ka->p.B * ka->p.H; i++) one_head(&b, io, g, i);
+    }
+    for (int thread = 0; dparam && thread < threads; thread++) {
+        back b;
+        place(ka, base + thread * ka->back_per_thread, &b);
+        if (thread == 0) memcpy(dparam, b.dparam, (size_t)ka->dparam * sizeof *dparam);
+        if (thread > 0) ka->tile->axpy(ka->dparam, 1.0f, b.dparam, dparam);
+    }
+    return LA_OK;
+}
