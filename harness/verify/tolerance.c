@@ -26,6 +26,11 @@ double la_tolerance_causal(const la_variant *variant, const la_impl *impl)
     return strcmp(variant->name, "performer") == 0 ? 1e-6 : 0.0;
 }
 
+la_tolerance la_tolerance_layer(void)
+{
+    return (la_tolerance){1e-5, 1e-4};
+}
+
 la_tolerance la_tolerance_float64(void)
 {
     return (la_tolerance){1e-10, 1e-10};

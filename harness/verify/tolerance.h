@@ -17,6 +17,9 @@ la_tolerance la_tolerance_of(const la_variant *variant, const la_impl *impl, la_
 /* How far o may move, relative to the rms of the past, when only later tokens change: 0 (the same bits), or
  * 1e-6 for performer, whose running maximum may be shared inside a chunk. */
 double la_tolerance_causal(const la_variant *variant, const la_impl *impl);
+/* A layer of the model or its gradient, against plain float64 loops and central differences of them:
+ * 1e-5 / 1e-4, as exact forms of f32. */
+la_tolerance la_tolerance_layer(void);
 /* Among float64 forms of the same sums: 1e-10. */
 la_tolerance la_tolerance_float64(void);
 
