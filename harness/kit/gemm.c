@@ -7,8 +7,9 @@
 
 #include "labench/kit.h"
 
-/* OpenBLAS keeps a thread count of its own; it is set lazily, since setting it costs a lock. */
-static int wanted = 1, current;
+/* OpenBLAS asks OpenMP for its thread count. That count belongs to the calling task: one set inside a
+ * parallel region of a single thread is gone after it, so it is looked at before every product. */
+static int wanted = 1;
 
 extern void openblas_set_num_threads(int threads);
 
@@ -25,10 +26,7 @@ void la_gemm_threads(int threads)
 void la_gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
              int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
 {
-    if (!omp_in_parallel() && current != wanted) {
-        openblas_set_num_threads(wanted);
-        current = wanted;
-    }
+    if (!omp_in_parallel() && omp_get_max_threads() != wanted) openblas_set_num_threads(wanted);
     cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
                 (blasint)M, (blasint)N, (blasint)K, alpha, A, (blasint)lda, B, (blasint)ldb, beta,
                 C, (blasint)ldc);
