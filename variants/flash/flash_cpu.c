@@ -180,7 +180,7 @@ static void leave(const flash *f, const flash_block *b, float *o, int64_t o_step
             f->tile->scale(b->dv, 1.0f / sum, to + r * o_step, to + r * o_step);
             if (lse)
                 lse[i * w + r] =
-                    (float)(fabs(f->scale) * (double)b->top[i * w + r] + log((double)sum));
+                    (float)(fabs(f->scale) * (double)b->top[i * w + r] + (double)logf(sum));
         }
     }
 }

@@ -7,11 +7,11 @@
 #include "flash_internal.h"
 
 /* Scores of keys that a row may not see become -inf: row i of the panel sees the first visible + i. */
-static void mask(float *scores, int64_t n, int64_t visible)
+static void mask(float *scores, int vectors, int64_t n, int64_t visible)
 {
     int64_t from = visible < 0 ? 0 : visible;
     for (int64_t j = from; j < n; j++)
-        for (int v = 0; v < LA_VPANEL; v++) {
+        for (int v = 0; v < vectors; v++) {
             float *s = scores + (j * LA_VPANEL + v) * LA_VW;
             la_vf row = la_v_iota() + la_v_set((float)(visible + v * LA_VW - j));
             la_v_store(
@@ -19,18 +19,20 @@ static void mask(float *scores, int64_t n, int64_t visible)
         }
 }
 
-/* The online softmax of one panel: scores become weights relative to the new running maximum, what was
- * summed before is brought to it. */
-static void online(const flash_block *b, float *top, float *sum, float *ot, int64_t n)
+/* The online softmax of one panel, of which the first `vectors` (a constant where this is inlined) hold
+ * rows: scores become weights relative to the new running maximum, what was summed before is brought to
+ * it. */
+LA_INLINE void online(const int vectors, const flash_block *b, float *top, float *sum, float *ot,
+                      int64_t n)
 {
     enum { NV = LA_VPANEL };
     la_vf m[NV], c[NV], l[NV], scale = la_v_set(b->scale2);
-    for (int v = 0; v < NV; v++) m[v] = la_v_load(top + v * LA_VW);
+    for (int v = 0; v < vectors; v++) m[v] = la_v_load(top + v * LA_VW);
     for (int64_t j = 0; j < n; j++)
-        for (int v = 0; v < NV; v++)
+        for (int v = 0; v < vectors; v++)
             m[v] = la_v_max(m[v], la_v_load(b->scores + (j * NV + v) * LA_VW));
     bool moved = false;
-    for (int v = 0; v < NV; v++) {
+    for (int v = 0; v < vectors; v++) {
         la_vf before = la_v_load(top + v * LA_VW);
         c[v] = la_v_exp2((before - m[v]) * scale);
         moved |= la_v_hmax(m[v] - before) > 0.0f;
@@ -38,22 +40,38 @@ static void online(const flash_block *b, float *top, float *sum, float *ot, int6
         la_v_store(top + v * LA_VW, m[v]);
     }
     for (int64_t j = 0; j < n; j++)
-        for (int v = 0; v < NV; v++) {
+        for (int v = 0; v < vectors; v++) {
             float *s = b->scores + (j * NV + v) * LA_VW;
             la_vf p = la_v_exp2((la_v_load(s) - m[v]) * scale);
             la_v_store(s, p);
             l[v] += p;
         }
-    for (int v = 0; v < NV; v++) {
+    for (int v = 0; v < vectors; v++) {
         float *to = sum + v * LA_VW;
         la_v_store(to, la_v_fma(la_v_load(to), c[v], l[v]));
     }
     if (!moved) return;
     for (int64_t i = 0; i < b->dv; i++)
-        for (int v = 0; v < NV; v++) {
+        for (int v = 0; v < vectors; v++) {
             float *o = ot + (i * NV + v) * LA_VW;
             la_v_store(o, la_v_load(o) * c[v]);
         }
+}
+
+static void online_of(int vectors, const flash_block *b, float *top, float *sum, float *ot,
+                      int64_t n)
+{
+    switch (vectors) {
+    case 1:
+        online(1, b, top, sum, ot, n);
+        break;
+    case 2:
+        online(2, b, top, sum, ot, n);
+        break;
+    default:
+        online(LA_VPANEL, b, top, sum, ot, n);
+        break;
+    }
 }
 
 void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
@@ -62,14 +80,16 @@ void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
     const int64_t w = LA_VPANEL * LA_VW;
     for (int64_t i = 0; i < b->panels; i++) {
         int64_t n = keys->n, visible = keys->visible + i * w;
-        if (!keys->all) { /* the last row of the panel sees visible + w - 1 keys */
-            if (visible + w - 1 < n) n = visible + w - 1;
+        int64_t rows = b->rows - i * w < w ? b->rows - i * w : w;
+        int vectors = (int)((rows + LA_VW - 1) / LA_VW), lanes = vectors * LA_VW;
+        if (!keys->all) { /* the last row of the panel sees visible + rows - 1 keys */
+            if (visible + rows - 1 < n) n = visible + rows - 1;
             if (n <= 0) continue;
         }
         float *qt = b->qt + i * b->dk * w, *ot = b->ot + i * b->dv * w;
-        t->nn(n, w, b->dk, 1.0f, keys->k, keys->k_step, qt, w, false, b->scores, w, NULL);
-        if (!keys->all && visible < n) mask(b->scores, n, visible);
-        online(b, b->top + i * w, b->sum + i * w, ot, n);
-        t->tn(b->dv, w, n, 1.0f, keys->v, keys->v_step, b->scores, w, true, ot, w, NULL);
+        t->nn(n, lanes, b->dk, 1.0f, keys->k, keys->k_step, qt, w, false, b->scores, w, NULL);
+        if (!keys->all && visible < n) mask(b->scores, vectors, n, visible);
+        online_of(vectors, b, b->top + i * w, b->sum + i * w, ot, n);
+        t->tn(b->dv, lanes, n, 1.0f, keys->v, keys->v_step, b->scores, w, true, ot, w, NULL);
     }
 }

@@ -136,15 +136,20 @@ la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
     int64_t blocks = (p->T + step - 1) / step, items = p->B * p->H * blocks;
     LA_TRY(fits(p, io, pos + p->T, err));
     int threads = threads_for(p, pos);
-    for (int sweep = 0; sweep < 3; sweep++) {
+    /* Sweeps over all heads, or, where a head is one block, all sweeps over one head after another:
+     * its scores stay in cache between them. */
+    int each = blocks == 1 ? 3 : 1;
+    for (int begin = 0; begin < 3; begin += each) {
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
         for (int64_t item = 0; item < items; item++) {
             head x = head_of(p, io, pos, item / blocks);
             int64_t first = item % blocks * step;
             int64_t rows = p->T - first < step ? p->T - first : step;
-            if (sweep == 0) score_rows(p, &x, pos, first, rows);
-            if (sweep == 1) weigh_rows(f, &x, pos, first, rows);
-            if (sweep == 2) output_rows(p, &x, pos, first, rows);
+            for (int sweep = begin; sweep < begin + each; sweep++) {
+                if (sweep == 0) score_rows(p, &x, pos, first, rows);
+                if (sweep == 1) weigh_rows(f, &x, pos, first, rows);
+                if (sweep == 2) output_rows(p, &x, pos, first, rows);
+            }
         }
     }
     append(p, io, pos);
@@ -232,30 +237,48 @@ static void key_slopes(const la_problem *p, const la_io *io, const la_grads *gra
     }
 }
 
+/* Rows first.. of one sweep over query head i, or, the last, over kv head i. */
+static void backward_rows(const softmax *f, const la_io *io, const la_grads *grads, int64_t pos,
+                          int sweep, int64_t i, int64_t first, int64_t rows)
+{
+    const la_problem *p = &f->p;
+    bool a = grads->dq || grads->dk; /* dV takes the weights alone */
+    if (sweep == 3) {
+        if (grads->dk || grads->dv) key_slopes(p, io, grads, pos, i, first, rows);
+        return;
+    }
+    head x = head_of(p, io, pos, i);
+    slopes g = slopes_of(p, io, grads, pos, i);
+    if (sweep == 0 && a) weight_slopes(p, &x, &g, pos, first, rows);
+    if (sweep == 1 && a) score_slopes(f, &g, pos, first, rows);
+    if (sweep == 2 && g.dq) query_slopes(p, &x, &g, pos, first, rows);
+}
+
 la_status la_softmax_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
 {
     (void)err;
     const softmax *f = self;
     const la_problem *p = &f->p;
-    int64_t pos = io->state_in ? io->pos : 0, step = block_rows(p);
+    int64_t pos = io->state_in ? io->pos : 0, step = block_rows(p), group = p->H / p->Hkv;
     int64_t blocks = (p->T + step - 1) / step, heads = p->B * p->H;
     int threads = threads_for(p, pos);
-    for (int sweep = grads->dq || grads->dk ? 0 : 3; sweep < 4; sweep++) {
-        if ((sweep == 2 && !grads->dq) || (sweep == 3 && !grads->dk && !grads->dv)) continue;
+    if (blocks == 1) { /* as in forward, all sweeps over the heads of one group */
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+        for (int64_t kv = 0; kv < p->B * p->Hkv; kv++) {
+            for (int64_t i = kv * group; i < (kv + 1) * group; i++)
+                for (int sweep = 0; sweep < 3; sweep++)
+                    backward_rows(f, io, grads, pos, sweep, i, 0, p->T);
+            backward_rows(f, io, grads, pos, 3, kv, 0, p->T);
+        }
+        return LA_OK;
+    }
+    for (int sweep = 0; sweep < 4; sweep++) {
         int64_t items = (sweep == 3 ? p->B * p->Hkv : heads) * blocks;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
         for (int64_t item = 0; item < items; item++) {
-            int64_t i = item / blocks, first = item % blocks * step;
+            int64_t first = item % blocks * step;
             int64_t rows = p->T - first < step ? p->T - first : step;
-            if (sweep == 3) {
-                key_slopes(p, io, grads, pos, i, first, rows);
-                continue;
-            }
-            head x = head_of(p, io, pos, i);
-            slopes g = slopes_of(p, io, grads, pos, i);
-            if (sweep == 0) weight_slopes(p, &x, &g, pos, first, rows);
-            if (sweep == 1) score_slopes(f, &g, pos, first, rows);
-            if (sweep == 2) query_slopes(p, &x, &g, pos, first, rows);
+            backward_rows(f, io, grads, pos, sweep, item / blocks, first, rows);
         }
     }
     return LA_OK;
