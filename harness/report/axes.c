@@ -52,15 +52,15 @@ static void decade_label(char label[32], double at, la_yscale scale)
     }
 }
 
-static void decade_ticks(const la_canvas *c, la_yscale scale, la_text *out)
+static void decade_ticks(const char *axis, double lo, double hi, la_yscale scale, la_text *out)
 {
     const char *separator = "";
-    bool close = c->data_hi / c->ylo < 60; /* fewer than two decades: 2 and 5 have names too */
-    la_text_add(out, "set ytics (");
-    for (int e = (int)floor(log10(c->ylo)); e <= (int)ceil(log10(c->data_hi)); e++)
+    bool close = hi / lo < 60; /* fewer than two decades: 2 and 5 have names too */
+    la_text_add(out, "set %s (", axis);
+    for (int e = (int)floor(log10(lo)); e <= (int)ceil(log10(hi)); e++)
         for (int m = 1; m <= 9; m++) {
             double at = m * pow(10, e);
-            if (at < c->ylo || at > c->data_hi) continue;
+            if (at < lo || at > hi) continue;
             bool named = m == 1 || (close && (m == 2 || m == 5));
             char label[32];
             decade_label(label, at, scale);
@@ -69,13 +69,13 @@ static void decade_ticks(const la_canvas *c, la_yscale scale, la_text *out)
     la_text_add(out, ")\n");
 }
 
-static void byte_ticks(const la_canvas *c, la_text *out)
+static void byte_ticks(const char *axis, double lo, double hi, la_text *out)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     const char *separator = "";
-    int first = (int)ceil(log2(c->ylo)), last = (int)floor(log2(c->data_hi)), step = 1;
+    int first = (int)ceil(log2(lo)), last = (int)floor(log2(hi)), step = 1;
     while ((last - first) / step > 8) step *= 2;
-    la_text_add(out, "set ytics (");
+    la_text_add(out, "set %s (", axis);
     for (int e = first; e <= last; e++) {
         if (e < 0 || e % step != 0) continue;
         char label[24];
@@ -86,7 +86,7 @@ static void byte_ticks(const la_canvas *c, la_text *out)
     la_text_add(out, ")\n");
 }
 
-static void linear_ticks(const la_canvas *c, double top, la_text *out)
+static void linear_ticks(const char *axis, double hi, double top, la_text *out)
 {
     const char *separator = "";
     if (!(top > 0)) top = 1; /* the baselines do no arithmetic: their throughput is 0 */
@@ -97,8 +97,8 @@ static void linear_ticks(const la_canvas *c, double top, la_text *out)
         step = 5 * unit;
     else if (raw / unit > 1)
         step = 2 * unit;
-    la_text_add(out, "set ytics (");
-    for (int i = 0; i * step <= fmin(top, c->data_hi) * 1.0001; i++) {
+    la_text_add(out, "set %s (", axis);
+    for (int i = 0; i * step <= fmin(top, hi) * 1.0001; i++) {
         char label[24];
         snprintf(label, sizeof label, "%.15g", i * step);
         tick(out, &separator, label, i * step, 0);
@@ -110,13 +110,20 @@ void la_canvas_ticks(const la_canvas *c, const la_kind *kind, la_text *out)
 {
     la_text_add(out, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n", c->xlo, c->xhi, c->ylo,
                 c->yhi);
-    length_ticks(c, kind->x_is_length, out);
-    if (kind->scale == LA_SCALE_BYTES)
-        byte_ticks(c, out);
-    else if (c->ylog)
-        decade_ticks(c, kind->scale, out);
+    if (kind->x == LA_X_STEP)
+        linear_ticks("xtics", c->xhi, c->last_x, out);
+    else if (kind->x == LA_X_TIME)
+        decade_ticks("xtics", c->xlo, c->xhi, LA_SCALE_TIME, out);
+    else if (kind->x == LA_X_BYTES)
+        byte_ticks("xtics", c->xlo, c->xhi, out);
     else
-        linear_ticks(c, kind->scale == LA_SCALE_PART ? 1 : c->data_hi, out);
+        length_ticks(c, kind->x == LA_X_LENGTH, out);
+    if (kind->scale == LA_SCALE_BYTES)
+        byte_ticks("ytics", c->ylo, c->data_hi, out);
+    else if (c->ylog)
+        decade_ticks("ytics", c->ylo, c->data_hi, kind->scale, out);
+    else
+        linear_ticks("ytics", c->data_hi, kind->scale == LA_SCALE_PART ? 1 : c->data_hi, out);
 }
 
 void la_canvas_frame(const la_canvas *c, const char *title, la_text *out)

@@ -25,7 +25,7 @@ static double place(double v, double lo, double hi, bool is_log)
 
 double la_canvas_px(const la_canvas *c, double x)
 {
-    return c->left + (c->right - c->left) * place(x, c->xlo, c->xhi, true);
+    return c->left + (c->right - c->left) * place(x, c->xlo, c->xhi, c->xlog);
 }
 
 double la_canvas_py(const la_canvas *c, double y)
@@ -43,6 +43,7 @@ void la_canvas_ranges(la_canvas *c, const la_kind *kind, const la_lines *lines)
 {
     double xmin = DBL_MAX, xmax = 0, ymin = DBL_MAX, ymax = 0;
     c->ylog = kind->scale <= LA_SCALE_ERROR;
+    c->xlog = kind->x != LA_X_STEP;
     for (size_t i = 0; i < lines->n; i++)
         for (size_t j = 0; j < lines->v[i].n; j++) {
             const la_point *p = &lines->v[i].points[j];
@@ -62,8 +63,8 @@ void la_canvas_ranges(la_canvas *c, const la_kind *kind, const la_lines *lines)
     }
     if (!(ymax > 0)) ymax = 1; /* rates of a variant that does no operations */
     double air = xmax > xmin ? pow(xmax / xmin, 0.03) : 2;
-    c->xlo = xmin / air;
-    c->xhi = xmax * air;
+    c->xlo = c->xlog ? xmin / air : 0;
+    c->xhi = c->xlog ? xmax * air : xmax > 0 ? 1.03 * xmax : 1;
     c->data_max = ymax;
     if (c->ylog) {
         if (ymax < 4 * ymin) ymin /= 2, ymax *= 2;
@@ -319,7 +320,7 @@ la_status la_canvas_layout(la_canvas *c, const la_kind *kind, const la_lines *li
     c->right = LA_FIGURE_WIDTH - fmin(18 + width + 6, LA_FIGURE_WIDTH / 2.5);
     c->top = LA_FIGURE_HEIGHT - 40;
     c->bottom = 54 + 13 * below;
-    LA_TRY(find_marks(c, lines, kind->x_is_length, err));
+    LA_TRY(find_marks(c, lines, kind->x == LA_X_LENGTH, err));
     place_marks(c);
     raise_top(c);
     LA_TRY(place_tags(c, lines, kind->fit, err));

@@ -32,7 +32,7 @@ typedef struct la_rule { /* a horizontal line */
 typedef struct la_canvas {
     double xlo, xhi, ylo, yhi, data_hi; /* data_hi: where the band of failures begins */
     double data_max, last_x;            /* largest number drawn; last x with any point */
-    bool ylog;
+    bool ylog, xlog;
     double left, right, bottom, top; /* of the plot, pixels */
     la_rule rules[LA_MAX_RULES];
     size_t n_rules;

@@ -22,6 +22,14 @@ static void add_shared(la_text *out, const la_lines *lines, la_axis axis, const 
     if (value) la_text_add(out, ", %s%s%s", before, value, after);
 }
 
+/* Are these lines of trained models? */
+static bool shared_learned(const la_lines *lines)
+{
+    for (size_t i = 0; i < lines->n; i++)
+        if (strlen(lines->v[i].axis[LA_AXIS_MODEL]) > 2) return true;
+    return false;
+}
+
 /* "Median of 3 to 42 calls in 1 to 3 rounds, bars 95 % intervals (none below 6 calls)." */
 static void add_statistics(la_text *out, const la_kind *kind, const la_lines *lines)
 {
@@ -42,7 +50,10 @@ static void add_statistics(la_text *out, const la_kind *kind, const la_lines *li
     snprintf(n, sizeof n, nmin == nmax ? "%lld" : "%lld to %lld", (long long)nmin, (long long)nmax);
     snprintf(r, sizeof r, rmin == rmax ? "%lld" : "%lld to %lld", (long long)rmin, (long long)rmax);
     const char *rounds = rmax == 1 ? "round" : "rounds";
-    if (kind->scale == LA_SCALE_PART)
+    if (kind->tasks && shared_learned(lines)) rounds = rmax == 1 ? "seed" : "seeds";
+    if (kind->scale == LA_SCALE_PART && nmax == 0)
+        la_text_add(out, " %s %s%s.", r, rounds, bars ? ", mean and range" : "");
+    else if (kind->scale == LA_SCALE_PART)
         la_text_add(out, " %s answers in %s %s, bars: 95 %% Wilson interval.", n, r, rounds);
     else if (nmax > 0)
         la_text_add(out, " Median of %s calls in %s %s%s%s.", n, r, rounds,
@@ -52,8 +63,10 @@ static void add_statistics(la_text *out, const la_kind *kind, const la_lines *li
 
 static void add_setting(la_text *out, const la_lines *lines)
 {
-    const char *device = shared(lines, LA_AXIS_DEVICE);
-    la_text_add(out, " %s", device ? device : "Several devices");
+    const char *device = shared(lines, LA_AXIS_DEVICE), *length = shared(lines, LA_AXIS_LENGTH);
+    bool learned = shared_learned(lines); /* their columns are of a batch that is no setting */
+    if (length) la_text_add(out, " T %s.", length);
+    if (!learned) la_text_add(out, " %s", device ? device : "Several devices");
     add_shared(out, lines, LA_AXIS_THREADS, "", " threads");
     add_shared(out, lines, LA_AXIS_DTYPE, "", "");
     add_shared(out, lines, LA_AXIS_BATCH, "B ", "");
@@ -67,8 +80,8 @@ static void add_setting(la_text *out, const la_lines *lines)
     }
     add_shared(out, lines, LA_AXIS_CACHE, "caches ", "");
     const char *mask = shared(lines, LA_AXIS_MASK);
-    if (mask) la_text_add(out, ", %s", mask);
-    la_text_add(out, ".");
+    if (mask) la_text_add(out, "%s%s", learned ? " All " : ", ", mask);
+    if (mask || !learned) la_text_add(out, ".");
     for (size_t i = 0; i < lines->n && !mask; i++)
         if (lines->v[i].marked) {
             bool both = strcmp(lines->v[i].axis[LA_AXIS_MASK], "bidirectional") == 0;
@@ -76,6 +89,47 @@ static void add_setting(la_text *out, const la_lines *lines)
                         both ? "causal" : "bidirectional");
             break;
         }
+}
+
+/* The words for a member of an options object that is worth a reader's time. */
+static void add_member(la_text *out, const cJSON *options, const char *name, const char *words,
+                       const char **separator)
+{
+    const cJSON *o = cJSON_GetObjectItemCaseSensitive(options, name);
+    if (cJSON_IsString(o))
+        la_text_add(out, "%s%s%s", *separator, words, o->valuestring);
+    else if (cJSON_IsNumber(o) && (o->valuedouble > 0 || o->valuedouble < 0))
+        la_text_add(out, "%s%s%.6g", *separator, words, o->valuedouble);
+    else if (cJSON_IsArray(o)) {
+        la_text_add(out, "%s%s", *separator, words);
+        for (const cJSON *item = o->child; item; item = item->next)
+            la_text_add(out, "%s%.6g", item == o->child ? "" : "/", item->valuedouble);
+    } else
+        return;
+    *separator = ", ";
+}
+
+static void add_model(la_text *out, const la_lines *lines)
+{
+    static const char *const model[][2] = {
+        {"recipe", ""},  {"layers", "blocks "}, {"d_model", "d "},    {"heads", "heads "},
+        {"mlp", "MLP "}, {"pos", "positions "}, {"hybrid", "hybrid "}};
+    static const char *const train[][2] = {{"lengths", "T "},   {"at_length", "at each T "},
+                                           {"steps", "steps "}, {"tokens", "tokens a step "},
+                                           {"lr", "rate "},     {"lr_grid", "rates "}};
+    const char *json = shared(lines, LA_AXIS_MODEL), *separator = " Model: ";
+    cJSON *o = json ? cJSON_Parse(json) : NULL;
+    for (size_t i = 0; i < LA_COUNT(model); i++)
+        add_member(out, o, model[i][0], model[i][1], &separator);
+    cJSON_Delete(o);
+    if (*separator == ',') la_text_add(out, ".");
+    json = shared(lines, LA_AXIS_TRAIN);
+    separator = " Trained: ";
+    o = json ? cJSON_Parse(json) : NULL;
+    for (size_t i = 0; i < LA_COUNT(train); i++)
+        add_member(out, o, train[i][0], train[i][1], &separator);
+    cJSON_Delete(o);
+    if (*separator == ',') la_text_add(out, ".");
 }
 
 /* Options of the task that all lines share, "pairs 32, keys random"; zeros, which mean off, are left
@@ -127,6 +181,7 @@ la_status la_figure_caption(la_store *store, int64_t sweep_id, const la_kind *ki
     add_statistics(out, kind, lines);
     add_setting(out, lines);
     add_task(out, lines);
+    add_model(out, lines);
     add_absent(out, lines, "unsupported", " Not defined for ", true);
     add_absent(out, lines, "planned", " Not run yet: ", false);
     la_query *q = NULL;

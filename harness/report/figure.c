@@ -25,6 +25,56 @@ static void add_number(la_text *dat, double y)
         la_text_add(dat, " nan");
 }
 
+/* The seeds of a line's points, one a row; nothing where there is one seed. */
+static bool write_seeds(la_text *dat, const la_series *s)
+{
+    bool any = false;
+    for (size_t i = 0; i < s->n; i++) {
+        const la_point *p = &s->points[i];
+        if (!la_point_good(p) || !p->seeds) continue;
+        for (const char *at = p->seeds; *at;) {
+            size_t len = strcspn(at, " ");
+            if (!any) la_text_add(dat, "# each seed: x y\n");
+            any = true;
+            la_text_add(dat, "%.9g %.*s\n", p->x, (int)len, at);
+            at += len + (at[len] == ' ');
+        }
+    }
+    if (any) la_text_add(dat, "\n\n");
+    return any;
+}
+
+/* Points that nothing is better than: less of x and more of y. The lowest x first. */
+static size_t find_front(const la_lines *lines, const la_point **front, size_t cap)
+{
+    size_t n = 0;
+    double best = -DBL_MAX, after = -DBL_MAX;
+    while (n < cap) {
+        const la_point *next = NULL;
+        for (size_t i = 0; i < lines->n; i++)
+            for (size_t j = 0; j < lines->v[i].n; j++) {
+                const la_point *p = &lines->v[i].points[j];
+                if (!la_point_good(p) || !(p->y > best) || !(p->x > after)) continue;
+                if (!next || p->x < next->x || (p->x <= next->x && p->y > next->y)) next = p;
+            }
+        if (!next) return n;
+        front[n++] = next;
+        best = next->y;
+        after = next->x;
+    }
+    return n;
+}
+
+static void write_front(la_text *dat, const la_lines *lines, const la_canvas *c)
+{
+    const la_point *front[64];
+    size_t n = find_front(lines, front, LA_COUNT(front));
+    la_text_add(dat, "# front: x y\n");
+    for (size_t i = 0; i < n; i++) la_text_add(dat, "%.9g %.9g\n", front[i]->x, front[i]->y);
+    if (n) la_text_add(dat, "%.9g %.9g\n", c->xhi, front[n - 1]->y);
+    la_text_add(dat, n ? "\n\n" : "nan nan\n\n\n");
+}
+
 /* One block a line. A point without a number is a comment, and one empty line keeps gnuplot from
  * joining its neighbours (two would begin the next block). */
 static void write_series(la_text *dat, const la_series *s, bool positive)
@@ -36,7 +86,7 @@ static void write_series(la_text *dat, const la_series *s, bool positive)
     for (size_t i = 0; i < s->n; i++) {
         const la_point *p = &s->points[i];
         if (!la_point_good(p) || (positive && !(p->y > 0))) {
-            la_text_add(dat, "# %.0f %s ", p->x, p->outcome);
+            la_text_add(dat, "# %.9g %s ", p->x, p->outcome);
             la_dat_quote(dat, p->message);
             la_text_add(dat, "\n");
             broken = true;
@@ -45,7 +95,7 @@ static void write_series(la_text *dat, const la_series *s, bool positive)
         if (broken && any) la_text_add(dat, "\n");
         broken = false;
         any = true;
-        la_text_add(dat, "%.0f", p->x);
+        la_text_add(dat, "%.9g", p->x);
         add_number(dat, p->y);
         add_number(dat, p->lo);
         add_number(dat, p->hi);
@@ -78,9 +128,14 @@ static int mark_shape(const char *outcome)
 /* Where many lines lie on one another (accuracy 1.0), each is moved sideways by a hair: `hair` is
  * the factor in x between neighbours, 1 for none. */
 static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c, const char *stem,
-                         double hair)
+                         double hair, const size_t *seeds, size_t first_mark, bool front)
 {
     const char *separator = "";
+    if (front) {
+        la_text_add(out, "'%s.dat' index %zu using 1:2 with steps lw 1 dt 3 lc rgb '#999999'", stem,
+                    first_mark - 1);
+        separator = ", \\\n     ";
+    }
     for (size_t i = 0; i < lines->n; i++) {
         const la_series *s = &lines->v[i];
         const char *colour = la_series_colour(s);
@@ -94,11 +149,14 @@ static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c
                     separator, stem, i, x, colour, i, x, la_series_dash(s), la_series_shape(s),
                     colour);
         separator = ", \\\n     ";
+        if (seeds[i])
+            la_text_add(out, "%s'%s.dat' index %zu using %s:2 with points pt 6 ps 0.35 lc rgb '%s'",
+                        separator, stem, seeds[i], x, colour);
     }
     for (size_t m = 0; m < c->n_marks; m++)
         la_text_add(out,
                     "%s'%s.dat' index %zu using 1:2 with points pt %d ps 1.1 lw 1.8 lc rgb '%s'",
-                    separator, stem, lines->n + m, mark_shape(c->marks[m].point->outcome),
+                    separator, stem, first_mark + m, mark_shape(c->marks[m].point->outcome),
                     la_series_colour(c->marks[m].series));
 }
 
@@ -200,13 +258,14 @@ static void slope_guides(la_text *out, const la_canvas *c)
 /* ---- putting it together ---- */
 
 static la_status load_rules(la_store *store, int64_t sweep_id, const la_kind *kind, la_canvas *c,
-                            la_err *err)
+                            const char *task, la_err *err)
 {
     if (!kind->rules) return LA_OK;
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)sweep_id);
     la_query *q = NULL;
-    LA_TRY(la_query_open(store, kind->rules, (const char *[]){id}, 1, &q, err));
+    const char *args[] = {id, task};
+    LA_TRY(la_query_open(store, kind->rules, args, strstr(kind->rules, "?2") ? 2 : 1, &q, err));
     bool more = true;
     la_status st;
     while ((st = la_query_next(q, &more, err)) == LA_OK && more && c->n_rules < LA_MAX_RULES) {
@@ -243,19 +302,38 @@ static void add_rules_to_caption(la_text *caption, const la_canvas *c)
                         c->rules[i].y > 10 ? "GFLOP/s" : "");
 }
 
-static la_status compose(const la_kind *kind, const char *stem, const la_lines *lines, la_canvas *c,
-                         la_text *caption, la_text *dat, la_text *gp, la_err *err)
+/* Blocks of the .dat: the lines, what seeds they have, the front, the marks. */
+static size_t write_blocks(la_text *dat, const la_kind *kind, const la_lines *lines,
+                           const la_canvas *c, size_t *seeds)
 {
+    size_t block = lines->n;
+    for (size_t i = 0; i < lines->n; i++) write_series(dat, &lines->v[i], c->ylog);
+    for (size_t i = 0; i < lines->n; i++) {
+        seeds[i] = 0;
+        if (write_seeds(dat, &lines->v[i])) seeds[i] = block++;
+    }
+    if (kind->front) {
+        write_front(dat, lines, c);
+        block++;
+    }
+    write_marks(dat, c);
+    return block;
+}
+
+static la_status compose(const la_kind *kind, const char *title, const char *stem,
+                         const la_lines *lines, la_canvas *c, la_text *caption, la_text *dat,
+                         la_text *gp, la_err *err)
+{
+    size_t *seeds = la_zalloc((lines->n + 1) * sizeof *seeds, err);
+    if (!seeds) return LA_E_NOMEM;
     la_text frame = {0}, axes = {0}, marks = {0}, plot = {0}, svg = {0}, png = {0};
     add_rules_to_caption(caption, c);
     la_text foot = {0};
     int lines_below = la_gp_caption(&foot, la_text_str(caption), LA_FIGURE_HEIGHT);
     la_status st = la_canvas_layout(c, kind, lines, lines_below, err);
     if (st == LA_OK) {
-        bool positive = c->ylog;
-        for (size_t i = 0; i < lines->n; i++) write_series(dat, &lines->v[i], positive);
-        write_marks(dat, c);
-        la_canvas_frame(c, kind->title, &frame);
+        size_t first_mark = write_blocks(dat, kind, lines, c, seeds);
+        la_canvas_frame(c, title, &frame);
         la_text_add(&frame, "%s", la_text_str(&foot));
         la_canvas_ticks(c, kind, &axes);
         if (kind->guides) slope_guides(&marks, c);
@@ -263,16 +341,22 @@ static la_status compose(const la_kind *kind, const char *stem, const la_lines *
         line_labels(&marks, c, kind->fit);
         failure_labels(&marks, c);
         plot_command(&plot, lines, c, stem,
-                     kind->scale == LA_SCALE_PART
+                     kind->scale == LA_SCALE_PART && kind->x == LA_X_LENGTH
                          ? pow(c->xhi / c->xlo,
                                fmin(4, 24.0 / (double)lines->n) / (c->right - c->left)) /* pixels */
-                         : 1);
+                         : 1,
+                     seeds, first_mark, kind->front);
         la_canvas_terminals(stem, LA_FIGURE_HEIGHT, &svg, &png);
-        const char *pairs[] = {"TITLE", kind->title,        "STEM",  stem,
-                               "STYLE", la_plot_style,      "FRAME", la_text_str(&frame),
-                               "AXES",  la_text_str(&axes), "MARKS", la_text_str(&marks),
-                               "PLOT",  la_text_str(&plot), "SVG",   la_text_str(&svg),
-                               "PNG",   la_text_str(&png),  NULL};
+        const char *pairs[] = {"TITLE", title,
+                               "STEM",  stem,
+                               "STYLE", la_plot_style,
+                               "FRAME", la_text_str(&frame),
+                               "AXES",  la_text_str(&axes),
+                               "MARKS", la_text_str(&marks),
+                               "PLOT",  la_text_str(&plot),
+                               "SVG",   la_text_str(&svg),
+                               "PNG",   la_text_str(&png),
+                               NULL};
         la_gp_fill(gp, kind->gp, pairs);
         if (frame.failed | axes.failed | marks.failed | plot.failed | svg.failed | png.failed |
             foot.failed | caption->failed | dat->failed | gp->failed)
@@ -280,25 +364,28 @@ static la_status compose(const la_kind *kind, const char *stem, const la_lines *
     }
     la_text *all[] = {&frame, &axes, &marks, &plot, &svg, &png, &foot};
     for (size_t i = 0; i < LA_COUNT(all); i++) la_text_release(all[i]);
+    la_free(seeds);
     return st;
 }
 
-la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind, const char *stem,
-                          la_text *dat, la_text *gp, bool *empty, la_err *err)
+la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind, const char *task,
+                          const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err)
 {
     la_lines lines;
     la_canvas canvas = {0};
     la_text caption = {0};
-    LA_TRY(la_lines_load(store, sweep_id, kind->sql, NULL, &lines, err));
+    char title[128];
+    snprintf(title, sizeof title, "%.60s%s%s", task ? task : "", task ? ": " : "", kind->title);
+    LA_TRY(la_lines_load(store, sweep_id, kind->sql, task, &lines, err));
     *empty = !has_numbers(&lines, kind->scale != LA_SCALE_PART);
     la_status st = LA_OK;
     if (*empty) goto done;
     if (kind->fit) la_lines_fit(&lines);
-    if ((st = load_rules(store, sweep_id, kind, &canvas, err)) != LA_OK) goto done;
+    if ((st = load_rules(store, sweep_id, kind, &canvas, task, err)) != LA_OK) goto done;
     la_canvas_ranges(&canvas, kind, &lines);
     if ((st = la_figure_caption(store, sweep_id, kind, &lines, &caption, err)) != LA_OK) goto done;
     if ((st = la_figure_head(store, sweep_id, kind, dat, err)) != LA_OK) goto done;
-    st = compose(kind, stem, &lines, &canvas, &caption, dat, gp, err);
+    st = compose(kind, title, stem, &lines, &canvas, &caption, dat, gp, err);
 done:
     la_text_release(&caption);
     la_canvas_release(&canvas);

@@ -15,25 +15,38 @@ typedef enum la_yscale {
     LA_SCALE_PART,  /* linear, 0 to 1 */
 } la_yscale;
 
+typedef enum la_xscale {
+    LA_X_COUNT,  /* log2, plain counts */
+    LA_X_LENGTH, /* log2, ticks 1k 2k ... */
+    LA_X_STEP,   /* linear from 0 */
+    LA_X_TIME,   /* log10, ns */
+    LA_X_BYTES,  /* log2, bytes */
+} la_xscale;
+
 typedef struct la_kind {
     const char *name, *summary, *title, *what; /* what: begins the caption */
-    const char *sql, *rules, *gp;              /* rules: horizontal lines (label, y); may be NULL */
+    /* rules: horizontal lines (label, y); may be NULL. Where tasks is given, ?2 is a task. */
+    const char *sql, *rules, *gp;
+    const char *tasks;  /* query of the tasks to draw, one figure each; NULL: one figure */
+    const char *suffix; /* of the file's stem, where one name stands for several figures; or NULL */
     la_yscale scale;
-    bool x_is_length; /* ticks 1k 2k ...; else plain counts */
+    la_xscale x;
     bool fit, guides; /* exponents in the labels; lines T and T^2 */
     bool outcomes;    /* the grid, not lines */
+    bool front;       /* points, and the steps of those that nothing is better than */
 } la_kind;
 
 extern const la_kind la_kinds[];
 extern const size_t la_kinds_len;
 extern const char la_plot_style[]; /* style.gp, shared by all */
 
-/* The texts of one figure. *empty: the sweep has no data for it, and nothing was written. `stem`
+/* The texts of one figure; task NULL where the kind has none. *empty: the sweep has no data for it, and nothing was written. `stem`
  * names its files. */
-la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind, const char *stem,
-                          la_text *dat, la_text *gp, bool *empty, la_err *err);
+la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind, const char *task,
+                          const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err);
 la_status la_figure_outcomes(la_store *store, int64_t sweep_id, const la_kind *kind,
-                             const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err);
+                             const char *task, const char *stem, la_text *dat, la_text *gp,
+                             bool *empty, la_err *err);
 
 /* Facts under a figure: "Median ..., 2 threads, f32 ... Sweep 7f3a1b2c, ...". Plain text. */
 la_status la_figure_caption(la_store *store, int64_t sweep_id, const la_kind *kind,

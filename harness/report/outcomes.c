@@ -49,7 +49,8 @@ static const look *look_of(const char *outcome)
 static la_status load(la_store *store, int64_t sweep_id, const char *sql, map *m, la_err *err)
 {
     static const char panels[] =
-        "SELECT CASE WHEN task = '' THEN pass ELSE task END AS panel, min(ordinal) "
+        "SELECT CASE WHEN task = '' THEN pass WHEN pass = 'train' THEN task || ' training' "
+        "ELSE task END AS panel, min(ordinal) "
         "FROM v_cell WHERE sweep_id = CAST(?1 AS INT) GROUP BY panel "
         "ORDER BY task <> '', panel <> 'fwd', panel";
     char id[24];
@@ -109,7 +110,8 @@ static void write_boxes(const map *m, la_text *dat, la_text *labels)
     for (size_t i = 0; i < m->n_panels; i++) {
         const struct panel *panel = &m->panels[i];
         bool time = strcmp(panel->name, "fwd") == 0 || strcmp(panel->name, "bwd") == 0 ||
-                    strcmp(panel->name, "fwdbwd") == 0 || strcmp(panel->name, "decode") == 0;
+                    strcmp(panel->name, "fwdbwd") == 0 || strcmp(panel->name, "decode") == 0 ||
+                    strstr(panel->name, " training");
         la_text_add(labels, "set label ");
         la_gp_quote(labels, panel->name);
         la_text_add(labels, " at first 9, first %.1f left font ',11' tc rgb '#111111'\n", y - 10);
@@ -198,8 +200,10 @@ done:
 }
 
 la_status la_figure_outcomes(la_store *store, int64_t sweep_id, const la_kind *kind,
-                             const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err)
+                             const char *task, const char *stem, la_text *dat, la_text *gp,
+                             bool *empty, la_err *err)
 {
+    (void)task; /* all of them are panels of one map */
     map m = {0};
     la_status st = load(store, sweep_id, kind->sql, &m, err);
     if (st == LA_OK) find_lengths(&m);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The kinds of figures and the walk over them. A kind is a .sql and a .gp of the same name below
- * plots/ and a row here.
+ * plots/ and a row here; rows of one name are drawn together.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "figure.h"
 #include "gnuplot.h"
+#include "query.h"
 #include "report.h"
 
 /* The embedded files of plots/. */
@@ -16,6 +17,10 @@ extern const char la_plot_decode_sql[], la_plot_decode_gp[];
 extern const char la_plot_throughput_sql[], la_plot_throughput_gp[], la_plot_throughput_rules_sql[];
 extern const char la_plot_memory_sql[], la_plot_memory_gp[];
 extern const char la_plot_accuracy_sql[], la_plot_accuracy_gp[], la_plot_accuracy_rules_sql[];
+extern const char la_plot_learned_sql[], la_plot_learned_gp[], la_plot_learned_tasks_sql[];
+extern const char la_plot_curves_sql[], la_plot_curves_gp[], la_plot_curves_tasks_sql[];
+extern const char la_plot_pareto_sql[], la_plot_pareto_gp[], la_plot_pareto_tasks_sql[];
+extern const char la_plot_pareto_state_sql[], la_plot_pareto_state_gp[];
 extern const char la_plot_load_sql[], la_plot_load_gp[];
 extern const char la_plot_error_sql[], la_plot_error_gp[], la_plot_error_rules_sql[];
 extern const char la_plot_outcomes_sql[], la_plot_outcomes_gp[];
@@ -28,7 +33,7 @@ const la_kind la_kinds[] = {
      .sql = la_plot_time_sql,
      .gp = la_plot_time_gp,
      .scale = LA_SCALE_TIME,
-     .x_is_length = true,
+     .x = LA_X_LENGTH,
      .fit = true,
      .guides = true},
     {.name = "throughput",
@@ -39,7 +44,7 @@ const la_kind la_kinds[] = {
      .rules = la_plot_throughput_rules_sql,
      .gp = la_plot_throughput_gp,
      .scale = LA_SCALE_RATE,
-     .x_is_length = true},
+     .x = LA_X_LENGTH},
     {.name = "decode",
      .summary = "time of one token after T - 1 others",
      .title = "Decode time per token",
@@ -47,7 +52,7 @@ const la_kind la_kinds[] = {
      .sql = la_plot_decode_sql,
      .gp = la_plot_decode_gp,
      .scale = LA_SCALE_TIME,
-     .x_is_length = true,
+     .x = LA_X_LENGTH,
      .fit = true},
     {.name = "memory",
      .summary = "extra bytes of a forward call over the length",
@@ -56,7 +61,7 @@ const la_kind la_kinds[] = {
      .sql = la_plot_memory_sql,
      .gp = la_plot_memory_gp,
      .scale = LA_SCALE_BYTES,
-     .x_is_length = true,
+     .x = LA_X_LENGTH,
      .fit = true,
      .guides = true},
     {.name = "accuracy",
@@ -67,7 +72,50 @@ const la_kind la_kinds[] = {
      .rules = la_plot_accuracy_rules_sql,
      .gp = la_plot_accuracy_gp,
      .scale = LA_SCALE_PART,
-     .x_is_length = true},
+     .x = LA_X_LENGTH},
+    {.name = "accuracy",
+     .summary = "accuracy of trained models over the length, a figure for each task",
+     .title = "accuracy of trained models",
+     .what = "A small model with each variant, asked at every length.",
+     .sql = la_plot_learned_sql,
+     .rules = la_plot_accuracy_rules_sql,
+     .gp = la_plot_learned_gp,
+     .tasks = la_plot_learned_tasks_sql,
+     .scale = LA_SCALE_PART,
+     .x = LA_X_LENGTH},
+    {.name = "curves",
+     .summary = "validation accuracy while training, a figure for each task",
+     .title = "validation accuracy while training",
+     .what = "Mean over the shapes trained on.",
+     .sql = la_plot_curves_sql,
+     .rules = la_plot_accuracy_rules_sql,
+     .gp = la_plot_curves_gp,
+     .tasks = la_plot_curves_tasks_sql,
+     .scale = LA_SCALE_PART,
+     .x = LA_X_STEP},
+    {.name = "pareto",
+     .summary = "accuracy against time, at the longest common length, for each task",
+     .title = "accuracy against time",
+     .what = "Accuracy beside the time of the variant's forward call, per token.",
+     .sql = la_plot_pareto_sql,
+     .rules = la_plot_accuracy_rules_sql,
+     .gp = la_plot_pareto_gp,
+     .tasks = la_plot_pareto_tasks_sql,
+     .scale = LA_SCALE_PART,
+     .x = LA_X_TIME,
+     .front = true},
+    {.name = "pareto",
+     .summary = "accuracy against bytes of state, likewise",
+     .title = "accuracy against state",
+     .what = "Accuracy beside the bytes that a sequence carries from token to token.",
+     .sql = la_plot_pareto_state_sql,
+     .rules = la_plot_accuracy_rules_sql,
+     .gp = la_plot_pareto_state_gp,
+     .tasks = la_plot_pareto_tasks_sql,
+     .suffix = "_state",
+     .scale = LA_SCALE_PART,
+     .x = LA_X_BYTES,
+     .front = true},
     {.name = "load",
      .summary = "recall accuracy over the number of pairs",
      .title = "Recall against load",
@@ -84,7 +132,7 @@ const la_kind la_kinds[] = {
      .rules = la_plot_error_rules_sql,
      .gp = la_plot_error_gp,
      .scale = LA_SCALE_ERROR,
-     .x_is_length = true},
+     .x = LA_X_LENGTH},
     {.name = "outcomes",
      .summary = "what became of every cell: the map of the sweep",
      .title = "Outcomes",
@@ -92,7 +140,7 @@ const la_kind la_kinds[] = {
      .sql = la_plot_outcomes_sql,
      .gp = la_plot_outcomes_gp,
      .outcomes = true,
-     .x_is_length = true},
+     .x = LA_X_LENGTH},
 };
 const size_t la_kinds_len = LA_COUNT(la_kinds);
 
@@ -111,15 +159,12 @@ const char *la_plot_summary(size_t i)
     return la_kinds[i].summary;
 }
 
-static la_status find_kind(const char *name, const la_kind **out, la_err *err)
+static la_status check_kind(const char *name, la_err *err)
 {
     int nearest = INT_MAX;
     const char *guess = "";
     for (size_t i = 0; i < la_kinds_len; i++) {
-        if (strcmp(la_kinds[i].name, name) == 0) {
-            *out = &la_kinds[i];
-            return LA_OK;
-        }
+        if (strcmp(la_kinds[i].name, name) == 0) return LA_OK;
         int distance = la_edit_distance(la_kinds[i].name, name);
         if (distance < nearest) {
             nearest = distance;
@@ -131,19 +176,64 @@ static la_status find_kind(const char *name, const la_kind **out, la_err *err)
                    la_kinds_len);
 }
 
-/* *drew is false when the sweep has nothing for this kind. */
-static la_status draw_one(la_store *store, int64_t sweep_id, const la_kind *kind, const char *dir,
-                          bool *drew, la_err *err)
+typedef struct drawing {
+    la_store *store;
+    int64_t sweep_id;
+    const char *dir;
+    void (*done)(const char *stem, void *context);
+    void *context;
+    la_plots counts;
+    la_status missing; /* of gnuplot: the other kinds' data are still written */
+    la_err why;        /* of it */
+} drawing;
+
+/* One figure; a sweep that has nothing for it is counted. */
+static la_status draw_one(drawing *d, const la_kind *kind, const char *task, la_err *err)
 {
     la_text dat = {0}, gp = {0};
     bool empty = false;
-    la_status (*make)(la_store *, int64_t, const la_kind *, const char *, la_text *, la_text *,
-                      bool *, la_err *) = kind->outcomes ? la_figure_outcomes : la_figure_lines;
-    la_status st = make(store, sweep_id, kind, kind->name, &dat, &gp, &empty, err);
-    *drew = st == LA_OK && !empty;
-    if (*drew) st = la_gnuplot_draw(dir, kind->name, kind->title, &dat, &gp, err);
+    char stem[128], path[PATH_MAX];
+    snprintf(stem, sizeof stem, "%s%s%s%.60s", kind->name, kind->suffix ? kind->suffix : "",
+             task ? "_" : "", task ? task : "");
+    la_status st = (kind->outcomes ? la_figure_outcomes : la_figure_lines)(
+        d->store, d->sweep_id, kind, task, stem, &dat, &gp, &empty, err);
+    if (st == LA_OK && !empty) {
+        char title[128];
+        snprintf(title, sizeof title, "%.60s%s%s", task ? task : "", task ? ": " : "", kind->title);
+        st = la_gnuplot_draw(d->dir, stem, title, &dat, &gp, err);
+    }
     la_text_release(&dat);
     la_text_release(&gp);
+    if (st == LA_E_ENV) {
+        if (d->missing == LA_OK && err) d->why = *err;
+        d->missing = st;
+        return LA_OK;
+    }
+    if (st != LA_OK) return st;
+    d->counts.empty += empty;
+    if (empty) return LA_OK;
+    d->counts.drawn++;
+    snprintf(path, sizeof path, "%s/%s", d->dir, stem);
+    if (d->done) d->done(path, d->context);
+    return LA_OK;
+}
+
+static la_status draw_kind(drawing *d, const la_kind *kind, la_err *err)
+{
+    if (!kind->tasks) return draw_one(d, kind, NULL, err);
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)d->sweep_id);
+    la_query *q = NULL;
+    LA_TRY(la_query_open(d->store, kind->tasks, (const char *[]){id}, 1, &q, err));
+    bool more = true, any = false;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
+        const char *task = la_query_text(q, 0);
+        any = true;
+        if (task && (st = draw_one(d, kind, task, err)) != LA_OK) break;
+    }
+    la_query_close(q);
+    d->counts.empty += st == LA_OK && !any;
     return st;
 }
 
@@ -151,31 +241,15 @@ la_status la_report_plots(la_store *store, int64_t sweep_id, const char *const *
                           const char *dir, void (*done)(const char *stem, void *context),
                           void *context, la_plots *out, la_err *err)
 {
-    la_plots counts = {0};
-    la_status missing = LA_OK; /* of gnuplot: the other kinds' data are still written */
-    bool all = n == 0;
-    if (all) n = la_kinds_len;
-    const la_kind *kind = NULL;
-    for (size_t i = 0; !all && i < n; i++) LA_TRY(find_kind(kinds[i], &kind, err));
+    drawing d = {
+        .store = store, .sweep_id = sweep_id, .dir = dir, .done = done, .context = context};
+    for (size_t i = 0; i < n; i++) LA_TRY(check_kind(kinds[i], err));
     LA_TRY(la_make_folder(dir, err));
-    for (size_t i = 0; i < n; i++) {
-        bool drew = false;
-        la_err mine;
-        if (all)
-            kind = &la_kinds[i];
-        else
-            LA_TRY(find_kind(kinds[i], &kind, err));
-        la_status st = draw_one(store, sweep_id, kind, dir, &drew, &mine);
-        if (st != LA_OK && missing == LA_OK && err) *err = mine;
-        if (st == LA_E_ENV) missing = st;
-        if (st != LA_OK && st != LA_E_ENV) return st;
-        if (!drew) counts.empty++;
-        if (!drew || st != LA_OK) continue;
-        counts.drawn++;
-        char stem[PATH_MAX];
-        snprintf(stem, sizeof stem, "%s/%s", dir, kind->name);
-        if (done) done(stem, context);
-    }
-    if (out) *out = counts;
-    return missing;
+    for (size_t i = 0; i < (n ? n : 1); i++)
+        for (size_t k = 0; k < la_kinds_len; k++)
+            if (n == 0 || strcmp(la_kinds[k].name, kinds[i]) == 0)
+                LA_TRY(draw_kind(&d, &la_kinds[k], err));
+    if (out) *out = d.counts;
+    if (d.missing != LA_OK && err) *err = d.why;
+    return d.missing;
 }

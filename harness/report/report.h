@@ -42,4 +42,8 @@ la_status la_report_plots(la_store *store, int64_t sweep_id, const char *const *
                           const char *dir, void (*done)(const char *stem, void *context),
                           void *context, la_plots *out, la_err *err);
 
+/* Tables of trained models: accuracy by length for each task, and how they were trained. Nothing where
+ * the sweep trained none. */
+la_status la_report_learned(la_store *store, int64_t sweep_id, FILE *out, int width, la_err *err);
+
 #endif

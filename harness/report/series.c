@@ -26,6 +26,8 @@ static const struct {
     [LA_AXIS_THREADS] = {"threads", "%s threads"},
     [LA_AXIS_OPTIONS] = {"options", "%s"},
     [LA_AXIS_TASK_OPTIONS] = {"task_options", "%s"},
+    [LA_AXIS_MODEL] = {"model_options", "%s"},
+    [LA_AXIS_TRAIN] = {"train_options", "%s"},
     [LA_AXIS_LENGTH] = {"length", "T %s"},
     [LA_AXIS_CACHE] = {"cache_mode", "%s"},
     [LA_AXIS_DEVICE] = {"device_name", "%s"},
@@ -59,6 +61,7 @@ static void series_release(la_series *s)
     for (size_t i = 0; i < s->n; i++) {
         la_free(s->points[i].outcome);
         la_free(s->points[i].message);
+        la_free(s->points[i].seeds);
     }
     for (int a = 0; a < LA_AXIS_COUNT; a++) la_free(s->axis[a]);
     la_free(s->variant);
@@ -140,8 +143,9 @@ static la_status add_row(la_lines *lines, la_query *q, la_err *err)
                     .rounds = int_column(q, "n_rounds")};
     p->outcome = copy_column(q, "outcome", err);
     p->message = copy_column(q, "message", err);
+    p->seeds = copy_column(q, "seeds", err);
     s->n++; /* release frees what is there */
-    return p->outcome && p->message ? LA_OK : LA_E_NOMEM;
+    return p->outcome && p->message && p->seeds ? LA_OK : LA_E_NOMEM;
 }
 
 static void compare_axes(la_lines *lines)
@@ -183,7 +187,7 @@ static la_status make_label(const la_lines *lines, la_series *s, la_err *err)
     la_text_add(&label, "%s", s->variant);
     for (int a = 0; a < LA_AXIS_COUNT; a++) {
         if (!lines->varies[a]) continue;
-        if (a == LA_AXIS_OPTIONS || a == LA_AXIS_TASK_OPTIONS) {
+        if (a >= LA_AXIS_OPTIONS && a <= LA_AXIS_TRAIN) {
             add_options(&label, lines, s, (la_axis)a);
         } else if (a == LA_AXIS_LENGTH) {
             char count[24];

@@ -21,6 +21,8 @@ typedef enum la_axis {
     LA_AXIS_THREADS,
     LA_AXIS_OPTIONS,
     LA_AXIS_TASK_OPTIONS,
+    LA_AXIS_MODEL,
+    LA_AXIS_TRAIN,
     LA_AXIS_LENGTH,
     LA_AXIS_CACHE,
     LA_AXIS_DEVICE,
@@ -32,6 +34,7 @@ typedef struct la_point {
     double x, y, lo, hi; /* y NaN where there is no number; lo, hi NaN where there is no interval */
     int64_t n, rounds;
     char *outcome, *message; /* owned; message may be NULL */
+    char *seeds;             /* owned; values of y of each seed, separated by spaces; may be NULL */
 } la_point;
 
 typedef struct la_series {

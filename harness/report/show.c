@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * `labench show` and `labench list sweeps`: everything about one sweep or cell.
+ * `labench show` and `labench list sweeps`: everything about one sweep, cell or model.
  */
 #include <math.h>
 #include <stdio.h>
@@ -188,6 +188,63 @@ static la_status show_cells(la_store *store, const char *key, FILE *out, bool *f
     return st;
 }
 
+/* ---- one model ---- */
+
+static la_status show_model(la_store *store, const char *id, FILE *out, la_err *err)
+{
+    static const char sql[] =
+        "SELECT key AS model, variant, task, printf('%u', seed) AS seed, "
+        "printf('%g', lr) AS rate, parameters, steps, tokens, "
+        "printf('%.4g', loss) AS loss, printf('%.4f', val_accuracy) AS validation, "
+        "printf('%.1f s on %d threads, %.0f tokens/s', train_ns / 1e9, threads, "
+        "tokens * 1e9 / train_ns) AS training, path AS file, digest AS weights, "
+        "created_utc AS made, config_json AS config FROM model WHERE model_id = CAST(?1 AS INT)";
+    static const char curve[] =
+        "SELECT printf('step %6d  loss %-9.4g', step, loss) || "
+        "coalesce(printf('  validation %.3f, worst %.3f', val_accuracy, val_worst), '') || "
+        "coalesce(printf('  rate %.2e', lr), '') || "
+        "coalesce(printf('  gradient %.3g', grad_norm), '') "
+        "FROM curve WHERE model_id = CAST(?1 AS INT) AND (val_accuracy IS NOT NULL OR step = "
+        "(SELECT max(step) FROM curve WHERE model_id = CAST(?1 AS INT))) ORDER BY step";
+    static const char evals[] =
+        "SELECT printf('sweep %s  %s at T %d  accuracy %.4f [%.4f, %.4f] of %d answers', c.sweep, "
+        "c.task, c.seqlen, m.value, m.lo, m.hi, m.n_total) || coalesce('  data ' || "
+        "a.data_digest, '') FROM attempt a JOIN v_cell c ON c.cell_id = a.cell_id JOIN metric m ON "
+        "m.attempt_id = a.attempt_id AND m.name = 'accuracy' "
+        "WHERE a.model_id = CAST(?1 AS INT) AND c.pass = 'eval' ORDER BY a.attempt_id";
+    static const char slices[] =
+        "SELECT printf('T %d  %s  %.4f of %d', c.seqlen, substr(m.name, 10), m.value, m.n_total) "
+        "FROM attempt a JOIN v_cell c ON c.cell_id = a.cell_id JOIN metric m ON "
+        "m.attempt_id = a.attempt_id AND m.name LIKE 'accuracy.%' "
+        "WHERE a.model_id = CAST(?1 AS INT) AND c.pass = 'eval' AND c.sweep_id = (SELECT "
+        "max(d.sweep_id) FROM attempt b JOIN cell d ON d.cell_id = b.cell_id WHERE b.model_id = "
+        "CAST(?1 AS INT) AND d.pass = 'eval') ORDER BY c.seqlen, length(m.name), m.name";
+    LA_TRY(print_fields(store, sql, id, out, NULL, err));
+    LA_TRY(print_list(store, "curve", curve, id, out, err));
+    LA_TRY(print_list(store, "evaluated", evals, id, out, err));
+    return print_list(store, "slices (nX: pairs, dX: answers X to 2X-1 tokens back)", slices, id,
+                      out, err);
+}
+
+static la_status show_models(la_store *store, const char *key, FILE *out, bool *found, la_err *err)
+{
+    static const char sql[] = "SELECT model_id FROM model "
+                              "WHERE substr(key, 1, length(?1)) = lower(?1) ORDER BY model_id";
+    la_query *q = NULL;
+    LA_TRY(la_query_open(store, sql, &key, 1, &q, err));
+    bool more = true;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
+        char id[24];
+        snprintf(id, sizeof id, "%lld", (long long)la_query_int(q, 0));
+        if (*found) fputs("\n", out);
+        *found = true;
+        if ((st = show_model(store, id, out, err)) != LA_OK) break;
+    }
+    la_query_close(q);
+    return st;
+}
+
 la_status la_report_show(la_store *store, const char *what, FILE *out, int width, la_err *err)
 {
     int64_t sweep_id;
@@ -199,6 +256,7 @@ la_status la_report_show(la_store *store, const char *what, FILE *out, int width
     la_err sweep_err;
     if (err) sweep_err = *err;
     LA_TRY(show_cells(store, what, out, &found, err));
+    LA_TRY(show_models(store, what, out, &found, err));
     if (!found && err) *err = sweep_err;
     return found ? LA_OK : LA_E_NOTFOUND;
 }

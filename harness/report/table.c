@@ -23,8 +23,11 @@ enum column {
     SAMPLES,
     GFLOPS,
     PEAK,
+    BACKWARD,
+    BOTH,
     DECODE,
     WORK,
+    SAVED,
     STATE,
     ERROR,
     RECALL,
@@ -40,14 +43,16 @@ static const struct {
     [VARIANT] = {"variant", 9, true}, [LENGTH] = {"T", 9, false},
     [TIME] = {"forward", 9, false},   [INTERVAL] = {"95 % interval", 3, false},
     [SAMPLES] = {"n", 2, false},      [GFLOPS] = {"GFLOP/s", 6, false},
-    [PEAK] = {"% peak", 4, false},    [DECODE] = {"decode", 8, false},
-    [WORK] = {"workspace", 7, false}, [STATE] = {"state", 1, false},
-    [ERROR] = {"error", 5, false},    [RECALL] = {"recall", 8, false},
+    [PEAK] = {"% peak", 4, false},    [BACKWARD] = {"backward", 8, false},
+    [BOTH] = {"fwd+bwd", 8, false},   [DECODE] = {"decode", 8, false},
+    [WORK] = {"workspace", 7, false}, [SAVED] = {"saved", 5, false},
+    [STATE] = {"state", 1, false},    [ERROR] = {"error", 5, false},
+    [RECALL] = {"recall", 8, false},
 };
 
 typedef struct row {
     char cell[COLUMNS][64];
-    char outcome[24], message[160]; /* in the place of TIME, over the columns up to DECODE */
+    char outcome[24], message[160]; /* in the place of TIME, over the columns up to BACKWARD */
 } row;
 
 typedef struct table {
@@ -92,18 +97,30 @@ static void fill_forward(row *r, la_query *q)
     }
 }
 
+/* A time, or what became of the cell. */
+static void fill_time(char cell[64], double ns, const char *outcome)
+{
+    char number[40];
+    if (isfinite(ns)) {
+        la_number_time(ns, (double)NAN, (double)NAN, number, NULL);
+        snprintf(cell, 64, "%s", number);
+    } else if (*outcome) {
+        la_number_outcome(outcome, NULL, cell, 64);
+    }
+}
+
 static void fill_rest(row *r, la_query *q)
 {
     char number[40];
-    double ns = real(q, "decode_ns"), work = real(q, "work_bytes"), state = real(q, "state_bytes"),
-           error = real(q, "error"), least = real(q, "recall_least"), most = real(q, "recall_most");
-    const char *decode = text(q, "decode_outcome"), *recall = text(q, "recall_outcome");
-    if (isfinite(ns)) {
-        la_number_time(ns, (double)NAN, (double)NAN, number, NULL);
-        snprintf(r->cell[DECODE], sizeof r->cell[DECODE], "%s", number);
-    } else if (*decode) {
-        la_number_outcome(decode, NULL, r->cell[DECODE], sizeof r->cell[DECODE]);
-    }
+    double saved = real(q, "saved_bytes"), work = real(q, "work_bytes"),
+           state = real(q, "state_bytes"), error = real(q, "error"),
+           least = real(q, "recall_least"), most = real(q, "recall_most");
+    const char *recall = text(q, "recall_outcome");
+    fill_time(r->cell[BACKWARD], real(q, "bwd_ns"), text(q, "bwd_outcome"));
+    fill_time(r->cell[BOTH], real(q, "fwdbwd_ns"), text(q, "fwdbwd_outcome"));
+    fill_time(r->cell[DECODE], real(q, "decode_ns"), text(q, "decode_outcome"));
+    if (isfinite(saved) && saved > 0)
+        snprintf(r->cell[SAVED], sizeof r->cell[SAVED], "%s", la_format_bytes(saved, number));
     if (isfinite(work))
         snprintf(r->cell[WORK], sizeof r->cell[WORK], "%s", la_format_bytes(work, number));
     if (isfinite(state) && state > 0)
@@ -115,7 +132,7 @@ static void fill_rest(row *r, la_query *q)
         snprintf(r->cell[RECALL], sizeof r->cell[RECALL], "%.3f", least);
     else if (*recall)
         la_number_outcome(recall, NULL, r->cell[RECALL], sizeof r->cell[RECALL]);
-    for (int c = DECODE; c <= RECALL; c++)
+    for (int c = BACKWARD; c <= RECALL; c++)
         if (strcmp(r->cell[c], "unsupported") == 0) snprintf(r->cell[c], sizeof r->cell[c], "-");
 }
 
@@ -196,9 +213,9 @@ static void print_row(const table *t, const row *r, FILE *out)
         if (!t->shown[c]) continue;
         if (c > 0) fputs("  ", out);
         if (*r->outcome && c == TIME) {
-            /* The reason takes the place of the columns up to the decode time. */
+            /* The reason takes the place of the columns up to the backward time. */
             int room = t->width[TIME];
-            while (c + 1 < DECODE) {
+            while (c + 1 < BACKWARD) {
                 c++;
                 room += t->shown[c] ? t->width[c] + GAP : 0;
             }
@@ -259,11 +276,12 @@ la_status la_report_table(la_store *store, int64_t sweep_id, FILE *out, int widt
     if (st == LA_OK) {
         measure(&t);
         fit(&t, width);
-        print(&t, out);
+        if (t.n) print(&t, out);
         if (*t.mask)
             fprintf(out, "* %s, the others %s\n", t.mask,
                     strcmp(t.mask, "causal") == 0 ? "bidirectional" : "causal");
-        st = print_warnings(store, sweep_id, out, err);
+        st = la_report_learned(store, sweep_id, out, width, err);
+        if (st == LA_OK) st = print_warnings(store, sweep_id, out, err);
     }
     if (st == LA_OK && ferror(out)) st = LA_FAIL(err, LA_E_IO, "the table could not be written");
     la_free(t.rows);

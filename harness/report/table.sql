@@ -1,4 +1,5 @@
--- One row for each problem: its forward pass, its decode pass, its recall.
+-- One row for each problem: its forward, its forward with backward, its decode, its recall. Trained
+-- models have tables of their own.
 SELECT t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_heads, t.dk, t.dv,
   t.threads, t.options, t.cache_mode, t.device_name, t.seqlen, t.seqlen AS x,
   max(iif(t.task = '' AND t.pass = 'fwd', t.outcome, NULL)) AS fwd_outcome,
@@ -11,6 +12,11 @@ SELECT t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_he
   max(iif(t.task = '' AND t.pass = 'fwd', t.pct_peak, NULL)) AS pct_peak,
   max(iif(t.task = '' AND t.pass = 'decode', t.outcome, NULL)) AS decode_outcome,
   max(iif(t.task = '' AND t.pass = 'decode', t.ns_per_token, NULL)) AS decode_ns,
+  max(iif(t.task = '' AND t.pass = 'fwdbwd', t.outcome, NULL)) AS fwdbwd_outcome,
+  max(iif(t.task = '' AND t.pass = 'fwdbwd', t.median_ns, NULL)) AS fwdbwd_ns,
+  max(iif(t.task = '' AND t.pass = 'fwdbwd', m.saved_bytes, NULL)) AS saved_bytes,
+  max(iif(t.task = '' AND t.pass = 'bwd', t.outcome, NULL)) AS bwd_outcome,
+  max(iif(t.task = '' AND t.pass = 'bwd', t.median_ns, NULL)) AS bwd_ns,
   max(iif(t.task = '' AND t.pass = 'fwd', m.extra_bytes, NULL)) AS work_bytes,
   max(m.state_bytes) AS state_bytes,
   max(iif(t.task = '' AND t.pass = 'fwd', e.rel_rms, NULL)) AS error,
@@ -19,7 +25,7 @@ SELECT t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_he
 FROM v_time t LEFT JOIN v_memory m ON m.cell_id = t.cell_id
   LEFT JOIN v_error e ON e.cell_id = t.cell_id
   LEFT JOIN v_accuracy a ON a.cell_id = t.cell_id AND a.metric = 'accuracy' AND t.task = 'recall'
-WHERE t.sweep_id = CAST(?1 AS INT)
+WHERE t.sweep_id = CAST(?1 AS INT) AND t.recipe IS NULL
 GROUP BY t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_heads, t.dk, t.dv,
   t.threads, t.options, t.cache_mode, t.seqlen
 ORDER BY t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_heads, t.dk, t.dv,

@@ -52,6 +52,8 @@ static int64_t plan(fixture *f, const cell_spec *c, const char *tags)
     row.dk = row.dv = 64;
     row.opts_json = "{}";
     row.task_opts_json = c->task_opts;
+    row.model_json = row.train_json = row.recipe = NULL;
+    row.d_model = 0;
     row.flops_algo = c->v->exponent > 1.5 ? 1.3e8 * t * t : c->v->exponent > 0 ? 5e7 * t : 0;
     row.work_bytes = (int64_t)(c->v->bytes * pow(t, c->v->bytes_exponent));
     row.saved_bytes = row.instance_bytes = 0;
@@ -125,6 +127,121 @@ void synthetic_sweep(fixture *f)
     serial = 0;
     for (int64_t seqlen = 1024; seqlen <= 131072; seqlen *= 2)
         for (size_t i = 0; i < sizeof eight / sizeof *eight; i++) one_length(f, &eight[i], seqlen);
+}
+
+#define MODEL_OPTIONS "{\"recipe\":\"controlled\",\"layers\":2,\"d_model\":64,\"heads\":2}"
+#define TRAIN_OPTIONS "{\"steps\":600,\"lr\":0.01,\"lengths\":[64,128,256]}"
+#define TASK_OPTIONS  "{\"vocab\":512,\"filler\":\"noise\",\"pairs\":0}"
+
+static int64_t plan_learned(fixture *f, const invented *v, const char *pass, int64_t seqlen)
+{
+    la_err err = {0};
+    char key[33];
+    int64_t id;
+    la_cell_row row = sample_cell(0, key);
+    snprintf(key, sizeof key, "%032x", 0x1000 + serial++);
+    row.variant = v->variant;
+    row.tags = v->tags;
+    row.impl = v->impl;
+    row.task = "mqar";
+    row.pass = pass;
+    row.mask = v->mask;
+    row.batch = 16;
+    row.seqlen = row.tcap = seqlen;
+    row.heads = row.kv_heads = row.qk_heads = 2;
+    row.dk = row.dv = 32;
+    row.opts_json = "{}";
+    row.task_opts_json = TASK_OPTIONS;
+    row.model_json = MODEL_OPTIONS;
+    row.train_json = TRAIN_OPTIONS;
+    row.recipe = "controlled";
+    row.d_model = 64;
+    row.state_bytes = v->decode > 0 ? v->decode_exponent > 0.5 ? seqlen * 1024 : 16384 : 0;
+    expect_ok(la_store_plan(f->store, f->sweep, f->device, &row, 1, &id, &err));
+    return id;
+}
+
+static void finish_round(fixture *f, int64_t cell, int round, la_attempt_row *row)
+{
+    la_err err = {0};
+    int64_t id;
+    expect_ok(la_store_claim(f->store, cell, round, &id, &err));
+    expect_ok(la_store_finish(f->store, id, row, &err));
+}
+
+static void train_one(fixture *f, const invented *v, int64_t cell, int round, const char *key)
+{
+    static attempt_data data;
+    la_attempt_row row = sample_attempt(&data, 20);
+    la_curve_row curve[12];
+    for (int i = 0; i < 12; i++) {
+        double done = fmin(1, pow((i + 1 + 0.4 * round) / (v->recall > 0.9 ? 5 : 11), 3));
+        curve[i] = (la_curve_row){.step = 50 * (i + 1),
+                                  .tokens = 204800 * (i + 1),
+                                  .elapsed_ns = 1000000000LL * (i + 1),
+                                  .loss = 5.5 * (1 - v->recall * done),
+                                  .val_accuracy = v->recall * done,
+                                  .val_worst = 0.9 * v->recall * done,
+                                  .lr = 1e-2,
+                                  .grad_norm = 1};
+    }
+    la_model_row model = {.key = key,
+                          .config_json = "{}",
+                          .variant = v->variant,
+                          .task = "mqar",
+                          .path = "a.models/b.model",
+                          .digest = "d",
+                          .seed = (uint64_t)round,
+                          .lr = 1e-2,
+                          .loss = curve[11].loss,
+                          .val_accuracy = curve[11].val_accuracy,
+                          .parameters = 70000,
+                          .steps = 600,
+                          .tokens = 2457600,
+                          .train_ns = 12000000000,
+                          .threads = 2,
+                          .curve = curve,
+                          .n_curve = 12};
+    row.n_metrics = 0;
+    row.model = &model;
+    finish_round(f, cell, round, &row);
+}
+
+void synthetic_models(fixture *f)
+{
+    static attempt_data data;
+    for (size_t i = 0; i < sizeof eight / sizeof *eight; i++) {
+        const invented *v = &eight[i];
+        int64_t train = plan_learned(f, v, "train", 256);
+        char keys[3][33];
+        for (int round = 0; round < 3; round++) {
+            snprintf(keys[round], 33, "%016x%016x", (unsigned)(i * 3) + 0xabc0, (unsigned)round);
+            train_one(f, v, train, round, keys[round]);
+        }
+        for (int64_t seqlen = 1024; seqlen <= 16384; seqlen *= 2) {
+            int64_t cell = plan_learned(f, v, "eval", seqlen);
+            for (int round = 0; round < 3; round++) {
+                la_attempt_row row = sample_attempt(&data, 0);
+                double forget = v->recall < 0.9 ? log2((double)seqlen / 512) : 1;
+                double accuracy = fmin(1, v->recall / forget) - 0.01 * round;
+                data.metrics[0] = (la_metric_row){
+                    "accuracy", "1", accuracy, 0, 256, accuracy - 0.02, fmin(1, accuracy + 0.02)};
+                data.metrics[1] = data.metrics[2];
+                row.n_metrics = 2;
+                row.model_key = keys[round];
+                row.data_digest = "0123456789abcdef0123456789abcdef";
+                if (i == 4) {
+                    row.outcome = LA_OUTCOME_UNSUPPORTED;
+                    row.message = "linformer was trained for 256 tokens";
+                    row.n_metrics = 0;
+                } else if (i == 5 && round == 2) {
+                    row.outcome = LA_OUTCOME_NONFINITE;
+                    row.n_metrics = 0;
+                }
+                finish_round(f, cell, round, &row);
+            }
+        }
+    }
 }
 
 void synthetic_variant(fixture *f, const char *name)

@@ -84,6 +84,52 @@ static void test_table_has_numbers_and_outcome_words(void **state)
     fixture_release(&f);
 }
 
+static void test_models_have_tables_of_their_own(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f);
+    synthetic_sweep(&f);
+    synthetic_models(&f);
+    char *text = written(table_of, &(ask){&f, 0, NULL});
+    if (getenv("LABENCH_TEST_FIGURES")) puts(text);
+    char *learned = strstr(text, "\nmqar: accuracy of trained models by length\n");
+    assert_non_null(learned);
+    char *head = line_of(learned, "variant"), *deltanet = line_of(learned, "deltanet"),
+         *linformer = line_of(learned, "linformer*"),
+         *trained = line_of(learned, "mqar        soft");
+    assert_non_null(head);
+    assert_non_null(strstr(head, "1k") && strstr(head, "16k") ? head : NULL);
+    assert_non_null(deltanet);
+    assert_non_null(strstr(deltanet, "0.990  0.990"));
+    assert_non_null(linformer);
+    assert_non_null(strstr(linformer, "    -      -"));
+    assert_non_null(strstr(learned, "linformer: linformer was trained for 256 tokens"));
+    assert_non_null(trained);
+    assert_non_null(strstr(trained, "70000      3    600       1.000"));
+    /* A model is in no row of the kernels' table. */
+    *learned = '\0';
+    assert_null(strstr(text, "dk 32"));
+    free(head), free(deltanet), free(linformer), free(trained), free(text);
+    fixture_release(&f);
+}
+
+static void test_a_model_is_shown_by_its_key(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f);
+    synthetic_models(&f);
+    char *text = written(show_of, &(ask){&f, 0, "000000000000abc0000000"});
+    assert_non_null(strstr(text, "variant      softmax"));
+    assert_non_null(strstr(text, "validation   1.0000"));
+    assert_non_null(strstr(text, "\ncurve\n  step     50  loss "));
+    assert_non_null(strstr(text, "mqar at T 16384  accuracy 0.9900"));
+    assert_non_null(strstr(text, "data 0123456789abcdef"));
+    free(text);
+    fixture_release(&f);
+}
+
 static void test_table_fits_the_terminal(void **state)
 {
     (void)state;
@@ -184,6 +230,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_has_numbers_and_outcome_words),
+        cmocka_unit_test(test_models_have_tables_of_their_own),
+        cmocka_unit_test(test_a_model_is_shown_by_its_key),
         cmocka_unit_test(test_table_fits_the_terminal),
         cmocka_unit_test(test_digits_follow_the_interval),
         cmocka_unit_test(test_outcomes_keep_whole_words),

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tables of trained models: accuracy with a column for each length, and how the training went.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "numbers.h"
+#include "query.h"
+#include "report.h"
+#include "series.h"
+#include "text.h"
+
+extern const char la_learned_sql[], la_plot_learned_tasks_sql[];
+
+enum { MAX_LENGTHS = 32, GAP = 2, CELL = 11 };
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t find_lengths(const la_lines *lines, double *lengths)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < lines->n; i++)
+        for (size_t j = 0; j < lines->v[i].n; j++) {
+            size_t k = 0;
+            while (k < n && lengths[k] != lines->v[i].points[j].x) k++;
+            if (k == n && n < MAX_LENGTHS) lengths[n++] = lines->v[i].points[j].x;
+        }
+    qsort(lengths, n, sizeof *lengths, ascending);
+    return n;
+}
+
+static void cell_text(const la_series *s, double length, char out[CELL + 1])
+{
+    *out = '\0';
+    for (size_t j = 0; j < s->n; j++) {
+        const la_point *p = &s->points[j];
+        if (p->x != length) continue;
+        if (la_point_good(p))
+            snprintf(out, CELL + 1, "%.3f", p->y);
+        else if (strcmp(p->outcome, "unsupported") == 0)
+            snprintf(out, CELL + 1, "-");
+        else
+            snprintf(out, CELL + 1, "%s",
+                     la_outcome_mark(p->outcome) ? la_outcome_mark(p->outcome) : "not run");
+    }
+}
+
+static int label_width(const la_lines *lines)
+{
+    int width = 7;
+    for (size_t i = 0; i < lines->n; i++) {
+        int mine = (int)strlen(lines->v[i].label) + lines->v[i].marked;
+        if (mine > width) width = mine;
+    }
+    return width;
+}
+
+/* Lengths side by side while the terminal has room, then a block below. */
+static void print_accuracy(const la_lines *lines, const char *task, int width, FILE *out)
+{
+    double lengths[MAX_LENGTHS];
+    size_t n = find_lengths(lines, lengths);
+    int first = label_width(lines), wide[MAX_LENGTHS];
+    char text[CELL + 1], count[24];
+    for (size_t k = 0; k < n; k++) {
+        wide[k] = (int)strlen(la_format_count((int64_t)lengths[k], count));
+        for (size_t i = 0; i < lines->n; i++) {
+            cell_text(&lines->v[i], lengths[k], text);
+            if ((int)strlen(text) > wide[k]) wide[k] = (int)strlen(text);
+        }
+    }
+    fprintf(out, "\n%s: accuracy of trained models by length\n", task);
+    for (size_t from = 0; from < n;) {
+        size_t to = from;
+        for (int used = first; to < n; to++) {
+            used += GAP + wide[to];
+            if (width > 0 && used > width && to > from) break;
+        }
+        fprintf(out, "%-*s", first, "variant");
+        for (size_t k = from; k < to; k++)
+            fprintf(out, "%*s", wide[k] + GAP, la_format_count((int64_t)lengths[k], count));
+        fputc('\n', out);
+        for (size_t i = 0; i < lines->n; i++) {
+            const la_series *s = &lines->v[i];
+            fprintf(out, "%s%s%*s", s->label, s->marked ? "*" : "",
+                    first - (int)strlen(s->label) - s->marked, "");
+            for (size_t k = from; k < to; k++) {
+                cell_text(s, lengths[k], text);
+                fprintf(out, "%*s", wide[k] + GAP, text);
+            }
+            fputc('\n', out);
+        }
+        from = to;
+    }
+    for (size_t i = 0; i < lines->n; i++)
+        if (lines->v[i].marked) {
+            bool both = strcmp(lines->v[i].axis[LA_AXIS_MASK], "bidirectional") == 0;
+            fprintf(out, "* %s, the others %s\n", both ? "bidirectional" : "causal",
+                    both ? "causal" : "bidirectional");
+            break;
+        }
+}
+
+/* Why cells have no accuracy, each reason once. */
+static la_status print_reasons(la_store *store, const char *id, const char *task, FILE *out,
+                               la_err *err)
+{
+    static const char sql[] =
+        "SELECT group_concat(DISTINCT variant), message FROM v_cell "
+        "WHERE sweep_id = CAST(?1 AS INT) AND task = ?2 AND recipe IS NOT NULL AND "
+        "outcome NOT IN ('ok', 'planned') AND message IS NOT NULL GROUP BY message "
+        "ORDER BY min(ordinal) LIMIT 12";
+    la_query *q = NULL;
+    LA_TRY(la_query_open(store, sql, (const char *[]){id, task}, 2, &q, err));
+    bool more = true;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more)
+        fprintf(out, "  %s: %s\n", la_query_text(q, 0), la_query_text(q, 1));
+    la_query_close(q);
+    return st;
+}
+
+static la_status print_training(la_store *store, const char *id, FILE *out, la_err *err)
+{
+    static const char sql[] =
+        "SELECT task, variant, lr, count(*), parameters, avg(steps), avg(val_accuracy), "
+        "min(val_accuracy), avg(train_token_per_s), avg(train_ns), "
+        "sum(stop_reason IS 'reused'), d_model, group_concat(substr(model, 1, 8), ' ') FROM "
+        "v_model "
+        "WHERE sweep_id = CAST(?1 AS INT) GROUP BY cell_id ORDER BY min(ordinal)";
+    la_query *q = NULL;
+    LA_TRY(la_query_open(store, sql, &id, 1, &q, err));
+    bool more = true, first = true;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
+        char time[24], reused[32] = "";
+        long long seeds = la_query_int(q, 3), again = la_query_int(q, 10);
+        if (first)
+            fputs("\ntraining\ntask        variant          d     rate     params  seeds  steps  "
+                  "validation  worst seed   tokens/s      time  models\n",
+                  out);
+        first = false;
+        if (again) snprintf(reused, sizeof reused, "  %lld reused", again);
+        fprintf(out,
+                "%-11.11s %-15.15s %3lld  %7.2g  %9lld  %5lld  %5.0f  %10.3f  %10.3f  %9.0f  "
+                "%8s  %s%s\n",
+                la_query_text(q, 0), la_query_text(q, 1), (long long)la_query_int(q, 11),
+                la_query_real(q, 2), (long long)la_query_int(q, 4), seeds, la_query_real(q, 5),
+                la_query_real(q, 6), la_query_real(q, 7), la_query_real(q, 8),
+                la_format_ns(la_query_real(q, 9), time), la_query_text(q, 12), reused);
+    }
+    la_query_close(q);
+    return st;
+}
+
+la_status la_report_learned(la_store *store, int64_t sweep_id, FILE *out, int width, la_err *err)
+{
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    const char *arg = id;
+    la_query *q = NULL;
+    LA_TRY(la_query_open(store, la_plot_learned_tasks_sql, &arg, 1, &q, err));
+    bool more = true;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
+        char task[64];
+        la_lines lines;
+        snprintf(task, sizeof task, "%.60s", la_query_text(q, 0));
+        st = la_lines_load(store, sweep_id, la_learned_sql, task, &lines, err);
+        if (st != LA_OK) break;
+        print_accuracy(&lines, task, width, out);
+        la_lines_release(&lines);
+        if ((st = print_reasons(store, id, task, out, err)) != LA_OK) break;
+    }
+    la_query_close(q);
+    return st == LA_OK ? print_training(store, id, out, err) : st;
+}
