@@ -40,6 +40,20 @@ static const kind kinds[] = {
      "sweep_id, ordinal, metric",
      "variant, impl, task, task_options, mask, seqlen AS length, metric, accuracy, lo, hi, n, "
      "chance"},
+    {"seeds", "accuracy of each seed of a task, with its model and data", "v_seed", "1",
+     "sweep_id, ordinal, round",
+     "variant, task, mask, seqlen AS length, round AS seed, accuracy, lo, hi, n, model, "
+     "data_digest"},
+    {"pareto", "accuracy beside the forward time and the state of the same length", "v_pareto", "1",
+     "sweep_id, ordinal, time_cell_id",
+     "variant, task, mask, seqlen AS length, accuracy, lo, hi, ns_per_token, state_bytes"},
+    {"models", "trained models: parameters, steps, validation, speed", "v_model", "1",
+     "sweep_id, ordinal, round, attempt_id",
+     "variant, task, recipe, d_model, lr, seed, parameters, steps, tokens, loss, val_accuracy, "
+     "train_token_per_s, model"},
+    {"curves", "training curves, point by point", "v_curve", "1", "sweep_id, cell_id, round, step",
+     "variant, task, recipe, d_model, peak_lr, seed, step, tokens, elapsed_ns, loss, val_accuracy, "
+     "val_worst, lr, grad_norm"},
     {"error", "difference from the float64 reference", "v_error", "1", "sweep_id, ordinal",
      CELL_BRIEF ", outcome, rel_rms, max_rel, max_abs, n_nonfinite"},
     {"outcomes", "what became of each cell, with the reason", "v_cell", "1", "sweep_id, ordinal",

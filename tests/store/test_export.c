@@ -65,10 +65,39 @@ static void fill(fixture *f, const char *message)
     expect_ok(la_store_sweep_warning(f->store, f->sweep, &warning, &err));
 }
 
+/* A training cell (of another variant than the others) whose attempt made a model. */
+static void fill_model(fixture *f)
+{
+    static attempt_data data;
+    la_err err = {0};
+    char key[33];
+    int64_t cell, id;
+    la_cell_row row = sample_cell(77, key);
+    row.pass = "train";
+    row.task = "mqar";
+    row.variant = "flash";
+    expect_ok(la_store_plan(f->store, f->sweep, f->device, &row, 1, &cell, &err));
+    const la_curve_row curve = {.step = 50, .loss = 1};
+    const la_model_row model = {.key = key,
+                                .config_json = "{}",
+                                .variant = "flash",
+                                .task = "mqar",
+                                .tokens = 1,
+                                .train_ns = 1,
+                                .curve = &curve,
+                                .n_curve = 1};
+    la_attempt_row attempt = sample_attempt(&data, 3);
+    attempt.model = &model;
+    attempt.n_metrics = 0;
+    expect_ok(la_store_claim(f->store, cell, 0, &id, &err));
+    expect_ok(la_store_finish(f->store, id, &attempt, &err));
+}
+
 static void test_every_kind_exports_in_every_format(void **state)
 {
     fixture *f = *state;
     fill(f, "it crashed");
+    fill_model(f);
     static const char *const formats[] = {"csv", "json", "md"};
     for (size_t i = 0; i < la_export_count(); i++) {
         for (size_t j = 0; j < LA_COUNT(formats); j++) {
