@@ -114,10 +114,29 @@ la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *er
     return options_text(v->options, v->options_len, v->options_size, out, err);
 }
 
+/* Accuracy of guessing with the default options. */
+static la_status default_chance(const la_task *t, double *chance, la_err *err)
+{
+    void *defaults = la_zalloc(t->options_size + 1, err);
+    if (!defaults) return LA_E_NOMEM;
+    la_options_default(t->options, t->options_len, defaults);
+    *chance = t->chance(defaults);
+    la_free(defaults);
+    return LA_OK;
+}
+
+static const char *kind_of(const la_task *t)
+{
+    return t->kind == LA_TASK_PROBE ? "probe" : "learned";
+}
+
 la_status la_print_task(const la_task *t, bool full, FILE *out, la_err *err)
 {
-    fprintf(out, "%-15s %-10s %s\n", t->name, t->kind == LA_TASK_PROBE ? "probe" : "learned",
-            t->summary);
+    double chance;
+    char guess[24];
+    LA_TRY(default_chance(t, &chance, err));
+    snprintf(guess, sizeof guess, "chance %.3g", chance);
+    fprintf(out, "%-15s %-10s %-16s %s\n", t->name, kind_of(t), guess, t->summary);
     if (!full) return LA_OK;
     fprintf(out, "  paper %s\n", t->paper);
     return options_text(t->options, t->options_len, t->options_size, out, err);
@@ -160,12 +179,14 @@ static cJSON *variant_json(const la_variant *v)
     return o;
 }
 
-static cJSON *task_json(const la_task *t)
+static cJSON *task_json(const la_task *t, double chance)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "name", t->name);
-    cJSON_AddStringToObject(o, "kind", t->kind == LA_TASK_PROBE ? "probe" : "learned");
+    cJSON_AddStringToObject(o, "kind", kind_of(t));
+    cJSON_AddNumberToObject(o, "chance", chance);
     cJSON_AddStringToObject(o, "summary", t->summary);
+    cJSON_AddStringToObject(o, "paper", t->paper);
     cJSON_AddItemToObject(o, "options", options_json(t->options, t->options_len));
     return o;
 }
@@ -189,8 +210,15 @@ static la_status list_json(int what, la_err *err)
         for (size_t i = 0; i < la_registry_count(); i++)
             cJSON_AddItemToArray(all, variant_json(la_registry_at(i)));
     if (what == TASKS)
-        for (size_t i = 0; i < la_tasks_count(); i++)
-            cJSON_AddItemToArray(all, task_json(la_tasks_at(i)));
+        for (size_t i = 0; i < la_tasks_count(); i++) {
+            double chance = 0;
+            la_status st = default_chance(la_tasks_at(i), &chance, err);
+            if (st != LA_OK) {
+                cJSON_Delete(all);
+                return st;
+            }
+            cJSON_AddItemToArray(all, task_json(la_tasks_at(i), chance));
+        }
     if (what == PLOTS)
         for (size_t i = 0; i < la_plot_count(); i++) {
             cJSON *o = cJSON_CreateObject();

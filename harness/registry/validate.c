@@ -83,14 +83,43 @@ la_status la_variant_validate(const la_variant *v, la_err *err)
     return LA_OK;
 }
 
+static la_status validate_learned(const la_task *t, la_err *err)
+{
+    const la_learned *l = t->learned;
+    if (!l || !l->vocabulary || !l->train_lengths || !l->mixture || !l->shape_at ||
+        !l->most_answers || !l->make)
+        return LA_FAIL(
+            err, LA_E_ARG,
+            "task %s: a learned task needs vocabulary, train_lengths, mixture, shape_at, "
+            "most_answers and make",
+            t->name);
+    if (l->version < 1)
+        return LA_FAIL(err, LA_E_ARG, "task %s: versions of examples count from 1, not %d", t->name,
+                       l->version);
+    for (int i = 0; i == 0 || l->train_lengths[i]; i++)
+        if (l->train_lengths[i] <= (i ? l->train_lengths[i - 1] : 0))
+            return LA_FAIL(err, LA_E_ARG, "task %s: train_lengths do not ascend", t->name);
+    if (t->answers || t->probe_fill || t->probe_score)
+        return LA_FAIL(err, LA_E_ARG, "task %s: a learned task has no members of a probe", t->name);
+    return LA_OK;
+}
+
+static la_status validate_probe(const la_task *t, la_err *err)
+{
+    if (!t->answers || !t->probe_fill || !t->probe_score)
+        return LA_FAIL(err, LA_E_ARG, "task %s: a probe needs answers, fill and score", t->name);
+    if (t->learned)
+        return LA_FAIL(err, LA_E_ARG, "task %s: a probe has no learned members", t->name);
+    return LA_OK;
+}
+
 la_status la_task_validate(const la_task *t, la_err *err)
 {
     if (t->abi != LA_ABI || t->size != sizeof *t || !good_name(t->name))
         return LA_FAIL(err, LA_E_ARG, "a task with another ABI, size or a bad name");
-    if (!t->summary || !t->check || !t->chance || !t->answers)
-        return LA_FAIL(err, LA_E_ARG, "task %s: summary, check, chance or answers is missing",
+    if (!t->summary || !t->paper || !t->check || !t->chance)
+        return LA_FAIL(err, LA_E_ARG, "task %s: summary, paper, check or chance is missing",
                        t->name);
-    if (t->kind == LA_TASK_PROBE && (!t->probe_fill || !t->probe_score))
-        return LA_FAIL(err, LA_E_ARG, "task %s: a probe needs fill and score", t->name);
+    LA_TRY(t->kind == LA_TASK_PROBE ? validate_probe(t, err) : validate_learned(t, err));
     return validate_options(t->name, t->options, t->options_len, t->options_size, err);
 }

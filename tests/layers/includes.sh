@@ -47,8 +47,8 @@ done
 for kind in variants tasks; do
     others $kind >"$tmp"
     while read -r file header; do
-        if [ $kind = variants ] && [ -e variants/common/"$header" ]; then continue; fi
-        complain "$file includes \"$header\": $kind see public headers and variants/common only"
+        [ -e $kind/common/"$header" ] && continue
+        complain "$file includes \"$header\": $kind see public headers and $kind/common only"
     done <"$tmp"
 done
 [ $bad = 0 ] && echo "every include points down"

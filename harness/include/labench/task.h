@@ -51,6 +51,7 @@ typedef struct la_answer {
     int32_t position; /* 0..T-1 */
     int32_t label;    /* token id */
     int32_t distance; /* tokens back to what must be remembered; 0: no single place */
+    int32_t group;    /* which of group_names; 0 where the task has none */
 } la_answer;
 
 #define LA_MAX_SHAPES 64 /* of one mixture */
@@ -76,6 +77,9 @@ typedef struct la_learned {
     la_status (*make)(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
                       uint64_t index, int32_t *tokens, la_answer *answers, int64_t *n_answers,
                       la_err *err);
+    /* Kinds of answers that are also counted apart ("kept", "overwritten"), NULL-terminated; NULL: all
+     * answers are of one kind. */
+    const char *const *group_names;
     /* The input holds an answer after its question (teacher forcing): a bidirectional model would read
      * it off, so only causal ones are asked. */
     int causal_only;
@@ -89,7 +93,9 @@ typedef struct la_task {
     const char *summary, *paper;
     const la_option *options;
     size_t options_len, options_size;
-    /* Refuses what makes no sense (fnet has no keys; too many pairs for T), with the reason. */
+    /* Refuses what makes no sense (fnet has no keys; too many pairs for T), with the reason. A learned
+     * task refuses here what no length mends (a vocabulary too small for the pairs); lengths are refused
+     * by mixture (0 shapes), shape_at and make. */
     la_status (*check)(const la_variant *, const la_problem *, const void *task_opts, la_err *);
     double (*chance)(const void *task_opts); /* accuracy of guessing */
     /* Answers scored in one forward pass of this problem. */

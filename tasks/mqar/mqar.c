@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mqar - multi-query associative recall: pairs of a key and a value, then the keys again.
+ *
+ *   key1 value1 key2 value2 ... keyn valuen | . . key2 . . . keyn . key1 . .
+ *
+ * Arora et al. 2023, "Zoology", arXiv:2312.04927; zoology/data/multiquery_ar.py of its code.
+ *
+ * Ids       V = vocab: 0 is the filler zero, keys are 1 to V/2-1, values V/2 to V-1; the filler noise has
+ *           `noise` further ids from V on
+ * Context   n different keys and n different values, each drawn uniformly; tokens 0 to 2n-1
+ * Questions the T - 2n tokens behind have S = (T - 2n) / 2 slots of two tokens. n of them are drawn one
+ *           after another without replacement, slot g with a weight of a (g+1)^(a-1); the i-th drawn asks
+ *           key i. The key stands on the slot's first token and its value is the label at that same
+ *           position: it is not written into the input, so a bidirectional model may be asked too
+ * Filler    every other token there: zero = id 0; noise = uniform over the noise ids; distractor = uniform
+ *           over V but never one of the example's keys; uniform = uniform over V (the source's
+ *           random_non_queries, which may ask spurious questions)
+ * Sizes     T even, 4n <= T, n <= V/2 - 1
+ * Training  T 64, 128 and 256 with n 4, 8, 16 and 32 where they fit, a = 0.01: most questions come soon
+ * Sweep     n = eval_pairs, a = eval_a = 1: questions uniform over the rest, so distance grows with T
+ * Chance    1 / (V - V/2), naming any value; 1/n for who knows the example's values but not the pairing
+ * Differs   from the source: the filler comes from the example's own seed, V may be below T
+ */
+#include "labench/kit.h"
+#include "pairs.h"
+
+enum { VERSION = 1 };
+
+/* mqar writes no key again, and its table does not set that member. */
+static la_pairs_options plain(const void *task_opts)
+{
+    la_pairs_options o = *(const la_pairs_options *)task_opts;
+    o.updates = 0;
+    return o;
+}
+
+static int64_t vocabulary(const void *task_opts)
+{
+    return la_pairs_vocabulary(task_opts);
+}
+
+static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
+                      la_shape *out, size_t cap)
+{
+    la_pairs_options o = plain(task_opts);
+    return la_pairs_mixture(&o, lengths, n_lengths, out, cap);
+}
+
+static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_err *err)
+{
+    la_pairs_options o = plain(task_opts);
+    return la_pairs_shape_at("mqar", &o, T, out, err);
+}
+
+static int64_t most_answers(const void *task_opts, const la_shape *shape)
+{
+    (void)task_opts;
+    return shape->n;
+}
+
+static la_status make(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
+                      uint64_t index, int32_t *tokens, la_answer *answers, int64_t *n_answers,
+                      la_err *err)
+{
+    la_pairs_options o = plain(task_opts);
+    return la_pairs_make("mqar", VERSION, &o, seed, split, shape, index, tokens, answers, n_answers,
+                         err);
+}
+
+static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
+                       la_err *err)
+{
+    (void)variant, (void)p;
+    la_pairs_options o = plain(task_opts);
+    return la_pairs_check("mqar", &o, err);
+}
+
+static double chance(const void *task_opts)
+{
+    return la_pairs_chance(task_opts);
+}
+
+static const la_learned learned = {
+    .vocabulary = vocabulary,
+    .train_lengths = la_pairs_lengths,
+    .mixture = mixture,
+    .shape_at = shape_at,
+    .most_answers = most_answers,
+    .make = make,
+    .version = VERSION,
+};
+
+LA_TASK(mqar) = {
+    LA_TASK_HEAD,
+    .name = "mqar",
+    .kind = LA_TASK_LEARNED,
+    .summary = "keys and values, then the keys again: name the value",
+    .paper = "arXiv:2312.04927",
+    .options = la_pairs_table,
+    .options_len = LA_PAIRS_TABLE_MQAR,
+    .options_size = sizeof(la_pairs_options),
+    .check = check,
+    .chance = chance,
+    .learned = &learned,
+};

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * overwrite - multi-query associative recall where some keys are written again: the last value counts.
+ *
+ *   key1 value1 ... keyn valuen keyi value'1 keyj value'2 ... | . . keyj . . . key2 . keyi . . .
+ *
+ * A memory that adds what it is told still holds the first value; one that writes the difference (the
+ * delta rule) does not. After zoology/data/forgetting_mqar.py of Zoology's code (Arora et al. 2023,
+ * arXiv:2312.04927).
+ *
+ * Ids       as mqar: 0 filler zero, keys 1 to V/2-1, values V/2 to V-1, noise ids from V on
+ * Context   n different keys, each with a value; then u = updates * n (rounded down) of them, drawn
+ *           uniformly and in random order, each with another value. All n + u values of an example differ
+ * Questions n slots of the S = (T - 2(n + u)) / 2 behind, drawn with the weights of mqar, ask every key
+ *           once; the label, at the question's own position, is the value written last
+ * Filler    as mqar
+ * Sizes     T even, 4n + 2u <= T (5n with updates 0.5), n <= V/2 - 1, n + u <= V - V/2
+ * Training  T 64, 128 and 256 with n 4, 8, 16 and 32 where they fit, a = 0.01
+ * Sweep     n = eval_pairs, a = eval_a = 1
+ * Answers   groups `kept` (written once) and `overwritten`; distance is to the value that counts
+ * Chance    1 / (V - V/2); a model that never overwrites gets `kept` right and `overwritten` wrong
+ * Differs   from the source: a new value differs from every value of the example, not only from one; the
+ *           filler comes from the example's own seed
+ */
+#include "labench/kit.h"
+#include "pairs.h"
+
+enum { VERSION = 1 };
+
+static const char *const groups[] = {"kept", "overwritten", NULL};
+
+static int64_t vocabulary(const void *task_opts)
+{
+    return la_pairs_vocabulary(task_opts);
+}
+
+static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
+                      la_shape *out, size_t cap)
+{
+    return la_pairs_mixture(task_opts, lengths, n_lengths, out, cap);
+}
+
+static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_err *err)
+{
+    return la_pairs_shape_at("overwrite", task_opts, T, out, err);
+}
+
+static int64_t most_answers(const void *task_opts, const la_shape *shape)
+{
+    (void)task_opts;
+    return shape->n;
+}
+
+static la_status make(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
+                      uint64_t index, int32_t *tokens, la_answer *answers, int64_t *n_answers,
+                      la_err *err)
+{
+    return la_pairs_make("overwrite", VERSION, task_opts, seed, split, shape, index, tokens,
+                         answers, n_answers, err);
+}
+
+static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
+                       la_err *err)
+{
+    (void)variant, (void)p;
+    return la_pairs_check("overwrite", task_opts, err);
+}
+
+static double chance(const void *task_opts)
+{
+    return la_pairs_chance(task_opts);
+}
+
+static const la_learned learned = {
+    .vocabulary = vocabulary,
+    .train_lengths = la_pairs_lengths,
+    .mixture = mixture,
+    .shape_at = shape_at,
+    .most_answers = most_answers,
+    .make = make,
+    .group_names = groups,
+    .version = VERSION,
+};
+
+LA_TASK(overwrite) = {
+    LA_TASK_HEAD,
+    .name = "overwrite",
+    .kind = LA_TASK_LEARNED,
+    .summary = "mqar with half of the keys written again: the last value counts",
+    .paper = "arXiv:2312.04927",
+    .options = la_pairs_table,
+    .options_len = LA_PAIRS_TABLE_OVERWRITE,
+    .options_size = sizeof(la_pairs_options),
+    .check = check,
+    .chance = chance,
+    .learned = &learned,
+};
