@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One block, forward and backward, over the sequences of one lane.
+ *
+ *   h = norm(x);  [q | k | v | gate | beta | decay] = h W'          one product, W [P, d]
+ *   q, k, v = silu(conv(.)); q, k = l2(.) and rope where asked; beta = sigmoid, g = decay(.)
+ *   o = variant(q, k, v, beta, g);  x1 = x + (norm(o) gate) Wo';  x2 = x1 + swiglu(norm(x1) Wu') Wd'
+ * N = B T rows. Gradients of weights are added to lane->grad, that of the stream is lane->dx, in place.
+ */
+#include <string.h>
+
+#include "engine.h"
+
+typedef struct la_rows { /* what every piece below needs */
+    const la_layers *L;
+    const la_block *b;
+    la_acts *a;
+    const float *w;
+    la_lane *lane;
+    int64_t B, T, N;
+} la_rows;
+
+static void norm(const la_rows *r, const float *x, int64_t w, int64_t b, float *y, float *mean,
+                 float *rstd)
+{
+    if (r->b->layer_norm)
+        r->L->layer_norm(r->N, r->b->d, r->b->norm_eps, x, r->w + w, r->w + b, y, mean, rstd);
+    else
+        r->L->rms_norm(r->N, r->b->d, r->b->norm_eps, x, r->w + w, y, rstd);
+}
+
+static void norm_grad(const la_rows *r, const float *x, int64_t w, int64_t b, const float *mean,
+                      const float *rstd, const float *dy)
+{
+    float *g = r->lane->grad;
+    if (r->b->layer_norm)
+        r->L->layer_norm_grad(r->N, r->b->d, x, r->w + w, mean, rstd, dy, true, r->lane->dx, g + w,
+                              g + b);
+    else
+        r->L->rms_norm_grad(r->N, r->b->d, x, r->w + w, rstd, dy, true, r->lane->dx, g + w);
+}
+
+/* y[N,M] (+)= x[N,K] W', W [M,K]; bias [M] or NULL in front of it. */
+static void linear(const la_rows *r, int64_t M, int64_t K, const float *x, const float *W,
+                   const float *bias, bool add, float *y)
+{
+    for (int64_t i = 0; bias && i < r->N; i++) {
+        if (add)
+            r->L->add(M, bias, y + i * M);
+        else
+            memcpy(y + i * M, bias, (size_t)M * sizeof *y);
+    }
+    la_gemm(false, true, r->N, M, K, 1.0f, x, K, W, K, add || bias ? 1.0f : 0.0f, y, M);
+}
+
+/* dW += dy' x, dbias += sum dy, dx = dy W (where wanted) */
+static void linear_grad(const la_rows *r, int64_t M, int64_t K, const float *x, const float *W,
+                        const float *dy, float *dW, float *dbias, float *dx)
+{
+    la_gemm(true, false, M, K, r->N, 1.0f, dy, M, x, K, 1.0f, dW, K);
+    for (int64_t i = 0; dbias && i < r->N; i++) r->L->add(M, dy + i * M, dbias);
+    if (dx) la_gemm(false, false, r->N, K, M, 1.0f, dy, M, W, K, 0.0f, dx, K);
+}
+
+static const float *at(const float *base, int64_t place)
+{
+    return place < 0 ? NULL : base + place;
+}
+
+static float *grad_at(const la_rows *r, int64_t place)
+{
+    return place < 0 ? NULL : r->lane->grad + place;
+}
+
+static void copy_columns(int64_t N, int64_t n, const float *from, int64_t ld_from, float *to,
+                         int64_t ld_to)
+{
+    for (int64_t i = 0; i < N; i++)
+        memcpy(to + i * ld_to, from + i * ld_from, (size_t)n * sizeof *to);
+}
+
+static void rope(const la_rows *r, bool inverse, float *x)
+{
+    const la_block *b = r->b;
+    const la_engine *e = r->lane->engine;
+    r->L->rope(r->B, r->T, b->H, b->dk, e->cosine, e->sine, inverse, x, b->H * b->dk);
+}
+
+/* q, k, v, beta and g from the joint projection y. */
+static void mixer_inputs(const la_rows *r)
+{
+    const la_block *b = r->b;
+    la_acts *a = r->a;
+    linear(r, b->P, b->d, a->h, r->w + b->in_w, at(r->w, b->in_b), false, a->y);
+    for (int i = 0; i < b->n_parts; i++) {
+        const la_stream_part *p = &b->part[i];
+        if (b->conv > 0)
+            r->L->conv(r->B, r->T, p->width, b->conv, b->left, a->y + p->column, b->P,
+                       r->w + p->conv_w, NULL, true, a->part[i], p->width);
+        else
+            copy_columns(r->N, p->width, a->y + p->column, b->P, a->part[i], p->width);
+    }
+    int64_t ld = b->H * b->dk;
+    for (int i = 0; b->l2 && i < 2; i++)
+        r->L->l2_norm(r->N, b->H, b->dk, LA_QK_EPS, a->part[i], ld, a->part[i], ld, a->rnorm[i]);
+    for (int i = 0; b->rope && i < 2; i++) rope(r, false, a->part[i]);
+    if (b->beta_column >= 0) {
+        copy_columns(r->N, b->H, a->y + b->beta_column, b->P, a->beta_raw, b->H);
+        r->L->act(r->N * b->H, LA_ACT_SIGMOID, b->beta_scale, a->beta_raw, a->beta);
+    }
+    if (b->decay_column >= 0)
+        r->L->decay(r->N, b->decay_width, a->y + b->decay_column, b->P, r->w + b->A_log,
+                    r->w + b->dt_bias, a->g);
+}
+
+static const float *gate_of(const la_block *b, const la_acts *a)
+{
+    return b->gate_column < 0 ? NULL : a->y + b->gate_column;
+}
+
+/* Whether the mixer's output passes a norm or a gate at all. */
+static bool has_head(const la_block *b)
+{
+    return b->out_norm_w >= 0 || b->gate_column >= 0;
+}
+
+la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B, int64_t T,
+                           const float *weights, la_err *err)
+{
+    const la_engine *e = lane->engine;
+    const la_block *b = &e->spec->block[layer];
+    la_acts *a = &lane->acts[layer];
+    la_rows rows = {e->layers, b, a, weights, lane, B, T, B * T}, *r = &rows;
+    float *in = lane->x[layer], *out = lane->x[layer + 1], *x1 = b->mlp ? a->x1 : out;
+    norm(r, in, b->norm1_w, b->norm1_b, a->h, a->mean1, a->rstd1);
+    if (b->project) mixer_inputs(r);
+    const float *x = b->project ? a->part[0] : a->h;
+    LA_TRY(la_kernel_forward(k, b, a, x, weights, e->training, err));
+    if (has_head(b))
+        r->L->head_norm(r->N, b->H, b->dv, b->norm_eps, a->o, b->width, at(weights, b->out_norm_w),
+                        gate_of(b, a), b->P, b->gate, a->u, b->width, a->rstd_o);
+    const float *u = has_head(b) ? a->u : a->o;
+    if (x1 != in) memcpy(x1, in, (size_t)(r->N * b->d) * sizeof *x1);
+    if (b->project)
+        linear(r, b->d, b->width, u, weights + b->out_w, at(weights, b->out_b), true, x1);
+    else
+        r->L->add(r->N * b->d, u, x1);
+    if (!b->mlp) return LA_OK;
+    norm(r, x1, b->norm2_w, b->norm2_b, a->h2, a->mean2, a->rstd2);
+    linear(r, 2 * b->mlp, b->d, a->h2, weights + b->up_w, NULL, false, a->uv);
+    r->L->swiglu(r->N, b->mlp, a->uv, a->hm);
+    if (out != x1) memcpy(out, x1, (size_t)(r->N * b->d) * sizeof *out);
+    linear(r, b->d, b->mlp, a->hm, weights + b->down_w, NULL, true, out);
+    return LA_OK;
+}
+
+static void mlp_grad(const la_rows *r)
+{
+    const la_block *b = r->b;
+    la_lane *lane = r->lane;
+    linear_grad(r, b->d, b->mlp, r->a->hm, r->w + b->down_w, lane->dx, lane->grad + b->down_w, NULL,
+                lane->dhm);
+    r->L->swiglu_grad(r->N, b->mlp, r->a->uv, lane->dhm, lane->duv);
+    linear_grad(r, 2 * b->mlp, b->d, r->a->h2, r->w + b->up_w, lane->duv, lane->grad + b->up_w,
+                NULL, lane->dh);
+    norm_grad(r, r->a->x1, b->norm2_w, b->norm2_b, r->a->mean2, r->a->rstd2, lane->dh);
+}
+
+/* From gradients of q, k, v, beta, g to that of the joint projection. */
+static void mixer_inputs_grad(const la_rows *r)
+{
+    const la_block *b = r->b;
+    la_acts *a = r->a;
+    la_lane *lane = r->lane;
+    int64_t ld = b->H * b->dk;
+    for (int i = 0; b->rope && i < 2; i++) {
+        rope(r, true, lane->dpart[i]);
+        if (b->l2) rope(r, true, a->part[i]);
+    }
+    for (int i = 0; b->l2 && i < 2; i++)
+        r->L->l2_norm_grad(r->N, b->H, b->dk, a->part[i], ld, a->rnorm[i], lane->dpart[i], ld,
+                           lane->dpart[i], ld);
+    for (int i = 0; i < b->n_parts; i++) {
+        const la_stream_part *p = &b->part[i];
+        if (b->conv > 0)
+            r->L->conv_grad(r->B, r->T, p->width, b->conv, b->left, a->y + p->column, b->P,
+                            r->w + p->conv_w, NULL, true, lane->dpart[i], p->width,
+                            lane->dy + p->column, b->P, lane->grad + p->conv_w, NULL,
+                            lane->conv_scratch);
+        else
+            copy_columns(r->N, p->width, lane->dpart[i], p->width, lane->dy + p->column, b->P);
+    }
+    if (b->beta_column >= 0) {
+        r->L->act_grad(r->N * b->H, LA_ACT_SIGMOID, b->beta_scale, a->beta_raw, lane->dbeta,
+                       lane->dbeta);
+        copy_columns(r->N, b->H, lane->dbeta, b->H, lane->dy + b->beta_column, b->P);
+    }
+    if (b->decay_column >= 0)
+        r->L->decay_grad(r->N, b->decay_width, a->y + b->decay_column, b->P, r->w + b->A_log,
+                         r->w + b->dt_bias, lane->dg, lane->dy + b->decay_column, b->P,
+                         lane->grad + b->A_log, lane->grad + b->dt_bias);
+    linear_grad(r, b->P, b->d, a->h, r->w + b->in_w, lane->dy, lane->grad + b->in_w,
+                grad_at(r, b->in_b), lane->dh);
+}
+
+la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B, int64_t T,
+                            const float *weights, la_err *err)
+{
+    const la_engine *e = lane->engine;
+    const la_block *b = &e->spec->block[layer];
+    la_acts *a = &lane->acts[layer];
+    la_rows rows = {e->layers, b, a, weights, lane, B, T, B * T}, *r = &rows;
+    if (b->mlp) mlp_grad(r);
+    const float *dout = lane->dx;
+    if (b->project) {
+        linear_grad(r, b->d, b->width, has_head(b) ? a->u : a->o, weights + b->out_w, lane->dx,
+                    lane->grad + b->out_w, grad_at(r, b->out_b), lane->du);
+        dout = lane->du;
+    }
+    if (has_head(b)) {
+        r->L->head_norm_grad(r->N, b->H, b->dv, a->o, b->width, at(weights, b->out_norm_w),
+                             gate_of(b, a), b->P, b->gate, a->rstd_o, dout, b->width, lane->dout,
+                             b->width, b->gate_column < 0 ? NULL : lane->dy + b->gate_column, b->P,
+                             grad_at(r, b->out_norm_w));
+        dout = lane->dout;
+    }
+    const float *x = b->project ? a->part[0] : a->h;
+    float *dx = b->project ? lane->dpart[0] : lane->dh;
+    LA_TRY(la_kernel_backward(k, b, lane, a, x, weights, dout, dx, err));
+    if (b->project) mixer_inputs_grad(r);
+    norm_grad(r, lane->x[layer], b->norm1_w, b->norm1_b, a->mean1, a->rstd1, lane->dh);
+    return LA_OK;
+}

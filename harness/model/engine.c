@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Memory of the lanes: laid out once to count, once to place; nothing is allocated afterwards.
+ */
+#include "engine.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "alloc.h"
+
+void *la_arena_take(la_arena *a, size_t bytes)
+{
+    void *at = a->base ? a->base + a->used : NULL;
+    a->used += la_align(bytes);
+    if (a->used > a->most) a->most = a->used;
+    return at;
+}
+
+static float *floats(la_arena *a, int64_t n)
+{
+    return la_arena_take(a, (size_t)n * sizeof(float));
+}
+
+size_t la_engine_find(const la_engine *e, int64_t T)
+{
+    size_t i = 0;
+    while (i < e->n_geometries && e->geometry[i].T != T) i++;
+    LA_ASSERT(i < e->n_geometries);
+    return i;
+}
+
+typedef struct la_most { /* of any batch, for one lane */
+    int64_t N, T, B;
+} la_most;
+
+static la_most most_of(const la_engine *e, int index)
+{
+    la_most most = {0};
+    for (size_t i = 0; i < e->n_geometries; i++) {
+        const la_geometry *g = &e->geometry[i];
+        int64_t first, last;
+        la_lane_share(g, index, &first, &last);
+        int64_t B = last - first;
+        if (B == 0) continue;
+        if (B * g->T > most.N) most.N = B * g->T;
+        if (g->T > most.T) most.T = g->T;
+        if (B > most.B) most.B = B;
+    }
+    return most;
+}
+
+static void layout_acts(la_arena *m, const la_block *b, la_acts *a, int64_t N)
+{
+    a->mean1 = floats(m, b->layer_norm ? N : 0);
+    a->rstd1 = floats(m, N);
+    a->h = floats(m, N * b->d);
+    a->y = floats(m, b->project ? N * b->P : 0);
+    for (int i = 0; i < b->n_parts; i++)
+        a->part[i] = floats(m, b->project ? N * b->part[i].width : 0);
+    for (int i = 0; i < 2; i++) a->rnorm[i] = floats(m, b->l2 ? N * b->H : 0);
+    a->beta_raw = a->beta = a->g = NULL;
+    if (b->beta_column >= 0) {
+        a->beta_raw = floats(m, N * b->H);
+        a->beta = floats(m, N * b->H);
+    }
+    if (b->decay_column >= 0) a->g = floats(m, N * b->decay_width);
+    a->o = floats(m, N * b->width);
+    a->rstd_o = floats(m, N * b->H);
+    bool head = b->out_norm_w >= 0 || b->gate_column >= 0;
+    a->u = floats(m, head ? N * b->width : 0);
+    int64_t mlp = b->mlp ? N : 0;
+    a->x1 = floats(m, mlp * b->d);
+    a->mean2 = floats(m, b->layer_norm ? mlp : 0);
+    a->rstd2 = floats(m, mlp);
+    a->h2 = floats(m, mlp * b->d);
+    a->uv = floats(m, mlp * 2 * b->mlp);
+    a->hm = floats(m, mlp * b->mlp);
+}
+
+/* One block's gradients, reused by all blocks: the most that any needs. */
+static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_most most)
+{
+    const la_net *spec = e->spec;
+    int64_t P = 0, part = 0, width = 0, H = 0, decay = 0, mlp = 0, N = most.N;
+    for (int64_t l = 0; l < spec->layers; l++) {
+        const la_block *b = &spec->block[l];
+        P = b->P > P ? b->P : P;
+        width = b->width > width ? b->width : width;
+        H = b->H > H ? b->H : H;
+        decay = b->decay_width > decay ? b->decay_width : decay;
+        mlp = b->mlp > mlp ? b->mlp : mlp;
+        for (int i = 0; i < b->n_parts; i++)
+            part = b->part[i].width > part ? b->part[i].width : part;
+    }
+    lane->dx = floats(m, N * spec->d);
+    lane->dh = floats(m, N * spec->d);
+    lane->dy = floats(m, N * P);
+    for (int i = 0; i < 3; i++) lane->dpart[i] = floats(m, N * part);
+    lane->du = floats(m, N * width);
+    lane->dout = floats(m, N * width);
+    lane->dbeta = floats(m, N * H);
+    lane->dg = floats(m, N * decay);
+    lane->duv = floats(m, N * 2 * mlp);
+    lane->dhm = floats(m, N * mlp);
+    lane->conv_scratch = floats(m, most.T * part);
+    lane->drows = floats(m, e->head_rows * spec->d);
+    lane->grad = floats(m, spec->n);
+}
+
+/* Kernels of one lane: what they save is their own, scratch is shared. Their own instances are counted. */
+static void layout_kernels(la_arena *m, const la_engine *e, la_lane *lane, size_t *instances)
+{
+    size_t layers = (size_t)e->spec->layers, work = 0;
+    for (size_t i = 0; i < e->n_geometries * layers; i++) {
+        la_kernel *k = &lane->kernel[i];
+        const la_block *b = &e->spec->block[i % layers];
+        if (!k->impl) continue;
+        work = k->work_bytes > work ? k->work_bytes : work;
+        *instances += k->instance_bytes;
+        for (size_t j = 0; j < b->n_params; j++) {
+            int64_t n = la_param_elements(&k->param[j]);
+            k->packed[j] = floats(m, k->whole[j] ? 0 : n);
+            k->dparam[j] = floats(m, e->training && b->params[j].trainable ? n : 0);
+        }
+    }
+    /* Only one length is in work at a time, so lengths share what is saved. */
+    size_t start = m->used;
+    for (size_t i = 0; i < e->n_geometries * layers; i++) {
+        la_kernel *k = &lane->kernel[i];
+        if (i % layers == 0) m->used = start;
+        if (k->impl) k->saved = la_arena_take(m, k->saved_bytes);
+    }
+    m->used = m->most;
+    void *scratch = la_arena_take(m, work);
+    for (size_t i = 0; i < e->n_geometries * layers; i++) lane->kernel[i].work = scratch;
+}
+
+static void layout_lane(la_arena *m, la_engine *e, la_lane *lane, size_t *instances)
+{
+    const la_net *spec = e->spec;
+    la_most most = most_of(e, lane->index);
+    int64_t N = most.N, rows = most.B * e->most_answers;
+    lane->x[0] = floats(m, N * spec->d);
+    for (int64_t l = 1; l <= spec->layers; l++)
+        lane->x[l] = e->training ? floats(m, N * spec->d) : lane->x[0];
+    size_t start = m->used;
+    for (int64_t l = 0; l < spec->layers; l++) {
+        if (!e->training) m->used = start; /* nothing is kept: blocks share their buffers */
+        layout_acts(m, &spec->block[l], &lane->acts[l], N);
+    }
+    m->used = m->most;
+    lane->rows = floats(m, e->head_rows * spec->d);
+    lane->rows_norm = floats(m, e->head_rows * spec->d);
+    lane->rows_mean = floats(m, e->head_rows);
+    lane->rows_rstd = floats(m, e->head_rows);
+    lane->logits = floats(m, e->head_rows * spec->V);
+    lane->tokens = la_arena_take(m, (size_t)N * sizeof(int32_t));
+    lane->row = la_arena_take(m, (size_t)rows * sizeof(int32_t));
+    lane->label = la_arena_take(m, (size_t)rows * sizeof(int32_t));
+    lane->distance = la_arena_take(m, (size_t)rows * sizeof(int32_t));
+    lane->answers = la_arena_take(m, (size_t)e->most_answers * sizeof(la_answer));
+    if (e->training) layout_gradients(m, e, lane, most);
+    layout_kernels(m, e, lane, instances);
+}
+
+static la_status init_kernels(la_engine *e, la_lane *lane, la_err *err)
+{
+    size_t layers = (size_t)e->spec->layers;
+    lane->kernel = la_zalloc(e->n_geometries * layers * sizeof *lane->kernel, err);
+    if (!lane->kernel) return LA_E_NOMEM;
+    for (size_t i = 0; i < e->n_geometries; i++) {
+        const la_geometry *g = &e->geometry[i];
+        int64_t first, last;
+        la_lane_share(g, lane->index, &first, &last);
+        if (first == last) continue;
+        int threads = g->lanes > 1 ? 1 : e->threads;
+        for (size_t l = 0; l < layers; l++)
+            LA_TRY(la_kernel_init(&lane->kernel[i * layers + l], e, &e->spec->block[l],
+                                  last - first, g->T, threads, err));
+    }
+    return LA_OK;
+}
+
+static la_status place_lane(la_engine *e, la_lane *lane, size_t bytes, la_err *err)
+{
+    size_t layers = (size_t)e->spec->layers, ignored = 0;
+    lane->memory = la_alloc(bytes, err);
+    if (!lane->memory) return LA_E_NOMEM;
+    la_arena arena = {.base = lane->memory};
+    layout_lane(&arena, e, lane, &ignored);
+    LA_ASSERT(arena.most == bytes);
+    for (size_t i = 0; i < e->n_geometries * layers; i++)
+        if (lane->kernel[i].impl)
+            LA_TRY(la_kernel_create(&lane->kernel[i], e, &e->spec->block[i % layers], err));
+    return LA_OK;
+}
+
+/* Angles t theta^(-2i/D), theta 10000. Blocks have one head width, since heads come from one option. */
+static la_status rope_tables(la_engine *e, bool count_only, la_err *err)
+{
+    if (!e->spec->rope) return LA_OK;
+    int64_t half = e->spec->block[0].dk / 2;
+    size_t bytes = (size_t)(e->rope_T * half) * sizeof(float);
+    e->bytes += 2 * bytes;
+    if (count_only) return LA_OK;
+    if (!(e->cosine = la_alloc(bytes, err)) || !(e->sine = la_alloc(bytes, err))) return LA_E_NOMEM;
+    for (int64_t t = 0; t < e->rope_T; t++)
+        for (int64_t i = 0; i < half; i++) {
+            double angle = (double)t * pow(10000.0, -(double)i / (double)half);
+            e->cosine[t * half + i] = (float)cos(angle);
+            e->sine[t * half + i] = (float)sin(angle);
+        }
+    return LA_OK;
+}
+
+static la_status build(la_engine *e, bool count_only, la_err *err)
+{
+    e->lane = la_zalloc((size_t)e->n_lanes * sizeof *e->lane, err);
+    if (!e->lane) return LA_E_NOMEM;
+    for (int i = 0; i < e->n_lanes; i++) {
+        la_lane *lane = &e->lane[i];
+        lane->engine = e;
+        lane->index = i;
+        LA_TRY(init_kernels(e, lane, err));
+        la_arena count = {0};
+        size_t instances = 0;
+        layout_lane(&count, e, lane, &instances);
+        e->bytes += count.most + instances;
+        if (!count_only) LA_TRY(place_lane(e, lane, count.most, err));
+    }
+    return rope_tables(e, count_only, err);
+}
+
+la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *device, int threads,
+                         bool training, const la_geometry *geometry, size_t n, int64_t most_answers,
+                         bool count_only, la_err *err)
+{
+    *e = (la_engine){.spec = spec,
+                     .layers = la_layers_get(device->isa),
+                     .device = device,
+                     .threads = threads,
+                     .training = training,
+                     .n_geometries = n,
+                     .most_answers = most_answers,
+                     .n_lanes = 1};
+    LA_ASSERT(n <= LA_MAX_LENGTHS);
+    for (size_t i = 0; i < n; i++) {
+        e->geometry[i] = geometry[i];
+        if (geometry[i].lanes > e->n_lanes) e->n_lanes = geometry[i].lanes;
+        if (geometry[i].T > e->rope_T) e->rope_T = geometry[i].T;
+        if (spec->learned_positions && geometry[i].T > spec->longest)
+            return LA_FAIL(
+                err, LA_E_UNSUPPORTED,
+                "positions were learned up to %lld, so %lld tokens cannot be read; train "
+                "at this length (--train-at-length)",
+                (long long)spec->longest, (long long)geometry[i].T);
+    }
+    e->head_rows = (1 << 18) / spec->V; /* a megabyte of logits */
+    e->head_rows = e->head_rows < 16 ? 16 : e->head_rows > 256 ? 256 : e->head_rows;
+    la_status st = build(e, count_only, err);
+    if (st != LA_OK) la_engine_release(e);
+    return st;
+}
+
+void la_engine_release(la_engine *e)
+{
+    for (int i = 0; e->lane && i < e->n_lanes; i++) {
+        la_lane *lane = &e->lane[i];
+        size_t n = e->n_geometries * (size_t)e->spec->layers;
+        for (size_t j = 0; lane->kernel && j < n; j++) la_kernel_destroy(&lane->kernel[j]);
+        la_free(lane->kernel);
+        la_free(lane->memory);
+    }
+    la_free(e->lane);
+    la_free(e->cosine);
+    la_free(e->sine);
+    *e = (la_engine){0};
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The machinery of a step: lanes (one a thread, each with the buffers for its share of a batch), kernels
+ * made ready for each length, and the network's forward and backward over one lane.
+ */
+#ifndef LA_ENGINE_H
+#define LA_ENGINE_H
+
+#include "spec.h"
+
+#define LA_MAX_LENGTHS LA_MAX_SHAPES
+
+/* Memory laid out twice: with base NULL it is only counted. */
+typedef struct la_arena {
+    char *base;
+    size_t used, most;
+} la_arena;
+void *la_arena_take(la_arena *a, size_t bytes);
+
+/* What one block keeps from forward for backward. */
+typedef struct la_acts {
+    float *mean1, *rstd1, *h, *y, *part[3], *rnorm[2], *beta_raw, *beta, *g, *o, *rstd_o, *u;
+    float *x1; /* the stream between mixer and MLP; the block's output where there is no MLP */
+    float *mean2, *rstd2, *h2, *uv, *hm;
+} la_acts;
+
+/* A variant's op made ready for one block, one length and one lane. */
+typedef struct la_kernel {
+    const la_impl *impl;
+    void *self;
+    la_problem problem;
+    size_t saved_bytes, work_bytes, instance_bytes;
+    void *saved, *work;
+    la_param param[LA_MAX_PARAMS]; /* the shapes at this length */
+    bool whole[LA_MAX_PARAMS];     /* the same as the model's: no copy */
+    float *packed[LA_MAX_PARAMS], *dparam[LA_MAX_PARAMS];
+} la_kernel;
+
+/* One length: how a batch of it is shared out. */
+typedef struct la_geometry {
+    int64_t T, B;
+    int lanes; /* that take part: all, or one whose kernels and products use every thread */
+} la_geometry;
+
+typedef struct la_lane {
+    const struct la_engine *engine;
+    int index;
+    void *memory;
+    la_acts acts[LA_MAX_LAYERS];
+    float *x[LA_MAX_LAYERS + 1]; /* the stream in front of each block and behind the last */
+    /* gradients of the stream and of one block's pieces */
+    float *dx, *dh, *dy, *dpart[3], *du, *dout, *dbeta, *dg, *duv, *dhm, *conv_scratch;
+    float *rows, *rows_norm, *rows_mean, *rows_rstd, *drows, *logits;
+    float *grad;
+    la_kernel *kernel; /* [geometry][layer] */
+    int32_t *tokens, *row, *label, *distance;
+    int64_t n_rows;
+    la_answer *answers;
+    /* of the batch in work */
+    int64_t correct;
+    double loss;
+    la_status status;
+    la_err err;
+} la_lane;
+
+typedef struct la_engine {
+    const la_net *spec;
+    const la_layers *layers;
+    const la_device *device;
+    int threads;
+    bool training;
+    la_geometry geometry[LA_MAX_LENGTHS];
+    size_t n_geometries;
+    int64_t most_answers; /* of one example */
+    la_lane *lane;
+    int n_lanes;
+    int64_t head_rows; /* rows of logits at a time */
+    float *cosine, *sine;
+    int64_t rope_T;
+    size_t bytes; /* of everything, for la_train_bytes */
+} la_engine;
+
+/* Where a batch comes from. Example i of the batch has index first + i, or place first + i of a shuffled
+ * set of `set` examples. */
+typedef struct la_batch {
+    const la_task *task;
+    const void *task_opts;
+    la_shape shape;
+    la_split split;
+    uint64_t seed, first, set;
+    int64_t count;        /* examples that are scored; the rest of B only fills up */
+    uint64_t drop_stream; /* of dropout, for training */
+    char *digest;         /* [B][LA_EXAMPLE_DIGEST] of tokens and answers; NULL: not wanted */
+} la_batch;
+#define LA_EXAMPLE_DIGEST 32
+
+/* Lengths T[i] with B[i] sequences. Counts only (nothing allocated but `lane`) when `count_only`. */
+la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *device, int threads,
+                         bool training, const la_geometry *geometry, size_t n, int64_t most_answers,
+                         bool count_only, la_err *err);
+void la_engine_release(la_engine *e); /* accepts zeroed */
+size_t la_engine_find(const la_engine *e, int64_t T);
+/* Sequences first..last-1 of the batch are lane `index`'s. */
+void la_lane_share(const la_geometry *g, int index, int64_t *first, int64_t *last);
+
+/* How an evaluation of `examples` sequences of T tokens is shared out: sequences to lanes while there are
+ * enough of them and a lane's buffers stay moderate, else one at a time with every thread. */
+la_geometry la_eval_geometry(int64_t T, int64_t examples, int threads, int64_t d_model);
+
+/* kernel.c */
+la_status la_kernel_init(la_kernel *k, const la_engine *e, const la_block *b, int64_t B, int64_t T,
+                         int threads, la_err *err); /* impl, problem, sizes, shapes */
+la_status la_kernel_create(la_kernel *k, const la_engine *e, const la_block *b, la_err *err);
+void la_kernel_destroy(la_kernel *k);
+la_status la_kernel_forward(la_kernel *k, const la_block *b, const la_acts *a, const float *x,
+                            const float *weights, bool save, la_err *err);
+/* Gradients of the inputs into the lane's buffers; of parameters added to lane->grad. */
+la_status la_kernel_backward(la_kernel *k, const la_block *b, la_lane *lane, const la_acts *a,
+                             const float *x, const float *weights, const float *dout, float *dx,
+                             la_err *err);
+
+/* block.c: `in` and `out` are the stream before and behind the block; the same buffer when nothing is kept
+ * for backward. */
+la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B, int64_t T,
+                           const float *weights, la_err *err);
+la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B, int64_t T,
+                            const float *weights, la_err *err);
+
+/* network.c */
+/* Makes this lane's examples: tokens and scored rows. */
+la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la_err *err);
+la_status la_lane_forward(la_lane *lane, size_t geometry, const la_batch *batch,
+                          const float *weights, la_err *err);
+/* The loss over the scored rows into lane->loss, lane->correct, and the gradient of all (lane->grad is zeroed
+ * first); `answers` is how many the whole batch has. */
+la_status la_lane_backward(la_lane *lane, size_t geometry, const la_batch *batch, int64_t answers,
+                           const float *weights, la_err *err);
+/* Loss and correct answers alone, into lane->loss and lane->correct; slices by distance added to *out. */
+void la_lane_score(la_lane *lane, const float *weights, la_eval *out);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A trained model read back, and its score at any length.
+ */
+#include <string.h>
+
+#include "alloc.h"
+#include "digest.h"
+#include "trainer.h"
+
+struct la_model {
+    la_train_config config; /* its pointers are the caller's */
+    la_net spec;
+    float *weights;
+};
+
+enum {
+    LANE_TOKENS = 8192,  /* enough for a lane's products to be fast */
+    LANE_MOST = 1 << 24, /* tokens times d_model: 64 MiB a buffer of the stream */
+};
+
+la_geometry la_eval_geometry(int64_t T, int64_t examples, int threads, int64_t d_model)
+{
+    if (examples < threads || T * d_model > LANE_MOST)
+        return (la_geometry){.T = T, .B = 1, .lanes = 1};
+    int64_t a_lane = LANE_TOKENS / T, most = examples / threads;
+    a_lane = a_lane < 1 ? 1 : a_lane > most ? most : a_lane;
+    return (la_geometry){.T = T, .B = a_lane * threads, .lanes = threads};
+}
+
+la_status la_model_load(const la_train_config *config, const char *path, la_model **out,
+                        la_err *err)
+{
+    char key[33];
+    la_checkpoint c;
+    LA_TRY(la_train_key(config, key, NULL, err));
+    LA_TRY(la_checkpoint_read(path, &c, err));
+    la_status st = LA_OK;
+    la_model *model = la_zalloc(sizeof *model, err);
+    if (!model)
+        st = LA_E_NOMEM;
+    else if (strcmp(c.key, key) != 0)
+        st = LA_FAIL(err, LA_E_FORMAT, "the model %s is of another configuration", path);
+    else if (!c.at.finished)
+        st = LA_FAIL(err, LA_E_FORMAT, "the model %s is not trained to its end (step %lld)", path,
+                     (long long)c.at.step);
+    else
+        st = la_net_init(config, &model->spec, err);
+    if (st == LA_OK && model->spec.n != c.n)
+        st = LA_FAIL(err, LA_E_FORMAT,
+                     "the model %s has %lld numbers where its configuration has %lld", path,
+                     (long long)c.n, (long long)model->spec.n);
+    if (st == LA_OK && !(model->weights = la_alloc((size_t)c.n * sizeof(float), err)))
+        st = LA_E_NOMEM;
+    if (st == LA_OK) {
+        memcpy(model->weights, c.array[0], (size_t)c.n * sizeof(float));
+        model->config = *config;
+        *out = model;
+    } else
+        la_model_free(model);
+    la_checkpoint_release(&c);
+    return st;
+}
+
+void la_model_free(la_model *model)
+{
+    if (!model) return;
+    la_net_release(&model->spec);
+    la_free(model->weights);
+    la_free(model);
+}
+
+static void score(const la_model *model, la_lane *lane, const la_batch *batch, la_eval *out)
+{
+    lane->status = la_lane_make(lane, 0, batch, &lane->err);
+    if (lane->status == LA_OK)
+        lane->status = la_lane_forward(lane, 0, batch, model->weights, &lane->err);
+    if (lane->status == LA_OK) la_lane_score(lane, model->weights, out);
+}
+
+static la_status run_batch(const la_model *model, la_engine *e, const la_batch *batch,
+                           la_eval *scores, la_eval *out, la_err *err)
+{
+    int lanes = e->n_lanes;
+    memset(scores, 0, (size_t)lanes * sizeof *scores);
+    if (lanes < e->threads)
+        score(model, &e->lane[0], batch, &scores[0]);
+    else {
+#pragma omp parallel for schedule(static, 1) num_threads(e->threads)
+        for (int i = 0; i < lanes; i++) score(model, &e->lane[i], batch, &scores[i]);
+    }
+    for (int i = 0; i < lanes; i++) {
+        la_lane *lane = &e->lane[i];
+        if (lane->status != LA_OK) {
+            if (err) *err = lane->err;
+            return lane->status;
+        }
+        out->correct += lane->correct;
+        out->total += lane->n_rows;
+        out->loss += lane->loss;
+        for (int s = 0; s < LA_EVAL_DISTANCES; s++) {
+            out->distance_correct[s] += scores[i].distance_correct[s];
+            out->distance_total[s] += scores[i].distance_total[s];
+        }
+    }
+    return LA_OK;
+}
+
+static la_status run_all(const la_model *model, la_engine *e, la_batch *batch, int64_t examples,
+                         la_eval *out, la_err *err)
+{
+    int64_t B = e->geometry[0].B;
+    uint64_t first = batch->first;
+    la_eval *scores = la_zalloc((size_t)e->n_lanes * sizeof *scores, err);
+    XXH3_state_t *hash = XXH3_createState();
+    batch->digest = la_alloc((size_t)B * LA_EXAMPLE_DIGEST, err);
+    la_status st = scores && hash && batch->digest ? LA_OK : LA_E_NOMEM;
+    if (hash) XXH3_128bits_reset(hash);
+    for (int64_t done = 0; st == LA_OK && done < examples; done += B) {
+        batch->first = first + (uint64_t)done;
+        batch->count = examples - done < B ? examples - done : B;
+        st = run_batch(model, e, batch, scores, out, err);
+        XXH3_128bits_update(hash, batch->digest, (size_t)batch->count * LA_EXAMPLE_DIGEST);
+    }
+    if (st == LA_OK) la_hex_digest(XXH3_128bits_digest(hash), out->digest);
+    XXH3_freeState(hash);
+    la_free(scores);
+    la_free(batch->digest);
+    return st;
+}
+
+la_status la_model_eval(la_model *model, const la_task *task, const void *task_opts,
+                        const la_shape *shape, la_split split, uint64_t seed, uint64_t first,
+                        int64_t examples, la_eval *out, la_err *err)
+{
+    const la_train_config *c = &model->config;
+    *out = (la_eval){.shape = *shape, .examples = examples};
+    if (!task->learned || task->learned->vocabulary(task_opts) > model->spec.V)
+        return LA_FAIL(err, LA_E_UNSUPPORTED,
+                       "the model knows %lld tokens, and task %s here asks for others",
+                       (long long)model->spec.V, task->name);
+    if (examples < 1) return LA_FAIL(err, LA_E_ARG, "at least 1 example is scored");
+    int64_t answers = task->learned->most_answers(task_opts, shape);
+    la_geometry geometry = la_eval_geometry(shape->T, examples, c->threads, model->spec.d);
+    la_engine engine;
+    LA_TRY(la_engine_init(&engine, &model->spec, c->device, c->threads, false, &geometry, 1,
+                          answers > 0 ? answers : 1, false, err));
+    la_gemm_threads(c->threads);
+    la_batch batch = {.task = task,
+                      .task_opts = task_opts,
+                      .shape = *shape,
+                      .split = split,
+                      .seed = seed,
+                      .first = first};
+    la_status st = run_all(model, &engine, &batch, examples, out, err);
+    out->loss /= (double)(out->total ? out->total : 1);
+    la_engine_release(&engine);
+    return st;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The whole network over one lane: examples, embedding, blocks, and the output at scored rows.
+ */
+#include <string.h>
+
+#include "digest.h"
+#include "engine.h"
+
+enum { STREAM_SHUFFLE = 0x73687566 };
+
+void la_lane_share(const la_geometry *g, int index, int64_t *first, int64_t *last)
+{
+    if (index >= g->lanes) {
+        *first = *last = 0;
+        return;
+    }
+    *first = g->B * index / g->lanes;
+    *last = g->B * (index + 1) / g->lanes;
+}
+
+/* Place `i` of pass `epoch` over a set of n: four Feistel rounds on the next even number of bits, again
+ * until the number lies in the set. A permutation, for any n, that nothing must be stored for. */
+static uint64_t shuffled(uint64_t seed, uint64_t epoch, uint64_t i, uint64_t n)
+{
+    unsigned half = 1;
+    while (half < 31 && (1ull << (2 * half)) < n) half++;
+    uint64_t mask = (1ull << half) - 1;
+    do {
+        uint64_t left = i >> half, right = i & mask;
+        for (uint64_t round = 0; round < 4; round++) {
+            uint64_t stream = la_stream(seed, STREAM_SHUFFLE, epoch * 4 + round);
+            uint64_t next = left ^ (la_random_u32(stream, right) & mask);
+            left = right;
+            right = next;
+        }
+        i = left << half | right;
+    } while (i >= n);
+    return i;
+}
+
+static uint64_t example_index(const la_batch *batch, int64_t i)
+{
+    uint64_t index = batch->first + (uint64_t)i;
+    if (!batch->set) return index;
+    return shuffled(batch->seed, index / batch->set, index % batch->set, batch->set);
+}
+
+la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la_err *err)
+{
+    const la_geometry *g = &lane->engine->geometry[geometry];
+    int64_t first, last, T = g->T;
+    la_lane_share(g, lane->index, &first, &last);
+    lane->n_rows = 0;
+    lane->loss = 0;
+    lane->correct = 0;
+    for (int64_t i = first; i < last; i++) {
+        int64_t n = 0;
+        int32_t *tokens = lane->tokens + (i - first) * T;
+        LA_TRY(batch->task->learned->make(batch->task_opts, batch->seed, batch->split,
+                                          &batch->shape, example_index(batch, i), tokens,
+                                          lane->answers, &n, err));
+        LA_ASSERT(n <= lane->engine->most_answers);
+        if (i >= batch->count) continue;
+        for (int64_t j = 0; j < n; j++, lane->n_rows++) {
+            const la_answer *answer = &lane->answers[j];
+            lane->row[lane->n_rows] = (int32_t)((i - first) * T + answer->position);
+            lane->label[lane->n_rows] = answer->label;
+            lane->distance[lane->n_rows] = answer->distance;
+        }
+        if (batch->digest) {
+            XXH128_hash_t hash[2] = {
+                XXH3_128bits(tokens, (size_t)T * sizeof *tokens),
+                XXH3_128bits(lane->answers, (size_t)n * sizeof *lane->answers)};
+            memcpy(batch->digest + i * LA_EXAMPLE_DIGEST, hash, sizeof hash);
+        }
+    }
+    return LA_OK;
+}
+
+static const float *positions_of(const la_net *spec, const float *weights)
+{
+    return spec->positions < 0 ? NULL : weights + spec->positions;
+}
+
+static void drop(const la_lane *lane, size_t geometry, const la_batch *batch, float *x)
+{
+    const la_engine *e = lane->engine;
+    const la_geometry *g = &e->geometry[geometry];
+    int64_t first, last, per = g->T * e->spec->d;
+    if (!e->training || e->spec->dropout <= 0 || batch->split != LA_SPLIT_TRAIN) return;
+    la_lane_share(g, lane->index, &first, &last);
+    e->layers->dropout((last - first) * per, e->spec->dropout, batch->drop_stream,
+                       (uint64_t)(first * per), x);
+}
+
+la_status la_lane_forward(la_lane *lane, size_t geometry, const la_batch *batch,
+                          const float *weights, la_err *err)
+{
+    const la_engine *e = lane->engine;
+    const la_net *spec = e->spec;
+    const la_geometry *g = &e->geometry[geometry];
+    int64_t first, last;
+    la_lane_share(g, lane->index, &first, &last);
+    int64_t B = last - first;
+    e->layers->embed(B * g->T, g->T, spec->d, lane->tokens, weights + spec->embedding,
+                     positions_of(spec, weights), lane->x[0]);
+    drop(lane, geometry, batch, lane->x[0]);
+    for (int64_t l = 0; l < spec->layers; l++)
+        LA_TRY(la_block_forward(lane, l, &lane->kernel[geometry * (size_t)spec->layers + (size_t)l],
+                                B, g->T, weights, err));
+    return LA_OK;
+}
+
+/* Rows first..first+n-1 of the scored ones: gathered, normed, and their logits. */
+static void head_forward(la_lane *lane, const float *w, int64_t first, int64_t n)
+{
+    const la_engine *e = lane->engine;
+    const la_net *spec = e->spec;
+    int64_t d = spec->d;
+    for (int64_t i = 0; i < n; i++)
+        memcpy(lane->rows + i * d, lane->x[spec->layers] + lane->row[first + i] * d,
+               (size_t)d * sizeof(float));
+    if (spec->layer_norm)
+        e->layers->layer_norm(n, d, spec->norm_eps, lane->rows, w + spec->final_w,
+                              w + spec->final_b, lane->rows_norm, lane->rows_mean, lane->rows_rstd);
+    else
+        e->layers->rms_norm(n, d, spec->norm_eps, lane->rows, w + spec->final_w, lane->rows_norm,
+                            lane->rows_rstd);
+    la_gemm(false, true, n, spec->V, d, 1.0f, lane->rows_norm, d, w + spec->embedding, d, 0.0f,
+            lane->logits, spec->V);
+}
+
+/* From the gradient in `logits` to that of the stream at the same rows. */
+static void head_backward(la_lane *lane, const float *w, int64_t first, int64_t n)
+{
+    const la_engine *e = lane->engine;
+    const la_net *spec = e->spec;
+    int64_t d = spec->d, V = spec->V;
+    float *g = lane->grad;
+    la_gemm(true, false, V, d, n, 1.0f, lane->logits, V, lane->rows_norm, d, 1.0f,
+            g + spec->embedding, d);
+    la_gemm(false, false, n, d, V, 1.0f, lane->logits, V, w + spec->embedding, d, 0.0f,
+            lane->rows_norm, d);
+    if (spec->layer_norm)
+        e->layers->layer_norm_grad(n, d, lane->rows, w + spec->final_w, lane->rows_mean,
+                                   lane->rows_rstd, lane->rows_norm, false, lane->drows,
+                                   g + spec->final_w, g + spec->final_b);
+    else
+        e->layers->rms_norm_grad(n, d, lane->rows, w + spec->final_w, lane->rows_rstd,
+                                 lane->rows_norm, false, lane->drows, g + spec->final_w);
+    for (int64_t i = 0; i < n; i++)
+        memcpy(lane->dx + lane->row[first + i] * d, lane->drows + i * d, (size_t)d * sizeof(float));
+}
+
+la_status la_lane_backward(la_lane *lane, size_t geometry, const la_batch *batch, int64_t answers,
+                           const float *weights, la_err *err)
+{
+    const la_engine *e = lane->engine;
+    const la_net *spec = e->spec;
+    const la_geometry *g = &e->geometry[geometry];
+    int64_t from, to;
+    la_lane_share(g, lane->index, &from, &to);
+    int64_t B = to - from, N = B * g->T;
+    memset(lane->grad, 0, (size_t)spec->n * sizeof(float));
+    memset(lane->dx, 0, (size_t)(N * spec->d) * sizeof(float));
+    for (int64_t first = 0; first < lane->n_rows; first += e->head_rows) {
+        int64_t n = lane->n_rows - first < e->head_rows ? lane->n_rows - first : e->head_rows;
+        head_forward(lane, weights, first, n);
+        e->layers->cross_entropy(n, spec->V, lane->logits, lane->label + first, true,
+                                 1.0f / (float)answers, &lane->loss, &lane->correct);
+        head_backward(lane, weights, first, n);
+    }
+    for (int64_t l = spec->layers - 1; l >= 0; l--)
+        LA_TRY(la_block_backward(lane, l,
+                                 &lane->kernel[geometry * (size_t)spec->layers + (size_t)l], B,
+                                 g->T, weights, err));
+    drop(lane, geometry, batch, lane->dx);
+    e->layers->embed_grad(N, g->T, spec->d, lane->tokens, lane->dx, lane->grad + spec->embedding,
+                          spec->positions < 0 ? NULL : lane->grad + spec->positions);
+    return LA_OK;
+}
+
+static int distance_slice(int32_t distance)
+{
+    int slice = 0;
+    while (slice < LA_EVAL_DISTANCES - 1 && (distance >> (slice + 1)) > 0) slice++;
+    return slice;
+}
+
+void la_lane_score(la_lane *lane, const float *weights, la_eval *out)
+{
+    const la_engine *e = lane->engine;
+    for (int64_t first = 0; first < lane->n_rows; first += e->head_rows) {
+        int64_t n = lane->n_rows - first < e->head_rows ? lane->n_rows - first : e->head_rows;
+        head_forward(lane, weights, first, n);
+        for (int64_t i = 0; i < n; i++) { /* row by row, to know which were right */
+            int64_t right = 0;
+            e->layers->cross_entropy(1, e->spec->V, lane->logits + i * e->spec->V,
+                                     lane->label + first + i, false, 1.0f, &lane->loss, &right);
+            lane->correct += right;
+            int32_t distance = lane->distance[first + i];
+            if (distance <= 0) continue;
+            out->distance_correct[distance_slice(distance)] += right;
+            out->distance_total[distance_slice(distance)]++;
+        }
+    }
+}

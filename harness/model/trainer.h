@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A training in progress: weights, moments, where it stands, and its checkpoint.
+ */
+#ifndef LA_TRAINER_H
+#define LA_TRAINER_H
+
+#include "engine.h"
+
+/* What a checkpoint holds besides the arrays. */
+typedef struct la_progress {
+    bool finished, stopped_early;
+    int64_t step, examples, tokens, train_ns;
+    double loss_sum; /* over the steps since the last point of the curve */
+    int64_t loss_steps;
+    double loss, val_accuracy; /* at the last validation */
+    la_eval val[LA_MAX_SHAPES];
+    size_t n_val;
+    la_curve_point *curve;
+    size_t n_curve, cap_curve;
+} la_progress;
+
+typedef struct la_trainer {
+    const la_train_config *config;
+    la_net spec;
+    la_engine engine;
+    la_shape shapes[LA_MAX_SHAPES];
+    size_t n_shapes;
+    float *weights, *m, *v;
+    double *partial;  /* sums of squares, one a range of the flat array */
+    la_eval *scores;  /* one a lane */
+    double grad_norm; /* of the last step, before clipping */
+    double lr, step_loss;
+    la_progress at;
+} la_trainer;
+
+/* Everything allocated, weights drawn. */
+la_status la_trainer_init(la_trainer *t, const la_train_config *config, la_err *err);
+void la_trainer_release(la_trainer *t); /* accepts zeroed */
+/* One step; LA_E_NONFINITE leaves the weights as they were. */
+la_status la_trainer_step(la_trainer *t, la_err *err);
+/* Scores every shape of the mixture on the validation split into at.val. */
+la_status la_trainer_validate(la_trainer *t, la_err *err);
+double la_learning_rate(const la_train_opts *o, int64_t step);
+/* The lengths of a mixture as batches of `tokens`. */
+size_t la_train_geometries(const la_shape *shapes, size_t n, int64_t tokens, int threads,
+                           la_geometry out[LA_MAX_LENGTHS]);
+int64_t la_train_most_answers(const la_train_config *config, const la_shape *shapes, size_t n);
+
+/* checkpoint.c: one file; weights alone once finished, with both moments before. */
+la_status la_checkpoint_write(const char *path, const char *key, const char *config_json,
+                              const la_progress *at, int64_t n, const float *weights,
+                              const float *m, const float *v, la_err *err);
+typedef struct la_checkpoint {
+    char *bytes; /* the whole file */
+    int64_t n;
+    int arrays; /* 1 or 3 */
+    const float *array[3];
+    char key[33];
+    la_progress at;
+} la_checkpoint;
+/* LA_E_NOTFOUND when there is no file; LA_E_FORMAT when it is damaged, of a later version, or foreign. */
+la_status la_checkpoint_read(const char *path, la_checkpoint *out, la_err *err);
+void la_checkpoint_release(la_checkpoint *c); /* accepts zeroed */
+void la_weights_digest(const float *weights, int64_t n, char out[33]);
+
+#endif
