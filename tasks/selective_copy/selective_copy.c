@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * selective_copy - the tokens again, without the blanks between them.
+ *
+ *   0 x1 0 0 x2 0 ... xM 0 0 | m m ... m       answers at the markers m: x1 x2 ... xM
+ *
+ * Gu, Dao 2023, "Mamba", arXiv:2312.00752, section 4.1.1. Its authors' generator is not public; this is
+ * copy with its tokens at random places, as in data_generator.py of MinhZou/selective-copying-mamba.
+ *
+ * Ids       A = alphabet: 0 is the blank, A-1 the marker m, the M = tokens x are uniform over 1 to A-2
+ * Layout    M tokens, in order, at M of the first T - M positions (each set of positions as likely as any
+ *           other), blanks between, M markers at the end; the j-th marker's label is the j-th token,
+ *           which is not written into the input again
+ * Sizes     2M <= T
+ * Training  T 64, 128 and 256 (the source: A 16, M 16, T 4128); sweep: the same M at any T
+ * Chance    1 / (A - 2)
+ */
+#include <stddef.h>
+
+#include "copies.h"
+#include "labench/kit.h"
+
+enum { VERSION = 1 };
+
+static const la_option options[] = {
+    {"alphabet", LA_OPTION_INT, offsetof(la_copies_options, alphabet), 16, 4, 1 << 20, NULL,
+     "ids: 0 is the blank, the last one the marker, those between are copied"},
+    {"tokens", LA_OPTION_INT, offsetof(la_copies_options, tokens), 16, 1, 1 << 20, NULL,
+     "tokens to repeat"},
+};
+
+static int64_t vocabulary(const void *task_opts)
+{
+    return ((const la_copies_options *)task_opts)->alphabet;
+}
+
+static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
+                      la_shape *out, size_t cap)
+{
+    return la_copies_mixture(task_opts, lengths, n_lengths, out, cap);
+}
+
+static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_err *err)
+{
+    return la_copies_shape_at("selective_copy", task_opts, T, out, err);
+}
+
+static int64_t most_answers(const void *task_opts, const la_shape *shape)
+{
+    (void)task_opts;
+    return shape->n;
+}
+
+static la_status make(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
+                      uint64_t index, int32_t *tokens, la_answer *answers, int64_t *n_answers,
+                      la_err *err)
+{
+    return la_copies_make("selective_copy", VERSION, task_opts, true, seed, split, shape, index,
+                          tokens, answers, n_answers, err);
+}
+
+/* Every alphabet and mask makes sense; lengths are refused where they are asked for. */
+static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
+                       la_err *err)
+{
+    (void)variant, (void)p, (void)task_opts, (void)err;
+    return LA_OK;
+}
+
+static double chance(const void *task_opts)
+{
+    return la_copies_chance(task_opts);
+}
+
+static const la_learned learned = {
+    .vocabulary = vocabulary,
+    .train_lengths = la_copies_lengths,
+    .mixture = mixture,
+    .shape_at = shape_at,
+    .most_answers = most_answers,
+    .make = make,
+    .version = VERSION,
+};
+
+LA_TASK(selective_copy) = {
+    LA_TASK_HEAD,
+    .name = "selective_copy",
+    .kind = LA_TASK_LEARNED,
+    .summary = "tokens scattered among blanks, again and in order",
+    .paper = "arXiv:2312.00752",
+    .options = options,
+    .options_len = LA_COUNT(options),
+    .options_size = sizeof(la_copies_options),
+    .check = check,
+    .chance = chance,
+    .learned = &learned,
+};
