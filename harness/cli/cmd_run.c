@@ -35,15 +35,31 @@ static la_status check_memory(const la_plan *plan, const la_run_settings *settin
                    la_format_bytes((double)least, need));
 }
 
+/* Of a model's many options those that the command line sets: "lr=0.01 layers=2". */
+static void dry_settings(const la_learn *learn, const la_spec *spec)
+{
+    for (size_t i = 0; i < spec->n_settings; i++) {
+        const la_setting *s = &spec->settings[i];
+        bool model = strcmp(s->owner, "model") == 0;
+        if (!model && strcmp(s->owner, "train") != 0) continue;
+        cJSON *o = cJSON_Parse(model ? learn->model_json : learn->train_json);
+        char *value = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(o, s->key));
+        printf("  %s=%s", s->key, value ? value : "?");
+        cJSON_free(value);
+        cJSON_Delete(o);
+    }
+}
+
 static void dry_row(const la_cell *cell, const la_run_args *args)
 {
     const la_run_settings *settings = &args->settings;
     char words[128], need[24], call[24];
+    const char *unit = !cell->learn ? "call" : cell->pass == LA_TRAIN ? "step" : "example";
     la_outcome why;
     printf("%-52s %-13s ", la_cell_words(cell, words), la_mask_name(cell->problem.mask));
     if (la_estimate_runs(cell, settings, &why))
-        printf("%10s  about %s a call", la_format_bytes((double)cell->need_bytes, need),
-               la_format_ns(cell->predicted_s * 1e9, call));
+        printf("%10s  about %s a %s", la_format_bytes((double)cell->need_bytes, need),
+               la_format_ns(cell->predicted_s * 1e9, call), unit);
     else if (cell->refused)
         printf("%s: %s", la_outcome_word(why), cell->reason);
     else
@@ -51,6 +67,7 @@ static void dry_row(const la_cell *cell, const la_run_args *args)
     /* Options tell cells apart only where some were set. */
     if (args->spec.n_settings && cell->opts) printf("  %s", cell->opts_json);
     if (args->spec.n_settings && cell->task_opts) printf("  %s", cell->task_opts_json);
+    if (cell->learn) dry_settings(cell->learn, &args->spec);
     printf("\n");
 }
 
@@ -74,6 +91,10 @@ static cJSON *dry_json(const la_cell *cell, const la_run_settings *settings)
     cJSON_AddNumberToObject(o, "threads", cell->problem.threads);
     cJSON_AddItemToObject(o, "options", cJSON_Parse(cell->opts_json));
     cJSON_AddItemToObject(o, "task_options", cJSON_Parse(cell->task_opts_json));
+    cJSON_AddItemToObject(o, "model_options",
+                          cJSON_Parse(cell->learn ? cell->learn->model_json : "{}"));
+    cJSON_AddItemToObject(o, "train_options",
+                          cJSON_Parse(cell->learn ? cell->learn->train_json : "{}"));
     cJSON_AddStringToObject(o, "outcome", runs ? "planned" : la_outcome_word(why));
     if (cell->refused) {
         cJSON_AddStringToObject(o, "reason", cell->reason);

@@ -53,7 +53,7 @@ void la_estimate_plan(la_plan *plan, const la_run_settings *settings, la_estimat
         out->runs++;
         if (cell->need_bytes > out->memory) out->memory = cell->need_bytes;
         double call = cell->predicted_s;
-        int rounds = call > ONE_ROUND_S ? 1 : cell->rounds;
+        int rounds = call > ONE_ROUND_S && !cell->learn ? 1 : cell->rounds;
         for (int round = 0; round < rounds; round++) {
             double least = settings->min_time_s, most = settings->max_time_s;
             out->seconds += la_predict_attempt(cell, call, least, most, round == 0);

@@ -30,6 +30,7 @@ static const la_flag_id exclusive[][2] = {
     {LA_FLAG_QUICK, LA_FLAG_MIN_SAMPLES},
     {LA_FLAG_DIM, LA_FLAG_DK},
     {LA_FLAG_DIM, LA_FLAG_DV},
+    {LA_FLAG_TRAIN_LENGTHS, LA_FLAG_TRAIN_AT_LENGTH},
 };
 
 la_command la_command_find(const char *name)

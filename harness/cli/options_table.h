@@ -54,8 +54,9 @@ enum {
       "names, globs, groups (all card recurrent quadratic baseline), tag:WORD; -NAME takes away")  \
     X(LENGTHS, "lengths", 0, "SIZES", "1k..16k", LA_IN_RUN,                                        \
       "tokens: 512,1k..16k  1k..128k:x4  1k..8k:+1k  1k..128k:n=9")                                \
-    X(TASKS, "tasks", 0, "LIST", "recall", LA_IN_RUN, "what accuracy is measured on, or none")     \
-    X(PASS, "pass", 0, "LIST", "fwd,decode", LA_IN_RUN, "fwd, bwd, fwdbwd, decode")                \
+    X(TASKS, "tasks", 0, "LIST", "recall,mqar,overwrite", LA_IN_RUN,                               \
+      "what accuracy is measured on, or none; 'labench list tasks'")                               \
+    X(PASS, "pass", 0, "LIST", "fwd,decode", LA_IN_RUN, "fwd, bwd, fwdbwd, decode, or none")       \
     X(DTYPE, "dtype", 0, "LIST", "f32", LA_IN_RUN, "type of q, k, v, o and KV caches")             \
     X(BATCH, "batch", 0, "SIZES", "1", LA_IN_RUN, "sequences computed together")                   \
     X(HEADS, "heads", 0, "SIZES", "2", LA_IN_RUN, "heads")                                         \
@@ -69,7 +70,25 @@ enum {
     X(SCALE, "scale", 0, "S", "1/sqrt(dk)", LA_IN_RUN | LA_IN_APPLY, "scale of the logits")        \
     X(IMPLS, "impls", 0, "LIST", "best", LA_IN_RUN, "impls or forms: cpu_chunk, recurrent, all")   \
     X(SET, "set", 0, "OWNER.KEY=V,V", NULL, LA_IN_RUN | LA_IN_APPLY,                               \
-      "an option of a variant or task, as an axis (apply: KEY=V); may be repeated")                \
+      "an option of a variant, a task, model or train, as an axis (apply: KEY=V); repeatable")     \
+    X(TRAIN_LENGTHS, "train-lengths", 0, "SIZES", "the task's", LA_IN_RUN,                         \
+      "learned tasks: lengths that models are trained on; tested at --lengths")                    \
+    X(TRAIN_AT_LENGTH, "train-at-length", 0, NULL, NULL, LA_IN_RUN,                                \
+      "learned tasks: a model for each length instead")                                            \
+    X(SEEDS, "seeds", 0, "N", "1", LA_IN_RUN, "models trained of each kind")                       \
+    X(LR, "lr", 0, "LIST", "0.01", LA_IN_RUN,                                                      \
+      "learning rates; the one that validates best counts")                                        \
+    X(STEPS, "steps", 0, "LIST", "600", LA_IN_RUN, "steps of a training, as --set train.steps")    \
+    X(RECIPE, "recipe", 0, "LIST", "controlled", LA_IN_RUN,                                        \
+      "controlled (one block for all) or paper, as --set model.recipe")                            \
+    X(LAYERS, "layers", 0, "LIST", "2", LA_IN_RUN, "blocks of a model")                            \
+    X(D_MODEL, "d-model", 0, "LIST", "64", LA_IN_RUN, "width of a model")                          \
+    X(HEAD_DIM, "head-dim", 0, "LIST", "d-model / heads", LA_IN_RUN, "width of a model's head")    \
+    X(MLP, "mlp", 0, "LIST", "the recipe's", LA_IN_RUN, "width of the MLP over d-model, 0: none")  \
+    X(CONV, "conv", 0, "LIST", "the recipe's", LA_IN_RUN, "width of the convolution, 0: none")     \
+    X(POS, "pos", 0, "LIST", "the recipe's", LA_IN_RUN, "positions: none, learned or rope")        \
+    X(HYBRID, "hybrid", 0, "PATTERN", NULL, LA_IN_RUN,                                             \
+      "variants of the layers: deltanet*3,softmax; 'self' is the one of --variants")               \
     X(DEVICE, "device", 0, "NAME", "auto", LA_IN_RUN, "auto, cpu, cuda or cuda:N")                 \
     X(THREADS, "threads", 0, "LIST", "physical cores",                                             \
       LA_IN_RUN | LA_IN_APPLY | LA_IN_DOCTOR | LA_IN_VERIFY, "threads of a call")                  \

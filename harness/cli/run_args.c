@@ -51,6 +51,22 @@ static la_status take_threads(la_run_args *args, const char *value, la_err *err)
     return LA_OK;
 }
 
+/* Values of an option; names end where their lengths say. */
+static la_status add_setting(la_spec *spec, const char *flag, const char *owner, size_t owner_len,
+                             const char *key, size_t key_len, const char *values, la_err *err)
+{
+    LA_TRY(la_grow((void **)&spec->settings, &spec->cap_settings, spec->n_settings + 1,
+                   sizeof *spec->settings, err));
+    la_setting *s = &spec->settings[spec->n_settings++];
+    *s = (la_setting){0};
+    s->owner = la_alloc(owner_len + 1, err);
+    s->key = la_alloc(key_len + 1, err);
+    if (!s->owner || !s->key) return LA_E_NOMEM;
+    snprintf(s->owner, owner_len + 1, "%s", owner);
+    snprintf(s->key, key_len + 1, "%s", key);
+    return take_words(flag, values, &s->values, err);
+}
+
 /* owner.key=v1,v2 */
 static la_status take_setting(la_spec *spec, const char *value, la_err *err)
 {
@@ -59,16 +75,46 @@ static la_status take_setting(la_spec *spec, const char *value, la_err *err)
     if (!dot || !equals || dot > equals || dot == value || equals == dot + 1 || !equals[1])
         return LA_FAIL(err, LA_E_ARG, "--set '%s' is not OWNER.KEY=VALUE, like linear.map=elu",
                        la_quote(value, q));
-    LA_TRY(la_grow((void **)&spec->settings, &spec->cap_settings, spec->n_settings + 1,
-                   sizeof *spec->settings, err));
-    la_setting *s = &spec->settings[spec->n_settings++];
-    *s = (la_setting){0};
-    s->owner = la_alloc((size_t)(dot - value) + 1, err);
-    s->key = la_alloc((size_t)(equals - dot), err);
-    if (!s->owner || !s->key) return LA_E_NOMEM;
-    snprintf(s->owner, (size_t)(dot - value) + 1, "%s", value);
-    snprintf(s->key, (size_t)(equals - dot), "%s", dot + 1);
-    return take_words("set", equals + 1, &s->values, err);
+    return add_setting(spec, "set", value, (size_t)(dot - value), dot + 1,
+                       (size_t)(equals - dot - 1), equals + 1, err);
+}
+
+/* Flags that are short for --set. */
+static const struct {
+    la_flag_id flag;
+    const char *owner, *key;
+} shorthands[] = {
+    {LA_FLAG_RECIPE, "model", "recipe"},   {LA_FLAG_LAYERS, "model", "layers"},
+    {LA_FLAG_D_MODEL, "model", "d_model"}, {LA_FLAG_HEAD_DIM, "model", "head_dim"},
+    {LA_FLAG_MLP, "model", "mlp"},         {LA_FLAG_CONV, "model", "conv"},
+    {LA_FLAG_POS, "model", "pos"},         {LA_FLAG_STEPS, "train", "steps"},
+    {LA_FLAG_LR, "train", "lr"},
+};
+
+/* What concerns learned tasks. */
+static la_status take_learning(la_run_args *args, la_flag_id flag, const char *value, la_err *err)
+{
+    la_spec *spec = &args->spec;
+    int64_t n = 0;
+    for (size_t i = 0; i < LA_COUNT(shorthands); i++)
+        if (shorthands[i].flag == flag)
+            return add_setting(spec, la_flags[flag].name, shorthands[i].owner,
+                               strlen(shorthands[i].owner), shorthands[i].key,
+                               strlen(shorthands[i].key), value, err);
+    switch (flag) {
+    case LA_FLAG_TRAIN_LENGTHS:
+        return take_counts(args, "train-lengths", value, &spec->train_lengths, err);
+    case LA_FLAG_TRAIN_AT_LENGTH:
+        spec->train_at_length = true;
+        return LA_OK;
+    case LA_FLAG_HYBRID:
+        spec->hybrid = la_strdup(value, err);
+        return spec->hybrid ? LA_OK : LA_E_NOMEM;
+    default:
+        LA_TRY(la_whole_parse("--seeds", value, 1, 64, &n, err));
+        spec->seeds = (int)n;
+        return LA_OK;
+    }
 }
 
 /* The runner knows what the words mean; that they are words of its is checked before a file is made. */
@@ -274,6 +320,20 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
     case LA_FLAG_SEED:
     case LA_FLAG_MEMORY_LIMIT:
         return take_measuring(args, flag, value, err);
+    case LA_FLAG_TRAIN_LENGTHS:
+    case LA_FLAG_TRAIN_AT_LENGTH:
+    case LA_FLAG_SEEDS:
+    case LA_FLAG_LR:
+    case LA_FLAG_STEPS:
+    case LA_FLAG_RECIPE:
+    case LA_FLAG_LAYERS:
+    case LA_FLAG_D_MODEL:
+    case LA_FLAG_HEAD_DIM:
+    case LA_FLAG_MLP:
+    case LA_FLAG_CONV:
+    case LA_FLAG_POS:
+    case LA_FLAG_HYBRID:
+        return take_learning(args, flag, value, err);
     case LA_FLAG_RETRY:
         return take_retry(args, value, err);
     case LA_FLAG_DEVICE:

@@ -249,8 +249,18 @@ void la_sweep_estimate_line(const la_plan *plan, const la_run_args *args,
     if (estimate->too_slow)
         snprintf(left_out + len, sizeof left_out - len, ", %zu too slow for --quick",
                  estimate->too_slow);
-    fprintf(stderr, "%zu cells x %d round%s: %zu to run%s\n", plan->n, plan->rounds,
-            plan->rounds == 1 ? "" : "s", estimate->runs, left_out);
+    int seeds = 0;
+    bool kernels = false;
+    for (size_t i = 0; i < plan->n; i++) {
+        if (plan->cells[i].learn) seeds = plan->cells[i].rounds;
+        kernels |= !plan->cells[i].learn;
+    }
+    fprintf(stderr, "%zu cells", plan->n);
+    if (kernels) fprintf(stderr, " x %d round%s", plan->rounds, plan->rounds == 1 ? "" : "s");
+    if (seeds)
+        fprintf(stderr, "%s %d seed%s", kernels ? ", of learned tasks" : " x", seeds,
+                seeds == 1 ? "" : "s");
+    fprintf(stderr, ": %zu to run%s\n", estimate->runs, left_out);
     fprintf(stderr, "estimate %s, worst case %s; peak memory %s of %s; results -> %s\n",
             la_format_duration(estimate->seconds, about),
             la_format_duration(estimate->worst_seconds, worst),

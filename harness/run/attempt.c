@@ -14,8 +14,10 @@
 #include "alloc.h"
 
 #define MAX_SAMPLES 1000000
-#define MAX_METRICS 64
+#define MAX_CURVE   100000
+#define MAX_METRICS 256
 #define MAX_TEXT    400
+#define MAX_CONFIG  65536
 
 void la_attempt_init(la_attempt *a)
 {
@@ -52,17 +54,24 @@ static void clean_copy(char *to, size_t cap, const char *from)
     to[n] = '\0';
 }
 
-static la_status own_string(la_attempt *a, const char *text, const char **out, la_err *err)
+/* At most `most` bytes of it. */
+static la_status own_text(la_attempt *a, const char *text, size_t most, const char **out,
+                          la_err *err)
 {
-    char clean[MAX_TEXT];
-    clean_copy(clean, sizeof clean, text);
+    size_t len = strlen(text) + 1;
     LA_TRY(
         la_grow((void **)&a->strings, &a->cap_strings, a->n_strings + 1, sizeof *a->strings, err));
-    char *copy = la_strdup(clean, err);
+    char *copy = la_alloc(len < most ? len : most, err);
     if (!copy) return LA_E_NOMEM;
+    clean_copy(copy, len < most ? len : most, text);
     a->strings[a->n_strings++] = copy;
     *out = copy;
     return LA_OK;
+}
+
+static la_status own_string(la_attempt *a, const char *text, const char **out, la_err *err)
+{
+    return own_text(a, text, MAX_TEXT, out, err);
 }
 
 la_status la_attempt_warn(la_attempt *a, const char *code, const char *text, la_err *err)
@@ -112,6 +121,58 @@ static la_status take_samples(la_attempt *a, const cJSON *o, la_err *err)
             (la_sample_row){(int64_t)iters->valuedouble, (int64_t)ns->valuedouble, 0};
     }
     return LA_OK;
+}
+
+static la_status take_curve(la_attempt *a, const cJSON *o, la_err *err)
+{
+    const cJSON *all = cJSON_GetObjectItemCaseSensitive(o, "curve"), *one;
+    if (!cJSON_IsArray(all)) return broken("a curve that is no list", err);
+    cJSON_ArrayForEach(one, all)
+    {
+        double x[8];
+        for (int i = 0; i < 8; i++) {
+            const cJSON *item = cJSON_GetArrayItem(one, i);
+            x[i] = cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+            if (i < 3 && !(x[i] >= 0 && x[i] <= 9e15))
+                return broken("a point of a curve without step, tokens or time", err);
+        }
+        if (a->n_curve == MAX_CURVE) return broken("a curve of too many points", err);
+        if (a->n_curve && !(x[0] > (double)a->curve[a->n_curve - 1].step))
+            return broken("a curve whose steps do not rise", err);
+        LA_TRY(la_grow((void **)&a->curve, &a->cap_curve, a->n_curve + 1, sizeof *a->curve, err));
+        a->curve[a->n_curve++] = (la_curve_row){(int64_t)x[0], (int64_t)x[1], (int64_t)x[2], x[3],
+                                                x[4],          x[5],          x[6],          x[7]};
+    }
+    return LA_OK;
+}
+
+static bool is_key(const char *text)
+{
+    return text && strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
+}
+
+static la_status take_model(la_attempt *a, const cJSON *o, la_err *err)
+{
+    const cJSON *m = cJSON_GetObjectItemCaseSensitive(o, "model");
+    if (!m) return LA_OK;
+    const char *key = word(m, "key"), *config = word(m, "config"), *path = word(m, "path");
+    const char *digest = word(m, "digest"), *seed = word(m, "seed");
+    if (!is_key(key) || !is_key(digest) || !config || !path || !seed)
+        return broken("a model without key, digest, config, path or seed", err);
+    la_model_row *row = &a->model;
+    *row = (la_model_row){.seed = strtoull(seed, NULL, 10),
+                          .lr = real(m, "lr"),
+                          .loss = real(m, "loss"),
+                          .val_accuracy = real(m, "val_accuracy"),
+                          .parameters = whole(m, "parameters", 0),
+                          .steps = whole(m, "steps", 0),
+                          .tokens = whole(m, "tokens", 0),
+                          .train_ns = whole(m, "train_ns", 0),
+                          .threads = whole(m, "threads", 0)};
+    LA_TRY(own_text(a, config, MAX_CONFIG, &row->config_json, err));
+    LA_TRY(own_text(a, path, MAX_CONFIG, &row->path, err));
+    LA_TRY(own_string(a, digest, &row->digest, err));
+    return own_string(a, key, &row->key, err);
 }
 
 static la_status take_metrics(la_attempt *a, const cJSON *o, la_err *err)
@@ -180,6 +241,10 @@ static la_status take_end(la_attempt *a, const cJSON *o, la_err *err)
     row->rss_base_bytes = whole(o, "rss_base_bytes", -1);
     row->rss_peak_bytes = whole(o, "rss_peak_bytes", -1);
     a->call_ns = whole(o, "call_ns", 0);
+    const char *model_key = word(o, "model_key"), *data = word(o, "data_digest");
+    if (is_key(model_key)) LA_TRY(own_string(a, model_key, &row->model_key, err));
+    if (is_key(data)) LA_TRY(own_string(a, data, &row->data_digest, err));
+    LA_TRY(take_model(a, o, err));
     LA_TRY(take_metrics(a, o, err));
     LA_TRY(take_warnings(a, o, err));
     row->outcome = said;
@@ -207,6 +272,8 @@ la_status la_attempt_take(la_attempt *a, const la_record *record, la_err *err)
             st = broken("a phase without a name", err);
     } else if (record->type == LA_RECORD_SAMPLES) {
         st = take_samples(a, o, err);
+    } else if (record->type == LA_RECORD_CURVE) {
+        st = take_curve(a, o, err);
     } else {
         st = take_end(a, o, err);
     }
@@ -227,6 +294,9 @@ const la_attempt_row *la_attempt_finish(la_attempt *a)
     row->n_metrics = a->n_metrics;
     row->warnings = a->warnings;
     row->n_warnings = a->n_warnings;
+    a->model.curve = a->curve;
+    a->model.n_curve = a->n_curve;
+    if (a->model.key) row->model = &a->model;
     return row;
 }
 
@@ -236,6 +306,7 @@ void la_attempt_release(la_attempt *a)
     for (size_t i = 0; i < a->n_strings; i++) la_free(a->strings[i]);
     la_free(a->strings);
     la_free(a->samples);
+    la_free(a->curve);
     la_free(a->metrics);
     la_free(a->warnings);
     la_free(a->stderr_tail);

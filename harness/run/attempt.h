@@ -11,7 +11,7 @@ typedef struct la_attempt {
     la_attempt_row row; /* its pointers are into the members below */
     bool ended;         /* the end record came */
     int64_t call_ns;    /* of the first call; 0: none was finished */
-    char phase[32];     /* what the worker was doing last */
+    char phase[64];     /* what the worker was doing last */
     char message[LA_ERR_MAX];
     char stop_reason[32];
     char *stderr_tail;      /* owned */
@@ -21,6 +21,9 @@ typedef struct la_attempt {
     size_t n_metrics, cap_metrics;
     la_warning_row *warnings;
     size_t n_warnings, cap_warnings;
+    la_model_row model;  /* trained or found again; key NULL: none */
+    la_curve_row *curve; /* owned */
+    size_t n_curve, cap_curve;
     char **strings; /* owned: names and texts of metrics and warnings */
     size_t n_strings, cap_strings;
 } la_attempt;

@@ -14,9 +14,6 @@
 #include "sampled.h"
 #include "text.h"
 
-/* A worker's own code, libraries, thread stacks and BLAS buffers. */
-#define PROCESS_BYTES ((size_t)48 << 20)
-
 void la_cell_release(la_cell *cell)
 {
     if (!cell) return;
@@ -24,6 +21,11 @@ void la_cell_release(la_cell *cell)
     la_free(cell->task_opts);
     la_free(cell->opts_json);
     la_free(cell->task_opts_json);
+    if (cell->learn) {
+        la_free(cell->learn->model_json);
+        la_free(cell->learn->train_json);
+        la_free(cell->learn);
+    }
     *cell = (la_cell){0};
 }
 
@@ -80,7 +82,7 @@ static la_status check_caps(const la_cell *cell, la_err *why)
     la_pass pass = la_cell_kernel_pass(cell);
     const la_problem *p = &cell->problem;
     if (pass == LA_TRAIN)
-        return LA_FAIL(why, LA_E_UNSUPPORTED, "%s cannot be trained here yet", name);
+        return LA_FAIL(why, LA_E_UNSUPPORTED, "%s: only a learned task trains", name);
     if ((pass == LA_BACKWARD || pass == LA_FWDBWD) && !(impl->caps & LA_CAP_BACKWARD))
         return LA_FAIL(why, LA_E_UNSUPPORTED, "%s has no backward yet", name);
     if (pass == LA_DECODE && !(impl->caps & LA_CAP_DECODE))
@@ -126,9 +128,9 @@ static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err 
     cell->input_bytes = la_inputs_bytes(v, p, cell->opts);
     cell->output_bytes = (size_t)(p->B * p->T * p->H * p->dv) * la_dtype_size(p->dtype);
     bool save = pass == LA_BACKWARD || pass == LA_FWDBWD;
-    cell->need_bytes = PROCESS_BYTES + cell->input_bytes + cell->output_bytes + cell->sizes.state +
-                       cell->sizes.work + cell->sizes.instance + (save ? cell->sizes.saved : 0) +
-                       verification_bytes(cell);
+    cell->need_bytes = LA_CELL_PROCESS_BYTES + cell->input_bytes + cell->output_bytes +
+                       cell->sizes.state + cell->sizes.work + cell->sizes.instance +
+                       (save ? cell->sizes.saved : 0) + verification_bytes(cell);
     return LA_OK;
 }
 
@@ -154,13 +156,15 @@ la_status la_cell_finish(la_cell *cell, const la_device *device, la_err *err)
                         &cell->task_opts_json, err));
     cell->isa = device->isa;
     cell->refused = false;
+    if (cell->learn) LA_TRY(la_cell_learn_texts(cell, err));
     LA_TRY(la_problem_check(&cell->problem, err));
     LA_TRY(make_key(cell, err));
     la_err why = {0};
     la_status st = LA_OK;
     if (cell->impl->rank(device, &why) == 0) st = LA_E_UNSUPPORTED;
-    if (st == LA_OK) st = check_caps(cell, &why);
-    if (st == LA_OK) st = sizes_and_costs(cell, device, &why);
+    if (st == LA_OK && cell->learn) st = la_cell_learn_sizes(cell, device, &why);
+    if (st == LA_OK && !cell->learn) st = check_caps(cell, &why);
+    if (st == LA_OK && !cell->learn) st = sizes_and_costs(cell, device, &why);
     if (st == LA_OK) return LA_OK;
     if (st == LA_E_NOMEM) return LA_FAIL(err, st, "%s", why.msg);
     refuse(cell, &why);
@@ -220,6 +224,13 @@ void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row
         .input_bytes = (int64_t)cell->input_bytes,
         .rounds = cell->rounds,
     };
+    const la_learn *learn = cell->learn;
+    if (!learn) return;
+    row->model_json = learn->model_json;
+    row->train_json = learn->train_json;
+    row->recipe = learn->recipe;
+    row->d_model = learn->model.d_model;
+    row->input_dist = learn->examples;
 }
 
 uint64_t la_cell_seed(const la_cell *cell, uint64_t seed, int round)

@@ -7,23 +7,48 @@
 #include "labench/task.h"
 #include "labench/variant.h"
 #include "store.h"
+#include "train.h"
 
 #define LA_CELL_INPUTS "normal-1" /* how inputs are drawn, with a version */
 #define LA_CELL_COSTS  "useful-1" /* the formulas of the variants, likewise */
+
+#define LA_CELL_RATES 8 /* learning rates to choose from, at most */
+/* A worker's own code, libraries, thread stacks and BLAS buffers. */
+#define LA_CELL_PROCESS_BYTES ((size_t)48 << 20)
+
+/* What a cell of a learned task has besides: the model, how it is trained, and on which lengths. */
+typedef struct la_learn {
+    la_model_opts model;
+    la_train_opts train; /* lr: the cell's own; of an evaluation the first of `rates` */
+    char hybrid[160];    /* "deltanet*3,softmax"; "": the variant in every layer */
+    int64_t lengths[16]; /* trained on, ascending */
+    size_t n_lengths;
+    bool at_length; /* trained at the length it is evaluated at, and nowhere else */
+    double
+        rates[LA_CELL_RATES]; /* ascending; of an evaluation: the one that validates best counts */
+    size_t n_rates;
+    /* From la_cell_finish, owned. model_json: options of the model with "hybrid" in front; train_json:
+     * options of its training with "at_length" and "lengths" in front, and a list of rates as lr. */
+    char *model_json, *train_json;
+    const char *recipe; /* its word */
+    char examples[24];  /* "examples-1": how the task draws them, with its version */
+    uint64_t group;     /* equal for the evaluations of a model and the cells that train it */
+} la_learn;
 
 typedef struct la_cell {
     const la_variant *variant;
     const la_impl *impl;
     const la_task *task; /* NULL: a timing cell */
-    la_pass pass;        /* LA_FORWARD, LA_DECODE, ...; LA_EVAL for a task */
-    la_problem problem;  /* for decode: T = 1, Tcap = tokens in the state after the call = seqlen */
+    la_pass pass;    /* LA_FORWARD, LA_DECODE, ...; LA_EVAL for a task, LA_TRAIN too if learned */
+    la_learn *learn; /* owned; NULL: no learned task */
+    la_problem problem; /* for decode: T = 1, Tcap = tokens in the state after the call = seqlen */
     void *opts, *task_opts; /* owned; parsed option structs, NULL when the table is empty */
     char *opts_json, *task_opts_json; /* owned; canonical */
     int64_t seqlen;                   /* the length of the sweep's axis */
-    int rounds;
-    bool cold;    /* flush the caches before each call */
-    la_isa isa;   /* what the impl is built for here, from la_cell_finish */
-    char key[33]; /* content hash, from la_cell_finish */
+    int rounds;                       /* of a learned cell: seeds */
+    bool cold;                        /* flush the caches before each call */
+    la_isa isa;                       /* what the impl is built for here, from la_cell_finish */
+    char key[33];                     /* content hash, from la_cell_finish */
     la_sizes sizes;
     la_cost useful, really;
     size_t input_bytes, output_bytes;
@@ -48,6 +73,18 @@ const char *la_cell_words(const la_cell *cell, char buf[128]);
 /* Sets opts (or task_opts) and their canonical text from the owner's table: the defaults, to be
  * changed with la_options_set before la_cell_finish. */
 la_status la_cell_default_options(la_cell *cell, la_err *err);
+/* For a cell of a learned task: the configuration that trains its model with this seed and, where lr is
+ * above 0, this learning rate. Its pointers are into the cell. */
+la_train_config la_cell_train_config(const la_cell *cell, const la_device *device, uint64_t seed,
+                                     double lr);
+/* The part of la_cell_finish for learned cells: texts, then shapes, costs and bytes; *why and a status
+ * say what cannot be trained or evaluated. cell_learn.c */
+la_status la_cell_learn_texts(la_cell *cell, la_err *err);
+la_status la_cell_learn_sizes(la_cell *cell, const la_device *device, la_err *why);
+/* The inverse of the texts, from parsed JSON. */
+struct cJSON;
+la_status la_cell_learn_read(const struct cJSON *model, const struct cJSON *train, la_learn *out,
+                             la_err *err);
 /* The pass that the kernel itself runs: forward for an evaluation. */
 la_pass la_cell_kernel_pass(const la_cell *cell);
 /* The row for la_store_plan; its strings are the cell's own or static. */

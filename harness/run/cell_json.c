@@ -16,6 +16,7 @@ la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err)
 {
     const la_problem *p = &cell->problem;
     cJSON *o = cJSON_CreateObject();
+    const la_learn *learn = cell->learn;
     char *text = NULL;
     *json = NULL;
     if (!o) return LA_FAIL(err, LA_E_NOMEM, "out of memory for a cell's JSON");
@@ -33,11 +34,11 @@ la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err)
     PUT_NUMBER("dv", p->dv);
     PUT_NUMBER("heads", p->H);
     PUT_STRING("impl", cell->impl->name);
-    PUT_STRING("inputs", LA_CELL_INPUTS);
+    PUT_STRING("inputs", learn ? learn->examples : LA_CELL_INPUTS);
     PUT_STRING("isa", la_isa_name(cell->isa));
     PUT_NUMBER("kv_heads", p->Hkv);
     PUT_STRING("mask", la_mask_name(p->mask));
-    PUT_RAW("model_options", NULL);
+    PUT_RAW("model_options", learn ? learn->model_json : NULL);
     PUT_RAW("options", cell->opts_json);
     PUT_STRING("pass", la_pass_name(cell->pass));
     PUT_NUMBER("qk_heads", p->Hqk);
@@ -48,7 +49,7 @@ la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err)
     PUT_NUMBER("tcap", p->Tcap);
     PUT_NUMBER("threads", p->threads);
     PUT_NUMBER("tokens", p->T);
-    PUT_RAW("train_options", NULL);
+    PUT_RAW("train_options", learn ? learn->train_json : NULL);
     PUT_STRING("variant", cell->variant->name);
 #undef PUT_NUMBER
 #undef PUT_STRING
@@ -147,6 +148,16 @@ static la_status get_sizes(const cJSON *o, la_cell *cell, la_err *err)
     return LA_OK;
 }
 
+static la_status get_learn(const cJSON *o, la_cell *cell, la_err *err)
+{
+    if (!cell->task || cell->task->kind != LA_TASK_LEARNED) return LA_OK;
+    cell->learn = la_zalloc(sizeof *cell->learn, err);
+    if (!cell->learn) return LA_E_NOMEM;
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(o, "model_options");
+    const cJSON *train = cJSON_GetObjectItemCaseSensitive(o, "train_options");
+    return la_cell_learn_read(model, train, cell->learn, err);
+}
+
 /* The cell was planned for an instruction set; a worker must not silently use another. */
 static la_status get_device(const cJSON *o, la_device *device, la_err *err)
 {
@@ -174,6 +185,7 @@ la_status la_cell_from_json(const char *json, const la_device *device, la_cell *
     if ((st = get_names(o, out, err)) != LA_OK) goto done;
     if ((st = get_sizes(o, out, err)) != LA_OK) goto done;
     if ((st = get_device(o, &own, err)) != LA_OK) goto done;
+    if ((st = get_learn(o, out, err)) != LA_OK) goto done;
     if ((st = la_cell_default_options(out, err)) != LA_OK) goto done;
     const la_variant *v = out->variant;
     const la_task *t = out->task;

@@ -35,25 +35,59 @@ static bool add_rule(cJSON *job, const la_stop_rule *rule)
     return true;
 }
 
+/* Whole 64 bits do not fit a JSON number: as decimal text. */
+static bool add_seed(cJSON *o, const char *name, uint64_t seed)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, seed);
+    return cJSON_AddStringToObject(o, name, text) != NULL;
+}
+
+static bool add_path(cJSON *o, const char *name, const char *path)
+{
+    return (path ? cJSON_AddStringToObject(o, name, path) : cJSON_AddNullToObject(o, name)) != NULL;
+}
+
 la_status la_job_to_json(const la_job *job, char **json, la_err *err)
 {
-    char seed[24], *text = NULL;
+    char *text = NULL;
     *json = NULL;
-    snprintf(seed, sizeof seed, "%" PRIu64, job->seed);
     cJSON *o = cJSON_CreateObject();
     bool ok = o && cJSON_AddRawToObject(o, "cell", job->cell_json) &&
               cJSON_AddNumberToObject(o, "parent", (double)job->parent) &&
-              cJSON_AddStringToObject(o, "seed", seed) &&
-              cJSON_AddBoolToObject(o, "verify", job->verify) &&
+              add_seed(o, "seed", job->seed) && cJSON_AddBoolToObject(o, "verify", job->verify) &&
               cJSON_AddNumberToObject(o, "memory_limit", (double)job->memory_limit) &&
-              (job->cache_dir ? cJSON_AddStringToObject(o, "cache_dir", job->cache_dir)
-                              : cJSON_AddNullToObject(o, "cache_dir")) &&
-              add_rule(o, &job->rule);
+              add_path(o, "cache_dir", job->cache_dir) && add_rule(o, &job->rule) &&
+              add_path(o, "models_dir", job->models_dir) &&
+              add_seed(o, "model_seed", job->model_seed) &&
+              cJSON_AddNumberToObject(o, "lr", job->lr) &&
+              cJSON_AddNumberToObject(o, "checkpoint_s", job->checkpoint_s);
     if (ok) text = cJSON_PrintUnformatted(o);
     if (text) *json = la_strdup(text, err);
     cJSON_free(text);
     cJSON_Delete(o);
     return *json ? LA_OK : LA_FAIL(err, LA_E_NOMEM, "out of memory for a worker's job");
+}
+
+static la_status get_seed(const cJSON *o, const char *name, uint64_t *out, la_err *err)
+{
+    const cJSON *seed = cJSON_GetObjectItemCaseSensitive(o, name);
+    char *end;
+    if (!cJSON_IsString(seed)) return LA_FAIL(err, LA_E_FORMAT, "the job has no %s", name);
+    errno = 0;
+    *out = strtoull(seed->valuestring, &end, 10);
+    if (errno || *end || end == seed->valuestring)
+        return LA_FAIL(err, LA_E_FORMAT, "'%.40s' is no seed", seed->valuestring);
+    return LA_OK;
+}
+
+static la_status get_path(const cJSON *o, const char *name, char **text, const char **out,
+                          la_err *err)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, name);
+    if (!cJSON_IsString(item)) return LA_OK;
+    *out = *text = la_strdup(item->valuestring, err);
+    return *text ? LA_OK : LA_E_NOMEM;
 }
 
 static la_status get_number(const cJSON *o, const char *key, double *out, la_err *err)
@@ -83,27 +117,20 @@ static la_status get_rule(const cJSON *o, la_stop_rule *rule, la_err *err)
 static la_status read_job(const cJSON *o, la_job *out, la_err *err)
 {
     const cJSON *cell = cJSON_GetObjectItemCaseSensitive(o, "cell");
-    const cJSON *seed = cJSON_GetObjectItemCaseSensitive(o, "seed");
-    const cJSON *cache = cJSON_GetObjectItemCaseSensitive(o, "cache_dir");
     double parent = 0, limit = 0;
     if (!cJSON_IsObject(cell)) return LA_FAIL(err, LA_E_FORMAT, "the job has no cell");
-    if (!cJSON_IsString(seed)) return LA_FAIL(err, LA_E_FORMAT, "the job has no seed");
-    char *end;
-    errno = 0;
-    out->seed = strtoull(seed->valuestring, &end, 10);
-    if (errno || *end || end == seed->valuestring)
-        return LA_FAIL(err, LA_E_FORMAT, "'%.40s' is no seed", seed->valuestring);
+    LA_TRY(get_seed(o, "seed", &out->seed, err));
+    LA_TRY(get_seed(o, "model_seed", &out->model_seed, err));
+    LA_TRY(get_number(o, "lr", &out->lr, err));
+    LA_TRY(get_number(o, "checkpoint_s", &out->checkpoint_s, err));
     LA_TRY(get_number(o, "parent", &parent, err));
     LA_TRY(get_number(o, "memory_limit", &limit, err));
     LA_TRY(get_rule(o, &out->rule, err));
     out->parent = (int64_t)parent;
     out->memory_limit = (size_t)limit;
     out->verify = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "verify"));
-    if (cJSON_IsString(cache)) {
-        out->cache_text = la_strdup(cache->valuestring, err);
-        if (!out->cache_text) return LA_E_NOMEM;
-        out->cache_dir = out->cache_text;
-    }
+    LA_TRY(get_path(o, "cache_dir", &out->cache_text, &out->cache_dir, err));
+    LA_TRY(get_path(o, "models_dir", &out->models_text, &out->models_dir, err));
     char *text = cJSON_PrintUnformatted(cell);
     if (text) out->cell_text = la_strdup(text, err);
     cJSON_free(text);
@@ -127,5 +154,6 @@ void la_job_release(la_job *job)
     if (!job) return;
     la_free(job->cell_text);
     la_free(job->cache_text);
+    la_free(job->models_text);
     *job = (la_job){0};
 }

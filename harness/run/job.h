@@ -10,12 +10,17 @@
 typedef struct la_job {
     const char *cell_json; /* borrowed when writing, owned by the reader's `text` when read */
     int64_t parent;
-    uint64_t seed; /* of the inputs */
+    uint64_t seed; /* of the inputs; of a learned task: of the examples that a test is made of */
     bool verify;
     size_t memory_limit;
     const char *cache_dir; /* NULL: none */
     la_stop_rule rule;
-    char *cell_text, *cache_text; /* owned, set by la_job_read */
+    /* For learned tasks: where models lie, which seed, and of an evaluation the chosen learning rate. */
+    const char *models_dir; /* NULL: none */
+    uint64_t model_seed;
+    double lr;                                  /* 0: the cell's own */
+    double checkpoint_s;                        /* seconds between checkpoints */
+    char *cell_text, *cache_text, *models_text; /* owned, set by la_job_read */
 } la_job;
 
 la_status la_job_to_json(const la_job *job, char **json, la_err *err); /* la_free the text */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From a spec to cells: the product of the axes, in the order variant, options, shape, mask, pass.
  */
-#include "plan.h"
+#include "plan_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,22 +11,6 @@
 #include "alloc.h"
 #include "registry.h"
 #include "text.h"
-
-enum { MAX_WORDS = 8, MAX_IMPLS = 32, AUTO = -1 };
-
-/* A spec with its words understood. */
-typedef struct axes {
-    const la_spec *spec;
-    const la_device *device;
-    const la_variant **variants;
-    size_t n_variants;
-    const la_task *tasks[MAX_WORDS];
-    int passes[MAX_WORDS], dtypes[MAX_WORDS], masks[MAX_WORDS];
-    size_t n_tasks, n_passes, n_dtypes, n_masks;
-    la_counts lengths, batch, heads, dk, threads; /* borrowed, or one default value */
-    int64_t one[5];                               /* the defaults */
-    la_plan *plan;
-} axes;
 
 void la_plan_release(la_plan *plan)
 {
@@ -50,7 +34,7 @@ static la_status parse_word(const char *axis, const char *word, int *out, la_err
         st = la_dtype_parse(word, &dtype, err);
         *out = (int)dtype;
     } else if (strcmp(word, "auto") == 0) {
-        *out = AUTO;
+        *out = LA_PLAN_AUTO;
     } else {
         la_mask mask = LA_MASK_CAUSAL;
         st = la_mask_parse(word, &mask, err);
@@ -60,30 +44,37 @@ static la_status parse_word(const char *axis, const char *word, int *out, la_err
 }
 
 static la_status parse_axis(const char *axis, const la_words *words, const char *const *defaults,
-                            size_t n_defaults, int out[MAX_WORDS], size_t *n, la_err *err)
+                            size_t n_defaults, int out[LA_PLAN_WORDS], size_t *n, la_err *err)
 {
     size_t count = words->n ? words->n : n_defaults;
     *n = 0;
+    if (words->n == 1 && strcmp(axis, "pass") == 0 && strcmp(words->v[0], "none") == 0)
+        return LA_OK;
     for (size_t i = 0; i < count; i++) {
         const char *word = words->n ? words->v[i] : defaults[i];
         int value = 0;
         LA_TRY(parse_word(axis, word, &value, err));
         for (size_t j = 0; j < *n; j++)
             if (out[j] == value) return LA_FAIL(err, LA_E_ARG, "--%s names '%s' twice", axis, word);
-        LA_ASSERT(*n < MAX_WORDS);
+        LA_ASSERT(*n < LA_PLAN_WORDS);
         out[(*n)++] = value;
     }
     return LA_OK;
 }
 
-/* Default: recall. "none" alone: no task. */
-static la_status parse_tasks(axes *x, la_err *err)
+/* The probe, plain associative recall, and what separates the delta rule from additive memories; a
+ * quick sweep leaves the last out. */
+static const char *const default_tasks[] = {"recall", "mqar", "overwrite"};
+enum { QUICK_TASKS = 2 };
+
+/* "none" alone: no task. */
+static la_status parse_tasks(la_axes *x, la_err *err)
 {
     const la_words *words = &x->spec->tasks;
-    if (words->n == 0) {
-        const la_task *recall = la_tasks_find("recall");
-        if (recall) x->tasks[x->n_tasks++] = recall;
-        return LA_OK;
+    size_t n_default = x->spec->quick ? QUICK_TASKS : LA_COUNT(default_tasks);
+    for (size_t i = 0; words->n == 0 && i < n_default; i++) {
+        const la_task *task = la_tasks_find(default_tasks[i]);
+        if (task) x->tasks[x->n_tasks++] = task;
     }
     for (size_t i = 0; i < words->n; i++) {
         const char *word = words->v[i];
@@ -100,14 +91,14 @@ static la_status parse_tasks(axes *x, la_err *err)
         for (size_t j = 0; j < x->n_tasks; j++)
             if (x->tasks[j] == task)
                 return LA_FAIL(err, LA_E_ARG, "--tasks names '%s' twice", word);
-        if (x->n_tasks == MAX_WORDS)
-            return LA_FAIL(err, LA_E_ARG, "--tasks has more than %d tasks", MAX_WORDS);
+        if (x->n_tasks == LA_PLAN_WORDS)
+            return LA_FAIL(err, LA_E_ARG, "--tasks has more than %d tasks", LA_PLAN_WORDS);
         x->tasks[x->n_tasks++] = task;
     }
     return LA_OK;
 }
 
-static bool chosen(const axes *x, const char *owner)
+static bool chosen(const la_axes *x, const char *owner)
 {
     for (size_t i = 0; i < x->n_variants; i++)
         if (strcmp(x->variants[i]->name, owner) == 0) return true;
@@ -116,34 +107,63 @@ static bool chosen(const axes *x, const char *owner)
     return false;
 }
 
+/* Who has options, and which. */
+typedef struct options_owner {
+    const la_option *table;
+    size_t len, bytes;
+    bool found;
+} options_owner;
+
+static options_owner find_owner(const char *name)
+{
+    const la_variant *v = la_registry_find(name);
+    const la_task *t = la_tasks_find(name);
+    if (strcmp(name, "model") == 0)
+        return (options_owner){la_model_option_table, la_model_options_len, sizeof(la_model_opts),
+                               true};
+    if (strcmp(name, "train") == 0)
+        return (options_owner){la_train_option_table, la_train_options_len, sizeof(la_train_opts),
+                               true};
+    if (v) return (options_owner){v->options, v->options_len, v->options_size, true};
+    if (t) return (options_owner){t->options, t->options_len, t->options_size, true};
+    return (options_owner){0};
+}
+
+static la_status is_part(const la_axes *x, const la_setting *s, la_err *err)
+{
+    if (strcmp(s->owner, "model") == 0 || strcmp(s->owner, "train") == 0) {
+        if (la_plan_learns(x)) return LA_OK;
+        return LA_FAIL(err, LA_E_ARG, "%s.%.40s is for learned tasks, and this sweep has none",
+                       s->owner, s->key);
+    }
+    if (chosen(x, s->owner)) return LA_OK;
+    return LA_FAIL(err, LA_E_ARG, "--set %s.%.40s: %s is not part of this sweep", s->owner, s->key,
+                   s->owner);
+}
+
 /* Owners exist and are part of the sweep, no option is set twice, every value is legal. */
-static la_status check_setting(const axes *x, size_t i, la_err *err)
+static la_status check_setting(const la_axes *x, size_t i, la_err *err)
 {
     const la_setting *s = &x->spec->settings[i];
-    const la_variant *v = la_registry_find(s->owner);
-    const la_task *t = la_tasks_find(s->owner);
-    if (!v && !t) {
+    options_owner of = find_owner(s->owner);
+    if (!of.found) {
         const char *near = la_registry_nearest(s->owner);
         if (!near) near = la_tasks_nearest(s->owner);
         return LA_FAIL(err, LA_E_ARG, "--set %.40s.%.40s: no variant or task '%.40s'%s%s", s->owner,
                        s->key, s->owner, near ? ". Nearest: " : "", near ? near : "");
     }
-    if (!chosen(x, s->owner))
-        return LA_FAIL(err, LA_E_ARG, "--set %s.%.40s: %s is not part of this sweep", s->owner,
-                       s->key, s->owner);
+    LA_TRY(is_part(x, s, err));
     for (size_t j = 0; j < i; j++)
         if (strcmp(x->spec->settings[j].owner, s->owner) == 0 &&
             strcmp(x->spec->settings[j].key, s->key) == 0)
             return LA_FAIL(err, LA_E_ARG,
                            "--set %s.%s is given twice; write its values as one list", s->owner,
                            s->key);
-    const la_option *table = v ? v->options : t->options;
-    size_t len = v ? v->options_len : t->options_len;
-    void *opts = la_zalloc(v ? v->options_size + 1 : t->options_size + 1, err);
+    void *opts = la_zalloc(of.bytes + 1, err);
     if (!opts) return LA_E_NOMEM;
     la_status st = LA_OK;
     for (size_t j = 0; j < s->values.n && st == LA_OK; j++) {
-        st = la_options_set(table, len, opts, s->owner, s->key, s->values.v[j], err);
+        st = la_options_set(of.table, of.len, opts, s->owner, s->key, s->values.v[j], err);
         for (size_t k = 0; k < j && st == LA_OK; k++)
             if (strcmp(s->values.v[k], s->values.v[j]) == 0)
                 st = LA_FAIL(err, LA_E_ARG, "--set %s.%s names '%s' twice", s->owner, s->key,
@@ -153,18 +173,30 @@ static la_status check_setting(const axes *x, size_t i, la_err *err)
     return st;
 }
 
-/* How many combinations of options the settings make for this owner. */
-static size_t combinations(const la_spec *spec, const char *owner)
+const la_setting *la_plan_setting(const la_spec *spec, const char *owner, const char *key)
+{
+    for (size_t i = 0; i < spec->n_settings; i++)
+        if (!strcmp(spec->settings[i].owner, owner) && !strcmp(spec->settings[i].key, key))
+            return &spec->settings[i];
+    return NULL;
+}
+
+/* Learning rates are chosen from, not multiplied over. */
+static size_t choices(const la_setting *s)
+{
+    return strcmp(s->owner, "train") == 0 && strcmp(s->key, "lr") == 0 ? 1 : s->values.n;
+}
+
+size_t la_plan_combinations(const la_spec *spec, const char *owner)
 {
     size_t n = 1;
     for (size_t i = 0; i < spec->n_settings; i++)
-        if (strcmp(spec->settings[i].owner, owner) == 0) n *= spec->settings[i].values.n;
+        if (strcmp(spec->settings[i].owner, owner) == 0) n *= choices(&spec->settings[i]);
     return n;
 }
 
-/* Options number `which` of the owner's combinations; NULL when its table is empty. */
-static la_status make_options(const la_spec *spec, const char *owner, const la_option *table,
-                              size_t len, size_t bytes, size_t which, void **opts, la_err *err)
+la_status la_plan_options(const la_spec *spec, const char *owner, const la_option *table,
+                          size_t len, size_t bytes, size_t which, void **opts, la_err *err)
 {
     *opts = NULL;
     if (len == 0) return LA_OK;
@@ -174,9 +206,9 @@ static la_status make_options(const la_spec *spec, const char *owner, const la_o
     for (size_t i = spec->n_settings; i-- > 0;) {
         const la_setting *s = &spec->settings[i];
         if (strcmp(s->owner, owner) != 0) continue;
-        const char *value = s->values.v[which % s->values.n];
+        const char *value = s->values.v[which % choices(s)];
         LA_TRY(la_options_set(table, len, *opts, owner, s->key, value, err));
-        which /= s->values.n;
+        which /= choices(s);
     }
     return LA_OK;
 }
@@ -192,7 +224,7 @@ static bool named(const la_spec *spec, const la_impl *impl)
 }
 
 /* Every word of --impls is an impl or a form of some variant of the sweep. */
-static la_status check_impls(const axes *x, la_err *err)
+static la_status check_impls(const la_axes *x, la_err *err)
 {
     for (size_t w = 0; w < x->spec->impls.n; w++) {
         const char *word = x->spec->impls.v[w];
@@ -214,14 +246,21 @@ static la_status check_impls(const axes *x, la_err *err)
 }
 
 /* Takes `proto` (its options are copied) as one more cell. */
-static la_status add_cell(axes *x, const la_cell *proto, la_err *err)
+la_status la_plan_add(la_axes *x, const la_cell *proto, la_err *err)
 {
     la_plan *plan = x->plan;
     LA_TRY(la_grow((void **)&plan->cells, &plan->cap, plan->n + 1, sizeof *plan->cells, err));
     la_cell *cell = &plan->cells[plan->n];
     *cell = *proto;
     cell->opts = cell->task_opts = NULL;
+    cell->learn = NULL;
     plan->n++; /* from here on la_plan_release frees it */
+    if (proto->learn) {
+        cell->learn = la_alloc(sizeof *cell->learn, err);
+        if (!cell->learn) return LA_E_NOMEM;
+        *cell->learn = *proto->learn;
+        cell->learn->model_json = cell->learn->train_json = NULL;
+    }
     if (proto->opts) {
         size_t bytes = cell->variant->options_size;
         cell->opts = la_alloc(bytes, err);
@@ -243,10 +282,10 @@ static void drop_last(la_plan *plan)
 }
 
 /* The impls that may be asked, the preferred first. */
-static size_t candidates(const axes *x, const la_variant *v, const la_impl **out, size_t cap,
+static size_t candidates(const la_axes *x, const la_variant *v, const la_impl **out, size_t cap,
                          la_err *why)
 {
-    int ranks[MAX_IMPLS];
+    int ranks[LA_PLAN_IMPLS];
     size_t n = 0;
     for (size_t i = 0; i < v->impls_len && n < cap; i++) {
         int rank = v->impls[i].rank(x->device, why);
@@ -262,15 +301,15 @@ static size_t candidates(const axes *x, const la_variant *v, const la_impl **out
 
 /* The best impl that takes this cell, or every one of those named that does. What nothing takes
  * becomes one refused cell of the preferred impl. */
-static la_status add_impls(axes *x, la_cell *proto, la_err *err)
+static la_status add_impls(la_axes *x, la_cell *proto, la_err *err)
 {
     const la_variant *v = proto->variant;
-    const la_impl *list[MAX_IMPLS];
+    const la_impl *list[LA_PLAN_IMPLS];
     la_err why = {0};
-    size_t n = candidates(x, v, list, MAX_IMPLS, &why), added = 0;
+    size_t n = candidates(x, v, list, LA_PLAN_IMPLS, &why), added = 0;
     for (size_t i = 0; i < n; i++) {
         proto->impl = list[i];
-        LA_TRY(add_cell(x, proto, err));
+        LA_TRY(la_plan_add(x, proto, err));
         if (x->plan->cells[x->plan->n - 1].refused)
             drop_last(x->plan);
         else if (++added && !x->spec->impls.n)
@@ -278,7 +317,7 @@ static la_status add_impls(axes *x, la_cell *proto, la_err *err)
     }
     if (added) return LA_OK;
     proto->impl = n ? list[0] : &v->impls[0];
-    LA_TRY(add_cell(x, proto, err));
+    LA_TRY(la_plan_add(x, proto, err));
     la_cell *cell = &x->plan->cells[x->plan->n - 1];
     if (cell->refused) return LA_OK;
     cell->refused = true;
@@ -287,7 +326,7 @@ static la_status add_impls(axes *x, la_cell *proto, la_err *err)
     return LA_OK;
 }
 
-static la_status add_passes(axes *x, la_cell *proto, la_err *err)
+static la_status add_passes(la_axes *x, la_cell *proto, la_err *err)
 {
     for (size_t i = 0; i < x->n_passes; i++) {
         proto->pass = (la_pass)x->passes[i];
@@ -297,16 +336,17 @@ static la_status add_passes(axes *x, la_cell *proto, la_err *err)
     return LA_OK;
 }
 
-static la_status add_tasks(axes *x, la_cell *proto, la_err *err)
+static la_status add_probes(la_axes *x, la_cell *proto, la_err *err)
 {
     proto->pass = LA_EVAL;
     proto->problem.T = proto->seqlen;
     la_status st = LA_OK;
     for (size_t i = 0; i < x->n_tasks && st == LA_OK; i++) {
         const la_task *t = proto->task = x->tasks[i];
-        for (size_t c = 0; c < combinations(x->spec, t->name) && st == LA_OK; c++) {
-            st = make_options(x->spec, t->name, t->options, t->options_len, t->options_size, c,
-                              &proto->task_opts, err);
+        if (t->kind == LA_TASK_LEARNED) continue;
+        for (size_t c = 0; c < la_plan_combinations(x->spec, t->name) && st == LA_OK; c++) {
+            st = la_plan_options(x->spec, t->name, t->options, t->options_len, t->options_size, c,
+                                 &proto->task_opts, err);
             if (st == LA_OK) st = add_impls(x, proto, err);
             la_free(proto->task_opts);
         }
@@ -316,25 +356,25 @@ static la_status add_tasks(axes *x, la_cell *proto, la_err *err)
     return st;
 }
 
-static la_mask mask_for(const la_variant *v, int asked)
+la_mask la_plan_mask(const la_variant *v, int asked)
 {
     uint32_t caps = 0;
-    if (asked != AUTO) return (la_mask)asked;
+    if (asked != LA_PLAN_AUTO) return (la_mask)asked;
     for (size_t i = 0; i < v->impls_len; i++) caps |= v->impls[i].caps;
     return caps & LA_CAP_CAUSAL ? LA_MASK_CAUSAL : LA_MASK_BIDIRECTIONAL;
 }
 
 /* `auto` and the mask it stands for make the same cells: they stay once. */
-static bool masked_before(const axes *x, const la_variant *v, size_t at)
+bool la_plan_masked_before(const la_axes *x, const la_variant *v, size_t at)
 {
     for (size_t i = 0; i < at; i++)
-        if (mask_for(v, x->masks[i]) == mask_for(v, x->masks[at])) return true;
+        if (la_plan_mask(v, x->masks[i]) == la_plan_mask(v, x->masks[at])) return true;
     return false;
 }
 
 /* Shapes of one variant with one set of options. A task does not depend on the thread count: it runs
  * with the first. */
-static la_status add_shapes(axes *x, la_cell *proto, la_err *err)
+static la_status add_shapes(la_axes *x, la_cell *proto, la_err *err)
 {
     const la_spec *s = x->spec;
     la_problem *p = &proto->problem;
@@ -353,43 +393,45 @@ static la_status add_shapes(axes *x, la_cell *proto, la_err *err)
                           .dv = dv ? dv->v[at[4]] : dk,
                           .dtype = (la_dtype)x->dtypes[at[5]],
                           .threads = (int)x->threads.v[at[6]],
-                          .mask = mask_for(proto->variant, x->masks[at[7]]),
+                          .mask = la_plan_mask(proto->variant, x->masks[at[7]]),
                           .scale = s->scale};
         p->Hkv = s->kv_heads ? s->kv_heads : p->H;
         p->Hqk = s->qk_heads ? s->qk_heads : p->H;
         p->Tcap = proto->seqlen = x->lengths.v[at[0]];
-        if (masked_before(x, proto->variant, at[7])) continue;
+        if (la_plan_masked_before(x, proto->variant, at[7])) continue;
         LA_TRY(add_passes(x, proto, err));
-        if (at[6] == 0) LA_TRY(add_tasks(x, proto, err));
+        if (at[6] == 0) LA_TRY(add_probes(x, proto, err));
     }
     return LA_OK;
 }
 
-static la_status add_variant(axes *x, const la_variant *v, la_err *err)
+static la_status add_variant(la_axes *x, const la_variant *v, la_err *err)
 {
     la_cell proto = {.variant = v, .rounds = x->plan->rounds, .cold = x->spec->cold};
     la_status st = LA_OK;
-    for (size_t c = 0; c < combinations(x->spec, v->name) && st == LA_OK; c++) {
-        st = make_options(x->spec, v->name, v->options, v->options_len, v->options_size, c,
-                          &proto.opts, err);
+    for (size_t c = 0; c < la_plan_combinations(x->spec, v->name) && st == LA_OK; c++) {
+        st = la_plan_options(x->spec, v->name, v->options, v->options_len, v->options_size, c,
+                             &proto.opts, err);
         if (st == LA_OK) st = add_shapes(x, &proto, err);
         la_free(proto.opts);
     }
-    return st;
+    return st == LA_OK ? la_plan_learn(x, v, err) : st;
 }
 
 /* Refuses a product too large before any of it is made. */
-static la_status check_count(const axes *x, la_err *err)
+static la_status check_count(const la_axes *x, la_err *err)
 {
     double shapes = (double)x->lengths.n * (double)x->batch.n * (double)x->heads.n *
                     (double)x->dk.n * (double)(x->spec->dv.n ? x->spec->dv.n : 1) *
                     (double)x->n_dtypes * (double)x->threads.n * (double)x->n_masks;
     double tasks = 0, cells = 0;
     for (size_t i = 0; i < x->n_tasks; i++)
-        tasks += (double)combinations(x->spec, x->tasks[i]->name);
+        if (x->tasks[i]->kind == LA_TASK_PROBE)
+            tasks += (double)la_plan_combinations(x->spec, x->tasks[i]->name);
+    double learned = (double)la_plan_learn_cells(x);
     for (size_t i = 0; i < x->n_variants; i++)
-        cells += (double)combinations(x->spec, x->variants[i]->name) * shapes *
-                 ((double)x->n_passes + tasks / (double)x->threads.n);
+        cells += (double)la_plan_combinations(x->spec, x->variants[i]->name) *
+                 (shapes * ((double)x->n_passes + tasks / (double)x->threads.n) + learned);
     if (cells > LA_PLAN_CELLS && !x->spec->many)
         return LA_FAIL(err, LA_E_ARG, "%.0f cells are more than %d; add --yes if that is meant",
                        cells, LA_PLAN_CELLS);
@@ -399,8 +441,8 @@ static la_status check_count(const axes *x, la_err *err)
 static la_status hash_plan(const la_spec *spec, la_plan *plan, la_err *err)
 {
     la_text t = {0};
-    la_text_add(&t, "seed %" PRIu64 " rounds %d quick %d careful %d\n", spec->seed, plan->rounds,
-                spec->quick, spec->careful);
+    la_text_add(&t, "seed %" PRIu64 " rounds %d quick %d careful %d seeds %d\n", spec->seed,
+                plan->rounds, spec->quick, spec->careful, spec->seeds);
     for (size_t i = 0; i < spec->other.n; i++) la_text_add(&t, "%s\n", spec->other.v[i]);
     for (size_t i = 0; i < plan->n; i++) la_text_add(&t, "%s\n", plan->cells[i].key);
     XXH128_hash_t h = XXH3_128bits(la_text_str(&t), t.len);
@@ -417,7 +459,7 @@ static la_counts or_one(const la_counts *given, int64_t *one, int64_t def)
     return given->n ? *given : (la_counts){one, 1, 1};
 }
 
-static la_status understand(axes *x, la_err *err)
+static la_status understand(la_axes *x, la_err *err)
 {
     static const char *const passes[] = {"fwd", "decode"}, *const f32[] = {"f32"},
                              *const automatic[] = {"auto"};
@@ -427,8 +469,11 @@ static la_status understand(axes *x, la_err *err)
     LA_TRY(parse_axis("dtype", &s->dtypes, f32, 1, x->dtypes, &x->n_dtypes, err));
     LA_TRY(parse_axis("mask", &s->masks, automatic, 1, x->masks, &x->n_masks, err));
     LA_TRY(parse_tasks(x, err));
+    if (x->n_passes == 0 && x->n_tasks == 0)
+        return LA_FAIL(err, LA_E_ARG, "--pass none --tasks none leaves nothing to do");
     LA_TRY(check_impls(x, err));
     for (size_t i = 0; i < s->n_settings; i++) LA_TRY(check_setting(x, i, err));
+    LA_TRY(la_plan_learn_check(x, err));
     if (s->lengths.n == 0) return LA_FAIL(err, LA_E_ARG, "no lengths; write --lengths 1k..16k");
     x->lengths = s->lengths;
     x->batch = or_one(&s->batch, &x->one[0], 1);
@@ -441,7 +486,7 @@ static la_status understand(axes *x, la_err *err)
 la_status la_plan_expand(const la_spec *spec, const la_device *device, la_plan *out, la_err *err)
 {
     *out = (la_plan){.rounds = spec->quick ? 1 : spec->rounds ? spec->rounds : 3};
-    axes x = {.spec = spec, .device = device, .plan = out};
+    la_axes x = {.spec = spec, .device = device, .plan = out};
     la_status st = understand(&x, err);
     for (size_t i = 0; i < x.n_variants && st == LA_OK; i++)
         st = add_variant(&x, x.variants[i], err);

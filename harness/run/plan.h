@@ -25,11 +25,16 @@ typedef struct la_spec {
     la_words impls;    /* empty: the best of each variant; "all"; or names */
     la_counts lengths, batch, heads, dk, dv, threads; /* dk, dv empty: 64 */
     int64_t kv_heads, qk_heads;                       /* 0: as heads */
-    la_words passes, tasks, dtypes;                   /* tasks "none": no probe */
+    la_words passes, tasks, dtypes;                   /* "none": no pass of a kernel, no task */
     la_words masks;                                   /* auto | causal | bidirectional */
     double scale;
     la_setting *settings;
     size_t n_settings, cap_settings;
+    /* Learned tasks. Options of the model and of its training are settings of "model" and "train". */
+    la_counts train_lengths; /* empty: the task's own */
+    bool train_at_length;    /* one model for each length instead */
+    char *hybrid;            /* owned; NULL: the variant in every layer */
+    int seeds;               /* models of each kind; 0: one */
     uint64_t seed;
     int rounds; /* 0: the default */
     bool quick, careful;

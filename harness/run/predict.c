@@ -11,6 +11,7 @@
 #define USUAL_SHARE   0.2  /* of the peak, for what was never measured */
 #define USUAL_PEAK    2e10 /* FLOP/s of one thread, when the machine's is not known */
 #define STARTUP_S     0.05
+#define VALIDATION    1.2  /* a training takes so much longer than its steps alone */
 #define REFERENCE_OPS 3e8  /* useful FLOP/s of the float64 loops */
 #define DRAW_S        2e-8 /* seconds an input element */
 
@@ -28,7 +29,9 @@ uint64_t la_predict_family(const la_cell *cell)
     const int64_t shape[] = {p->B, p->H, p->Hkv, p->Hqk, p->dk, p->dv};
     hash = XXH3_64bits_withSeed(shape, sizeof shape, hash);
     const char *opts = cell->opts_json ? cell->opts_json : "";
-    return XXH3_64bits_withSeed(opts, strlen(opts), hash);
+    hash = XXH3_64bits_withSeed(opts, strlen(opts), hash);
+    /* A learned cell runs a whole model: a training and its evaluations are families of their own. */
+    return cell->learn ? hash ^ cell->learn->group : hash;
 }
 
 /* The time of one cell, carried to another length by what the two cost. */
@@ -85,6 +88,9 @@ double la_predict_attempt(const la_cell *cell, double call_s, double min_time_s,
     double T = (double)cell->seqlen;
     double s = STARTUP_S + DRAW_S * (double)cell->input_bytes / 4;
     if (cell->pass == LA_DECODE) s += DRAW_S * T * (double)cell->input_bytes / 4;
+    if (cell->learn && cell->pass == LA_TRAIN)
+        return s + VALIDATION * call_s * (double)cell->learn->train.steps;
+    if (cell->learn) return s + (call_s > 1 ? 4 * call_s : fmin(2, 128 * call_s));
     if (cell->task) return s + call_s * (call_s > 1 ? 2 : 8);
     if (verify) {
         double share = cell->variant->family == LA_FAMILY_RECURRENT ||

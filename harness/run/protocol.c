@@ -88,7 +88,7 @@ la_status la_record_next(la_record_reader *r, la_record *out, bool *more, la_err
     if (magic != LA_RECORD_MAGIC)
         return LA_FAIL(err, LA_E_FORMAT, "protocol: a record begins with 0x%08x, not 0x%08x", magic,
                        LA_RECORD_MAGIC);
-    if (type < LA_RECORD_START || type > LA_RECORD_END)
+    if (type < LA_RECORD_START || type > LA_RECORD_CURVE)
         return LA_FAIL(err, LA_E_FORMAT, "protocol: no record has type %u", type);
     if (len > LA_RECORD_MAX)
         return LA_FAIL(err, LA_E_FORMAT, "protocol: a record of %u bytes; the most is %u", len,

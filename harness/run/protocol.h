@@ -11,22 +11,29 @@
  *    "verify": true        compare with the float64 reference before timing
  *    "memory_limit": 1e10  bytes the worker may take; 0: none
  *    "cache_dir": "/tmp/x" for reference rows, or null
- *    "rule": {"min_time_s", "max_time_s", "target", "min_samples", "max_samples", "slow_s"}}
+ *    "rule": {"min_time_s", "max_time_s", "target", "min_samples", "max_samples", "slow_s"}
+ *    "models_dir": "x.models"  folder of trained models, or null
+ *    "model_seed": "1"     a learned task: of the model; "seed" is then that of the test's examples
+ *    "lr": 0.01            of the model to evaluate; 0: the cell's own
+ *    "checkpoint_s": 10}   seconds between checkpoints of a training
  *
  * Record (fd 3): 16 bytes of header, then `length` bytes of JSON (one object, UTF-8, no NUL).
  *   offset 0   magic   0x5242414C, the bytes "LABR"
- *          4   type    1 start, 2 phase, 3 samples, 4 end
+ *          4   type    1 start, 2 phase, 3 samples, 4 end, 5 curve
  *          8   length  at most 1 MiB
  *         12   crc     CRC-32 (zlib) of bytes 0..11 of the header followed by the payload
  * All four are 32-bit little-endian. In Python:
  *   head = struct.pack("<III", 0x5242414C, type, len(body))
  *   os.write(3, head + struct.pack("<I", zlib.crc32(head + body)) + body)
  *
- * Order: start, then phases and samples, then one end; nothing after it.
- *   start    {"protocol": 1, "pid": 77}
+ * Order: start, then phases, samples and curves, then one end; nothing after it.
+ *   start    {"protocol": 2, "pid": 77}
  *   phase    {"phase": "verify"}                     what goes on from now, for a crash report
  *   samples  {"samples": [[iters, total_ns], ...]}   in order of time
- *   end      {"outcome": "ok", ...}                  la_record_end_* below name the members
+ *   curve    {"curve": [[step, tokens, elapsed_ns, loss, val_accuracy, val_worst, lr, grad_norm], ...]}
+ *                                                    of a training, in order; null: not known there
+ *   end      {"outcome": "ok", ...}                  worker_end.c names the members; a training has
+ *                                                    "model": {"key", "config", "path", "digest", ...}
  * Anything else costs the attempt the outcome `error`, with a message that begins with "protocol".
  */
 #ifndef LA_PROTOCOL_H
@@ -38,7 +45,7 @@
 
 #include "labench/status.h"
 
-#define LA_PROTOCOL_VERSION 1
+#define LA_PROTOCOL_VERSION 2
 #define LA_RECORD_MAGIC     0x5242414Cu
 #define LA_RECORD_HEADER    16u
 #define LA_RECORD_MAX       (1u << 20)
@@ -47,7 +54,8 @@ typedef enum la_record_type {
     LA_RECORD_START = 1,
     LA_RECORD_PHASE = 2,
     LA_RECORD_SAMPLES = 3,
-    LA_RECORD_END = 4
+    LA_RECORD_END = 4,
+    LA_RECORD_CURVE = 5
 } la_record_type;
 
 /* Writes one record whole, whatever the pipe takes at a time. */

@@ -14,14 +14,17 @@ typedef struct la_run_settings {
     bool quick, fail_fast, predict, given_order;
     const char *retry; /* outcomes to run again: "failed,timeout,oom", or NULL */
     uint64_t seed;
-    const char *cache_dir; /* for float64 reference rows; NULL: a temporary folder of the run */
-    double peak_flops;     /* f32, of this machine, for predictions; 0: unknown */
+    const char *cache_dir;  /* for float64 reference rows; NULL: a temporary folder of the run */
+    const char *models_dir; /* of trained models; NULL: beside the database, x.models for x.db */
+    double checkpoint_s;    /* between checkpoints of a training; 0: 10 s */
+    double peak_flops;      /* f32, of this machine, for predictions; 0: unknown */
 } la_run_settings;
 
 typedef struct la_run_event { /* told to the screen */
     /* STATUS: someone sent SIGUSR1 and wants to read how far things are. */
     enum { LA_RUN_START, LA_RUN_TICK, LA_RUN_CELL, LA_RUN_END, LA_RUN_STATUS } kind;
     const la_cell *cell;           /* TICK, CELL, STATUS; NULL between cells */
+    const char *phase;             /* TICK, STATUS: what its worker does; NULL: not known */
     const la_attempt_row *attempt; /* CELL: how it ended */
     int round, rounds;
     size_t done, total; /* attempts of this run */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Rounds over cells over workers. The first round of every cell comes first, so that a sweep that is
- * stopped has a complete coarse picture; later rounds narrow it.
+ * stopped has a complete coarse picture; later rounds narrow it. The first round of kernels and probes
+ * is followed by all of the learned tasks: every model of every seed, then every evaluation.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -9,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "attempt.h"
 #include "child.h"
+#include "choice.h"
 #include "clock.h"
 #include "job.h"
 #include "predict.h"
@@ -29,6 +32,12 @@
 #define HEARTBEAT_S     10.0
 #define TICK_S          0.2
 #define MAX_ROUNDS      64
+#define CHECKPOINT_S    10.0
+
+typedef struct turn { /* one attempt to come */
+    size_t cell;
+    int round;
+} turn;
 
 typedef struct runner {
     la_plan *plan;
@@ -40,14 +49,16 @@ typedef struct runner {
     la_known *known; /* per cell */
     uint64_t *done;  /* per cell: bits of finished rounds */
     int8_t *outcome; /* per cell: what became of it so far; -1: nothing yet */
-    size_t *order;   /* of one round */
-    const char *cache_dir;
+    turn *order;     /* of one round */
+    const char *cache_dir, *models_dir;
     char own_cache[64];
+    char own_models[1024];
     int64_t start, last_beat, last_tick;
     double left_s;
     size_t attempts_done, attempts_total;
     int round, rounds;
     const la_cell *running;
+    const la_attempt *attempt; /* of the running cell */
 } runner;
 
 /* ---- what is there already ---- */
@@ -123,6 +134,29 @@ static la_status parse_retry(const char *words, uint32_t *bits, la_err *err)
     return LA_OK;
 }
 
+static int rounds_of(const runner *r, size_t i);
+
+/* A training that is done again opens the evaluations that had no model for want of it. */
+static la_status reopen_evaluations(runner *r, la_err *err)
+{
+    const la_plan *plan = r->plan;
+    for (size_t t = 0; t < plan->n; t++) {
+        const la_cell *train = &plan->cells[t];
+        if (!train->learn || train->pass != LA_TRAIN || train->refused) continue;
+        if (__builtin_popcountll(r->done[t]) >= rounds_of(r, t)) continue;
+        for (size_t i = 0; i < plan->n; i++) {
+            const la_cell *c = &plan->cells[i];
+            if (!c->learn || c->pass != LA_EVAL || c->learn->group != train->learn->group ||
+                c->refused || r->outcome[i] != LA_OUTCOME_UNSUPPORTED)
+                continue;
+            LA_TRY(la_store_reopen(r->store, c->id, err));
+            r->done[i] = 0;
+            r->outcome[i] = -1;
+        }
+    }
+    return LA_OK;
+}
+
 static la_status load(runner *r, la_err *err)
 {
     if (r->set->retry) {
@@ -136,7 +170,7 @@ static la_status load(runner *r, la_err *err)
         r->outcome[i] = -1;
         LA_TRY(load_cell(r, i, err));
     }
-    return LA_OK;
+    return reopen_evaluations(r, err);
 }
 
 /* ---- what is to do ---- */
@@ -145,8 +179,9 @@ static la_status load(runner *r, la_err *err)
 static int rounds_of(const runner *r, size_t i)
 {
     const la_cell *c = &r->plan->cells[i];
-    int rounds = r->set->quick ? 1 : c->rounds < 1 ? 1 : c->rounds;
+    int rounds = (r->set->quick && !c->learn) || c->rounds < 1 ? 1 : c->rounds;
     if (rounds > MAX_ROUNDS) rounds = MAX_ROUNDS;
+    if (c->learn && !c->refused) return rounds; /* each is another seed */
     if (c->refused || (r->outcome[i] >= 0 && r->outcome[i] != LA_OUTCOME_OK)) return 1;
     if (r->known[i].call_s > ONE_ROUND_S) return 1;
     return rounds;
@@ -203,6 +238,8 @@ static void tell(runner *r, int kind, const la_cell *cell, const la_attempt_row 
                       .elapsed_s = (double)(la_now_ns() - r->start) / 1e9,
                       .cell_s = cell_s};
     e.kind = kind;
+    if (cell && !attempt && r->attempt) e.phase = r->attempt->phase;
+    if (cell && cell->learn) e.rounds = cell->rounds;
     /* The running attempt is part of what is left, and part of it is over. */
     if (kind == LA_RUN_CELL || kind == LA_RUN_START) e.total = e.done + look_ahead(r);
     if (e.total) r->attempts_total = e.total;
@@ -273,33 +310,46 @@ static bool decide_beforehand(const runner *r, size_t i, double call_s, bool mea
     return false;
 }
 
-static la_status make_job(const runner *r, const la_cell *cell, int round, char **json, la_err *err)
+/* The inputs of a round are its own. The state that decode starts from is dear: its inputs are those of
+ * the first round. All models answer the same test. */
+static uint64_t job_seed(const runner *r, const la_cell *cell, int round)
+{
+    if (cell->learn) return r->set->seed;
+    return la_cell_seed(cell, r->set->seed, cell->pass == LA_DECODE ? 0 : round);
+}
+
+static la_status make_job(const runner *r, const la_cell *cell, int round, double lr, char **json,
+                          la_err *err)
 {
     const la_run_settings *s = r->set;
     char *cell_json;
     LA_TRY(la_cell_to_json(cell, &cell_json, err));
-    la_job job = {
-        .cell_json = cell_json,
-        .parent = getpid(),
-        /* The state that decode starts from is dear: its inputs are those of the first round. */
-        .seed = la_cell_seed(cell, s->seed, cell->pass == LA_DECODE ? 0 : round),
-        .verify = round == 0,
-        .memory_limit = s->memory_limit,
-        .cache_dir = r->cache_dir,
-        .rule = {.min_time_s = s->min_time_s,
-                 .max_time_s = s->max_time_s,
-                 .target = s->target,
-                 .min_samples = s->min_samples,
-                 .max_samples = s->quick ? 3 : 0,
-                 .slow_s = SLOW_S}};
+    la_job job = {.cell_json = cell_json,
+                  .parent = getpid(),
+                  .seed = job_seed(r, cell, round),
+                  .verify = round == 0,
+                  .memory_limit = s->memory_limit,
+                  .cache_dir = r->cache_dir,
+                  .models_dir = r->models_dir,
+                  .model_seed = s->seed + (uint64_t)round,
+                  .lr = lr,
+                  .checkpoint_s = s->checkpoint_s > 0 ? s->checkpoint_s : CHECKPOINT_S,
+                  .rule = {.min_time_s = s->min_time_s,
+                           .max_time_s = s->max_time_s,
+                           .target = s->target,
+                           .min_samples = s->min_samples,
+                           .max_samples = s->quick ? 3 : 0,
+                           .slow_s = SLOW_S}};
     la_status st = la_job_to_json(&job, json, err);
     la_free(cell_json);
     return st;
 }
 
-static la_status run_worker(runner *r, size_t i, int round, double call_s, la_attempt *a,
+static la_status run_worker(runner *r, const turn *t, double call_s, double lr, la_attempt *a,
                             la_err *err)
 {
+    size_t i = t->cell;
+    int round = t->round;
     const la_cell *c = &r->plan->cells[i];
     double predicted = attempt_of(r, i, call_s, round);
     la_child_limits limits = {.timeout_s = r->set->timeout_s > 0
@@ -308,7 +358,7 @@ static la_status run_worker(runner *r, size_t i, int round, double call_s, la_at
                               .memory = r->set->memory_limit,
                               .threads = c->problem.threads};
     char *job;
-    LA_TRY(make_job(r, c, round, &job, err));
+    LA_TRY(make_job(r, c, round, lr, &job, err));
     la_status st = la_child_run(job, &limits, stop_wanted, r, a, err);
     la_free(job);
     return st;
@@ -328,31 +378,55 @@ static void note_end(runner *r, size_t i, int round, const la_attempt *a)
         note_call(r, i, (double)a->call_ns / 1e9);
 }
 
-static la_status run_attempt(runner *r, size_t i, int round, la_err *err)
+/* An evaluation needs a model: true when there is none, and the attempt says why. */
+static la_status find_model(runner *r, const la_cell *c, int round, la_attempt *a, double *lr,
+                            bool *missing, la_err *err)
 {
+    la_choice choice;
+    *lr = 0;
+    *missing = false;
+    if (c->refused || !c->learn || c->pass != LA_EVAL) return LA_OK;
+    LA_TRY(la_choice_make(r->store, r->plan, c, round, &choice, err));
+    *lr = choice.lr;
+    *missing = !choice.found;
+    if (*missing) la_attempt_conclude(a, LA_OUTCOME_UNSUPPORTED, "%s", choice.why);
+    return LA_OK;
+}
+
+static la_status run_attempt(runner *r, const turn *t, la_err *err)
+{
+    size_t i = t->cell;
+    int round = t->round;
     la_cell *c = &r->plan->cells[i];
+    double lr;
+    bool missing;
     la_attempt a;
     int64_t id;
     bool measured;
     LA_TRY(la_store_claim(r->store, c->id, round, &id, err));
     la_attempt_init(&a);
     r->running = c;
+    r->attempt = &a;
     double call_s = c->refused ? 0 : call_of(r, i, &measured);
     c->predicted_s = call_s;
     int64_t start = la_now_ns();
-    la_status st = LA_OK;
-    if (decide_beforehand(r, i, call_s, !c->refused && measured, &a)) {
+    la_status st = find_model(r, c, round, &a, &lr, &missing, err);
+    if (st == LA_OK && missing) {
         snprintf(a.phase, sizeof a.phase, "plan");
-    } else {
+    } else if (st == LA_OK && decide_beforehand(r, i, call_s, !c->refused && measured, &a)) {
+        snprintf(a.phase, sizeof a.phase, "plan");
+    } else if (st == LA_OK) {
         tell(r, LA_RUN_TICK, c, NULL, 0);
         la_err why;
-        st = run_worker(r, i, round, call_s, &a, &why);
+        st = run_worker(r, t, call_s, lr, &a, &why);
         /* Our own trouble is not the cell's: it stays to be done. */
         if (st != LA_OK) {
             la_attempt_conclude(&a, LA_OUTCOME_INTERRUPTED, "%s", why.msg);
             if (err) *err = why;
         }
     }
+    a.model.variant = c->variant->name;
+    a.model.task = c->task ? c->task->name : "";
     const la_attempt_row *row = la_attempt_finish(&a);
     la_status stored = la_store_finish(r->store, id, row, st == LA_OK ? err : NULL);
     if (stored == LA_OK) {
@@ -360,8 +434,9 @@ static la_status run_attempt(runner *r, size_t i, int round, la_err *err)
         tell(r, LA_RUN_CELL, c, row, (double)(la_now_ns() - start) / 1e9);
     }
     if (st == LA_OK) st = stored;
-    la_attempt_release(&a);
     r->running = NULL;
+    r->attempt = NULL;
+    la_attempt_release(&a);
     return st;
 }
 
@@ -371,6 +446,17 @@ static int by_length(const la_plan *plan, size_t a, size_t b)
 {
     int64_t x = plan->cells[a].seqlen, y = plan->cells[b].seqlen;
     return (x > y) - (x < y);
+}
+
+/* Learned cells of a pass: the short evaluations first. */
+static void add_learned(runner *r, la_pass pass, size_t *n)
+{
+    for (int round = 0; round < MAX_ROUNDS; round++)
+        for (size_t i = 0; i < r->plan->n; i++) {
+            const la_cell *c = &r->plan->cells[i];
+            if (c->learn && c->pass == pass && wanted(r, i, round))
+                r->order[(*n)++] = (turn){i, round};
+        }
 }
 
 /* Cells of one round, in random order so that no drift of the machine follows an axis. A quick sweep
@@ -385,16 +471,19 @@ static la_status order_round(runner *r, int round, size_t *n, la_err *err)
     *n = 0;
     for (int64_t k = 0; k < total; k++) {
         size_t i = r->set->given_order ? (size_t)k : (size_t)shuffled[k];
-        if (!wanted(r, i, round)) continue;
+        if (r->plan->cells[i].learn || !wanted(r, i, round)) continue;
         size_t at = (*n)++;
         while (r->set->quick && !r->set->given_order && at > 0 &&
-               by_length(r->plan, r->order[at - 1], i) > 0) {
+               by_length(r->plan, r->order[at - 1].cell, i) > 0) {
             r->order[at] = r->order[at - 1];
             at--;
         }
-        r->order[at] = i;
+        r->order[at] = (turn){i, round};
     }
     la_free(shuffled);
+    if (round > 0) return LA_OK;
+    add_learned(r, LA_TRAIN, n);
+    add_learned(r, LA_EVAL, n);
     return LA_OK;
 }
 
@@ -412,8 +501,9 @@ static la_status run_rounds(runner *r, la_err *err)
         r->round = round;
         LA_TRY(order_round(r, round, &n, err));
         for (size_t k = 0; k < n; k++) {
-            size_t i = r->order[k];
-            if (!la_run_signal()) LA_TRY(run_attempt(r, i, round, err));
+            size_t i = r->order[k].cell;
+            r->round = r->order[k].round;
+            if (!la_run_signal()) LA_TRY(run_attempt(r, &r->order[k], err));
             if (la_run_signal())
                 return LA_FAIL(err, LA_E_INTERRUPTED, "stopped by signal %d", la_run_signal());
             if (r->set->fail_fast && is_failure(r->outcome[i]))
@@ -443,6 +533,28 @@ static la_status make_cache(runner *r, la_err *err)
     return LA_OK;
 }
 
+/* The folder beside the database, made when something is to be trained. */
+static la_status make_models(runner *r, la_err *err)
+{
+    bool trains = false;
+    for (size_t i = 0; i < r->plan->n; i++)
+        trains |= r->plan->cells[i].learn && !r->plan->cells[i].refused;
+    if (!trains) return LA_OK;
+    r->models_dir = r->set->models_dir;
+    if (!r->models_dir) {
+        const char *db = la_store_path(r->store);
+        size_t len = strlen(db);
+        if (len > 3 && strcmp(db + len - 3, ".db") == 0) len -= 3;
+        if (snprintf(r->own_models, sizeof r->own_models, "%.*s.models", (int)len, db) >=
+            (int)sizeof r->own_models)
+            return LA_FAIL(err, LA_E_IO, "the path %.60s... is too long to keep models beside", db);
+        r->models_dir = r->own_models;
+    }
+    if (mkdir(r->models_dir, 0777) == 0 || errno == EEXIST) return LA_OK;
+    return LA_FAIL(err, LA_E_IO, "cannot make %s for trained models: %s", r->models_dir,
+                   strerror(errno));
+}
+
 static void drop_cache(runner *r)
 {
     if (!r->own_cache[0]) return;
@@ -464,13 +576,18 @@ static la_status begin(runner *r, la_err *err)
     r->known = la_zalloc(n * sizeof *r->known, err);
     r->done = la_zalloc(n * sizeof *r->done, err);
     r->outcome = la_zalloc(n * sizeof *r->outcome, err);
-    r->order = la_zalloc(n * sizeof *r->order, err);
+    size_t turns = 1;
+    for (size_t i = 0; i < r->plan->n; i++)
+        turns += r->plan->cells[i].learn ? (size_t)r->plan->cells[i].rounds : 1;
+    r->order = la_zalloc(turns * sizeof *r->order, err);
     if (!r->known || !r->done || !r->outcome || !r->order) return LA_E_NOMEM;
     LA_TRY(load(r, err));
     for (size_t i = 0; i < r->plan->n; i++)
-        if (r->plan->cells[i].rounds > r->rounds) r->rounds = r->plan->cells[i].rounds;
+        if (!r->plan->cells[i].learn && r->plan->cells[i].rounds > r->rounds)
+            r->rounds = r->plan->cells[i].rounds;
     if (r->set->quick || r->rounds < 1) r->rounds = 1;
     if (r->rounds > MAX_ROUNDS) r->rounds = MAX_ROUNDS;
+    LA_TRY(make_models(r, err));
     return make_cache(r, err);
 }
 

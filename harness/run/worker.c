@@ -26,9 +26,9 @@
 
 la_status la_work_phase(la_work *w, const char *phase, la_err *err)
 {
-    char json[64];
+    char json[128];
     w->phase = phase;
-    snprintf(json, sizeof json, "{\"phase\":\"%s\"}", phase);
+    snprintf(json, sizeof json, "{\"phase\":\"%.63s\"}", phase);
     return la_record_write(w->out, LA_RECORD_PHASE, json, err);
 }
 
@@ -122,8 +122,11 @@ static la_status run_cell(la_work *w, la_err *err)
     LA_TRY(la_work_phase(w, "limits", err));
     la_start(w->cell.problem.threads);
     limit_memory(w);
-    LA_TRY(w->cell.task ? la_work_probe(w, err) : la_work_timing(w, err));
-    return send_samples(w, err);
+    la_status st = !w->cell.task              ? la_work_timing(w, err)
+                   : !w->cell.learn           ? la_work_probe(w, err)
+                   : w->cell.pass == LA_TRAIN ? la_work_train(w, err)
+                                              : la_work_eval(w, err);
+    return st == LA_OK ? send_samples(w, err) : st;
 }
 
 static void release(la_work *w)
@@ -134,6 +137,8 @@ static void release(la_work *w)
     la_inputs_release(&w->in);
     la_free(w->state_copy);
     la_free(w->flush);
+    la_train_result_release(&w->trained);
+    la_free(w->config_json);
     la_cell_release(&w->cell);
     la_job_release(&w->job);
 }

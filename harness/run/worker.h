@@ -10,7 +10,7 @@
 #include "protocol.h"
 #include "sampled.h"
 
-enum { LA_WORK_METRICS = 32, LA_WORK_WARNINGS = 8 };
+enum { LA_WORK_METRICS = 128, LA_WORK_WARNINGS = 8 };
 
 typedef struct la_work_metric {
     char name[64];
@@ -44,6 +44,11 @@ typedef struct la_work {
         char text[160];
     } warnings[LA_WORK_WARNINGS];
     size_t n_warnings;
+    la_train_config train;   /* of a learned cell */
+    la_train_result trained; /* of a training */
+    char *config_json;       /* owned; what decides the model */
+    char model_key[33];      /* of the model that was trained or evaluated; "": none */
+    char data_digest[33];    /* of the examples that it was scored on; "": none */
 } la_work;
 
 la_status la_work_phase(la_work *w, const char *phase, la_err *err);
@@ -59,6 +64,10 @@ la_status la_work_call(void *work, la_err *err);
 la_status la_work_checked_call(la_work *w, la_err *err);
 la_status la_work_timing(la_work *w, la_err *err); /* a timing cell, all of it */
 la_status la_work_probe(la_work *w, la_err *err);  /* a probe of a task, all of it */
+la_status la_work_train(la_work *w, la_err *err);  /* a training, all of it */
+la_status la_work_eval(la_work *w, la_err *err);   /* an evaluation of a trained model, all of it */
+/* Metric `name` with a Wilson interval; nothing where total is 0. */
+void la_work_accuracy(la_work *w, const char *name, int64_t correct, int64_t total);
 /* The end record as JSON; la_free the text. */
 la_status la_work_end_json(const la_work *w, la_status st, const la_err *why, char **json,
                            la_err *err);

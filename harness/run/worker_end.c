@@ -66,6 +66,27 @@ static bool add_warnings(cJSON *o, const la_work *w)
     return true;
 }
 
+/* What was trained, or found again. */
+static bool add_model(cJSON *o, const la_work *w)
+{
+    const la_train_result *r = &w->trained;
+    if (!*r->key || !w->config_json) return true;
+    cJSON *m = cJSON_AddObjectToObject(o, "model");
+    char seed[24];
+    snprintf(seed, sizeof seed, "%" PRIu64, w->train.seed);
+    return m && cJSON_AddStringToObject(m, "key", r->key) &&
+           cJSON_AddStringToObject(m, "config", w->config_json) &&
+           cJSON_AddStringToObject(m, "path", r->path) &&
+           cJSON_AddStringToObject(m, "digest", r->digest) &&
+           cJSON_AddStringToObject(m, "seed", seed) && add_real(m, "lr", w->train.train->lr) &&
+           add_real(m, "loss", r->loss) && add_real(m, "val_accuracy", r->val_accuracy) &&
+           cJSON_AddNumberToObject(m, "parameters", (double)r->parameters) &&
+           cJSON_AddNumberToObject(m, "steps", (double)r->steps) &&
+           cJSON_AddNumberToObject(m, "tokens", (double)r->tokens) &&
+           cJSON_AddNumberToObject(m, "train_ns", (double)r->train_ns) &&
+           cJSON_AddNumberToObject(m, "threads", w->train.threads);
+}
+
 static bool add_all(cJSON *o, const la_work *w, la_status st, const la_err *why)
 {
     char checksum[24];
@@ -82,8 +103,10 @@ static bool add_all(cJSON *o, const la_work *w, la_status st, const la_err *why)
            cJSON_AddNumberToObject(o, "output_bytes", (double)w->inst.o.bytes) &&
            cJSON_AddNumberToObject(o, "rss_base_bytes", (double)w->rss_base) &&
            cJSON_AddNumberToObject(o, "rss_peak_bytes", (double)w->rss_peak) &&
-           cJSON_AddStringToObject(o, "checksum", checksum) && add_metrics(o, w) &&
-           add_warnings(o, w);
+           cJSON_AddStringToObject(o, "checksum", checksum) &&
+           (!*w->model_key || cJSON_AddStringToObject(o, "model_key", w->model_key)) &&
+           (!*w->data_digest || cJSON_AddStringToObject(o, "data_digest", w->data_digest)) &&
+           (st != LA_OK || add_model(o, w)) && add_metrics(o, w) && add_warnings(o, w);
 }
 
 la_status la_work_end_json(const la_work *w, la_status st, const la_err *why, char **json,

@@ -15,14 +15,19 @@
 #define SLOW_NS      1000000000
 #define MOST_REPEATS 256
 
-static void add_score(la_work *w, const char *slice, int64_t correct, int64_t total)
+void la_work_accuracy(la_work *w, const char *name, int64_t correct, int64_t total)
 {
     double lo, hi;
-    char name[64];
     if (total == 0) return;
     la_wilson(correct, total, &lo, &hi);
-    snprintf(name, sizeof name, "accuracy%s%s", slice ? "." : "", slice ? slice : "");
     la_work_metric_add(w, name, (double)correct / (double)total, lo, hi, 0, total);
+}
+
+static void add_score(la_work *w, const char *slice, int64_t correct, int64_t total)
+{
+    char name[64];
+    snprintf(name, sizeof name, "accuracy%s%s", slice ? "." : "", slice ? slice : "");
+    la_work_accuracy(w, name, correct, total);
 }
 
 static la_probe_io probe_io(la_work *w, uint64_t repeat)
@@ -62,9 +67,6 @@ static la_status repeats(la_work *w, la_score *sum, la_err *err)
 la_status la_work_probe(la_work *w, la_err *err)
 {
     la_cell *c = &w->cell;
-    if (c->task->kind != LA_TASK_PROBE)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "task %s is learned: there is no trainer yet",
-                       c->task->name);
     LA_TRY(la_work_phase(w, "inputs", err));
     LA_TRY(la_inputs_alloc(c->variant, &c->problem, c->opts, &w->in, err));
     LA_TRY(la_inputs_draw_params(&w->in, w->job.seed, err));

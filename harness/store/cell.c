@@ -230,3 +230,14 @@ la_status la_store_retry(la_store *store, int64_t sweep_id, uint32_t outcomes, i
     }
     return la_sql_end(store, st, err);
 }
+
+la_status la_store_reopen(la_store *store, int64_t cell_id, la_err *err)
+{
+    LA_TRY(la_sql_begin(store, err));
+    la_status st = la_sql_run(store, err,
+                              "UPDATE cell SET retry_after = (SELECT max(attempt_id) FROM attempt "
+                              "a WHERE a.cell_id = cell.cell_id) WHERE cell_id = ?1 AND EXISTS "
+                              "(SELECT 1 FROM attempt a WHERE a.cell_id = cell.cell_id)",
+                              "i", cell_id);
+    return la_sql_end(store, st, err);
+}

@@ -201,6 +201,8 @@ la_status la_store_rounds_done(la_store *store, int64_t cell_id, uint64_t *bits,
  * to be measured again; what was stored stays. *cells: how many. */
 la_status la_store_retry(la_store *store, int64_t sweep_id, uint32_t outcomes, int64_t *cells,
                          la_err *err);
+/* The same for all rounds of one cell. */
+la_status la_store_reopen(la_store *store, int64_t cell_id, la_err *err);
 /* Marks (cell, round) as running; LA_E_DB when it is claimed or done. Returns the attempt's id. */
 la_status la_store_claim(la_store *store, int64_t cell_id, int64_t round, int64_t *attempt_id,
                          la_err *err);

@@ -27,17 +27,23 @@ void scratch_make(scratch *s)
     snprintf(s->db, sizeof s->db, "%s/test.db", s->dir);
 }
 
-void scratch_remove(scratch *s)
+static void remove_folder(const char *folder)
 {
-    DIR *dir = opendir(s->dir);
+    DIR *dir = opendir(folder);
     struct dirent *entry;
     while (dir && (entry = readdir(dir))) {
-        char path[400];
-        snprintf(path, sizeof path, "%s/%s", s->dir, entry->d_name);
-        if (entry->d_name[0] != '.') unlink(path);
+        char path[1024];
+        snprintf(path, sizeof path, "%.500s/%s", folder, entry->d_name);
+        if (entry->d_name[0] == '.') continue;
+        if (unlink(path) != 0) remove_folder(path); /* of trained models */
     }
     if (dir) closedir(dir);
-    rmdir(s->dir);
+    rmdir(folder);
+}
+
+void scratch_remove(scratch *s)
+{
+    remove_folder(s->dir);
 }
 
 la_run_settings scratch_settings(void)
@@ -98,8 +104,7 @@ la_status scratch_add_pass(la_plan *plan, const char *variant, la_pass pass, int
     return la_cell_finish(c, &device, err);
 }
 
-/* The rows that a sweep hangs on, and its cells. */
-static la_status prepare(la_store *store, la_plan *plan, int64_t *sweep, la_err *err)
+la_status scratch_prepare(la_store *store, la_plan *plan, int64_t *sweep, la_err *err)
 {
     int64_t machine, device, build, *ids = NULL;
     la_machine_row m = {.uuid = "m", .hostname = "h", .cpu_model = "c", .env_json = "{}"};
@@ -145,7 +150,7 @@ la_status scratch_run_with(const char *db, la_plan *plan, const la_run_settings 
     int64_t sweep;
     la_device_cpu(&device);
     LA_TRY(la_store_open(db, LA_STORE_WRITE, &store, err));
-    la_status st = prepare(store, plan, &sweep, err);
+    la_status st = scratch_prepare(store, plan, &sweep, err);
     if (st == LA_OK)
         st = la_run(plan, settings, &device, store, sweep, listener, context, totals, err);
     if (st == LA_OK)

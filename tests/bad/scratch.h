@@ -24,6 +24,8 @@ la_run_settings scratch_settings(void); /* short: 20 ms of samples, timeout 3 s,
 /* Keeps reference rows beside the database, for runs that are killed and cannot tidy up. */
 void scratch_cache_beside(const char *db, la_run_settings *settings, char dir[80]);
 
+/* The rows that a sweep hangs on, and its cells, in an open database. */
+la_status scratch_prepare(la_store *store, la_plan *plan, int64_t *sweep, la_err *err);
 /* Opens the database, continues the open sweep or begins one, runs the plan, ends the sweep when it
  * was run to its end. */
 la_status scratch_run(const char *db, la_plan *plan, const la_run_settings *settings,

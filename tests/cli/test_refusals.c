@@ -15,7 +15,8 @@
 
 #include "shell.h"
 
-#define ALL "--variants softmax --tasks none "
+#define ALL   "--variants softmax --tasks none "
+#define LEARN "--variants softmax --tasks mqar --dry-run "
 
 /* arguments, exit code, part of the sentence */
 static const struct {
@@ -71,6 +72,23 @@ static const struct {
     {ALL "--dim 64 --dk 32", 2, "--dim and --dk exclude each other"},
     {"--variants linformer --tasks none --mask causal", 2, "linformer"},
     {"--variants fnet --tasks none --pass decode", 2, "fnet has no decode"},
+    {ALL "--pass none", 2, "leaves nothing to do"},
+    {ALL "--lr 0.01", 2, "train.lr is for learned tasks, and this sweep has none"},
+    {ALL "--layers 2", 2, "model.layers is for learned tasks"},
+    {ALL "--seeds 3", 2, "--seeds is for learned tasks"},
+    {ALL "--train-lengths 64", 2, "--train-lengths is for learned tasks"},
+    {LEARN "--seeds 0", 2, "--seeds"},
+    {LEARN "--lr fast", 2, "train.lr is a number, not 'fast'"},
+    {LEARN "--lr 0.01,0.01", 2, "train.lr names '0.01' twice"},
+    {LEARN "--lr 1,2,3,4,5,6,7,8,9", 2, "9 learning rates are more than 8"},
+    {LEARN "--lr 0.1 --set train.lr=0.2", 2, "train.lr is given twice"},
+    {LEARN "--recipe papr", 2, "model.recipe has no value 'papr'; there are controlled, paper"},
+    {LEARN "--pos sine", 2, "model.pos has no value 'sine'"},
+    {LEARN "--set model.width=3", 2, "model has no option 'width'; there are recipe, layers"},
+    {LEARN "--hybrid softmx", 2, "--hybrid: no variant 'softmx'. Nearest: softmax"},
+    {LEARN "--hybrid 'self*0'", 2, "a count of layers, 1..64"},
+    {LEARN "--hybrid self,,softmax", 2, "has an empty part"},
+    {LEARN "--train-lengths 64 --train-at-length", 2, "exclude each other"},
     {ALL "--set softmax.window=3", 2, "softmax has no options"},
     {ALL "--set linformer.r=3", 2, "linformer is not part of this sweep"},
     {ALL "--set sotfmax.x=3", 2, "no variant or task 'sotfmax'. Nearest: softmax"},

@@ -13,9 +13,9 @@ sees() {
     model) echo "base registry" ;;
     measure) echo "base" ;;
     store) echo "base measure" ;; # measure's pure statistics: a cell is stored with its summary
-    run) echo "base registry verify measure store" ;;
+    run) echo "base registry verify model measure store" ;;
     report) echo "base store measure" ;;
-    cli) echo "base registry verify measure store run report" ;;
+    cli) echo "base registry verify model measure store run report" ;;
     esac
 }
 # Includes that are not in the file's own folder nor public, one "file header" a line.

@@ -28,7 +28,7 @@ static void test_a_good_worker_is_believed(void **state)
     (void)state;
     la_attempt a;
     la_attempt_init(&a);
-    assert_int_equal(take(&a, LA_RECORD_START, "{\"protocol\":1,\"pid\":3}", NULL), LA_OK);
+    assert_int_equal(take(&a, LA_RECORD_START, "{\"protocol\":2,\"pid\":3}", NULL), LA_OK);
     assert_int_equal(take(&a, LA_RECORD_PHASE, "{\"phase\":\"measure\"}", NULL), LA_OK);
     assert_string_equal(a.phase, "measure");
     assert_int_equal(take(&a, LA_RECORD_SAMPLES, "{\"samples\":[[10,1000],[10,1100]]}", NULL),
@@ -60,6 +60,33 @@ static void test_a_good_worker_is_believed(void **state)
     la_attempt_release(&a);
 }
 
+static void test_a_training_brings_model_and_curve(void **state)
+{
+    (void)state;
+    la_attempt a;
+    la_attempt_init(&a);
+    assert_int_equal(take(&a, LA_RECORD_START, "{\"protocol\":2,\"pid\":3}", NULL), LA_OK);
+    assert_int_equal(take(&a, LA_RECORD_CURVE,
+                          "{\"curve\":[[50,100,7,1.5,null,null,0.01,2],[100,200,14,0.5,0.75]]}",
+                          NULL),
+                     LA_OK);
+    assert_int_equal(take(&a, LA_RECORD_END,
+                          "{\"outcome\":\"ok\",\"model\":{\"key\":"
+                          "\"0123456789abcdef0123456789abcdef\",\"digest\":"
+                          "\"0123456789abcdef0123456789abcdef\",\"config\":\"{}\",\"path\":\"x\","
+                          "\"seed\":\"18446744073709551615\",\"steps\":100,\"loss\":0.5}}",
+                          NULL),
+                     LA_OK);
+    const la_attempt_row *row = la_attempt_finish(&a);
+    assert_non_null(row->model);
+    assert_true(row->model->seed == UINT64_MAX);
+    assert_int_equal(row->model->steps, 100);
+    assert_int_equal(row->model->n_curve, 2);
+    assert_true(isnan(row->model->curve[0].val_accuracy));
+    assert_true(row->model->curve[1].val_accuracy > 0.7);
+    la_attempt_release(&a);
+}
+
 static void test_nonsense_is_a_broken_protocol(void **state)
 {
     (void)state;
@@ -67,7 +94,7 @@ static void test_nonsense_is_a_broken_protocol(void **state)
         la_record_type type;
         const char *text;
     } bad[] = {
-        {LA_RECORD_START, "{\"protocol\":2}"},
+        {LA_RECORD_START, "{\"protocol\":1}"},
         {LA_RECORD_START, "{}"},
         {LA_RECORD_START, "[1]"},
         {LA_RECORD_PHASE, "{\"phase\":7}"},
@@ -83,6 +110,10 @@ static void test_nonsense_is_a_broken_protocol(void **state)
         {LA_RECORD_END, "{\"outcome\":\"timeout\"}"},
         {LA_RECORD_END, "{\"outcome\":\"interrupted\"}"},
         {LA_RECORD_END, "{\"outcome\":\"ok\",\"checksum\":\"zz\"}"},
+        {LA_RECORD_END, "{\"outcome\":\"ok\",\"model\":{\"key\":\"0\"}}"},
+        {LA_RECORD_CURVE, "{\"curve\":3}"},
+        {LA_RECORD_CURVE, "{\"curve\":[[1,null,2]]}"},
+        {LA_RECORD_CURVE, "{\"curve\":[[2,1,1,0.5],[2,1,1,0.5]]}"},
         {LA_RECORD_END, "{\"outcome\":\"ok\",\"metrics\":[{\"name\":\"a\"}]}"},
         {LA_RECORD_END, "{\"outcome\":\"ok\",\"metrics\":[{\"name\":\"a\",\"unit\":\"1\"},"
                         "{\"name\":\"a\",\"unit\":\"1\"}]}"},
@@ -162,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_good_worker_is_believed),
+        cmocka_unit_test(test_a_training_brings_model_and_curve),
         cmocka_unit_test(test_nonsense_is_a_broken_protocol),
         cmocka_unit_test(test_control_bytes_and_long_words_are_tamed),
         cmocka_unit_test(test_a_job_comes_back_as_it_was),

@@ -126,7 +126,7 @@ static void refused(la_cell c, const char *words)
 static void test_refusals_are_cells_with_a_reason(void **state)
 {
     (void)state;
-    refused(small_cell("softmax", LA_TRAIN, 64), "trained");
+    refused(small_cell("softmax", LA_TRAIN, 64), "only a learned task trains");
     refused(small_cell("copy", LA_DECODE, 64), "no decode");
     la_cell c = small_cell("copy", LA_FORWARD, 64);
     c.problem.Hkv = 1;

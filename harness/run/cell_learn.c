@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The learned part of a cell: its texts, what of it cannot be, what it takes.
+ */
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "alloc.h"
+#include "cell.h"
+#include "text.h"
+
+la_train_config la_cell_train_config(const la_cell *cell, const la_device *device, uint64_t seed,
+                                     double lr)
+{
+    la_learn *learn = cell->learn;
+    if (lr > 0) learn->train.lr = lr;
+    la_train_config c = {.variant = cell->variant,
+                         .variant_opts = cell->opts,
+                         .hybrid = *learn->hybrid ? learn->hybrid : NULL,
+                         .mask = cell->problem.mask,
+                         .model = &learn->model,
+                         .task = cell->task,
+                         .task_opts = cell->task_opts,
+                         .train = &learn->train,
+                         .n_lengths = learn->n_lengths,
+                         .seed = seed,
+                         .threads = cell->problem.threads,
+                         .device = device};
+    memcpy(c.lengths, learn->lengths, sizeof c.lengths);
+    return c;
+}
+
+/* ---- texts ---- */
+
+/* `front`, an object without its last brace, and then the options of a table. */
+static la_status object_text(const char *front, const la_option *table, size_t n, const void *opts,
+                             char **out, la_err *err)
+{
+    la_free(*out);
+    *out = NULL;
+    size_t len = la_options_json(table, n, opts, NULL, 0), at = strlen(front);
+    char *text = la_alloc(at + len + 2, err);
+    if (!text) return LA_E_NOMEM;
+    memcpy(text, front, at);
+    la_options_json(table, n, opts, text + at, len + 1);
+    text[at] = n ? ',' : '}'; /* over the brace that opens the options */
+    text[at + (n ? len : 1)] = '\0';
+    *out = text;
+    return LA_OK;
+}
+
+/* Digits that bring the same number back: 15 where they do. */
+static int digits_of(double x)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.15g", x);
+    double back = strtod(text, NULL);
+    return back < x || back > x ? 17 : 15;
+}
+
+static void add_numbers(la_text *t, const char *name, const int64_t *whole, const double *real,
+                        size_t n)
+{
+    la_text_add(t, "\"%s\":[", name);
+    for (size_t i = 0; i < n; i++) {
+        if (i) la_text_add(t, ",");
+        if (whole)
+            la_text_add(t, "%" PRId64, whole[i]);
+        else
+            la_text_add(t, "%.*g", digits_of(real[i]), real[i]);
+    }
+    la_text_add(t, "]");
+}
+
+/* The first member of an object of options whose value is exchanged for a list. */
+static la_status list_as_value(char **json, const char *name, const double *values, size_t n,
+                               la_err *err)
+{
+    char key[32];
+    snprintf(key, sizeof key, "\"%s\":", name);
+    char *at = strstr(*json, key);
+    if (!at) return LA_OK;
+    la_text t = {0};
+    la_text_bytes(&t, *json, (size_t)(at - *json));
+    add_numbers(&t, name, NULL, values, n);
+    at += strlen(key);
+    la_text_add(&t, "%s", at + strcspn(at, ",}"));
+    la_free(*json);
+    *json = t.failed ? NULL : la_strdup(la_text_str(&t), err);
+    la_text_release(&t);
+    return *json ? LA_OK : LA_FAIL(err, LA_E_NOMEM, "out of memory for a cell's options");
+}
+
+static const char *recipe_word(const la_learn *learn)
+{
+    for (size_t i = 0; i < la_model_options_len; i++) {
+        const la_option *o = &la_model_option_table[i];
+        if (strcmp(o->name, "recipe") == 0 && o->choices) return o->choices[learn->model.recipe];
+    }
+    return "";
+}
+
+/* Everything that decides the models of a group, but the learning rate. */
+static uint64_t group_of(const la_cell *cell)
+{
+    const la_learn *learn = cell->learn;
+    la_train_opts train = learn->train;
+    train.lr = 0;
+    const char *texts[] = {cell->variant->name, cell->opts_json,
+                           cell->task->name,    cell->task_opts_json,
+                           learn->model_json,   la_mask_name(cell->problem.mask)};
+    uint64_t hash = (uint64_t)learn->at_length + (uint64_t)cell->problem.threads * 2;
+    for (size_t i = 0; i < LA_COUNT(texts); i++)
+        hash = XXH3_64bits_withSeed(texts[i], strlen(texts[i]) + 1, hash);
+    hash = XXH3_64bits_withSeed(learn->lengths, learn->n_lengths * sizeof *learn->lengths, hash);
+    return XXH3_64bits_withSeed(&train, sizeof train, hash);
+}
+
+la_status la_cell_learn_texts(la_cell *cell, la_err *err)
+{
+    la_learn *learn = cell->learn;
+    la_text front = {0};
+    learn->recipe = recipe_word(learn);
+    snprintf(learn->examples, sizeof learn->examples, "examples-%d", cell->task->learned->version);
+    la_text_add(&front, "{\"hybrid\":\"%s\"", learn->hybrid);
+    la_status st = object_text(la_text_str(&front), la_model_option_table, la_model_options_len,
+                               &learn->model, &learn->model_json, err);
+    la_text_release(&front);
+    if (st != LA_OK) return st;
+    la_text_add(&front, "{\"at_length\":%d,", learn->at_length);
+    add_numbers(&front, "lengths", learn->lengths, NULL, learn->n_lengths);
+    st = front.failed ? LA_FAIL(err, LA_E_NOMEM, "out of memory for a cell's options")
+                      : object_text(la_text_str(&front), la_train_option_table,
+                                    la_train_options_len, &learn->train, &learn->train_json, err);
+    la_text_release(&front);
+    if (st == LA_OK && learn->n_rates > 1)
+        st = list_as_value(&learn->train_json, "lr", learn->rates, learn->n_rates, err);
+    if (st == LA_OK) learn->group = group_of(cell);
+    return st;
+}
+
+/* ---- back from JSON ---- */
+
+static la_status read_options(const cJSON *o, const char *owner, const la_option *table, size_t n,
+                              void *opts, la_err *err)
+{
+    const cJSON *item;
+    la_options_default(table, n, opts);
+    for (size_t i = 0; i < n; i++) {
+        char number[40];
+        item = cJSON_GetObjectItemCaseSensitive(o, table[i].name);
+        if (cJSON_IsArray(item)) item = cJSON_GetArrayItem(item, 0); /* of rates the first */
+        if (!cJSON_IsString(item) && !cJSON_IsNumber(item))
+            return LA_FAIL(err, LA_E_FORMAT, "option '%s' of %s has no plain value", table[i].name,
+                           owner);
+        snprintf(number, sizeof number, "%.17g", item->valuedouble);
+        LA_TRY(la_options_set(table, n, opts, owner, table[i].name,
+                              cJSON_IsString(item) ? item->valuestring : number, err));
+    }
+    return LA_OK;
+}
+
+/* Positive numbers of a list, or one alone; at least one. */
+static la_status read_list(const cJSON *o, const char *name, double *out, size_t cap, size_t *n,
+                           la_err *err)
+{
+    const cJSON *all = cJSON_GetObjectItemCaseSensitive(o, name), *one;
+    *n = 0;
+    if (cJSON_IsNumber(all)) {
+        out[(*n)++] = all->valuedouble;
+        return LA_OK;
+    }
+    cJSON_ArrayForEach(one, all)
+    {
+        if (!cJSON_IsNumber(one) || !(one->valuedouble > 0) || *n == cap)
+            return LA_FAIL(err, LA_E_FORMAT, "the cell's '%s' is no list of numbers", name);
+        out[(*n)++] = one->valuedouble;
+    }
+    return *n ? LA_OK : LA_FAIL(err, LA_E_FORMAT, "the cell has no '%s'", name);
+}
+
+la_status la_cell_learn_read(const cJSON *model, const cJSON *train, la_learn *out, la_err *err)
+{
+    double lengths[LA_COUNT(out->lengths)];
+    const cJSON *hybrid = cJSON_GetObjectItemCaseSensitive(model, "hybrid");
+    const cJSON *at_length = cJSON_GetObjectItemCaseSensitive(train, "at_length");
+    if (!cJSON_IsString(hybrid) || strlen(hybrid->valuestring) >= sizeof out->hybrid)
+        return LA_FAIL(err, LA_E_FORMAT, "the cell's model has no 'hybrid'");
+    snprintf(out->hybrid, sizeof out->hybrid, "%s", hybrid->valuestring);
+    out->at_length = cJSON_IsNumber(at_length) && at_length->valuedouble != 0;
+    LA_TRY(read_options(model, "model", la_model_option_table, la_model_options_len, &out->model,
+                        err));
+    LA_TRY(read_options(train, "train", la_train_option_table, la_train_options_len, &out->train,
+                        err));
+    LA_TRY(read_list(train, "lr", out->rates, LA_CELL_RATES, &out->n_rates, err));
+    LA_TRY(read_list(train, "lengths", lengths, LA_COUNT(lengths), &out->n_lengths, err));
+    for (size_t i = 0; i < out->n_lengths; i++) {
+        if (!(lengths[i] <= (double)(1 << 30)) || lengths[i] != floor(lengths[i]))
+            return LA_FAIL(err, LA_E_FORMAT, "the cell's 'lengths' are no token counts");
+        out->lengths[i] = (int64_t)lengths[i];
+    }
+    return LA_OK;
+}
+
+/* ---- what it takes ---- */
+
+/* Mean over the lengths that batches are drawn of. */
+static double flops_per_token(const la_train_config *c)
+{
+    double sum = 0;
+    for (size_t i = 0; i < c->n_lengths; i++) sum += la_train_flops_per_token(c, c->lengths[i]);
+    return sum / (double)c->n_lengths;
+}
+
+la_status la_cell_learn_sizes(la_cell *cell, const la_device *device, la_err *why)
+{
+    const la_problem *p = &cell->problem;
+    la_train_config c = la_cell_train_config(cell, device, 1, 0);
+    LA_TRY(cell->task->check(cell->variant, p, cell->task_opts, why));
+    LA_TRY(la_train_check(&c, why));
+    size_t bytes = 0;
+    double flops;
+    if (cell->pass == LA_TRAIN) {
+        LA_TRY(la_train_bytes(&c, &bytes, why));
+        flops = flops_per_token(&c);
+    } else {
+        la_shape shape;
+        LA_TRY(cell->task->learned->shape_at(cell->task_opts, cell->seqlen, &shape, why));
+        LA_TRY(la_eval_bytes(&c, 1, cell->seqlen, &bytes, why));
+        flops = la_train_flops_per_token(&c, cell->seqlen) / 3; /* forward alone */
+    }
+    cell->need_bytes = LA_CELL_PROCESS_BYTES + bytes;
+    cell->useful.flops = cell->really.flops = flops * (double)(p->B * p->T);
+    cell->sizes.state = la_train_state_bytes(&c, cell->seqlen);
+    cell->sizes.work = bytes;
+    return LA_OK;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files that expand a spec share.
+ */
+#ifndef LA_PLAN_INTERNAL_H
+#define LA_PLAN_INTERNAL_H
+
+#include "plan.h"
+
+enum { LA_PLAN_WORDS = 8, LA_PLAN_IMPLS = 32, LA_PLAN_AUTO = -1 };
+
+/* A spec with its words understood. */
+typedef struct la_axes {
+    const la_spec *spec;
+    const la_device *device;
+    const la_variant **variants;
+    size_t n_variants;
+    const la_task *tasks[LA_PLAN_WORDS];
+    int passes[LA_PLAN_WORDS], dtypes[LA_PLAN_WORDS], masks[LA_PLAN_WORDS];
+    size_t n_tasks, n_passes, n_dtypes, n_masks;
+    la_counts lengths, batch, heads, dk, threads; /* borrowed, or one default value */
+    int64_t one[5];                               /* the defaults */
+    la_plan *plan;
+} la_axes;
+
+/* The options that --set, --layers, --lr and the like change of one owner: how many combinations, and
+ * number `which` of them (owned; NULL when the table is empty). Learning rates are no combination of
+ * their own: a model is trained with each and one is chosen. */
+size_t la_plan_combinations(const la_spec *spec, const char *owner);
+la_status la_plan_options(const la_spec *spec, const char *owner, const la_option *table,
+                          size_t len, size_t bytes, size_t which, void **opts, la_err *err);
+const la_setting *la_plan_setting(const la_spec *spec, const char *owner, const char *key);
+la_status la_plan_add(la_axes *x, const la_cell *proto, la_err *err); /* a finished copy of proto */
+la_mask la_plan_mask(const la_variant *v, int asked);
+/* `auto` and the mask it stands for make the same cells: they stay once. */
+bool la_plan_masked_before(const la_axes *x, const la_variant *v, size_t at);
+
+/* plan_learn.c: what the learned tasks of a sweep add. */
+bool la_plan_learns(const la_axes *x); /* some task is learned */
+la_status la_plan_learn_check(const la_axes *x, la_err *err);
+la_status la_plan_learn(la_axes *x, const la_variant *v, la_err *err);
+size_t la_plan_learn_cells(const la_axes *x); /* of one variant with one set of options */
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The cells of learned tasks: for each variant, its options, the task's, the model's and those of its
+ * training one cell that trains (one for each learning rate) and one evaluation for each length of the
+ * sweep. They do not multiply over the axes of kernels: a model has shapes of its own.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "plan_internal.h"
+#include "registry.h"
+#include "text.h"
+
+/* A quick sweep trains one block, for fewer steps. */
+enum { QUICK_LAYERS = 1, QUICK_STEPS = 400 };
+
+/* Where a small model wants another option than a kernel that is timed. */
+static const struct {
+    const char *variant, *key, *value;
+} model_defaults[] = {{"performer", "features", "64"}, {"linformer", "r", "16"}};
+
+bool la_plan_learns(const la_axes *x)
+{
+    for (size_t i = 0; i < x->n_tasks; i++)
+        if (x->tasks[i]->kind == LA_TASK_LEARNED) return true;
+    return false;
+}
+
+size_t la_plan_learn_cells(const la_axes *x)
+{
+    const la_setting *lr = la_plan_setting(x->spec, "train", "lr");
+    size_t n = 0, rates = lr ? lr->values.n : 1;
+    for (size_t i = 0; i < x->n_tasks; i++)
+        if (x->tasks[i]->kind == LA_TASK_LEARNED)
+            n += la_plan_combinations(x->spec, x->tasks[i]->name);
+    n *= la_plan_combinations(x->spec, "model") * la_plan_combinations(x->spec, "train");
+    return n * x->n_masks * (x->lengths.n + rates * (x->spec->train_at_length ? x->lengths.n : 1));
+}
+
+/* ---- what the command line says ---- */
+
+/* "kda*3,softmax": names of variants or `self`, each with a count or none. */
+static la_status check_hybrid(const char *pattern, la_err *err)
+{
+    if (strlen(pattern) >= sizeof((la_learn *)0)->hybrid)
+        return LA_FAIL(err, LA_E_ARG, "--hybrid '%.40s...' is longer than %zu characters", pattern,
+                       sizeof((la_learn *)0)->hybrid - 1);
+    for (const char *at = pattern;;) {
+        size_t len = strcspn(at, ","), name_len = strcspn(at, "*,");
+        char name[48];
+        snprintf(name, sizeof name, "%.*s", name_len < 40 ? (int)name_len : 40, at);
+        if (name_len == 0)
+            return LA_FAIL(err, LA_E_ARG, "--hybrid '%.60s' has an empty part", pattern);
+        const char *near = la_registry_nearest(name);
+        if (strcmp(name, "self") != 0 && !la_registry_find(name))
+            return LA_FAIL(err, LA_E_ARG, "--hybrid: no variant '%s'%s%s", name,
+                           near ? ". Nearest: " : "; 'self' is the one of --variants",
+                           near ? near : "");
+        if (at[name_len] == '*') {
+            char *end;
+            long count = strtol(at + name_len + 1, &end, 10);
+            if (end != at + len || count < 1 || count > 64)
+                return LA_FAIL(err, LA_E_ARG,
+                               "--hybrid '%.60s': after %s* stands a count of layers, 1..64",
+                               pattern, name);
+        }
+        if (!at[len]) return LA_OK;
+        at += len + 1;
+    }
+}
+
+la_status la_plan_learn_check(const la_axes *x, la_err *err)
+{
+    const la_spec *s = x->spec;
+    const la_setting *lr = la_plan_setting(s, "train", "lr");
+    if (!la_plan_learns(x)) {
+        const char *flag = s->train_lengths.n   ? "train-lengths"
+                           : s->train_at_length ? "train-at-length"
+                           : s->hybrid          ? "hybrid"
+                           : s->seeds           ? "seeds"
+                                                : NULL;
+        if (!flag) return LA_OK;
+        return LA_FAIL(err, LA_E_ARG, "--%s is for learned tasks, and this sweep has none", flag);
+    }
+    if (lr && lr->values.n > LA_CELL_RATES)
+        return LA_FAIL(err, LA_E_ARG, "%zu learning rates are more than %d", lr->values.n,
+                       LA_CELL_RATES);
+    if (s->train_lengths.n > LA_COUNT(((la_learn *)0)->lengths))
+        return LA_FAIL(err, LA_E_ARG, "--train-lengths has %zu lengths; the most is %zu",
+                       s->train_lengths.n, LA_COUNT(((la_learn *)0)->lengths));
+    return s->hybrid ? check_hybrid(s->hybrid, err) : LA_OK;
+}
+
+/* Ascending; equal ones once. */
+static la_status take_rates(const la_spec *spec, la_learn *learn, la_err *err)
+{
+    const la_setting *lr = la_plan_setting(spec, "train", "lr");
+    learn->n_rates = 0;
+    for (size_t i = 0; i < (lr ? lr->values.n : 1); i++) {
+        la_train_opts one = learn->train;
+        if (lr)
+            LA_TRY(la_options_set(la_train_option_table, la_train_options_len, &one, "train", "lr",
+                                  lr->values.v[i], err));
+        size_t at = learn->n_rates;
+        while (at > 0 && learn->rates[at - 1] > one.lr) at--;
+        if (at > 0 && !(learn->rates[at - 1] < one.lr)) continue;
+        memmove(&learn->rates[at + 1], &learn->rates[at],
+                (learn->n_rates - at) * sizeof *learn->rates);
+        learn->rates[at] = one.lr;
+        learn->n_rates++;
+    }
+    learn->train.lr = learn->rates[0];
+    return LA_OK;
+}
+
+/* ---- cells ---- */
+
+/* The best impl that has what training needs, for the columns of the cell. */
+static const la_impl *impl_of(const la_axes *x, const la_variant *v, la_mask mask)
+{
+    uint32_t caps =
+        LA_CAP_BACKWARD | (mask == LA_MASK_CAUSAL ? LA_CAP_CAUSAL : LA_CAP_BIDIRECTIONAL);
+    const la_impl *best = NULL;
+    la_err why;
+    int most = 0;
+    for (size_t i = 0; i < v->impls_len; i++) {
+        int rank = v->impls[i].rank(x->device, &why);
+        if ((v->impls[i].caps & caps) == caps && rank > most) most = rank, best = &v->impls[i];
+    }
+    if (!best) best = la_variant_best(v, x->device, &why);
+    return best ? best : &v->impls[0];
+}
+
+/* The shape that the columns show: the model's, with `tokens` of one length at a time. */
+static la_problem problem_of(const la_axes *x, const la_learn *learn, la_mask mask, int64_t T,
+                             int64_t tokens)
+{
+    const la_model_opts *m = &learn->model;
+    int64_t heads = m->heads > 0 ? m->heads : 2;
+    int64_t dim = m->head_dim > 0 ? m->head_dim : m->d_model / heads;
+    la_problem p = {.B = tokens / T,
+                    .T = T,
+                    .Tcap = T,
+                    .H = heads,
+                    .Hkv = heads,
+                    .Hqk = heads,
+                    .dk = dim > 0 ? dim : 1,
+                    .mask = mask,
+                    .dtype = LA_F32,
+                    .threads = (int)x->threads.v[0]};
+    p.dv = p.dk;
+    if (p.B < 1) p.B = 1;
+    return p;
+}
+
+static la_status add_pass(la_axes *x, la_cell *proto, la_pass pass, int64_t T, la_err *err)
+{
+    proto->pass = pass;
+    proto->seqlen = T;
+    proto->problem = problem_of(x, proto->learn, proto->problem.mask, T,
+                                pass == LA_TRAIN ? proto->learn->train.tokens : T);
+    return la_plan_add(x, proto, err);
+}
+
+static la_status add_training(la_axes *x, la_cell *proto, la_err *err)
+{
+    la_learn all = *proto->learn, *learn = proto->learn;
+    la_status st = LA_OK;
+    for (size_t i = 0; i < all.n_rates && st == LA_OK; i++) {
+        learn->rates[0] = learn->train.lr = all.rates[i];
+        learn->n_rates = 1;
+        st = add_pass(x, proto, LA_TRAIN, learn->lengths[learn->n_lengths - 1], err);
+    }
+    *learn = all;
+    return st;
+}
+
+static la_status add_model(la_axes *x, la_cell *proto, la_err *err)
+{
+    const la_spec *s = x->spec;
+    la_learn *learn = proto->learn;
+    LA_TRY(take_rates(s, learn, err));
+    for (size_t i = 0; s->train_at_length && i < x->lengths.n; i++) {
+        learn->at_length = true;
+        learn->lengths[0] = x->lengths.v[i];
+        learn->n_lengths = 1;
+        LA_TRY(add_training(x, proto, err));
+        LA_TRY(add_pass(x, proto, LA_EVAL, x->lengths.v[i], err));
+    }
+    if (s->train_at_length) return LA_OK;
+    const int64_t *own = proto->task->learned->train_lengths;
+    size_t cap = LA_COUNT(learn->lengths);
+    learn->n_lengths = 0;
+    for (size_t i = 0; s->train_lengths.n ? i < s->train_lengths.n : i < cap && own[i] > 0; i++)
+        learn->lengths[learn->n_lengths++] = s->train_lengths.n ? s->train_lengths.v[i] : own[i];
+    LA_TRY(add_training(x, proto, err));
+    for (size_t i = 0; i < x->lengths.n; i++)
+        LA_TRY(add_pass(x, proto, LA_EVAL, x->lengths.v[i], err));
+    return LA_OK;
+}
+
+/* A fresh struct of defaults with what was set; `opts` is as large as the table says. */
+static la_status take_options(const la_spec *spec, const char *owner, const la_option *table,
+                              size_t len, void *opts, size_t bytes, size_t which, la_err *err)
+{
+    void *made = NULL;
+    la_status st = la_plan_options(spec, owner, table, len, bytes, which, &made, err);
+    if (st == LA_OK && made) memcpy(opts, made, bytes);
+    la_free(made);
+    return st;
+}
+
+static la_status add_models(la_axes *x, la_cell *proto, la_err *err)
+{
+    const la_spec *s = x->spec;
+    size_t models = la_plan_combinations(s, "model"), trains = la_plan_combinations(s, "train");
+    for (size_t i = 0; i < models * trains; i++) {
+        la_learn learn = {0};
+        LA_TRY(take_options(s, "model", la_model_option_table, la_model_options_len, &learn.model,
+                            sizeof learn.model, i / trains, err));
+        LA_TRY(take_options(s, "train", la_train_option_table, la_train_options_len, &learn.train,
+                            sizeof learn.train, i % trains, err));
+        if (s->quick && !la_plan_setting(s, "model", "layers")) learn.model.layers = QUICK_LAYERS;
+        if (s->quick && !la_plan_setting(s, "train", "steps")) learn.train.steps = QUICK_STEPS;
+        if (s->hybrid) snprintf(learn.hybrid, sizeof learn.hybrid, "%s", s->hybrid);
+        proto->learn = &learn;
+        la_status st = add_model(x, proto, err);
+        proto->learn = NULL;
+        LA_TRY(st);
+    }
+    return LA_OK;
+}
+
+static la_status add_tasks(la_axes *x, la_cell *proto, la_err *err)
+{
+    la_status st = LA_OK;
+    for (size_t i = 0; i < x->n_tasks && st == LA_OK; i++) {
+        const la_task *t = proto->task = x->tasks[i];
+        if (t->kind != LA_TASK_LEARNED) continue;
+        for (size_t c = 0; c < la_plan_combinations(x->spec, t->name) && st == LA_OK; c++) {
+            st = la_plan_options(x->spec, t->name, t->options, t->options_len, t->options_size, c,
+                                 &proto->task_opts, err);
+            if (st == LA_OK) st = add_models(x, proto, err);
+            la_free(proto->task_opts);
+            proto->task_opts = NULL;
+        }
+    }
+    return st;
+}
+
+static la_status set_model_defaults(const la_spec *spec, const la_variant *v, void *opts,
+                                    la_err *err)
+{
+    for (size_t i = 0; i < LA_COUNT(model_defaults); i++)
+        if (strcmp(model_defaults[i].variant, v->name) == 0 &&
+            !la_plan_setting(spec, v->name, model_defaults[i].key))
+            LA_TRY(la_options_set(v->options, v->options_len, opts, v->name, model_defaults[i].key,
+                                  model_defaults[i].value, err));
+    return LA_OK;
+}
+
+la_status la_plan_learn(la_axes *x, const la_variant *v, la_err *err)
+{
+    if (!la_plan_learns(x)) return LA_OK;
+    la_status st = LA_OK;
+    for (size_t c = 0; c < la_plan_combinations(x->spec, v->name) && st == LA_OK; c++) {
+        la_cell proto = {.variant = v, .rounds = x->spec->seeds > 0 ? x->spec->seeds : 1};
+        st = la_plan_options(x->spec, v->name, v->options, v->options_len, v->options_size, c,
+                             &proto.opts, err);
+        if (st == LA_OK) st = set_model_defaults(x->spec, v, proto.opts, err);
+        for (size_t m = 0; m < x->n_masks && st == LA_OK; m++) {
+            if (la_plan_masked_before(x, v, m)) continue;
+            proto.problem.mask = la_plan_mask(v, x->masks[m]);
+            proto.impl = impl_of(x, v, proto.problem.mask);
+            st = add_tasks(x, &proto, err);
+        }
+        la_free(proto.opts);
+    }
+    return st;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which cells learned tasks make, and that their identity is all that decides them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+/* cmocka.h needs the four above first. */
+#include <cjson/cJSON.h>
+#include <cmocka.h>
+
+#include "alloc.h"
+#include "plan.h"
+#include "registry.h"
+
+static la_device device;
+
+static void add_words(la_words *words, const char *list)
+{
+    for (const char *at = list; *at;) {
+        size_t n = strcspn(at, ",");
+        assert_int_equal(la_words_add(words, at, n, NULL), LA_OK);
+        at += n + (at[n] == ',');
+    }
+}
+
+static void set(la_spec *s, const char *owner, const char *key, const char *values)
+{
+    assert_int_equal(la_grow((void **)&s->settings, &s->cap_settings, s->n_settings + 1,
+                             sizeof *s->settings, NULL),
+                     LA_OK);
+    la_setting *one = &s->settings[s->n_settings++];
+    *one = (la_setting){.owner = la_strdup(owner, NULL), .key = la_strdup(key, NULL)};
+    add_words(&one->values, values);
+}
+
+/* softmax and flash on mqar at 64, 128 and 4096 tokens, no pass of a kernel. */
+static la_spec small_spec(void)
+{
+    la_spec s = {.seed = 1};
+    add_words(&s.variants, "softmax,flash");
+    add_words(&s.tasks, "mqar");
+    add_words(&s.passes, "none");
+    for (int64_t T = 64; T <= 4096; T *= T == 128 ? 32 : 2)
+        assert_int_equal(la_counts_add(&s.lengths, T, NULL), LA_OK);
+    assert_int_equal(la_counts_add(&s.threads, 1, NULL), LA_OK);
+    return s;
+}
+
+static size_t count(const la_plan *plan, la_pass pass)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < plan->n; i++) n += plan->cells[i].pass == pass;
+    return n;
+}
+
+static la_plan expand(la_spec *spec)
+{
+    la_plan plan;
+    la_err err = {0};
+    la_status st = la_plan_expand(spec, &device, &plan, &err);
+    if (st != LA_OK) print_error("%s\n", err.msg);
+    assert_int_equal(st, LA_OK);
+    la_spec_release(spec);
+    return plan;
+}
+
+static void test_one_training_and_an_evaluation_for_each_length(void **state)
+{
+    (void)state;
+    la_spec spec = small_spec();
+    spec.seeds = 3;
+    la_plan plan = expand(&spec);
+    assert_int_equal(count(&plan, LA_TRAIN), 2);
+    assert_int_equal(count(&plan, LA_EVAL), 6);
+    for (size_t i = 0; i < plan.n; i++) {
+        const la_cell *c = &plan.cells[i];
+        assert_int_equal(c->rounds, 3);
+        assert_non_null(c->learn);
+        assert_false(c->refused);
+        assert_int_equal(c->problem.B, c->pass == LA_TRAIN ? 16 : 1);
+        if (c->pass == LA_TRAIN) assert_int_equal(c->seqlen, 256);
+        assert_true(c->need_bytes > 0 && c->useful.flops > 0);
+        assert_int_equal(c->learn->group, plan.cells[i < 4 ? 0 : 4].learn->group);
+    }
+    assert_true(plan.cells[0].learn->group != plan.cells[4].learn->group);
+    la_plan_release(&plan);
+}
+
+static void test_axes_of_kernels_do_not_multiply_models(void **state)
+{
+    (void)state;
+    la_spec spec = small_spec();
+    add_words(&spec.dtypes, "f32,bf16");
+    for (int64_t n = 1; n <= 2; n++) {
+        assert_int_equal(la_counts_add(&spec.batch, n, NULL), LA_OK);
+        assert_int_equal(la_counts_add(&spec.dk, 16 * n, NULL), LA_OK);
+        assert_int_equal(la_counts_add(&spec.threads, n, NULL), LA_OK);
+    }
+    la_plan plan = expand(&spec);
+    assert_int_equal(plan.n, 8);
+    la_plan_release(&plan);
+}
+
+static void test_rates_make_trainings_and_no_evaluations(void **state)
+{
+    (void)state;
+    la_spec spec = small_spec();
+    set(&spec, "train", "lr", "0.03,0.01,1e-2");
+    set(&spec, "model", "layers", "1,2");
+    la_plan plan = expand(&spec);
+    assert_int_equal(count(&plan, LA_TRAIN), 2 * 2 * 2); /* 0.01 and 1e-2 are one */
+    assert_int_equal(count(&plan, LA_EVAL), 2 * 2 * 3);
+    const la_cell *first = &plan.cells[0], *test = &plan.cells[2];
+    assert_int_equal(first->pass, LA_TRAIN);
+    assert_true(first->learn->train.lr < plan.cells[1].learn->train.lr);
+    assert_int_equal(test->pass, LA_EVAL);
+    assert_int_equal(test->learn->n_rates, 2);
+    assert_int_equal(test->learn->group, first->learn->group);
+    assert_non_null(strstr(test->learn->train_json, "\"lr\":[0.01,0.03"));
+    la_plan_release(&plan);
+}
+
+static void test_at_length_trains_at_each(void **state)
+{
+    (void)state;
+    la_spec spec = small_spec();
+    spec.train_at_length = true;
+    la_plan plan = expand(&spec);
+    assert_int_equal(count(&plan, LA_TRAIN), 6);
+    assert_int_equal(count(&plan, LA_EVAL), 6);
+    for (size_t i = 0; i < plan.n; i += 2) {
+        assert_int_equal(plan.cells[i].seqlen, plan.cells[i + 1].seqlen);
+        assert_int_equal(plan.cells[i].learn->lengths[0], plan.cells[i].seqlen);
+        assert_int_equal(plan.cells[i].learn->group, plan.cells[i + 1].learn->group);
+    }
+    la_plan_release(&plan);
+}
+
+/* Every cell of a plan comes back from its JSON with the same text and key, and no two are equal. */
+static void test_identity_comes_back(void **state)
+{
+    (void)state;
+    la_spec spec = small_spec();
+    spec.hybrid = la_strdup("self,softmax", NULL);
+    set(&spec, "train", "lr", "0.01,0.03");
+    set(&spec, "train", "steps", "10,20");
+    la_plan plan = expand(&spec);
+    for (size_t i = 0; i < plan.n; i++) {
+        la_cell again;
+        la_err err = {0};
+        char *json, *twice;
+        assert_int_equal(la_cell_to_json(&plan.cells[i], &json, &err), LA_OK);
+        la_status st = la_cell_from_json(json, &device, &again, &err);
+        if (st != LA_OK) print_error("%s\n", err.msg);
+        assert_int_equal(st, LA_OK);
+        assert_int_equal(la_cell_to_json(&again, &twice, &err), LA_OK);
+        assert_string_equal(json, twice);
+        assert_string_equal(plan.cells[i].key, again.key);
+        assert_int_equal(plan.cells[i].learn->group, again.learn->group);
+        assert_string_equal(again.learn->hybrid, "self,softmax");
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(plan.cells[i].key, plan.cells[j].key);
+        la_free(json);
+        la_free(twice);
+        la_cell_release(&again);
+    }
+    la_plan_release(&plan);
+}
+
+static void test_model_defaults_of_performer_and_linformer(void **state)
+{
+    (void)state;
+    la_spec spec = small_spec();
+    la_words_release(&spec.variants);
+    add_words(&spec.variants, "performer,linformer");
+    la_plan plan = expand(&spec);
+    assert_non_null(strstr(plan.cells[0].opts_json, "\"features\":64"));
+    const la_cell *last = &plan.cells[plan.n - 1];
+    assert_string_equal(last->opts_json, "{\"r\":16}");
+    assert_int_equal(last->problem.mask, LA_MASK_BIDIRECTIONAL);
+    assert_int_equal(last->seqlen, 4096); /* its projections were trained for 256 tokens */
+    assert_true(last->refused);
+    assert_int_equal(last->outcome, LA_OUTCOME_UNSUPPORTED);
+    if (last->impl->caps & LA_CAP_BACKWARD) assert_false(last[-1].refused);
+    la_plan_release(&plan);
+}
+
+static void test_what_cannot_be_evaluated_says_why(void **state)
+{
+    (void)state;
+    la_spec spec = small_spec();
+    assert_int_equal(la_counts_add(&spec.lengths, 8, NULL), LA_OK);
+    la_plan plan = expand(&spec);
+    const la_cell *c = &plan.cells[1];
+    assert_int_equal(c->seqlen, 8);
+    assert_true(c->refused);
+    assert_true(strlen(c->reason) > 10);
+    assert_false(plan.cells[0].refused);
+    la_plan_release(&plan);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    la_device_cpu(&device);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_training_and_an_evaluation_for_each_length),
+        cmocka_unit_test(test_axes_of_kernels_do_not_multiply_models),
+        cmocka_unit_test(test_rates_make_trainings_and_no_evaluations),
+        cmocka_unit_test(test_at_length_trains_at_each),
+        cmocka_unit_test(test_identity_comes_back),
+        cmocka_unit_test(test_model_defaults_of_performer_and_linformer),
+        cmocka_unit_test(test_what_cannot_be_evaluated_says_why),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
