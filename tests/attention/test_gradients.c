@@ -326,6 +326,45 @@ static void test_gradients_respect_causality(void **state)
     }
 }
 
+/* Keys and values out of a cache have no gradients, but their share in dq: as in the whole sequence
+ * when only its last tokens count. */
+static void test_cached_tokens_are_constants(void **state)
+{
+    (void)state;
+    enum { POS = 75, T = 90, D = 12 };
+    for (size_t d = 0; d < n_devices; d++) {
+        la_problem p = problem(1, POS + T, 1, 1, D, D, LA_MASK_CAUSAL), late = p;
+        late.T = T;
+        bench whole, b;
+        set_up(&whole, &p, LA_INPUTS_DEFAULT, &devices[d]);
+        set_up(&b, &late, LA_INPUTS_DEFAULT, &devices[d]);
+        memset(whole.dout.data, 0, POS * D * sizeof(float));
+        memcpy((float *)whole.dout.data + POS * D, b.dout.data, b.dout.bytes);
+        for (int i = LA_T_Q; i <= LA_T_V; i++)
+            memcpy(b.in.t[i].data, (const float *)whole.in.t[i].data + POS * D, b.in.t[i].bytes);
+        la_buffer_poison(&b.inst.state);
+        char *K = b.inst.state.data;
+        memcpy(K, whole.in.t[LA_T_K].data, POS * D * sizeof(float));
+        memcpy(K + b.inst.part_offset[1], whole.in.t[LA_T_V].data, POS * D * sizeof(float));
+        b.io.state_in = K;
+        b.io.pos = POS;
+        run(&b);
+        double *want[GRADS], got[T * D];
+        for (int i = 0; i < GRADS; i++) want[i] = doubles(elements(&p, i));
+        reference(&whole, want);
+        for (int i = 0; i < GRADS; i++) {
+            for (int e = 0; e < T * D; e++) got[e] = (double)((const float *)b.d[i].data)[e];
+            la_error error;
+            la_err err;
+            la_compare_doubles(got, want[i] + POS * D, T * D, T * D, &error);
+            ok(la_judge(&error, la_tolerance_of(variant, b.inst.impl, LA_F32), &err), &err);
+            la_free(want[i]);
+        }
+        tear_down(&whole);
+        tear_down(&b);
+    }
+}
+
 int main(int argc, char **argv)
 {
     variant = argc == 2 ? la_registry_find(argv[1]) : NULL;
@@ -339,6 +378,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_runs_repeat_bit_for_bit),
         cmocka_unit_test(test_large_logits_stay_finite),
         cmocka_unit_test(test_gradients_respect_causality),
+        cmocka_unit_test(test_cached_tokens_are_constants),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

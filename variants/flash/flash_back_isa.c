@@ -24,46 +24,56 @@ LA_INLINE void key(const flash_back_block *b, int64_t vectors, bool masked, int6
     }
 }
 
-/* n keys, of which the panel's first row sees `visible`. */
-static void weigh(const flash_back_block *b, int64_t panel, int64_t vectors, int64_t n,
-                  int64_t visible, bool slopes)
+/* Keys [from, end) against lanes [first, lanes) of panel i, whose first row sees `visible` keys. */
+static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i, int64_t from,
+                 int64_t end, int64_t first, int64_t visible)
 {
-    const int64_t w = LA_VPANEL * LA_VW;
-    const float *lse2 = b->lse2 + panel * w, *delta = b->delta + panel * w;
-    int64_t clear = visible < 0 ? 0 : visible < n ? visible : n;
-    for (int64_t j = 0; j < clear; j++)
-        key(b, vectors, false, 0, lse2, delta, b->p + j * w, slopes ? b->ds + j * w : NULL);
-    for (int64_t j = clear; j < n; j++)
-        key(b, vectors, true, j - visible + 1, lse2, delta, b->p + j * w,
-            slopes ? b->ds + j * w : NULL);
+    const la_tile *t = b->tile;
+    const flash_keys *keys = &to->keys;
+    const int64_t w = LA_VPANEL * LA_VW, dk = b->dk, dv = b->dv, n = end - from,
+                  row = i * w + first;
+    const int64_t rows = b->rows - row < w - first ? b->rows - row : w - first;
+    const int64_t vectors = (rows + LA_VW - 1) / LA_VW, lanes = vectors * LA_VW;
+    const bool slopes = b->dqt || to->dk;
+    const float *k = keys->k + from * keys->k_step, *v = keys->v + from * keys->v_step;
+    float *p = b->p, *ds = b->ds;
+    t->nn(n, lanes, dk, 1.0f, k, keys->k_step, b->qt + i * dk * w + first, w, false, p, w,
+          b->scratch);
+    if (slopes)
+        t->nn(n, lanes, dv, 1.0f, v, keys->v_step, b->dot + i * dv * w + first, w, false, ds, w,
+              b->scratch);
+    for (int64_t j = 0; j < n; j++) {
+        int64_t hidden = from + j + 1 - visible - first;
+        float *slope = slopes ? ds + j * w : NULL;
+        if (hidden > 0)
+            key(b, vectors, true, hidden, b->lse2 + row, b->delta + row, p + j * w, slope);
+        else
+            key(b, vectors, false, 0, b->lse2 + row, b->delta + row, p + j * w, slope);
+    }
+    if (b->dqt)
+        t->tn(dk, lanes, n, b->scale, k, keys->k_step, ds, w, true, b->dqt + i * dk * w + first, w,
+              b->scratch);
+    if (to->dk)
+        t->nn(n, dk, rows, b->scale, ds, w, b->q + row * dk, dk, true, to->dk + from * to->dk_step,
+              to->dk_step, b->scratch);
+    if (to->dv)
+        t->nn(n, dv, rows, 1.0f, p, w, b->dout + row * dv, dv, true, to->dv + from * to->dv_step,
+              to->dv_step, b->scratch);
 }
 
 void LA_ISA(la_flash_back)(const flash_back_block *b, const flash_back_keys *to)
 {
-    const la_tile *t = b->tile;
-    const flash_keys *keys = &to->keys;
-    const int64_t w = LA_VPANEL * LA_VW, dk = b->dk, dv = b->dv;
-    const bool slopes = b->dqt || to->dk;
+    const int64_t w = LA_VPANEL * LA_VW;
     for (int64_t i = 0; i < b->panels; i++) {
         int64_t rows = b->rows - i * w < w ? b->rows - i * w : w;
-        int64_t vectors = (rows + LA_VW - 1) / LA_VW, lanes = vectors * LA_VW;
-        int64_t n = keys->n, visible = keys->all ? n : keys->visible + i * w;
-        if (visible + rows - 1 < n) n = visible + rows - 1;
-        if (n <= 0) continue;
-        t->nn(n, lanes, dk, 1.0f, keys->k, keys->k_step, b->qt + i * dk * w, w, false, b->p, w,
-              b->scratch);
-        if (slopes)
-            t->nn(n, lanes, dv, 1.0f, keys->v, keys->v_step, b->dot + i * dv * w, w, false, b->ds,
-                  w, b->scratch);
-        weigh(b, i, vectors, n, visible, slopes);
-        if (b->dqt)
-            t->tn(dk, lanes, n, b->scale, keys->k, keys->k_step, b->ds, w, true,
-                  b->dqt + i * dk * w, w, b->scratch);
-        if (to->dk)
-            t->nn(n, dk, rows, b->scale, b->ds, w, b->q + i * w * dk, dk, true, to->dk, to->dk_step,
-                  b->scratch);
-        if (to->dv)
-            t->nn(n, dv, rows, 1.0f, b->p, w, b->dout + i * w * dv, dv, true, to->dv, to->dv_step,
-                  b->scratch);
+        int64_t n = to->keys.n, visible = to->keys.all ? n : to->keys.visible + i * w;
+        if (visible + rows - 1 < n) n = visible + rows - 1; /* what the last row sees */
+        /* Along the diagonal, the rows of a vector see LA_VW keys more than those of the last. */
+        for (int64_t first = 0, from = 0; first < rows && from < n; first += LA_VW) {
+            int64_t end = visible + first + LA_VW - 1 < n ? visible + first + LA_VW - 1 : n;
+            if (end <= from) continue;
+            meet(b, to, i, from, end, first, visible);
+            from = end;
+        }
     }
 }

@@ -74,22 +74,39 @@ static void online_of(int vectors, const flash_block *b, float *top, float *sum,
     }
 }
 
+/* Of n keys, those that some row of a vector sees whose first row sees `visible`. */
+static int64_t diagonal_end(int64_t visible, int64_t n)
+{
+    return visible + LA_VW - 1 < n ? visible + LA_VW - 1 : n;
+}
+
 void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
 {
     const la_tile *t = b->tile;
-    const int64_t w = LA_VPANEL * LA_VW;
+    const int64_t w = LA_VPANEL * LA_VW, dk = b->dk, dv = b->dv;
     for (int64_t i = 0; i < b->panels; i++) {
-        int64_t n = keys->n, visible = keys->visible + i * w;
         int64_t rows = b->rows - i * w < w ? b->rows - i * w : w;
         int vectors = (int)((rows + LA_VW - 1) / LA_VW), lanes = vectors * LA_VW;
-        if (!keys->all) { /* the last row of the panel sees visible + rows - 1 keys */
-            if (visible + rows - 1 < n) n = visible + rows - 1;
-            if (n <= 0) continue;
+        int64_t n = keys->n, visible = keys->all ? n : keys->visible + i * w;
+        if (visible + rows - 1 < n) n = visible + rows - 1; /* what the last row sees */
+        if (n <= 0) continue;
+        float *qt = b->qt + i * dk * w, *ot = b->ot + i * dv * w, *p = b->scores;
+        /* Along the diagonal, the rows of a vector see LA_VW keys more than those of the last. */
+        for (int64_t v = 0, from = 0; v < lanes && from < n; v += LA_VW) {
+            int64_t end = diagonal_end(visible + v, n);
+            if (end <= from) continue;
+            t->nn(end - from, lanes - v, dk, 1.0f, keys->k + from * keys->k_step, keys->k_step,
+                  qt + v, w, false, p + from * w + v, w, NULL);
+            from = end;
         }
-        float *qt = b->qt + i * b->dk * w, *ot = b->ot + i * b->dv * w;
-        t->nn(n, lanes, b->dk, 1.0f, keys->k, keys->k_step, qt, w, false, b->scores, w, NULL);
-        if (!keys->all && visible < n) mask(b->scores, vectors, n, visible);
+        if (visible < n) mask(p, vectors, n, visible);
         online_of(vectors, b, b->top + i * w, b->sum + i * w, ot, n);
-        t->tn(b->dv, lanes, n, 1.0f, keys->v, keys->v_step, b->scores, w, true, ot, w, NULL);
+        for (int64_t v = 0, from = 0; v < lanes && from < n; v += LA_VW) {
+            int64_t end = diagonal_end(visible + v, n);
+            if (end <= from) continue;
+            t->tn(dv, lanes - v, end - from, 1.0f, keys->v + from * keys->v_step, keys->v_step,
+                  p + from * w + v, w, true, ot + v, w, NULL);
+            from = end;
+        }
     }
 }
