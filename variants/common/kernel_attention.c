@@ -93,14 +93,17 @@ la_sizes la_ka_sizes(const la_ka *ka, la_pass pass)
                       .instance = sizeof *ka};
 }
 
-/* Inside a chunk a token meets half of the others, in whole blocks: forward in A B' and its product with
- * V, backward in both of these, their gradients, and the gradient of A B' times A and times B. */
+/* Inside a chunk a token meets others: in forward in A B' and its product with V, all of the chunk where
+ * stabilised, else those of a step, then half of them. In backward half of the chunk, in whole blocks: in
+ * both of these, their gradients, and the gradient of A B' times A and times B; A B' V is not needed. */
 void la_ka_cost(const la_ka *ka, la_pass pass, la_cost *cost)
 {
     if (ka->recurrent || !la_ka_sees_past_only(ka)) return;
-    double met = (double)(ka->chunk + LA_KA_BLOCK) / 2, m = (double)ka->m, dv = (double)ka->p.dv;
     double tokens = (double)(ka->p.B * ka->p.H) * (double)ka->p.T;
-    double forward = 2 * tokens * met * (m + dv), backward = 2 * tokens * met * (3 * m + 2 * dv);
+    double m = (double)ka->m, dv = (double)ka->p.dv, C = (double)ka->chunk;
+    double forward =
+        ka->stabilised ? 2 * tokens * C * (m + dv) : 2 * tokens * LA_KA_STEP * (m + dv / 2);
+    double backward = tokens * (C + LA_KA_BLOCK) * (3 * m + 2 * dv);
     if (pass != LA_BACKWARD) cost->flops += forward;
     if (pass == LA_BACKWARD || pass == LA_FWDBWD) cost->flops += backward;
 }
@@ -231,9 +234,7 @@ static void save(const la_ka *ka, const la_io *io, int64_t u, la_ka_state st)
 
 typedef void chunk_fn(const la_ka *, la_ka_state, const la_ka_rows *, const la_ka_buffers *);
 
-/* Rows of one head lie H rows apart, a page every few rows, where the hardware does not look ahead: the
- * next chunk is asked for before this one is computed. */
-static void ask_for(const float *rows, int64_t n, int64_t ld, int64_t d)
+void la_ka_ask_for(const float *rows, int64_t n, int64_t ld, int64_t d)
 {
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < d; c += 16) __builtin_prefetch(rows + i * ld + c, 0, 2);
@@ -247,13 +248,16 @@ static void sweep(const la_ka *ka, const la_io *io, int64_t i, int64_t s, chunk_
     int64_t from = chunks * s / ka->segments, to = chunks * (s + 1) / ka->segments;
     for (int64_t c = from; c < to; c++) {
         if (fn == la_ka_chunk_causal) save(ka, io, i * chunks + c, st);
-        int64_t t = c * CHUNK, left = ka->p.T - t;
-        la_ka_rows rows = la_ka_rows_at(ka, io, i, t, left < CHUNK ? left : CHUNK);
-        if (c + 1 < to && left >= 2 * CHUNK) {
-            la_ka_rows next = la_ka_rows_at(ka, io, i, t + CHUNK, CHUNK);
-            if (fn != la_ka_chunk_absorb) ask_for(next.q, CHUNK, next.ldk, ka->p.dk);
-            if (fn != la_ka_chunk_read) ask_for(next.k, CHUNK, next.ldk, ka->p.dk);
-            if (fn != la_ka_chunk_read) ask_for(next.v, CHUNK, next.ldv, ka->p.dv);
+        int64_t t = c * ka->chunk, left = ka->p.T - t;
+        la_ka_rows rows = la_ka_rows_at(ka, io, i, t, left < ka->chunk ? left : ka->chunk);
+        rows.ahead = (to - c - 1) * ka->chunk;
+        if (rows.ahead > left - rows.n) rows.ahead = left - rows.n;
+        bool asks = fn == la_ka_chunk_causal && !ka->stabilised; /* by itself */
+        if (!asks && c + 1 < to && left >= 2 * ka->chunk) {
+            la_ka_rows next = la_ka_rows_at(ka, io, i, t + ka->chunk, ka->chunk);
+            if (fn != la_ka_chunk_absorb) la_ka_ask_for(next.q, ka->chunk, next.ldk, ka->p.dk);
+            if (fn != la_ka_chunk_read) la_ka_ask_for(next.k, ka->chunk, next.ldk, ka->p.dk);
+            if (fn != la_ka_chunk_read) la_ka_ask_for(next.v, ka->chunk, next.ldv, ka->p.dv);
         }
         fn(ka, st, &rows, w);
     }

@@ -114,6 +114,7 @@ typedef struct la_ka_rows { /* n tokens of one (batch, head); rows ldk, ldv floa
     const float *q, *k, *v;
     float *o;
     int64_t n, ldk, ldv, head;
+    int64_t ahead; /* tokens after these */
     const float *const *params;
     const float *shared;
 } la_ka_rows;
@@ -121,7 +122,8 @@ typedef struct la_ka_rows { /* n tokens of one (batch, head); rows ldk, ldv floa
 /* One thread's buffers. */
 typedef struct la_ka_buffers {
     float *a, *b;       /* phi(Q), phi(K) [chunk, ldm] */
-    float *P;           /* [chunk, chunk] */
+    float *P;           /* [chunk, chunk], at least [LA_KA_STEP, LA_KA_STEP] */
+    float *turned;      /* [m, LA_KA_STEP] */
     float *shift, *den; /* [chunk] */
     float *c;           /* [m]: new maxima of the exponents */
     float *R, *grown;   /* [m]: ceil(c / ln 2), and 2^(old R - new R) */
@@ -133,6 +135,10 @@ int64_t la_ka_back_floats(const la_ka *ka);
 la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base);
 /* n tokens from t of (batch, head) i. */
 la_ka_rows la_ka_rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t, int64_t n);
+
+/* Rows of one head lie H rows apart, a page every few rows, where the hardware does not look ahead: the
+ * next chunk is asked for before this one is computed. */
+void la_ka_ask_for(const float *rows, int64_t n, int64_t ld, int64_t d);
 
 /* phi(Q) and phi(K), or their exponents, into w->a and w->b. */
 void la_ka_features_of_queries(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w);
@@ -171,6 +177,26 @@ typedef struct la_ka_sweeps {
     void (*exp_queries)(int64_t n, int64_t m, const float *R, float *f, int64_t ldf);
 } la_ka_sweeps;
 const la_ka_sweeps *la_ka_sweeps_get(la_isa isa);
+
+/* ---- causal tokens without a stabiliser, compiled per instruction set: kernel_attention_plain_isa.c ---- */
+
+#define LA_KA_STEP 16 /* tokens at a time, at most */
+
+typedef struct la_ka_plain {
+    const la_tile *tile;
+    int64_t n, m, dk, dv, ldm, ldk, ldv;
+    int64_t ahead;      /* tokens that follow, to be asked for */
+    const float *a, *b; /* features of queries and keys [n, ldm] */
+    const float *q, *k, *v;
+    float *o;
+    float *S, *z;          /* [m,dv]; [m] or NULL */
+    float *turned, *P;     /* scratch: [m, LA_KA_STEP], [LA_KA_STEP, LA_KA_STEP] */
+    float *factor;         /* scratch: [LA_KA_STEP] */
+    float eps, read_scale; /* of la_ka */
+} la_ka_plain;
+typedef void la_ka_causal_fn(const la_ka_plain *);
+extern la_ka_causal_fn la_ka_causal_plain_generic, la_ka_causal_plain_avx2,
+    la_ka_causal_plain_avx512;
 
 /* The functions that bind a member to one form, and the table `forms` of both. `member` is the
  * variant's la_ka (const la_problem *, const void *opts, bool recurrent, la_isa); `useful` is in scope. */

@@ -32,12 +32,14 @@ typedef struct back {
     la_ka_buffers w;
     int64_t ldc, ldd;
     float *P, *G;     /* [chunk, ldc] */
-    float *turned;    /* [max(m, dv), ldc]: B' or V' */
-    float *D, *e;     /* [chunk, ldd], [chunk] */
+    float *turned;    /* [max(m, dv + 1), ldc]: B' or V' */
+    float *D, *e;     /* [chunk, ldd], ldd > dv; [chunk] */
+    float *ones;      /* [chunk] */
     float *dphi;      /* [chunk, ldm] */
     float *dparam;    /* [ka->dparam] or NULL */
     la_ka_state grad; /* dS, dz; c unused */
     la_ka_state cut[MAX_CUTS];
+    const struct span *next; /* what comes after this chunk, or NULL */
 } back;
 
 /* A stretch of one (batch, head). NULL: not wanted. */
@@ -77,17 +79,19 @@ static float *take(float *base, int64_t *used, int64_t floats)
 static int64_t place(const la_ka *ka, float *base, back *b)
 {
     int64_t C = ka->chunk, used = 0;
-    *b = (back){.ka = ka, .ldc = round_up(C) + 16, .ldd = round_up(ka->p.dv)};
+    *b = (back){.ka = ka, .ldc = round_up(C) + 16, .ldd = round_up(ka->p.dv + 1)};
     float *forward = take(base, &used, la_ka_buffer_floats(ka));
     b->P = take(base, &used, C * b->ldc);
     b->G = take(base, &used, C * b->ldc);
-    b->turned = take(base, &used, largest(ka->m, ka->p.dv) * b->ldc);
+    b->turned = take(base, &used, largest(ka->m, ka->p.dv + 1) * b->ldc);
     b->D = take(base, &used, C * b->ldd);
     b->e = take(base, &used, C);
+    b->ones = take(base, &used, C);
     b->dphi = take(base, &used, C * ka->ldm);
     b->dparam = take(base, &used, ka->dparam);
     float *states = take(base, &used, (1 + cuts_of(ka)) * ka->slot);
     if (!base) return used;
+    for (int64_t i = 0; i < C; i++) b->ones[i] = 1.0f;
     b->w = la_ka_buffers_at(ka, forward);
     b->grad = la_ka_slot_at(ka, states, 0);
     for (int i = 0; i < cuts_of(ka); i++) b->cut[i] = la_ka_slot_at(ka, states, i + 1);
@@ -142,6 +146,18 @@ static void upper_times(const back *b, int64_t n, int64_t N, const float *X, con
 
 /* ---- pieces of a chunk ---- */
 
+/* Asks for rows of the chunk that comes next (see la_ka_ask_for), those to be written, too; one tensor at
+ * a time with arithmetic between, since a core waits when too many lines are on their way. */
+static void ask_for_keys(const back *b, const float *rows)
+{
+    if (b->next && rows) la_ka_ask_for(rows, b->next->x.n, b->next->x.ldk, b->ka->p.dk);
+}
+
+static void ask_for_values(const back *b, const float *rows)
+{
+    if (b->next && rows) la_ka_ask_for(rows, b->next->x.n, b->next->x.ldv, b->ka->p.dv);
+}
+
 /* D and e from the denominators in w.den. */
 static void numerators(const back *b, const span *s)
 {
@@ -167,8 +183,7 @@ static void queries_from_state(const back *b, la_ka_state st, int64_t n)
     const la_ka *ka = b->ka;
     ka->tile->nt(n, ka->m, ka->p.dv, 1.0f, b->D, b->ldd, st.S, ka->p.dv, false, b->dphi, ka->ldm,
                  b->w.scratch);
-    for (int64_t i = 0; ka->normalize && i < n; i++)
-        ka->tile->axpy(ka->m, b->e[i], st.z, b->dphi + i * ka->ldm);
+    if (ka->normalize) ka->tile->rank1(n, ka->m, b->e, st.z, b->dphi, ka->ldm);
 }
 
 /* dphi = V dS' + 1 dz' and dV = B dS */
@@ -179,8 +194,7 @@ static void keys_from_state(const back *b, const span *s)
     if (wants(b, s->dk)) {
         ka->tile->nt(n, m, dv, 1.0f, s->x.v, s->x.ldv, b->grad.S, dv, false, b->dphi, ka->ldm,
                      b->w.scratch);
-        for (int64_t i = 0; ka->normalize && i < n; i++)
-            ka->tile->axpy(m, 1.0f, b->grad.z, b->dphi + i * ka->ldm);
+        if (ka->normalize) ka->tile->rank1(n, m, b->ones, b->grad.z, b->dphi, ka->ldm);
     }
     if (s->dv)
         ka->tile->nn(n, dv, m, 1.0f, b->w.b, ka->ldm, b->grad.S, dv, false, s->dv, s->x.ldv,
@@ -193,8 +207,7 @@ static void add_to_grad(const back *b, int64_t n)
     const la_ka *ka = b->ka;
     ka->tile->tn(ka->m, ka->p.dv, n, 1.0f, b->w.a, ka->ldm, b->D, b->ldd, true, b->grad.S, ka->p.dv,
                  b->w.scratch);
-    for (int64_t i = 0; ka->normalize && i < n; i++)
-        ka->tile->axpy(ka->m, b->e[i], b->w.a + i * ka->ldm, b->grad.z);
+    if (ka->normalize) ka->tile->vm(n, ka->m, 1.0f, b->w.a, ka->ldm, b->e, true, b->grad.z);
 }
 
 static void pull_queries(const back *b, const span *s)
@@ -250,15 +263,17 @@ static bool scores(const back *b, la_ka_state st, const span *s)
     return true;
 }
 
-/* G = tril(D V' + e 1') */
+/* G = tril(D V' + e 1'): e is one more column of D, and a row of ones one more of V'. */
 static void score_gradients(const back *b, const span *s)
 {
     const la_ka *ka = b->ka;
     int64_t n = s->x.n, dv = ka->p.dv;
     ka->tile->transpose(n, dv, s->x.v, s->x.ldv, b->turned, b->ldc);
-    lower_scores(b, n, dv, b->D, b->ldd, b->turned, b->G);
-    for (int64_t i = 0; ka->normalize && i < n; i++)
-        for (int64_t j = 0; j <= i; j++) b->G[i * b->ldc + j] += b->e[i];
+    for (int64_t i = 0; ka->normalize && i < n; i++) {
+        b->D[i * b->ldd + dv] = b->e[i];
+        b->turned[dv * b->ldc + i] = 1.0f;
+    }
+    lower_scores(b, n, ka->normalize ? dv + 1 : dv, b->D, b->ldd, b->turned, b->G);
 }
 
 static void queries_causal(const back *b, la_ka_state st, const span *s, bool moved)
@@ -295,16 +310,25 @@ static void back_causal(const back *b, la_ka_state st, const span *s, int cut)
         return;
     }
     bool moved = grows(b);
+    const span *next = b->next ? b->next : s;
+    ask_for_keys(b, next->x.q);
     numerators(b, s);
+    ask_for_keys(b, next->x.k);
     if (wants(b, s->dq) || wants(b, s->dk)) score_gradients(b, s);
+    ask_for_values(b, next->x.v);
     if (wants(b, s->dq)) queries_causal(b, st, s, moved);
+    ask_for_values(b, next->dout);
     keys_from_state(b, s);
+    ask_for_values(b, next->x.o);
     if (wants(b, s->dk)) {
         upper_times(b, n, m, b->G, b->w.a, ka->ldm, b->dphi, ka->ldm);
         pull_keys(b, s);
     }
+    ask_for_keys(b, next->dq);
     if (s->dv) upper_times(b, n, dv, b->P, b->D, b->ldd, s->dv, s->x.ldv);
+    ask_for_keys(b, next->dk);
     add_to_grad(b, n);
+    ask_for_values(b, next->dv);
     for (int64_t i = 0; moved && i < m; i++) {
         if (b->w.grown[i] == 1.0f) continue;
         ka->tile->scale(dv, b->w.grown[i], b->grad.S + i * dv, b->grad.S + i * dv);
@@ -312,11 +336,17 @@ static void back_causal(const back *b, la_ka_state st, const span *s, int cut)
     }
 }
 
+static void back_past(const back *b, la_ka_state st, const span *s)
+{
+    back_causal(b, st, s, 0);
+}
+
 /* ---- every query sees every key: st is the whole sum ---- */
 
 static void back_queries(const back *b, la_ka_state st, const span *s)
 {
     const la_ka *ka = b->ka;
+    const span *next = b->next ? b->next : s;
     la_ka_features_of_queries(ka, &s->x, &b->w);
     if (ka->stabilised) {
         for (int64_t i = 0; i < ka->m; i++) b->w.R[i] = la_ka_power(st.c[i]);
@@ -324,7 +354,10 @@ static void back_queries(const back *b, la_ka_state st, const span *s)
     }
     if (ka->normalize) ka->tile->mv(s->x.n, ka->m, 1.0f, b->w.a, ka->ldm, st.z, false, b->w.den);
     numerators(b, s);
+    ask_for_keys(b, next->x.q);
     add_to_grad(b, s->x.n);
+    ask_for_values(b, next->dout);
+    ask_for_values(b, next->x.o);
     if (!wants(b, s->dq)) return;
     queries_from_state(b, st, s->x.n);
     pull_queries(b, s);
@@ -333,12 +366,15 @@ static void back_queries(const back *b, la_ka_state st, const span *s)
 static void back_keys(const back *b, la_ka_state st, const span *s)
 {
     const la_ka *ka = b->ka;
+    const span *next = b->next ? b->next : s;
     la_ka_features_of_keys(ka, &s->x, &b->w);
     if (ka->stabilised) {
         la_ka_new_maxima(ka, st, s->x.n, &b->w);
         la_ka_sweeps_get(ka->tile->isa)->exp_keys(s->x.n, ka->m, b->w.R, b->w.b, ka->ldm);
     }
+    ask_for_keys(b, next->x.k);
     keys_from_state(b, s);
+    ask_for_values(b, next->x.v);
     if (wants(b, s->dk)) pull_keys(b, s);
 }
 
@@ -356,10 +392,27 @@ static span span_at(const la_ka *ka, const la_io *io, const la_grads *g, int64_t
     return s;
 }
 
-static void one_head(const back *b, const la_io *io, const la_grads *g, int64_t i)
+typedef void chunk_fn(const back *b, la_ka_state st, const span *s);
+
+/* All chunks of (batch, head) i, each with the state saved for it. */
+static void each_chunk(back *b, chunk_fn *fn, const la_io *io, const la_grads *g, int64_t i,
+                       bool from_end)
 {
     const la_ka *ka = b->ka;
     int64_t chunks = la_ka_chunks(ka);
+    for (int64_t done = 0; done < chunks; done++) {
+        int64_t c = from_end ? chunks - 1 - done : done, then = from_end ? c - 1 : c + 1;
+        bool last = done + 1 == chunks;
+        span s = span_at(ka, io, g, i, c), next = span_at(ka, io, g, i, last ? c : then);
+        b->next = last ? NULL : &next;
+        fn(b, la_ka_slot_at(ka, io->saved, from_end ? i * chunks + c : i), &s);
+    }
+    b->next = NULL;
+}
+
+static void one_head(back *b, const la_io *io, const la_grads *g, int64_t i)
+{
+    const la_ka *ka = b->ka;
     if (g->dstate_out) {
         la_ka_copy_state(ka, b->grad, la_ka_part_at(ka, g->dstate_out, i));
     } else {
@@ -367,20 +420,10 @@ static void one_head(const back *b, const la_io *io, const la_grads *g, int64_t 
         if (b->grad.z) memset(b->grad.z, 0, (size_t)ka->m * sizeof(float));
     }
     if (la_ka_sees_past_only(ka)) {
-        for (int64_t c = chunks - 1; c >= 0; c--) {
-            span s = span_at(ka, io, g, i, c);
-            back_causal(b, la_ka_slot_at(ka, io->saved, i * chunks + c), &s, 0);
-        }
+        each_chunk(b, back_past, io, g, i, true);
     } else {
-        la_ka_state st = la_ka_slot_at(ka, io->saved, i);
-        for (int64_t c = 0; c < chunks; c++) {
-            span s = span_at(ka, io, g, i, c);
-            back_queries(b, st, &s);
-        }
-        for (int64_t c = 0; c < chunks; c++) {
-            span s = span_at(ka, io, g, i, c);
-            back_keys(b, st, &s);
-        }
+        each_chunk(b, back_queries, io, g, i, false);
+        each_chunk(b, back_keys, io, g, i, false);
     }
     if (g->dstate_in) la_ka_copy_state(ka, la_ka_part_at(ka, g->dstate_in, i), b->grad);
 }

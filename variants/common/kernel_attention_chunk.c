@@ -24,11 +24,16 @@ static int64_t largest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static int64_t score_floats(const la_ka *ka)
+{
+    return largest(round_up(ka->chunk * ka->chunk), LA_KA_STEP * LA_KA_STEP);
+}
+
 int64_t la_ka_buffer_floats(const la_ka *ka)
 {
-    int64_t inner = largest(largest(ka->m, ka->chunk), largest(ka->p.dk, ka->p.dv));
-    return 2 * ka->chunk * ka->ldm + round_up(ka->chunk * ka->chunk) + 2 * round_up(ka->chunk) +
-           3 * ka->ldm + LA_TILE_SCRATCH(inner);
+    int64_t inner = largest(largest(ka->m, ka->chunk), largest(ka->p.dk, ka->p.dv + 1));
+    return 2 * ka->chunk * ka->ldm + score_floats(ka) + LA_KA_STEP * ka->m +
+           2 * round_up(ka->chunk) + 3 * ka->ldm + LA_TILE_SCRATCH(inner);
 }
 
 la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
@@ -37,7 +42,8 @@ la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
     w.a = base;
     w.b = w.a + ka->chunk * ka->ldm;
     w.P = w.b + ka->chunk * ka->ldm;
-    w.shift = w.P + round_up(ka->chunk * ka->chunk);
+    w.turned = w.P + score_floats(ka);
+    w.shift = w.turned + LA_KA_STEP * ka->m;
     w.den = w.shift + round_up(ka->chunk);
     w.c = w.den + round_up(ka->chunk);
     w.R = w.c + ka->ldm;
@@ -202,19 +208,57 @@ static void chunk_by_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
     la_ka_enter(ka, st);
 }
 
+/* Without a stabiliser nothing is shared by the tokens of a chunk, and few at a time are cheaper. */
+static void chunk_plain(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
+                        const la_ka_buffers *w)
+{
+    la_ka_causal_fn *causal = LA_ISA_TABLE(la_ka_causal_plain, ka->tile->isa);
+    for (int64_t t = 0; t < x->n; t += LA_KA_STEP) {
+        la_ka_rows few = *x;
+        few.n = x->n - t < LA_KA_STEP ? x->n - t : LA_KA_STEP;
+        few.q += t * x->ldk, few.k += t * x->ldk, few.v += t * x->ldv;
+        la_ka_features_of_queries(ka, &few, w);
+        la_ka_features_of_keys(ka, &few, w);
+        causal(&(la_ka_plain){.tile = ka->tile,
+                              .n = few.n,
+                              .m = ka->m,
+                              .dk = ka->p.dk,
+                              .dv = ka->p.dv,
+                              .ldm = ka->ldm,
+                              .ldk = x->ldk,
+                              .ldv = x->ldv,
+                              .ahead = x->n - t - few.n + x->ahead,
+                              .a = w->a,
+                              .b = w->b,
+                              .q = few.q,
+                              .k = few.k,
+                              .v = few.v,
+                              .o = x->o + t * x->ldv,
+                              .S = st.S,
+                              .z = st.z,
+                              .turned = w->turned,
+                              .P = w->P,
+                              .factor = w->den,
+                              .eps = ka->eps,
+                              .read_scale = ka->read_scale});
+    }
+}
+
 void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
                         const la_ka_buffers *w)
 {
     const la_tile *tile = ka->tile;
     int64_t n = x->n, m = ka->m, dv = ka->p.dv, C = ka->chunk;
+    if (!ka->stabilised) {
+        chunk_plain(ka, st, x, w);
+        return;
+    }
+    const la_ka_sweeps *sweeps = la_ka_sweeps_get(tile->isa);
     la_ka_features_of_queries(ka, x, w);
     la_ka_features_of_keys(ka, x, w);
-    if (ka->stabilised) {
-        const la_ka_sweeps *sweeps = la_ka_sweeps_get(tile->isa);
-        la_ka_new_maxima(ka, st, n, w);
-        sweeps->exp_keys(n, m, w->R, w->b, ka->ldm);
-        sweeps->exp_queries(n, m, w->R, w->a, ka->ldm);
-    }
+    la_ka_new_maxima(ka, st, n, w);
+    sweeps->exp_keys(n, m, w->R, w->b, ka->ldm);
+    sweeps->exp_queries(n, m, w->R, w->a, ka->ldm);
     if (!scores(ka, st, n, w)) {
         chunk_by_steps(ka, st, x, w);
         return;

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A few tokens of the causal chunk form without a stabiliser, compiled once per instruction set. With n
+ * tokens' features A, B [n,m]:
+ *
+ *   P = tril(A B'),   den = A z + rows of P + eps         `scores`, `divisors`
+ *   O = diag(1 / den) (A S + P V)                         `outputs`
+ *   S += B' V,   z += 1' B                                `carry`
+ *
+ * Few tokens at a time keep P and what lies above its diagonal small beside A S; the state, and
+ * everything made here, stays in the L1 cache. Sums live in registers from end to end: outer products of
+ * a few broadcast elements with vectors of a row, so only B' in A B' needs a transpose.
+ */
+#include "kernel_attention.h"
+#include "labench/simd.h"
+
+#define R 4 /* rows in registers */
+#if defined(__AVX512F__)
+#define V 4 /* and vectors of each: R V sums cover the latency of a multiply-add on two pipes */
+#else
+#define V 2
+#endif
+#define SCORE_ROWS 8 /* of one vector each */
+#define STEP       LA_KA_STEP
+
+_Static_assert(STEP % LA_VW == 0, "rows of P are whole vectors");
+
+/* Lane count of vector v of `vecs`: the last has `last`. */
+LA_INLINE la_vf load(const float *p, bool whole, int64_t last)
+{
+    return whole ? la_v_load(p) : la_v_load_n(p, last);
+}
+
+/* sum[m][v] += a_mi B_i over i < K, a_mi = a[m down + i along] */
+LA_INLINE void multiply(int rows, int vecs, int64_t last, int64_t K, const float *a, int64_t down,
+                        int64_t along, const float *B, int64_t ldb, la_vf *sum)
+{
+    for (int64_t i = 0; i < K; i++, a += along, B += ldb) {
+        la_vf b[V];
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++)
+            b[v] = load(B + v * LA_VW, v + 1 < vecs || last == LA_VW, last);
+#pragma GCC unroll 4
+        for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++)
+                sum[m * vecs + v] = la_v_fma(la_v_set(a[m * down]), b[v], sum[m * vecs + v]);
+    }
+}
+
+/* Rows [i, i + rows) of P, one vector of columns from j. */
+LA_INLINE void score_tile(const la_ka_plain *x, int64_t i, int64_t j, int rows)
+{
+    la_vf sum[SCORE_ROWS];
+    const float *a = x->a + i * x->ldm, *turned = x->turned + j;
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++) sum[m] = la_v_set(0.0f);
+    for (int64_t r = 0; r < x->m; r++, turned += STEP) {
+        la_vf b = la_v_load(turned);
+#pragma GCC unroll 8
+        for (int m = 0; m < rows; m++) sum[m] = la_v_fma(la_v_set(a[m * x->ldm + r]), b, sum[m]);
+    }
+    la_vf at = la_v_set((float)j) + la_v_iota();
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++) {
+        la_vf later = la_v_select(la_v_less(la_v_set((float)(i + m)), at), la_v_set(0.0f), sum[m]);
+        la_v_store(x->P + (i + m) * STEP + j, later);
+    }
+}
+
+static void scores(const la_ka_plain *x)
+{
+    int64_t i = 0;
+    x->tile->transpose(x->n, x->m, x->b, x->ldm, x->turned, STEP);
+    for (; i + SCORE_ROWS <= x->n; i += SCORE_ROWS)
+        for (int64_t j = 0; j < STEP; j += LA_VW) score_tile(x, i, j, SCORE_ROWS);
+    for (; i < x->n; i++)
+        for (int64_t j = 0; j < STEP; j += LA_VW) score_tile(x, i, j, 1);
+}
+
+static void divisors(const la_ka_plain *x)
+{
+    for (int64_t i = 0; i < x->n; i++) {
+        if (!x->z) {
+            x->factor[i] = x->read_scale;
+            continue;
+        }
+        la_vf sum = la_v_set(0.0f);
+        for (int64_t j = 0; j < STEP; j += LA_VW) sum = sum + la_v_load(x->P + i * STEP + j);
+        for (int64_t r = 0; r < x->m; r += LA_VW) {
+            int64_t lanes = x->m - r < LA_VW ? x->m - r : LA_VW;
+            sum = la_v_fma(la_v_load_n(x->a + i * x->ldm + r, lanes), la_v_load_n(x->z + r, lanes),
+                           sum);
+        }
+        x->factor[i] = x->read_scale / (la_v_sum(sum) + x->eps);
+    }
+}
+
+/* Asks for `rows` rows of d floats from row i of what follows. One tensor at a time with arithmetic
+ * between, since a core waits when more than about 20 lines are on their way. */
+LA_INLINE void ask_for(const la_ka_plain *x, const float *p, int64_t i, int rows, int64_t ld,
+                       int64_t d)
+{
+    for (int64_t m = i; m < i + rows && m < x->ahead; m++)
+        for (int64_t e = 0; e < d; e += 16) __builtin_prefetch(p + (x->n + m) * ld + e, 0, 2);
+}
+
+/* Rows [i, i + rows) of O at columns [j, j + vecs vectors). */
+LA_INLINE void output_rows(const la_ka_plain *x, int64_t i, int64_t j, int rows, int vecs,
+                           int64_t last)
+{
+    la_vf sum[R * V];
+#pragma GCC unroll 16
+    for (int m = 0; m < rows * vecs; m++) sum[m] = la_v_set(0.0f);
+    ask_for(x, x->v + j, i, rows, x->ldv, vecs * LA_VW);
+    multiply(rows, vecs, last, x->m, x->a + i * x->ldm, x->ldm, 1, x->S + j, x->dv, sum);
+    if (j == 0) ask_for(x, x->k, i, rows, x->ldk, x->dk);
+    multiply(rows, vecs, last, i + rows, x->P + i * STEP, STEP, 1, x->v + j, x->ldv, sum);
+    if (j == 0) ask_for(x, x->q, i, rows, x->ldk, x->dk);
+#pragma GCC unroll 4
+    for (int m = 0; m < rows; m++) {
+        la_vf factor = la_v_set(x->factor[i + m]);
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) {
+            float *to = x->o + (i + m) * x->ldv + j + v * LA_VW;
+            if (v + 1 < vecs || last == LA_VW)
+                la_v_store(to, factor * sum[m * vecs + v]);
+            else
+                la_v_store_n(to, factor * sum[m * vecs + v], last);
+        }
+    }
+}
+
+/* Rows [r, r + rows) of S += B' V. */
+LA_INLINE void carry_rows(const la_ka_plain *x, int64_t r, int64_t j, int rows, int vecs,
+                          int64_t last)
+{
+    la_vf sum[R * V];
+#pragma GCC unroll 4
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++)
+            sum[m * vecs + v] =
+                load(x->S + (r + m) * x->dv + j + v * LA_VW, v + 1 < vecs || last == LA_VW, last);
+    multiply(rows, vecs, last, x->n, x->b + r, 1, x->ldm, x->v + j, x->ldv, sum);
+#pragma GCC unroll 4
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) {
+            float *to = x->S + (r + m) * x->dv + j + v * LA_VW;
+            if (v + 1 < vecs || last == LA_VW)
+                la_v_store(to, sum[m * vecs + v]);
+            else
+                la_v_store_n(to, sum[m * vecs + v], last);
+        }
+}
+
+LA_INLINE void columns(const la_ka_plain *x, int64_t j, int vecs, int64_t last)
+{
+    int64_t i = 0, r = 0;
+    for (; i + R <= x->n; i += R) output_rows(x, i, j, R, vecs, last);
+    for (; i < x->n; i++) output_rows(x, i, j, 1, vecs, last);
+    for (; r + R <= x->m; r += R) carry_rows(x, r, j, R, vecs, last);
+    for (; r < x->m; r++) carry_rows(x, r, j, 1, vecs, last);
+}
+
+/* One function for each width, so that `last` is a constant where vectors are whole. */
+static void columns_wide(const la_ka_plain *x, int64_t j)
+{
+    columns(x, j, V, LA_VW);
+}
+
+static void columns_two(const la_ka_plain *x, int64_t j)
+{
+    columns(x, j, 2, LA_VW);
+}
+
+static void columns_one(const la_ka_plain *x, int64_t j)
+{
+    columns(x, j, 1, LA_VW);
+}
+
+static void columns_last(const la_ka_plain *x, int64_t j)
+{
+    columns(x, j, 1, x->dv - j);
+}
+
+void LA_ISA(la_ka_causal_plain)(const la_ka_plain *x)
+{
+    int64_t j = 0;
+    scores(x);
+    divisors(x);
+    for (; j + V * LA_VW <= x->dv; j += V * LA_VW) columns_wide(x, j);
+    for (; j + 2 * LA_VW <= x->dv; j += 2 * LA_VW) columns_two(x, j);
+    for (; j + LA_VW <= x->dv; j += LA_VW) columns_one(x, j);
+    if (j < x->dv) columns_last(x, j);
+    for (int64_t r = 0; x->z && r < x->m; r += LA_VW) {
+        int64_t lanes = x->m - r < LA_VW ? x->m - r : LA_VW;
+        la_vf z = la_v_load_n(x->z + r, lanes);
+        for (int64_t i = 0; i < x->n; i++) z = z + la_v_load_n(x->b + i * x->ldm + r, lanes);
+        la_v_store_n(x->z + r, z, lanes);
+    }
+}
