@@ -41,7 +41,7 @@ typedef struct la_layers {
 
     /* RMS norm of each head's D numbers, times act(gate): y = x rstd w act(gate). Rows of x, gate and y
      * are [H, D] with ld floats between tokens; w [D] is shared by the heads; gate NULL: no gate. rstd
-     * [N, H]. w NULL: no norm, the gate alone. */
+     * [N, H]. w NULL: no norm, the gate alone; rstd and dw are not touched then, dgate not without gate. */
     void (*head_norm)(int64_t N, int64_t H, int64_t D, float eps, const float *x, int64_t ldx,
                       const float *w, const float *gate, int64_t ldg, la_act act, float *y,
                       int64_t ldy, float *rstd);
@@ -55,7 +55,7 @@ typedef struct la_layers {
      * width / 2. x [B,T,D] ldx, w [width, D], bias [D] or NULL, y [B,T,D] ldy. */
     void (*conv)(int64_t B, int64_t T, int64_t D, int64_t width, int64_t left, const float *x,
                  int64_t ldx, const float *w, const float *bias, bool silu, float *y, int64_t ldy);
-    /* Recomputes pre from x. scratch: T*D floats. */
+    /* Recomputes pre from x; dbias NULL where it is not wanted. scratch: T*D floats. */
     void (*conv_grad)(int64_t B, int64_t T, int64_t D, int64_t width, int64_t left, const float *x,
                       int64_t ldx, const float *w, const float *bias, bool silu, const float *dy,
                       int64_t ldy, float *dx, int64_t lddx, float *dw, float *dbias,
@@ -85,8 +85,8 @@ typedef struct la_layers {
     void (*swiglu)(int64_t N, int64_t F, const float *uv, float *h);
     void (*swiglu_grad)(int64_t N, int64_t F, const float *uv, const float *dh, float *duv);
 
-    /* Rotary positions over pairs (i, i + D/2) of each head, angle t theta^(-2i/D), in place; inverse
-     * gives the gradient. cosine and sine: [T, D/2] tables. */
+    /* Rotary positions over pairs (i, i + D/2) of each head, D even, angle t theta^(-2i/D), in place;
+     * inverse gives the gradient. cosine and sine: [T, D/2] tables. */
     void (*rope)(int64_t B, int64_t T, int64_t H, int64_t D, const float *cosine, const float *sine,
                  bool inverse, float *x, int64_t ldx);
 
@@ -101,7 +101,8 @@ typedef struct la_layers {
 
     /* Rows of M logits over V classes become the gradient of the mean loss: (softmax - onehot) scale.
      * *loss += sum of -log p (double), *correct += rows whose largest logit is the label's (the lowest id
-     * of equals). `grad` false: logits are left as they are. */
+     * of equals). `grad` false: logits are left as they are. A row with a NaN or +inf makes *loss NaN and
+     * is not correct. */
     void (*cross_entropy)(int64_t M, int64_t V, float *logits, const int32_t *labels, bool grad,
                           float scale, double *loss, int64_t *correct);
 
