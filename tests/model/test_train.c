@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Steps: nothing is allocated in them, the same seed gives the same bits, divergence is told, a small model
+ * learns, and its score does not depend on how it is shared out.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "alloc.h"
+#include "labench/kit.h"
+#include "train_fixture.h"
+#include "trainer.h"
+
+static void steps(la_trainer *t, int n)
+{
+    la_err err = {0};
+    for (int i = 0; i < n; i++)
+        if (la_trainer_step(t, &err) != LA_OK) fail_msg("%s", err.msg);
+}
+
+static void start(la_trainer *t, const fixture *f)
+{
+    la_err err = {0};
+    if (la_trainer_init(t, &f->config, &err) != LA_OK) fail_msg("%s", err.msg);
+}
+
+/* Two lengths: one with sequences for both threads, one with a single sequence. */
+static void two_lengths(fixture *f, const char *variant)
+{
+    fixture_init(f, variant, 24);
+    f->config.lengths[f->config.n_lengths++] = 96;
+    f->config.threads = 2;
+    fixture_set(f, "train.tokens=120");
+    fixture_set(f, "train.warmup=5");
+}
+
+static void no_allocation_in_a_step(void **state)
+{
+    (void)state;
+    fixture f;
+    la_trainer t;
+    two_lengths(&f, "linear");
+    start(&t, &f);
+    long before = la_mem_count();
+    steps(&t, 10);
+    assert_int_equal(la_trainer_validate(&t, NULL), LA_OK);
+    assert_int_equal(la_mem_count(), before);
+    la_trainer_release(&t);
+}
+
+static void same_seed_same_bits(void **state)
+{
+    (void)state;
+    char digest[3][33];
+    for (int i = 0; i < 3; i++) {
+        fixture f;
+        la_trainer t;
+        two_lengths(&f, "softmax");
+        if (i == 2) f.config.seed = 9;
+        start(&t, &f);
+        steps(&t, 12);
+        la_weights_digest(t.weights, t.spec.n, digest[i]);
+        la_trainer_release(&t);
+    }
+    assert_string_equal(digest[0], digest[1]);
+    assert_string_not_equal(digest[0], digest[2]);
+}
+
+static void threads_change_rounding_only(void **state)
+{
+    (void)state;
+    double loss[2];
+    for (int i = 0; i < 2; i++) {
+        fixture f;
+        la_trainer t;
+        two_lengths(&f, "softmax");
+        f.config.threads = 1 + i;
+        la_gemm_threads(f.config.threads);
+        start(&t, &f);
+        steps(&t, 6);
+        loss[i] = t.step_loss;
+        la_trainer_release(&t);
+    }
+    assert_true(fabs(loss[0] - loss[1]) < 1e-3 * loss[0]);
+}
+
+static void a_fixed_set_is_permuted(void **state)
+{
+    (void)state;
+    /* 60 examples in batches of 5: the first 12 batches hold each once, and so do the next 12. */
+    fixture f;
+    la_trainer t;
+    fixture_init(&f, "softmax", 24);
+    fixture_set(&f, "train.tokens=120");
+    fixture_set(&f, "task.V=64");
+    start(&t, &f);
+    la_batch batch = {.task = f.config.task,
+                      .task_opts = f.config.task_opts,
+                      .shape = t.shapes[0],
+                      .seed = 3,
+                      .set = 60,
+                      .count = 5};
+    uint64_t sums[2] = {0, 0}, in_order = 0;
+    for (uint64_t i = 0; i < 24; i++) {
+        batch.first = i * 5;
+        assert_int_equal(la_lane_make(&t.engine.lane[0], 0, &batch, NULL), LA_OK);
+        for (int64_t j = 0; j < 5 * 24; j++) {
+            uint64_t mix = (uint64_t)t.engine.lane[0].tokens[j] * (uint64_t)(j % 24 + 1);
+            sums[i / 12] += mix * mix;
+        }
+    }
+    batch.set = 0;
+    for (uint64_t i = 0; i < 12; i++) {
+        batch.first = i * 5;
+        assert_int_equal(la_lane_make(&t.engine.lane[0], 0, &batch, NULL), LA_OK);
+        for (int64_t j = 0; j < 5 * 24; j++) {
+            uint64_t mix = (uint64_t)t.engine.lane[0].tokens[j] * (uint64_t)(j % 24 + 1);
+            in_order += mix * mix;
+        }
+    }
+    assert_true(sums[0] == sums[1]);
+    assert_true(sums[0] == in_order);
+    la_trainer_release(&t);
+}
+
+static void divergence_is_told(void **state)
+{
+    (void)state;
+    fixture f;
+    la_train_result result;
+    la_err err = {0};
+    fixture_init(&f, "softmax", 24);
+    fixture_set(&f, "train.lr=1e6");
+    fixture_set(&f, "train.warmup=0");
+    fixture_set(&f, "train.tokens=240");
+    fixture_set(&f, "train.weight_decay=100");
+    fixture_set(&f, "train.validate_every=5");
+    assert_int_equal(la_train(&f.config, NULL, 0, NULL, NULL, &result, &err), LA_E_NONFINITE);
+    assert_non_null(strstr(err.msg, "learning rate"));
+    la_train_result_release(&result);
+}
+
+static int points;
+
+static la_status listen(const la_curve_point *point, int64_t n, void *context)
+{
+    (void)context;
+    assert_true(point->step <= n);
+    points++;
+    return LA_OK;
+}
+
+static void learn_config(fixture *f)
+{
+    fixture_init(f, "softmax", 16);
+    fixture_set(f, "model.d_model=32");
+    fixture_set(f, "train.tokens=1024");
+    fixture_set(f, "train.steps=400");
+    fixture_set(f, "train.stop=0.98");
+}
+
+static void a_model_learns_and_is_found_again(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/labench.test.XXXXXX", message[64];
+    assert_non_null(mkdtemp(dir));
+    fixture f;
+    la_train_result result, again;
+    la_err err = {0};
+    learn_config(&f);
+    points = 0;
+    if (la_train(&f.config, dir, 1e9, listen, NULL, &result, &err) != LA_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(points, (int)result.n_curve);
+    assert_true(result.n_samples > 0 && !result.reused && result.parameters > 0);
+    if (result.val_accuracy < 0.98) fail_msg("learned only %.3f", result.val_accuracy);
+    assert_int_equal(la_train(&f.config, dir, 1e9, NULL, NULL, &again, &err), LA_OK);
+    assert_true(again.reused && again.n_samples == 0 && again.n_curve == result.n_curve);
+    assert_string_equal(again.digest, result.digest);
+    assert_true(again.val_accuracy == result.val_accuracy);
+    assert_int_equal(again.val[0].correct, result.val[0].correct);
+    assert_true(memcmp(again.curve, result.curve, sizeof *again.curve) != 0 ||
+                again.curve[0].loss == result.curve[0].loss);
+
+    la_model *model;
+    la_eval one, two;
+    la_shape shape = {.T = 32, .n = 2};
+    assert_int_equal(la_model_load(&f.config, result.path, &model, &err), LA_OK);
+    assert_int_equal(la_model_eval(model, f.config.task, f.config.task_opts, &shape, LA_SPLIT_TEST,
+                                   7, 0, 75, &one, &err),
+                     LA_OK);
+    la_model_free(model);
+    f.config.threads = 2;
+    assert_int_equal(la_model_load(&f.config, result.path, &model, &err), LA_OK);
+    assert_int_equal(la_model_eval(model, f.config.task, f.config.task_opts, &shape, LA_SPLIT_TEST,
+                                   7, 0, 75, &two, &err),
+                     LA_OK);
+    la_model_free(model);
+    assert_int_equal(one.total, 150);
+    assert_int_equal(one.total, two.total);
+    assert_true(llabs(one.correct - two.correct) <= 1);
+    assert_string_equal(one.digest, two.digest);
+    int64_t sliced = 0;
+    for (int i = 0; i < LA_EVAL_DISTANCES; i++) sliced += one.distance_total[i];
+    assert_int_equal(sliced, one.total);
+    assert_true((double)one.correct / 150 > 0.5);
+
+    f.config.seed = 5; /* another model */
+    assert_int_equal(la_model_load(&f.config, result.path, &model, &err), LA_E_FORMAT);
+    snprintf(message, sizeof message, "%s", "another configuration");
+    assert_non_null(strstr(err.msg, message));
+    unlink(result.path);
+    rmdir(dir);
+    la_train_result_release(&result);
+    la_train_result_release(&again);
+}
+
+static void planned_bytes_are_taken(void **state)
+{
+    (void)state;
+    fixture f;
+    la_trainer t;
+    size_t planned = 0, before = la_mem_live();
+    two_lengths(&f, "softmax");
+    assert_int_equal(la_train_bytes(&f.config, &planned, NULL), LA_OK);
+    start(&t, &f);
+    double taken = (double)(la_mem_live() - before);
+    assert_true(taken > 0.8 * (double)planned && taken < 1.3 * (double)planned + 1e5);
+    la_trainer_release(&t);
+    assert_int_equal(la_mem_live(), before);
+}
+
+static void no_memory_is_no_crash(void **state)
+{
+    (void)state;
+    fixture f;
+    two_lengths(&f, "softmax");
+    size_t before = la_mem_live();
+    for (long n = 1; n < 400; n++) {
+        la_trainer t;
+        la_mem_fail_at(n, true);
+        la_status st = la_trainer_init(&t, &f.config, NULL);
+        la_mem_fail_at(0, false);
+        if (st == LA_OK) {
+            la_trainer_release(&t);
+            assert_true(n > 5);
+            break;
+        }
+        assert_int_equal(st, LA_E_NOMEM);
+        assert_int_equal(la_mem_live(), before);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_allocation_in_a_step),
+        cmocka_unit_test(same_seed_same_bits),
+        cmocka_unit_test(threads_change_rounding_only),
+        cmocka_unit_test(a_fixed_set_is_permuted),
+        cmocka_unit_test(divergence_is_told),
+        cmocka_unit_test(a_model_learns_and_is_found_again),
+        cmocka_unit_test(planned_bytes_are_taken),
+        cmocka_unit_test(no_memory_is_no_crash),
+    };
+    la_start(2);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
