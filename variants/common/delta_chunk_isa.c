@@ -446,6 +446,13 @@ static void layout(chunk *c, float *work)
     c->rows = work;
 }
 
+/* S into [dk] rows of the caller's. */
+static void copy_state(const chunk *c, float *to)
+{
+    for (int64_t i = 0; i < c->x->dk; i++)
+        memcpy(to + i * c->x->S_row, c->S + i * c->W, (size_t)c->x->w * sizeof *c->S);
+}
+
 void LA_ISA(la_delta_chunk)(const la_delta_slice *x)
 {
     chunk c = {.x = x, .C = la_delta_up(x->chunk), .W = la_delta_up(x->w)};
@@ -468,7 +475,9 @@ void LA_ISA(la_delta_chunk)(const la_delta_slice *x)
         c.beta = x->beta ? x->beta + t * x->gate_row : NULL;
         c.g = x->g ? x->g + t * g_row : NULL;
         step(&c);
+        int64_t done = t + c.n;
+        if (x->saved && c.ahead > 0 && done % x->segment == 0)
+            copy_state(&c, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
     }
-    for (int64_t i = 0; x->S_out && i < x->dk; i++)
-        memcpy(x->S_out + i * x->S_row, c.S + i * c.W, (size_t)x->w * sizeof *c.S);
+    if (x->S_out) copy_state(&c, x->S_out);
 }

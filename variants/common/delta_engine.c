@@ -7,17 +7,14 @@
 #include <inttypes.h>
 #include <omp.h>
 
-#include "delta_slice.h"
+#include "delta_backward.h"
 #include "labench/simd.h"
-
-/* Small chunks win here: 4 C d operations a token inside a chunk stand beside 6 d^2 that meet S. */
-#define DEFAULT_CHUNK 16
 
 const la_option la_delta_option_table[LA_DELTA_OPTIONS_LEN] = {
     {.name = "chunk",
      .type = LA_OPTION_INT,
      .offset = offsetof(la_delta_options, chunk),
-     .def = DEFAULT_CHUNK,
+     .def = LA_DELTA_DEFAULT_CHUNK,
      .min = 16,
      .max = 256,
      .help = "tokens of a chunk in the chunk form"},
@@ -30,13 +27,9 @@ typedef struct instance {
     float scale;
     la_delta_form form;
     la_delta_kernel *forward, *decode;
+    la_delta_backward_kernel *backward;
     const la_tile *tile;
 } instance;
-
-static int64_t chunk_of(const void *opts)
-{
-    return opts ? ((const la_delta_options *)opts)->chunk : DEFAULT_CHUNK;
-}
 
 size_t la_delta_state_parts(const la_problem *p, const void *opts, la_part *out, size_t cap)
 {
@@ -47,47 +40,16 @@ size_t la_delta_state_parts(const la_problem *p, const void *opts, la_part *out,
     return 1;
 }
 
-/* ---- costs ---- */
-
-static double tokens_of(const la_problem *p, la_pass pass)
+/* Tokens between saved states; the recurrent form has no chunk of its own to be a multiple of. */
+static int64_t segment_of(la_delta_form form, int64_t chunk)
 {
-    return (double)p->B * (double)p->H * (pass == LA_DECODE ? 1.0 : (double)p->T);
+    return la_delta_segment(form == LA_DELTA_CHUNK ? chunk : LA_DELTA_BACK);
 }
 
-/* Inputs and the output once; S once in and once out (for a single token that is most of it). */
-static double bytes_of(const la_recurrence *m, const la_problem *p, la_pass pass)
+/* Floats of the states that forward saves for one head: before each segment but the first. */
+static int64_t saved_floats(const la_problem *p, int64_t segment)
 {
-    double dk = (double)p->dk, dv = (double)p->dv, group = (double)(p->H / p->Hqk);
-    double gate = m->decay == LA_DECAY_CHANNEL ? dk : m->decay == LA_DECAY_HEAD ? 1.0 : 0.0;
-    double token = 2 * dk / group + 2 * dv + gate + (m->weighted ? 1.0 : 0.0);
-    return sizeof(float) * (tokens_of(p, pass) * token + 2 * (double)p->B * (double)p->H * dk * dv);
-}
-
-/* 2 dk dv each to write and to read out, 2 more for the delta rule's own reading, 1 for a decay. */
-la_status la_delta_useful(const la_recurrence *m, const la_problem *p, la_pass pass, la_cost *cost)
-{
-    double each =
-        4.0 + (m->write == LA_WRITE_DELTA ? 2.0 : 0.0) + (m->decay == LA_DECAY_NONE ? 0.0 : 1.0);
-    double backward = pass == LA_BACKWARD ? 2.0 : pass == LA_FWDBWD ? 3.0 : 1.0;
-    *cost = (la_cost){.flops = backward * tokens_of(p, pass) * each * (double)(p->dk * p->dv),
-                      .bytes = backward * bytes_of(m, p, pass),
-                      .version = 1};
-    return LA_OK;
-}
-
-/* The chunk form: per token 2 dk dv for each of Q S, K' U and (delta) K S; C dk for each of the lower
- * halves of Q K' and (delta) K K'; C dv for tril(P) U and (delta) the substitution. */
-la_status la_delta_cost(const la_recurrence *m, la_delta_form form, const la_problem *p,
-                        la_pass pass, const void *opts, la_cost *cost)
-{
-    if (form == LA_DELTA_RECURRENT || pass == LA_DECODE) return la_delta_useful(m, p, pass, cost);
-    double dk = (double)p->dk, dv = (double)p->dv, delta = m->write == LA_WRITE_DELTA;
-    int64_t longest = chunk_of(opts);
-    double C = (double)(p->T < longest ? p->T : longest);
-    double token = (2 + delta) * 2 * dk * dv + (1 + delta) * C * (dk + dv);
-    *cost =
-        (la_cost){.flops = tokens_of(p, pass) * token, .bytes = bytes_of(m, p, pass), .version = 1};
-    return LA_OK;
+    return (p->T - 1) / segment * p->dk * p->dv;
 }
 
 /* ---- refusals and sizes ---- */
@@ -104,12 +66,13 @@ la_status la_delta_check(const la_recurrence *m, const la_problem *p, la_pass pa
                        "%s groups values, not keys: kv-heads %" PRId64 " must equal heads %" PRId64
                        " (qk-heads may be fewer)",
                        m->name, p->Hkv, p->H);
-    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
+    if ((pass == LA_BACKWARD || pass == LA_FWDBWD) && m->decay == LA_DECAY_CHANNEL)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no backward yet", m->name);
     return LA_OK;
 }
 
-/* How a call is divided: jobs of (batch, head, slice of columns) over `threads` threads. */
+/* How a call is divided: jobs of (batch, head, slice of columns) over `threads` threads; backward has
+ * jobs of (batch, query head), whose gradients sum over columns and value heads. */
 typedef struct division {
     int64_t slices, columns; /* slices of a head; columns of all but perhaps the last */
     int threads;
@@ -120,16 +83,18 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
                        la_pass pass, int64_t chunk)
 {
     division d = {.slices = 1, .threads = p->threads};
-    int64_t heads = p->B * p->H;
+    int64_t heads = p->B * (pass == LA_BACKWARD ? p->Hqk : p->H);
     /* Starting threads costs about a microsecond, as much as this many multiply-adds on one core. */
     double work = (double)heads * (double)(pass == LA_DECODE ? 1 : p->T) * (double)(p->dk * p->dv);
     if (work < 65536.0) d.threads = 1;
-    if (heads < d.threads) d.slices = (d.threads + heads - 1) / heads;
+    if (heads < d.threads && pass != LA_BACKWARD) d.slices = (d.threads + heads - 1) / heads;
     d.columns = la_delta_up((p->dv + d.slices - 1) / d.slices);
     d.slices = (p->dv + d.columns - 1) / d.columns;
     if (heads * d.slices < d.threads) d.threads = (int)(heads * d.slices);
     int64_t floats =
-        form == LA_DELTA_RECURRENT || pass == LA_DECODE
+        pass == LA_BACKWARD
+            ? la_delta_backward_work(m->decay, p->dk, p->dv, p->T, segment_of(form, chunk))
+        : form == LA_DELTA_RECURRENT || pass == LA_DECODE
             ? la_delta_recurrent_work(p->dk)
             : la_delta_chunk_work(m->decay, p->dk, d.columns < p->dv ? d.columns : p->dv, chunk);
     d.work = la_align((size_t)floats * sizeof(float));
@@ -141,10 +106,17 @@ la_status la_delta_sizes(const la_recurrence *m, la_delta_form form, const la_pr
 {
     la_part part;
     la_delta_state_parts(p, opts, &part, 1);
-    division d = divide(m, form, p, pass, chunk_of(opts));
+    int64_t chunk = la_delta_chunk_of(opts);
+    bool train = pass == LA_BACKWARD || pass == LA_FWDBWD;
+    division d = divide(m, form, p, train ? LA_FORWARD : pass, chunk);
     *out = (la_sizes){.state = la_state_layout(&part, 1, NULL),
                       .work = d.work * (size_t)d.threads,
                       .instance = sizeof(instance)};
+    if (!train) return LA_OK;
+    division b = divide(m, form, p, LA_BACKWARD, chunk);
+    size_t work = b.work * (size_t)b.threads;
+    if (work > out->work) out->work = work;
+    out->saved = (size_t)(p->B * p->H * saved_floats(p, segment_of(form, chunk))) * sizeof(float);
     return LA_OK;
 }
 
@@ -157,11 +129,12 @@ la_status la_delta_create(const la_recurrence *member, la_delta_form form, const
         p->scale == 0.0 && member->default_scale != 0.0 ? member->default_scale : la_scale(p);
     *in = (instance){.member = member,
                      .p = *p,
-                     .chunk = chunk_of(opts),
+                     .chunk = la_delta_chunk_of(opts),
                      .scale = (float)s,
                      .form = form,
                      .tile = la_tile_get(dev->isa),
-                     .decode = LA_ISA_TABLE(la_delta_recurrent, dev->isa)};
+                     .decode = LA_ISA_TABLE(la_delta_recurrent, dev->isa),
+                     .backward = LA_ISA_TABLE(la_delta_backward, dev->isa)};
     in->forward = form == LA_DELTA_RECURRENT ? in->decode : LA_ISA_TABLE(la_delta_chunk, dev->isa);
     *self = in;
     return LA_OK;
@@ -179,6 +152,7 @@ static la_delta_slice slice_of(const instance *in, const division *d, const la_i
     int64_t hq = h / (p->H / p->Hqk), gates = m->decay == LA_DECAY_CHANNEL ? p->dk : 1;
     int64_t qk = (b * T * p->Hqk + hq) * p->dk, value = (b * T * p->H + h) * p->dv + j;
     int64_t state = bh * p->dk * p->dv + j, gate = b * T * p->H + h;
+    int64_t segment = segment_of(in->form, in->chunk), saved = bh * saved_floats(p, segment) + j;
     return (la_delta_slice){
         .write = m->write,
         .decay = m->decay,
@@ -198,6 +172,8 @@ static la_delta_slice slice_of(const instance *in, const division *d, const la_i
         .S_in = io->state_in ? (const float *)io->state_in + state : NULL,
         .S_out = io->state_out ? (float *)io->state_out + state : NULL,
         .S_row = p->dv,
+        .saved = io->saved && T > 1 ? (float *)io->saved + saved : NULL,
+        .segment = segment,
         .scale = in->scale,
         .log_decay = m->decay == LA_DECAY_FIXED ? m->log_decay(h) : 0.0,
         .tile = in->tile,
@@ -222,6 +198,47 @@ la_status la_delta_forward(void *self, const la_io *io, la_err *err)
     (void)err;
     const instance *in = self;
     run(in, io, LA_FORWARD, in->forward);
+    return LA_OK;
+}
+
+/* All value heads of one query head, in order. */
+static void backward_job(const instance *in, const division *d, const la_io *io,
+                         const la_grads *grads, int64_t i, float *work)
+{
+    const la_problem *p = &in->p;
+    int64_t group = p->H / p->Hqk, b = i / p->Hqk, hq = i % p->Hqk;
+    int64_t qk = (b * p->T * p->Hqk + hq) * p->dk;
+    for (int64_t m = 0; m < group; m++) {
+        int64_t h = hq * group + m, state = (b * p->H + h) * p->dk * p->dv;
+        int64_t gate = b * p->T * p->H + h, value = gate * p->dv;
+        la_delta_slice slice = slice_of(in, d, io, p->T, b * p->H + h);
+        slice.work = work;
+        la_delta_gradients to = {
+            .dout = (const float *)grads->dout + value,
+            .dS_out = grads->dstate_out ? (const float *)grads->dstate_out + state : NULL,
+            .dq = grads->dq ? (float *)grads->dq + qk : NULL,
+            .dk = grads->dk ? (float *)grads->dk + qk : NULL,
+            .dv = grads->dv ? (float *)grads->dv + value : NULL,
+            .dbeta = grads->dbeta && slice.beta ? grads->dbeta + gate : NULL,
+            .dg = grads->dg && slice.g ? grads->dg + gate : NULL,
+            .dS_in = grads->dstate_in ? (float *)grads->dstate_in + state : NULL,
+            .add = m > 0,
+        };
+        in->backward(&slice, &to);
+    }
+}
+
+la_status la_delta_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
+{
+    (void)err;
+    const instance *in = self;
+    division d = divide(in->member, in->form, &in->p, LA_BACKWARD, in->chunk);
+    int64_t jobs = in->p.B * in->p.Hqk;
+#pragma omp parallel for num_threads(d.threads) schedule(static) if (d.threads > 1)
+    for (int64_t i = 0; i < jobs; i++) {
+        char *work = (char *)io->work + d.work * (size_t)omp_get_thread_num();
+        backward_job(in, &d, io, grads, i, (float *)(void *)work);
+    }
     return LA_OK;
 }
 

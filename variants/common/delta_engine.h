@@ -17,6 +17,10 @@
  * Forms   recurrent: token by token, two sweeps over S a token; the decode step too
  *         chunk: C tokens at a time as matrix products, S carried from chunk to chunk
  * Columns of S never meet, so both forms split dv where there are fewer heads than threads.
+ * Backward goes through chunks of 16 tokens from the last, whatever the form; see delta_backward.h. It
+ * takes S at the start of each segment from what forward saved (dk dv floats for every 64 tokens: 4 d
+ * bytes x d / 64 a token, as much as one input at d = 64 and two at d = 128) and runs through the segment
+ * again. Query and key heads are divided among threads; the value heads of one add up in order.
  */
 #ifndef LA_DELTA_ENGINE_H
 #define LA_DELTA_ENGINE_H
@@ -58,10 +62,12 @@ la_status la_delta_sizes(const la_recurrence *member, la_delta_form form, const 
 la_status la_delta_create(const la_recurrence *member, la_delta_form form, const la_problem *p,
                           const void *opts, const la_device *dev, void **self, la_err *err);
 la_status la_delta_forward(void *self, const la_io *io, la_err *err);
+la_status la_delta_backward(void *self, const la_io *io, const la_grads *grads, la_err *err);
 la_status la_delta_decode(void *self, const la_io *io, la_err *err);
 
 #define LA_DELTA_CAPS                                                                              \
-    (LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_GROUPED_QK | LA_CAP_DETERMINISTIC)
+    (LA_CAP_CAUSAL | LA_CAP_BACKWARD | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_STATE_GRAD |       \
+     LA_CAP_GROUPED_QK | LA_CAP_DETERMINISTIC)
 
 /* The functions that bind `member` to one form, and the table `forms` of both. */
 #define LA_DELTA_FORM_(member, form, FORM)                                                         \
@@ -88,7 +94,7 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
         .name = "cpu_" #form, .backend = LA_CPU, .caps = LA_DELTA_CAPS, .dtypes = 1u << LA_F32,    \
         .rank = how, .check = check, .sizes = form##_sizes, .cost = form##_cost,                   \
         .create = form##_create, .destroy = la_free, .forward = la_delta_forward,                  \
-        .decode = la_delta_decode                                                                  \
+        .backward = la_delta_backward, .decode = la_delta_decode                                   \
     }
 
 #define LA_DELTA_FORMS(member)                                                                     \

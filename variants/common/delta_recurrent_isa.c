@@ -129,6 +129,14 @@ static void channel_decays(const la_delta_slice *x, int64_t t, float *rows)
     }
 }
 
+/* A dense block of S into `columns` columns of the caller's. */
+static void copy_block(const la_delta_slice *x, const float *S, int64_t width, int64_t columns,
+                       float *to)
+{
+    for (int64_t i = 0; i < x->dk; i++)
+        memcpy(to + i * x->S_row, S + i * width, (size_t)columns * sizeof *S);
+}
+
 /* All tokens for the columns [j, j + nv vectors), of which the last has `last` columns. */
 LA_INLINE void block(const la_delta_slice *x, int64_t j, int64_t last, int nv, la_write_rule write,
                      sweep_decay decay, bool whole)
@@ -149,7 +157,13 @@ LA_INLINE void block(const la_delta_slice *x, int64_t j, int64_t last, int nv, l
             memcpy(S + i * width, x->S_in + i * x->S_row + j, (size_t)columns * sizeof *S);
         whole = true;
     }
+    int64_t save = x->saved ? x->segment : x->T; /* the next token before which S is saved */
     for (int64_t i = 0; i < x->T; i++) {
+        if (i == save) {
+            copy_block(x, S, width, columns,
+                       x->saved + (i / x->segment - 1) * x->dk * x->S_row + j);
+            save += x->segment;
+        }
         int64_t in_run = i % LA_DELTA_RUN, left = x->T - i;
         if (decay == BY_HEAD && in_run == 0)
             scalar_decays(x, i, left < LA_DELTA_RUN ? left : LA_DELTA_RUN, a);
@@ -163,9 +177,7 @@ LA_INLINE void block(const la_delta_slice *x, int64_t j, int64_t last, int nv, l
         else
             step(&t, nv, write, decay, false);
     }
-    if (!direct && x->S_out)
-        for (int64_t i = 0; i < x->dk; i++)
-            memcpy(x->S_out + i * x->S_row + j, S + i * width, (size_t)columns * sizeof *S);
+    if (!direct && x->S_out) copy_block(x, S, width, columns, x->S_out + j);
 }
 
 LA_INLINE void blocks(const la_delta_slice *x, la_write_rule write, sweep_decay decay)

@@ -22,11 +22,22 @@ typedef struct la_delta_slice {
     const float *S_in; /* [dk] rows of w, NULL: zeros */
     float *S_out;      /* likewise, NULL: not wanted; may be S_in */
     int64_t S_row;     /* floats from one row of S to the next */
-    float scale;       /* s */
-    double log_decay;  /* of a fixed decay */
+    float *saved;    /* S before tokens segment, 2 segment, ...: [dk] rows each, one state after the
+                        * other dk S_row floats on; NULL: not wanted */
+    int64_t segment; /* tokens, a multiple of chunk */
+    float scale;     /* s */
+    double log_decay; /* of a fixed decay */
     const la_tile *tile;
     float *work; /* la_delta_*_work floats, 64-byte aligned */
 } la_delta_slice;
+
+/* Small chunks win here: 4 C d operations a token inside a chunk stand beside 6 d^2 that meet S. */
+#define LA_DELTA_DEFAULT_CHUNK 16
+
+static inline int64_t la_delta_chunk_of(const void *opts)
+{
+    return opts ? ((const la_delta_options *)opts)->chunk : LA_DELTA_DEFAULT_CHUNK;
+}
 
 /* Columns that the inner loops keep in registers, at most; slices start at multiples of LA_DELTA_ALIGN. */
 #define LA_DELTA_COLUMNS 64

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Gradients of the delta variants' forms against the float64 reference, over awkward shapes and inputs,
+ * and what must hold between them.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "delta_engine.h"
+#include "fixture.h"
+#include "gradients.h"
+
+static const char *const names[] = {"deltanet", "gated_deltanet"};
+static const la_tensor tensors[] = {LA_T_Q, LA_T_K, LA_T_V, LA_T_BETA, LA_T_G};
+enum { KINDS = LA_COUNT(tensors) + 1 }; /* and the state */
+
+static int64_t kind_size(const la_variant *v, const la_problem *p, size_t kind)
+{
+    return kind < LA_COUNT(tensors) ? la_tensor_elements(v, p, tensors[kind]) : state_size(p);
+}
+
+static const la_buffer *buffer_of(const la_gradients *g, size_t kind)
+{
+    return kind < LA_COUNT(tensors) ? &g->d[tensors[kind]] : &g->dstate_in;
+}
+
+static la_gradients new_gradients(const la_variant *v, const la_problem *p)
+{
+    la_gradients g;
+    assert_int_equal(la_gradients_alloc(v, p, NULL, true, &g, NULL), LA_OK);
+    la_gradients_draw(&g, 3);
+    la_gradients_poison(&g);
+    return g;
+}
+
+static float *drawn_state(const la_problem *p)
+{
+    float *S = floats(state_size(p));
+    la_random_fill_normal(77, 0, S, state_size(p), 1);
+    return S;
+}
+
+/* Forward with what it saves, then backward, from state (or none) into g; guards checked. */
+static void differentiate(const la_variant *v, const la_impl *impl, const la_problem *p,
+                          int64_t chunk, const la_inputs *in, const float *state, la_gradients *g)
+{
+    la_device device;
+    la_device_cpu(&device);
+    la_delta_options opts = {.chunk = chunk};
+    la_instance inst;
+    la_err err = {0};
+    assert_int_equal(la_instance_create(v, impl, p, LA_FWDBWD, &opts, &device, &inst, &err), LA_OK);
+    la_instance_poison(&inst);
+    la_io io = la_instance_io(&inst, in);
+    io.state_in = state;
+    assert_int_equal(impl->forward(inst.self, &io, &err), LA_OK);
+    la_buffer_poison(&inst.work);
+    la_grads grads = la_gradients_grads(g);
+    assert_int_equal(impl->backward(inst.self, &io, &grads, &err), LA_OK);
+    la_status st = la_instance_guards(&inst, &err);
+    if (st == LA_OK) st = la_gradients_guards(g, in, &err);
+    if (st != LA_OK) print_error("%s\n", err.msg);
+    assert_int_equal(st, LA_OK);
+    la_instance_release(&inst);
+}
+
+/* got against want in root mean square and, against the largest element, everywhere: what chunk forms
+ * are held to. */
+static void assert_near(const la_variant *v, const la_problem *p, const char *what, size_t kind,
+                        const float *got, const double *want, int64_t n)
+{
+    la_tolerance tolerance = la_tolerance_of(v, form(v, "cpu_chunk"), LA_F32);
+    double error = 0.0, square = 0.0, worst = 0.0, top = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        double d = fabs((double)got[i] - want[i]);
+        error += d * d;
+        square += want[i] * want[i];
+        if (!(d <= worst)) worst = d;
+        top = fmax(top, fabs(want[i]));
+    }
+    if (!(sqrt(error) <= tolerance.rel_rms * sqrt(square) && worst <= tolerance.max_rel * top))
+        fail_msg("%s, %s: T %d Hqk %d dk %d dv %d: gradient %d is off by %.3g (rms of %.3g), %.3g "
+                 "at most",
+                 v->name, what, (int)p->T, (int)p->Hqk, (int)p->dk, (int)p->dv, (int)kind,
+                 sqrt(error / (double)n), sqrt(square / (double)n), worst);
+}
+
+/* ---- against the reference ---- */
+
+/* n float64 numbers of head h of batch entry b, from floats [B,T,H',row]. */
+static void widen(const float *from, int64_t T, int64_t heads, int64_t row, int64_t b, int64_t h,
+                  double *to)
+{
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t i = 0; i < row; i++)
+            to[t * row + i] = (double)from[((b * T + t) * heads + h) * row + i];
+}
+
+static void add_back(double *to, int64_t T, int64_t heads, int64_t row, int64_t b, int64_t h,
+                     const double *from)
+{
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t i = 0; i < row; i++)
+            to[((b * T + t) * heads + h) * row + i] += from[t * row + i];
+}
+
+/* The reference's gradients of all heads, summed over groups: double[KINDS], each la_alloc'd. */
+static void reference_gradients(const la_variant *v, const la_problem *p, const la_inputs *in,
+                                const float *state, const la_gradients *g, double *want[KINDS])
+{
+    int64_t rows[] = {p->dk, p->dk, p->dv, 1, 1}, heads[] = {p->Hqk, p->Hqk, p->H, p->H, p->H};
+    int64_t size = p->dk * p->dv;
+    double *x[5], *d[5];
+    double *dout = la_zalloc((size_t)(p->T * p->dv) * sizeof(double), NULL);
+    double *S = la_zalloc(3 * (size_t)size * sizeof(double), NULL);
+    double *dS_in[] = {S + size};
+    const double *S_in[] = {S}, *dS_out[] = {S + 2 * size};
+    for (int i = 0; i < 5; i++) {
+        x[i] = la_zalloc((size_t)(p->T * rows[i]) * sizeof(double), NULL);
+        d[i] = la_zalloc((size_t)(p->T * rows[i]) * sizeof(double), NULL);
+    }
+    for (size_t kind = 0; kind < KINDS; kind++)
+        want[kind] = la_zalloc((size_t)(kind_size(v, p, kind) + 1) * sizeof(double), NULL);
+    for (int64_t b = 0; b < p->B; b++)
+        for (int64_t h = 0; h < p->H; h++) {
+            for (int i = 0; i < 5; i++)
+                if (in->t[tensors[i]].data)
+                    widen(in->t[tensors[i]].data, p->T, heads[i], rows[i], b, h / (p->H / heads[i]),
+                          x[i]);
+            widen(g->dout.data, p->T, p->H, p->dv, b, h, dout);
+            widen(g->dstate_out.data, p->dk, 1, p->dv, b * p->H + h, 0, S + 2 * size);
+            if (state) widen(state, p->dk, 1, p->dv, b * p->H + h, 0, S);
+            la_ref_io io = {.q = x[0],
+                            .k = x[1],
+                            .v = x[2],
+                            .beta = x[3],
+                            .g = x[4],
+                            .head = h,
+                            .batch = b,
+                            .n_rows = p->T,
+                            .state_in = S_in};
+            la_ref_grads to = {.dout = dout,
+                               .dstate_out = dS_out,
+                               .dq = d[0],
+                               .dk = d[1],
+                               .dv = d[2],
+                               .dbeta = d[3],
+                               .dg = d[4],
+                               .dstate_in = dS_in};
+            assert_int_equal(v->reference->backward(p, NULL, &io, &to, NULL), LA_OK);
+            for (int i = 0; i < 5; i++)
+                if (in->t[tensors[i]].data)
+                    add_back(want[i], p->T, heads[i], rows[i], b, h / (p->H / heads[i]), d[i]);
+            add_back(want[5], p->dk, 1, p->dv, b * p->H + h, 0, S + size);
+        }
+    for (int i = 0; i < 5; i++) la_free(x[i]), la_free(d[i]);
+    la_free(dout);
+    la_free(S);
+}
+
+static void check_case(const la_variant *v, const la_problem *p, la_input_kind kind_of_inputs,
+                       const int64_t *chunks, size_t n_chunks)
+{
+    la_inputs in = inputs(v, p, kind_of_inputs);
+    la_gradients g = new_gradients(v, p);
+    float *state = drawn_state(p);
+    double *want[KINDS];
+    reference_gradients(v, p, &in, state, &g, want);
+    for (size_t i = 0; i < v->impls_len; i++)
+        for (size_t c = 0; c < n_chunks; c++) {
+            la_gradients_poison(&g);
+            differentiate(v, &v->impls[i], p, chunks[c], &in, state, &g);
+            for (size_t kind = 0; kind < KINDS; kind++) {
+                const float *got = buffer_of(&g, kind)->data;
+                int64_t n = kind_size(v, p, kind);
+                if (got && n) assert_near(v, p, v->impls[i].name, kind, got, want[kind], n);
+            }
+        }
+    for (size_t kind = 0; kind < KINDS; kind++) la_free(want[kind]);
+    la_free(state);
+    la_gradients_release(&g);
+    la_inputs_release(&in);
+}
+
+static void test_gradients_are_the_reference(void **state)
+{
+    (void)state;
+    const int64_t chunks[] = {16, 50, 256};
+    la_problem shapes[] = {problem(1, 1, 1, 1, 1),      problem(2, 37, 3, 5, 7),
+                           problem(1, 64, 2, 16, 32),   problem(1, 130, 2, 64, 64),
+                           problem(1, 200, 1, 24, 100), problem(1, 65, 2, 33, 17),
+                           problem(2, 49, 4, 12, 20),   problem(1, 81, 6, 32, 48)};
+    shapes[6].Hqk = 2, shapes[7].Hqk = 1;
+    shapes[2].scale = 1.0;
+    const la_input_kind kinds[] = {LA_INPUTS_DEFAULT, LA_INPUTS_STRONG_DECAY, LA_INPUTS_NO_DECAY,
+                                   LA_INPUTS_BETA_EDGES};
+    for (size_t n = 0; n < LA_COUNT(names); n++)
+        for (size_t s = 0; s < LA_COUNT(shapes); s++)
+            for (size_t kind = 0; kind < LA_COUNT(kinds); kind++)
+                check_case(la_registry_find(names[n]), &shapes[s], kinds[kind], chunks,
+                           s == 3 ? 3 : 1);
+}
+
+int main(void)
+{
+    la_start(3);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradients_are_the_reference),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

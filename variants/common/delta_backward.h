@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The way back through a sequence: what the engine hands to it and what its files share.
+ *
+ * Forward keeps S at the start of every segment but the first (a segment is at least 64 tokens: dk dv / 64
+ * floats a token, less than one input where dk <= 64). Backward goes through the segments from the last.
+ * It first runs forward through a segment again, LA_DELTA_BACK tokens at a time, and keeps what each
+ * chunk made in scratch; then it goes back through these chunks with dS, the gradient of the state.
+ *
+ * Everything inside is padded with zeros to multiples of 16: channels, columns, and the last chunk's
+ * tokens (a token of zeros changes neither the state nor any gradient), so no loop is ragged.
+ */
+#ifndef LA_DELTA_BACKWARD_H
+#define LA_DELTA_BACKWARD_H
+
+#include "delta_slice.h"
+
+#define LA_DELTA_BACK 16 /* C here: tokens of a chunk on the way back */
+
+/* The gradients of one (batch, value head): rows as those of the tensors; NULL: not wanted. */
+typedef struct la_delta_gradients {
+    const float *dout;
+    const float *dS_out; /* NULL: zeros */
+    float *dq, *dk, *dv, *dbeta, *dg, *dS_in;
+    bool add; /* to dq and dk: an earlier head of the group has written them */
+} la_delta_gradients;
+
+/* One chunk as the way forward leaves it. G_i: the sum of the chunk's log-decays up to token i. */
+typedef struct la_delta_chunk_kept {
+    float *S;         /* [K,W] before the chunk */
+    float *qk;        /* [2C,K]: q, then k */
+    float *in;        /* [2C,K]: q exp(G) and k exp(G), as they read S; or qk itself */
+    float *out;       /* [C,K]: k exp(G_C - G), as it writes S; or k itself */
+    float *U, *X;     /* [C,W]: what is written, and U without its weight: V - held, or V */
+    float *UT;        /* [W,C] */
+    float *PA;        /* [2C,C]: P and A = L without its weight, 0 where no token sees another */
+    float *D;         /* [C,C]: exp(G_i - G_j) for j <= i, else 0; ones for a decay by channel */
+    float *weight;    /* [C]: beta */
+    float *fade, *to; /* exp(G), exp(G_C - G): [C], or [C,K] by channel */
+    float *whole;     /* [K]: exp(G_C) */
+    /* by channel only */
+    float *grow, *back; /* [C,K]: exp(-G) and k exp(-G), where float32 can hold them (mild) */
+    double *G;          /* [C,K] */
+    bool mild;
+} la_delta_chunk_kept;
+
+typedef struct la_delta_walk {
+    const la_delta_slice *x;
+    const la_delta_gradients *y;
+    int64_t K, W,
+        stack;   /* padded dk and w; 2 C rows of q and k where k reads too (delta), else C */
+    float *kept; /* of all chunks of a segment */
+    float *dS;   /* [K,W] */
+    float *G;    /* [2C,W]: s dout, then N = -(gradient of what was held) */
+    float *GT;   /* [W,2C] */
+    float *T;    /* [2C,K]: gradients of q, then of k */
+    float *TT;   /* [K,2C] */
+    float *H;    /* [C,K]: U dS', the gradient of what k wrote */
+    float *dPA;  /* [2C,C] */
+    float *both; /* [C,C]: dA + dA' */
+} la_delta_walk;
+
+static inline int64_t la_delta_segment(int64_t chunk)
+{
+    return (63 + chunk) / chunk * chunk;
+}
+
+static inline int64_t la_delta_kept_floats(la_decay decay, int64_t K, int64_t W)
+{
+    const int64_t C = LA_DELTA_BACK;
+    int64_t floats = K * W + 2 * C * K + 3 * C * W + 3 * C * C + 3 * C + K;
+    if (decay != LA_DECAY_NONE) floats += 3 * C * K;
+    if (decay == LA_DECAY_CHANNEL) floats += 6 * C * K;
+    return floats;
+}
+
+/* Chunks of the longest segment of T tokens. */
+static inline int64_t la_delta_kept_chunks(int64_t T, int64_t segment)
+{
+    return ((T < segment ? T : segment) + LA_DELTA_BACK - 1) / LA_DELTA_BACK;
+}
+
+static inline int64_t la_delta_backward_work(la_decay decay, int64_t dk, int64_t dv, int64_t T,
+                                             int64_t segment)
+{
+    const int64_t C = LA_DELTA_BACK;
+    int64_t K = la_delta_up(dk), W = la_delta_up(dv);
+    int64_t chunks = la_delta_kept_chunks(T, segment);
+    return chunks * la_delta_kept_floats(decay, K, W) + K * W + 4 * C * W + 5 * C * K + 3 * C * C;
+}
+
+typedef void la_delta_backward_kernel(const la_delta_slice *slice, const la_delta_gradients *grads);
+la_delta_backward_kernel la_delta_backward_generic, la_delta_backward_avx2,
+    la_delta_backward_avx512;
+
+#endif

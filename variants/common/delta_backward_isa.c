@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Gradients of the recurrent family, chunk by chunk from the last token. Compiled once per instruction
+ * set. In the notation of the chunk form, with L = diag(beta) A, U = diag(beta) X, X = V - diag(exp G) K
+ * S - A U, and additive members leaving out A, N and what k reads; dS enters as the gradient of S after
+ * the chunk and leaves as that of S before it:
+ *
+ *   Y  = (I + L)^{-T} (P' s dO + diag(exp(G_C - G)) K dS)     gradient of diag(beta)^{-1} U
+ *   N  = -diag(beta) Y;   dV = -N;   dbeta_i = Y_i . X_i
+ *   dP = s dO U',   dA = N U'                                 lower triangles
+ *   dQ = diag(exp G) s dO S' + (dP . D) K
+ *   dK = diag(exp G) N S' + diag(exp(G_C - G)) U dS' + (dP . D)' Q + ((dA . D) + (dA . D)') K
+ *   dS <- exp(G_C) dS + (diag(exp G) Q)' s dO + (diag(exp G) K)' N
+ *
+ * The transposed solve goes up from the last row. The gradient of g_t sums what every pair (i, j) with j
+ * < t <= i sent across it, where chunk start and end count as the first j and last i: sums of terms that
+ * a decay has made small, never differences of large ones, so that hard resets are exact.
+ */
+#include <string.h>
+
+#include "delta_backward.h"
+#include "delta_product.h"
+
+enum { C = LA_DELTA_BACK, R = 4 }; /* tokens of a chunk, rows solved in registers */
+
+typedef la_delta_walk walk;
+typedef la_delta_chunk_kept chunk;
+
+/* ---- to and from the caller's tensors ---- */
+
+/* to [C,ld] = scale times n rows of `columns` floats; zeros around them. */
+static void fetch(int64_t n, int64_t columns, const float *from, int64_t row, float scale,
+                  float *to, int64_t ld)
+{
+    la_vf by = la_v_set(scale);
+    for (int64_t i = 0; i < n; i++, from += row, to += ld) {
+        int64_t j = 0;
+        for (; j + LA_VW <= columns; j += LA_VW) la_v_store(to + j, by * la_v_load(from + j));
+        for (; j < ld; j += LA_VW)
+            la_v_store(to + j, by * la_v_load_n(from + j, columns > j ? columns - j : 0));
+    }
+    memset(to, 0, (size_t)((C - n) * ld) * sizeof *to);
+}
+
+/* n rows of `columns` floats into the caller's tensor: scale from, or += . */
+static void deliver(int64_t n, int64_t columns, const float *from, int64_t ld, float scale,
+                    bool add, float *to, int64_t row)
+{
+    la_vf by = la_v_set(scale);
+    for (int64_t i = 0; i < n; i++, from += ld, to += row)
+        for (int64_t j = 0; j < columns; j += LA_VW) {
+            int64_t m = columns - j < LA_VW ? columns - j : LA_VW;
+            la_vf x = by * la_v_load(from + j);
+            if (add) x = x + la_v_load_n(to + j, m);
+            la_v_store_n(to + j, x, m);
+        }
+}
+
+/* to_i = by_i from_i for the C rows of `ld` floats. */
+static void scale_rows(const float *by, const float *from, int64_t ld, float *to)
+{
+    for (int64_t i = 0; i < C; i++)
+        for (int64_t j = 0; j < ld; j += LA_VW)
+            la_v_store(to + i * ld + j, la_v_set(by[i]) * la_v_load(from + i * ld + j));
+}
+
+/* ---- forward through a chunk again ---- */
+
+/* D, and the decays of the chunk's start, end and whole; g is 0 for the tokens that pad it. */
+static void decays(const walk *w, const chunk *c, int64_t t, int64_t n)
+{
+    const la_delta_slice *x = w->x;
+    float hi[C], lo[C];
+    double G = 0.0;
+    for (int64_t i = 0; i < C; i++) {
+        if (i < n && x->decay == LA_DECAY_HEAD) G += (double)x->g[(t + i) * x->gate_row];
+        if (i < n && x->decay == LA_DECAY_FIXED) G += x->log_decay;
+        hi[i] = (float)G;
+        lo[i] = (float)(G - (double)hi[i]);
+    }
+    la_vf end_hi = la_v_set(hi[C - 1]), end_lo = la_v_set(lo[C - 1]), zero = la_v_set(0.0f);
+    for (int64_t j = 0; j < C; j += LA_VW) {
+        la_vf h = la_v_load(hi + j), l = la_v_load(lo + j), at = la_v_iota() + la_v_set((float)j);
+        la_vf fade = la_v_exp(h);
+        la_v_store(c->fade + j, la_v_fma(fade, l, fade));
+        la_v_store(c->to + j, la_v_exp((end_hi - h) + (end_lo - l)));
+        for (int64_t i = 0; i < C; i++) {
+            la_vf d = la_v_exp((la_v_set(hi[i]) - h) + (la_v_set(lo[i]) - l));
+            la_v_store(c->D + i * C + j, la_v_select(la_v_less(la_v_set((float)i), at), zero, d));
+        }
+    }
+    for (int64_t r = 0; r < w->K; r++) c->whole[r] = c->fade[C - 1];
+}
+
+/* D without decay: ones on and below the diagonal. */
+static void no_decays(const walk *w, const chunk *c)
+{
+    for (int64_t i = 0; i < C; i++)
+        for (int64_t j = 0; j < C; j++) c->D[i * C + j] = j <= i ? 1.0f : 0.0f;
+    for (int64_t r = 0; r < w->K; r++) c->whole[r] = 1.0f;
+}
+
+/* X . D into both halves of X [2C,C] (P and A, or their gradients); the second has no diagonal. */
+static void mask(const walk *w, const float *D, float *X)
+{
+    for (int64_t e = 0; e < C * C; e += LA_VW) {
+        la_vf d = la_v_load(D + e);
+        la_v_store(X + e, d * la_v_load(X + e));
+        if (w->stack > C) la_v_store(X + C * C + e, d * la_v_load(X + C * C + e));
+    }
+    for (int64_t i = 0; i < C && w->stack > C; i++) X[(C + i) * C + i] = 0.0f;
+}
+
+/* The chunk's tokens, decays, and P and A. */
+static void enter(const walk *w, chunk *c, int64_t t, int64_t n)
+{
+    const la_delta_slice *x = w->x;
+    int64_t K = w->K;
+    fetch(n, x->dk, x->q + t * x->qk_row, x->qk_row, 1.0f, c->qk, K);
+    fetch(n, x->dk, x->k + t * x->qk_row, x->qk_row, 1.0f, c->qk + C * K, K);
+    fetch(n, x->w, x->v + t * x->v_row, x->v_row, 1.0f, c->X, w->W);
+    for (int64_t i = 0; i < C; i++)
+        c->weight[i] = i >= n ? 0.0f : x->beta ? x->beta[(t + i) * x->gate_row] : 1.0f;
+    if (x->decay == LA_DECAY_NONE) {
+        no_decays(w, c);
+    } else {
+        decays(w, c, t, n);
+        scale_rows(c->fade, c->qk, K, c->in);
+        scale_rows(c->fade, c->qk + C * K, K, c->in + C * K);
+        scale_rows(c->to, c->qk + C * K, K, c->out);
+    }
+    x->tile->transpose(C, K, c->qk + C * K, K, w->TT, C);
+    la_small((la_small_product){.M = w->stack,
+                                .N = C,
+                                .K = K,
+                                .a = c->qk,
+                                .down = K,
+                                .along = 1,
+                                .B = w->TT,
+                                .ldb = C,
+                                .to = c->PA,
+                                .ldc = C});
+    mask(w, c->D, c->PA);
+}
+
+/* X and U at `vecs` vectors of columns from j: R rows are finished in registers. */
+LA_INLINE void solve_columns(const walk *w, const chunk *c, int64_t j, const int vecs)
+{
+    int64_t K = w->K, W = w->W;
+    for (int64_t i = 0; i < C; i += R) {
+        la_vf held[R * 4], u[R * 4];
+#pragma GCC unroll 16
+        for (int e = 0; e < R * vecs; e++) held[e] = la_v_set(0.0f);
+        const float *a = c->in + (C + i) * K, *B = c->S + j;
+        for (int64_t r = 0; r < K; r++, a++, B += W)
+#pragma GCC unroll 4
+            for (int m = 0; m < R; m++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vecs; v++)
+                    held[m * vecs + v] =
+                        la_v_fma(la_v_set(a[m * K]), la_v_load(B + v * LA_VW), held[m * vecs + v]);
+        const float *A = c->PA + (C + i) * C;
+        B = c->U + j;
+        for (int64_t l = 0; l < i; l++, B += W)
+#pragma GCC unroll 4
+            for (int m = 0; m < R; m++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vecs; v++)
+                    held[m * vecs + v] = la_v_fma(la_v_set(A[m * C + l]), la_v_load(B + v * LA_VW),
+                                                  held[m * vecs + v]);
+#pragma GCC unroll 4
+        for (int m = 0; m < R; m++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++) {
+                int64_t at = (i + m) * W + j + v * LA_VW;
+                la_vf sum = held[m * vecs + v];
+#pragma GCC unroll 4
+                for (int l = 0; l < m; l++)
+                    sum = la_v_fma(la_v_set(A[m * C + i + l]), u[l * vecs + v], sum);
+                la_vf value = la_v_load(c->X + at) - sum;
+                u[m * vecs + v] = la_v_set(c->weight[i + m]) * value;
+                la_v_store(c->X + at, value);
+                la_v_store(c->U + at, u[m * vecs + v]);
+            }
+    }
+}
+
+/* Y and N at `vecs` vectors of columns from j, from the last rows up; adds Y . X to dot [C]. */
+LA_INLINE void solve_back_columns(const walk *w, const chunk *c, int64_t j, const int vecs,
+                                  bool delta, float *dot)
+{
+    int64_t K = w->K, W = w->W;
+    const float *P = c->PA, *A = c->PA + C * C, *dO = w->G + j;
+    float *N = w->G + C * W + j;
+    for (int64_t i = C - R; i >= 0; i -= R) {
+        la_vf y[R * 4];
+#pragma GCC unroll 16
+        for (int e = 0; e < R * vecs; e++) y[e] = la_v_set(0.0f);
+        const float *a = c->out + i * K, *B = w->dS + j;
+        for (int64_t r = 0; r < K; r++, a++, B += W)
+#pragma GCC unroll 4
+            for (int m = 0; m < R; m++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vecs; v++)
+                    y[m * vecs + v] =
+                        la_v_fma(la_v_set(a[m * K]), la_v_load(B + v * LA_VW), y[m * vecs + v]);
+        for (int64_t l = i; l < C; l++)
+#pragma GCC unroll 4
+            for (int m = 0; m < R; m++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vecs; v++)
+                    y[m * vecs + v] = la_v_fma(la_v_set(P[l * C + i + m]),
+                                               la_v_load(dO + l * W + v * LA_VW), y[m * vecs + v]);
+        for (int64_t l = i + R; delta && l < C; l++)
+#pragma GCC unroll 4
+            for (int m = 0; m < R; m++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vecs; v++)
+                    y[m * vecs + v] = la_v_fma(la_v_set(A[l * C + i + m]),
+                                               la_v_load(N + l * W + v * LA_VW), y[m * vecs + v]);
+        la_vf n[R * 4];
+#pragma GCC unroll 4
+        for (int m = R - 1; m >= 0; m--) {
+            la_vf sum = la_v_set(0.0f);
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++) {
+                la_vf value = y[m * vecs + v];
+#pragma GCC unroll 4
+                for (int l = m + 1; delta && l < R; l++)
+                    value = la_v_fma(la_v_set(A[(i + l) * C + i + m]), n[l * vecs + v], value);
+                n[m * vecs + v] = la_v_set(-c->weight[i + m]) * value;
+                la_v_store(N + (i + m) * W + v * LA_VW, n[m * vecs + v]);
+                sum = la_v_fma(value, la_v_load(c->X + (i + m) * W + j + v * LA_VW), sum);
+            }
+            dot[i + m] += la_v_sum(sum);
+        }
+    }
+}
+
+#if defined(__AVX512F__)
+enum { WIDE = 4 };
+#else
+enum { WIDE = 2 };
+#endif
+
+static void solve(const walk *w, const chunk *c)
+{
+    int64_t j = 0;
+    for (; j + WIDE * LA_VW <= w->W; j += WIDE * LA_VW) solve_columns(w, c, j, WIDE);
+    for (; j + 2 * LA_VW <= w->W; j += 2 * LA_VW) solve_columns(w, c, j, 2);
+    for (; j < w->W; j += LA_VW) solve_columns(w, c, j, 1);
+}
+
+static void solve_back(const walk *w, const chunk *c, float *dot)
+{
+    int64_t j = 0;
+    memset(dot, 0, C * sizeof *dot);
+    if (w->stack > C) {
+        for (; j + WIDE * LA_VW <= w->W; j += WIDE * LA_VW)
+            solve_back_columns(w, c, j, WIDE, true, dot);
+        for (; j + 2 * LA_VW <= w->W; j += 2 * LA_VW) solve_back_columns(w, c, j, 2, true, dot);
+        for (; j < w->W; j += LA_VW) solve_back_columns(w, c, j, 1, true, dot);
+    } else {
+        for (; j + 2 * LA_VW <= w->W; j += 2 * LA_VW) solve_back_columns(w, c, j, 2, false, dot);
+        for (; j < w->W; j += LA_VW) solve_back_columns(w, c, j, 1, false, dot);
+    }
+}
+
+/* S after the chunk, into the next chunk's place (NULL: nobody asks). */
+static void leave(const walk *w, const chunk *c, float *next)
+{
+    if (w->stack > C)
+        solve(w, c);
+    else
+        scale_rows(c->weight, c->X, w->W, c->U);
+    w->x->tile->transpose(C, w->W, c->U, w->W, c->UT, C);
+    if (next)
+        la_small((la_small_product){.M = w->K,
+                                    .N = w->W,
+                                    .K = C,
+                                    .a = c->out,
+                                    .down = 1,
+                                    .along = w->K,
+                                    .B = c->U,
+                                    .ldb = w->W,
+                                    .keep = c->whole,
+                                    .from = c->S,
+                                    .to = next,
+                                    .ldc = w->W});
+}
+
+/* ---- back through a chunk ---- */
+
+/* T = [s dO; N] S' and H = U dS', by their transposes: S times the columns of GT and UT. */
+static void read_states(const walk *w, const chunk *c)
+{
+    int64_t K = w->K, W = w->W, both = w->stack;
+    const la_tile *tile = w->x->tile;
+    tile->transpose(both, W, w->G, W, w->GT, 2 * C);
+    la_small((la_small_product){.M = K,
+                                .N = both,
+                                .K = W,
+                                .a = c->S,
+                                .down = W,
+                                .along = 1,
+                                .B = w->GT,
+                                .ldb = 2 * C,
+                                .to = w->TT,
+                                .ldc = 2 * C});
+    tile->transpose(K, both, w->TT, 2 * C, w->T, K);
+    la_small((la_small_product){.M = K,
+                                .N = C,
+                                .K = W,
+                                .a = w->dS,
+                                .down = W,
+                                .along = 1,
+                                .B = c->UT,
+                                .ldb = C,
+                                .to = w->TT,
+                                .ldc = C});
+    tile->transpose(K, C, w->TT, C, w->H, K);
+}
+
+/* dg of n tokens: row i of dPA . PA sums what its pairs sent across the tokens between. */
+static void gate_gradients(const walk *w, const chunk *c, int64_t n, float *dg)
+{
+    int64_t K = w->K, row = w->x->gate_row;
+    const la_tile *tile = w->x->tile;
+    float across[C] = {0}, wrote[C + 1] = {0};
+    for (int64_t i = 0; i < C; i++)
+        wrote[i + 1] = wrote[i] + tile->dot(K, w->H + i * K, c->out + i * K);
+    float start = c->whole[0] * tile->dot(K * w->W, c->S, w->dS); /* from start to end */
+    for (int64_t i = n; i-- > 0;) {
+        la_vf sum = la_v_set(0.0f), row_i = la_v_set((float)i);
+        start += tile->dot(K, w->T + i * K, c->in + i * K);
+        if (w->stack > C) start += tile->dot(K, w->T + (C + i) * K, c->in + (C + i) * K);
+        for (int64_t j = 0; j < C; j += LA_VW) {
+            int64_t e = i * C + j;
+            la_vf pair =
+                la_v_fma(la_v_load(w->dPA + e), la_v_load(c->PA + e), la_v_load(across + j));
+            if (w->stack > C)
+                pair = la_v_fma(la_v_load(w->dPA + C * C + e), la_v_load(c->PA + C * C + e), pair);
+            la_v_store(across + j, pair);
+            la_vf at = la_v_iota() + la_v_set((float)j);
+            sum = sum + la_v_select(la_v_less(at, row_i), pair, la_v_set(0.0f));
+        }
+        dg[i * row] = start + wrote[i] + la_v_sum(sum);
+    }
+}
+
+/* T becomes the gradients of q and k, but for what k wrote. */
+static void token_gradients(const walk *w, const chunk *c)
+{
+    int64_t K = w->K;
+    const float *k = c->qk + C * K, *dA = w->dPA + C * C;
+    const float *fade = w->x->decay == LA_DECAY_NONE ? NULL : c->fade;
+    float *dq = w->T, *dk = w->T + C * K;
+    mask(w, c->D, w->dPA);
+    if (w->y->dq)
+        la_small((la_small_product){.M = C,
+                                    .N = K,
+                                    .K = C,
+                                    .a = w->dPA,
+                                    .down = C,
+                                    .along = 1,
+                                    .B = k,
+                                    .ldb = K,
+                                    .keep = fade,
+                                    .from = dq,
+                                    .to = dq,
+                                    .ldc = K,
+                                    .part = LA_LOWER});
+    if (!w->y->dk) return;
+    if (w->stack > C) {
+        for (int64_t i = 0; i < C; i++)
+            for (int64_t j = 0; j < C; j++) w->both[i * C + j] = dA[i * C + j] + dA[j * C + i];
+        la_small((la_small_product){.M = C,
+                                    .N = K,
+                                    .K = C,
+                                    .a = w->both,
+                                    .down = C,
+                                    .along = 1,
+                                    .B = k,
+                                    .ldb = K,
+                                    .keep = fade,
+                                    .from = dk,
+                                    .to = dk,
+                                    .ldc = K});
+    }
+    la_small((la_small_product){.M = C,
+                                .N = K,
+                                .K = C,
+                                .a = w->dPA,
+                                .down = 1,
+                                .along = C,
+                                .B = c->qk,
+                                .ldb = K,
+                                .from = w->stack > C ? dk : NULL,
+                                .to = dk,
+                                .ldc = K,
+                                .part = LA_UPPER});
+    for (int64_t i = 0; i < C; i++)
+        for (int64_t r = 0; r < K; r += LA_VW) {
+            la_vf h = la_v_load(w->H + i * K + r);
+            if (fade) h = la_v_set(c->to[i]) * h;
+            la_v_store(dk + i * K + r, la_v_load(dk + i * K + r) + h);
+        }
+}
+
+static void back(const walk *w, const chunk *c, int64_t t, int64_t n)
+{
+    const la_delta_slice *x = w->x;
+    const la_delta_gradients *y = w->y;
+    int64_t K = w->K, W = w->W;
+    float dot[C];
+    fetch(n, x->w, y->dout + t * x->v_row, x->v_row, x->scale, w->G, W);
+    solve_back(w, c, dot);
+    for (int64_t i = 0; y->dbeta && i < n; i++) y->dbeta[(t + i) * x->gate_row] = dot[i];
+    if (y->dv) deliver(n, x->w, w->G + C * W, W, -1.0f, false, y->dv + t * x->v_row, x->v_row);
+    bool gates = y->dg && x->decay == LA_DECAY_HEAD;
+    if (gates || y->dq || y->dk) {
+        la_small((la_small_product){.M = w->stack,
+                                    .N = C,
+                                    .K = W,
+                                    .a = w->G,
+                                    .down = W,
+                                    .along = 1,
+                                    .B = c->UT,
+                                    .ldb = C,
+                                    .to = w->dPA,
+                                    .ldc = C});
+        read_states(w, c);
+        if (gates) gate_gradients(w, c, n, y->dg + t * x->gate_row);
+        token_gradients(w, c);
+        if (y->dq) deliver(n, x->dk, w->T, K, 1.0f, y->add, y->dq + t * x->qk_row, x->qk_row);
+        if (y->dk)
+            deliver(n, x->dk, w->T + C * K, K, 1.0f, y->add, y->dk + t * x->qk_row, x->qk_row);
+    }
+    la_small((la_small_product){.M = K,
+                                .N = W,
+                                .K = w->stack,
+                                .a = c->in,
+                                .down = 1,
+                                .along = K,
+                                .B = w->G,
+                                .ldb = W,
+                                .keep = c->whole,
+                                .from = w->dS,
+                                .to = w->dS,
+                                .ldc = W});
+}
+
+/* ---- the walk ---- */
+
+static chunk chunk_at(const walk *w, int64_t i)
+{
+    int64_t K = w->K, W = w->W;
+    float *p = w->kept + i * la_delta_kept_floats(w->x->decay, K, W);
+    chunk c = {0};
+    c.S = p, p += K * W;
+    c.qk = p, p += 2 * C * K;
+    c.U = p, p += C * W;
+    c.X = p, p += C * W;
+    c.UT = p, p += C * W;
+    c.PA = p, p += 2 * C * C;
+    c.D = p, p += C * C;
+    c.weight = p, p += C;
+    c.fade = p, p += C;
+    c.to = p, p += C;
+    c.whole = p, p += K;
+    c.in = c.qk, c.out = c.qk + C * K;
+    if (w->x->decay == LA_DECAY_NONE) return c;
+    c.in = p, p += 2 * C * K;
+    c.out = p;
+    return c;
+}
+
+static void layout(walk *w, float *work, int64_t chunks)
+{
+    int64_t K = w->K, W = w->W;
+    w->kept = work, work += chunks * la_delta_kept_floats(w->x->decay, K, W);
+    w->dS = work, work += K * W;
+    w->G = work, work += 2 * C * W;
+    w->GT = work, work += 2 * C * W;
+    w->T = work, work += 2 * C * K;
+    w->TT = work, work += 2 * C * K;
+    w->H = work, work += C * K;
+    w->dPA = work, work += 2 * C * C;
+    w->both = work;
+}
+
+/* S [K,W] from rows of w floats (NULL: zeros), zeros around them. */
+static void take_state(const walk *w, const float *from, float *S)
+{
+    memset(S, 0, (size_t)(w->K * w->W) * sizeof *S);
+    for (int64_t r = 0; from && r < w->x->dk; r++)
+        memcpy(S + r * w->W, from + r * w->x->S_row, (size_t)w->x->w * sizeof *S);
+}
+
+static void segment(const walk *w, int64_t t0, int64_t t1)
+{
+    const la_delta_slice *x = w->x;
+    int64_t n = (t1 - t0 + C - 1) / C, saved = t0 / x->segment - 1;
+    const float *from = t0 ? x->saved + saved * x->dk * x->S_row : x->S_in;
+    take_state(w, from, chunk_at(w, 0).S);
+    for (int64_t i = 0; i < n; i++) {
+        chunk c = chunk_at(w, i);
+        int64_t t = t0 + i * C;
+        enter(w, &c, t, t1 - t < C ? t1 - t : C);
+        leave(w, &c, i + 1 < n ? chunk_at(w, i + 1).S : NULL);
+    }
+    for (int64_t i = n; i-- > 0;) {
+        chunk c = chunk_at(w, i);
+        int64_t t = t0 + i * C;
+        back(w, &c, t, t1 - t < C ? t1 - t : C);
+    }
+}
+
+void LA_ISA(la_delta_backward)(const la_delta_slice *x, const la_delta_gradients *y)
+{
+    walk w = {.x = x, .y = y, .K = la_delta_up(x->dk), .W = la_delta_up(x->w)};
+    w.stack = x->write == LA_WRITE_DELTA ? 2 * C : C;
+    layout(&w, x->work, la_delta_kept_chunks(x->T, x->segment));
+    take_state(&w, y->dS_out, w.dS);
+    for (int64_t t0 = (x->T - 1) / x->segment * x->segment; t0 >= 0; t0 -= x->segment)
+        segment(&w, t0, t0 + x->segment < x->T ? t0 + x->segment : x->T);
+    for (int64_t r = 0; y->dS_in && r < x->dk; r++)
+        memcpy(y->dS_in + r * x->S_row, w.dS + r * w.W, (size_t)x->w * sizeof *w.dS);
+}

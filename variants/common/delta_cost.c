@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the recurrent family costs: the mathematics, and its two forms. A multiply-add counts 2.
+ */
+#include "delta_backward.h"
+
+static double tokens_of(const la_problem *p, la_pass pass)
+{
+    return (double)p->B * (double)p->H * (pass == LA_DECODE ? 1.0 : (double)p->T);
+}
+
+static double states_of(const la_problem *p)
+{
+    return (double)p->B * (double)p->H * (double)p->dk * (double)p->dv;
+}
+
+/* Inputs of a token and head, in floats; q and k are shared by a group. */
+static double inputs_of(const la_recurrence *m, const la_problem *p)
+{
+    double dk = (double)p->dk, group = (double)(p->H / p->Hqk);
+    double gate = m->decay == LA_DECAY_CHANNEL ? dk : m->decay == LA_DECAY_HEAD ? 1.0 : 0.0;
+    return 2 * dk / group + (double)p->dv + gate + (m->weighted ? 1.0 : 0.0);
+}
+
+/* Forward: inputs and the output once; S once in and once out (for a single token that is most of it).
+ * Backward: inputs and the gradient of the output in, gradients of the inputs out; S and the gradient
+ * of the last one in, that of the first out. */
+static double bytes_of(const la_recurrence *m, const la_problem *p, la_pass pass)
+{
+    double tokens = tokens_of(p, pass), inputs = inputs_of(m, p), dv = (double)p->dv;
+    double forward = tokens * (inputs + dv) + 2 * states_of(p);
+    double backward = tokens * (2 * inputs + dv) + 3 * states_of(p);
+    return sizeof(float) * ((pass == LA_BACKWARD ? 0.0 : forward) +
+                            (pass == LA_BACKWARD || pass == LA_FWDBWD ? backward : 0.0));
+}
+
+/* Per token, in units of dk dv. Forward: 2 to write, 2 to read out, 2 for the delta rule's own reading, 1
+ * for a decay. Backward, given the states: 2 each for dq, the gradient of what was read out, dk and that
+ * of what was written, 4 for the delta rule's reading; 1 for a decay and 2 for the gradient of a gate. */
+la_status la_delta_useful(const la_recurrence *m, const la_problem *p, la_pass pass, la_cost *cost)
+{
+    double delta = m->write == LA_WRITE_DELTA, decay = m->decay != LA_DECAY_NONE;
+    double gate = m->decay >= LA_DECAY_HEAD;
+    double forward = 4.0 + 2.0 * delta + decay, backward = 8.0 + 4.0 * delta + decay + 2.0 * gate;
+    double each = (pass == LA_BACKWARD ? 0.0 : forward) +
+                  (pass == LA_BACKWARD || pass == LA_FWDBWD ? backward : 0.0);
+    *cost = (la_cost){.flops = tokens_of(p, pass) * each * (double)(p->dk * p->dv),
+                      .bytes = bytes_of(m, p, pass),
+                      .version = 2};
+    return LA_OK;
+}
+
+/* The chunk form forwards: per token 2 dk dv for each of Q S, K' U and (delta) K S; C dk for each of the
+ * lower halves of Q K' and (delta) K K'; C dv for tril(P) U and (delta) the substitution. */
+static double chunk_flops(const la_recurrence *m, const la_problem *p, const void *opts)
+{
+    double dk = (double)p->dk, dv = (double)p->dv, delta = m->write == LA_WRITE_DELTA;
+    int64_t longest = la_delta_chunk_of(opts);
+    double C = (double)(p->T < longest ? p->T : longest);
+    return tokens_of(p, LA_FORWARD) * ((2 + delta) * 2 * dk * dv + (1 + delta) * C * (dk + dv));
+}
+
+/* Backwards, with tokens padded to whole chunks. Forward again: K' U, (delta) K S, and inside a chunk Q K'
+ * and (delta) K K' and the substitution. Back: K dS, dO S', U dS' and Q' dO, (delta) N S' and K' N;
+ * inside a chunk P' dO, dO U', dP K, dP' Q, (delta) the transposed substitution, N U' and K again. */
+static double backward_flops(const la_recurrence *m, const la_problem *p)
+{
+    const int64_t C = LA_DELTA_BACK;
+    double dk = (double)p->dk, dv = (double)p->dv, delta = m->write == LA_WRITE_DELTA;
+    double padded = (double)(p->B * p->H) * (double)((p->T + C - 1) / C * C);
+    double states = (5 + 3 * delta) * 2 * dk * dv;
+    double inside = (double)C * ((4 + 4 * delta) * dk + (3 + 4 * delta) * dv);
+    double gate = m->decay >= LA_DECAY_HEAD ? 2 * dk * dv / (double)C : 0.0;
+    return padded * (states + inside + gate);
+}
+
+/* Both forms share backward, which reads the saved states and runs through each segment again. */
+la_status la_delta_cost(const la_recurrence *m, la_delta_form form, const la_problem *p,
+                        la_pass pass, const void *opts, la_cost *cost)
+{
+    la_pass one_way = pass == LA_DECODE ? LA_DECODE : LA_FORWARD;
+    la_delta_useful(m, p, one_way, cost);
+    if (form == LA_DELTA_CHUNK && pass != LA_DECODE) cost->flops = chunk_flops(m, p, opts);
+    if (pass != LA_BACKWARD && pass != LA_FWDBWD) return LA_OK;
+    la_sizes sizes;
+    la_delta_sizes(m, form, p, pass, opts, &sizes);
+    double saved = (double)sizes.saved * (pass == LA_FWDBWD ? 2.0 : 1.0); /* written and read */
+    cost->flops = (pass == LA_FWDBWD ? cost->flops : 0.0) + backward_flops(m, p);
+    cost->bytes = bytes_of(m, p, pass) + saved;
+    return LA_OK;
+}
