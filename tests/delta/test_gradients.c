@@ -200,11 +200,178 @@ static void test_gradients_are_the_reference(void **state)
                            s == 3 ? 3 : 1);
 }
 
+/* ---- between calls ---- */
+
+static void assert_same(const la_variant *v, const la_problem *p, const char *what, size_t kind,
+                        const float *got, const float *want)
+{
+    int64_t n = kind_size(v, p, kind);
+    double *wide = la_alloc((size_t)n * sizeof *wide, NULL);
+    for (int64_t i = 0; i < n; i++) wide[i] = (double)want[i];
+    assert_near(v, p, what, kind, got, wide, n);
+    la_free(wide);
+}
+
+static void test_gated_deltanet_without_decay_has_the_gradients_of_deltanet(void **state)
+{
+    (void)state;
+    const la_variant *plain = la_registry_find(names[0]), *gated = la_registry_find(names[1]);
+    la_problem p = problem(2, 90, 4, 20, 36);
+    p.Hqk = 2;
+    la_inputs in = inputs(gated, &p, LA_INPUTS_NO_DECAY);
+    la_gradients want = new_gradients(plain, &p), got = new_gradients(gated, &p);
+    differentiate(plain, form(plain, "cpu_chunk"), &p, 16, &in, NULL, &want);
+    differentiate(gated, form(gated, "cpu_chunk"), &p, 16, &in, NULL, &got);
+    for (size_t kind = 0; kind < KINDS; kind++)
+        if (buffer_of(&want, kind)->data)
+            assert_same(plain, &p, "without decay", kind, buffer_of(&got, kind)->data,
+                        buffer_of(&want, kind)->data);
+    la_gradients_release(&want);
+    la_gradients_release(&got);
+    la_inputs_release(&in);
+}
+
+/* Tokens [t0, t1) of one batch entry, as buffers of their own. */
+static void cut_out(const la_buffer *whole, int64_t T, int64_t t0, int64_t t1, la_buffer *part)
+{
+    size_t row = whole->bytes / (size_t)T;
+    if (whole->data)
+        memcpy(part->data, (char *)whole->data + (size_t)t0 * row, (size_t)(t1 - t0) * row);
+}
+
+/* The state, then its gradient, handed over at the cut: the gradients of the whole sequence. */
+static void check_cut(const la_variant *v, const la_impl *impl, int64_t cut)
+{
+    la_problem p = problem(1, 150, 2, 12, 19), half[2] = {p, p};
+    const int64_t at[] = {0, cut, p.T};
+    la_inputs in = inputs(v, &p, LA_INPUTS_DEFAULT), part[2];
+    la_gradients want = new_gradients(v, &p), got[2];
+    float *S = drawn_state(&p), *o = floats(outputs(&p)), *middle = floats(state_size(&p));
+    differentiate(v, impl, &p, 16, &in, S, &want);
+    for (int i = 1; i >= 0; i--) {
+        half[i].T = half[i].Tcap = at[i + 1] - at[i];
+        part[i] = inputs(v, &half[i], LA_INPUTS_DEFAULT);
+        for (int t = 0; t < LA_T_COUNT; t++)
+            cut_out(&in.t[t], p.T, at[i], at[i + 1], &part[i].t[t]);
+        got[i] = new_gradients(v, &half[i]);
+        cut_out(&want.dout, p.T, at[i], at[i + 1], &got[i].dout);
+    }
+    call(v, impl, &half[0], LA_FORWARD, 16, &part[0], 0, S, middle, o);
+    memcpy(got[1].dstate_out.data, want.dstate_out.data, want.dstate_out.bytes);
+    differentiate(v, impl, &half[1], 16, &part[1], middle, &got[1]);
+    memcpy(got[0].dstate_out.data, got[1].dstate_in.data, want.dstate_out.bytes);
+    differentiate(v, impl, &half[0], 16, &part[0], S, &got[0]);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        bool tokens = kind < LA_COUNT(tensors);
+        float *joined = floats(kind_size(v, &p, kind) + 1);
+        const la_buffer *first = buffer_of(&got[0], kind), *second = buffer_of(&got[1], kind);
+        if (first->data) memcpy(joined, first->data, first->bytes);
+        if (second->data && tokens)
+            memcpy((char *)joined + first->bytes, second->data, second->bytes);
+        if (first->data) assert_same(v, &p, "cut", kind, joined, buffer_of(&want, kind)->data);
+        la_free(joined);
+    }
+    for (int i = 0; i < 2; i++) la_inputs_release(&part[i]), la_gradients_release(&got[i]);
+    la_gradients_release(&want);
+    la_inputs_release(&in);
+    la_free(S), la_free(o), la_free(middle);
+}
+
+static void test_a_sequence_may_be_cut(void **state)
+{
+    (void)state;
+    const int64_t cuts[] = {1, 16, 37, 64, 100, 149};
+    for (size_t n = 0; n < LA_COUNT(names); n++)
+        for (size_t i = 0; i < LA_COUNT(cuts); i++) {
+            const la_variant *v = la_registry_find(names[n]);
+            for (size_t f = 0; f < v->impls_len; f++) check_cut(v, &v->impls[f], cuts[i]);
+        }
+}
+
+/* Heads are whole jobs: the number of threads changes no bit, and neither does the call. */
+static void test_threads_and_repetition_change_nothing(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < LA_COUNT(names); n++) {
+        const la_variant *v = la_registry_find(names[n]);
+        la_problem p = problem(2, 200, 4, 30, 40), many = p;
+        p.Hqk = many.Hqk = 2, many.threads = 3;
+        la_inputs in = inputs(v, &p, LA_INPUTS_DEFAULT);
+        la_gradients g = new_gradients(v, &p);
+        const la_impl *impl = form(v, "cpu_recurrent"); /* whose forward splits no head here */
+        differentiate(v, impl, &p, 16, &in, NULL, &g);
+        uint64_t one = la_gradients_hash_made(&g);
+        differentiate(v, impl, &p, 16, &in, NULL, &g);
+        assert_true(la_gradients_hash_made(&g) == one);
+        differentiate(v, impl, &many, 16, &in, NULL, &g);
+        assert_true(la_gradients_hash_made(&g) == one);
+        la_gradients_release(&g);
+        la_inputs_release(&in);
+    }
+}
+
+/* NULL gradients are not written, and the others are the same bits as when all are asked for. */
+static void test_unwanted_gradients_do_not_change_the_others(void **state)
+{
+    (void)state;
+    const la_variant *v = la_registry_find("gated_deltanet");
+    la_problem p = problem(1, 100, 2, 18, 23);
+    la_inputs in = inputs(v, &p, LA_INPUTS_DEFAULT);
+    la_gradients all = new_gradients(v, &p);
+    differentiate(v, form(v, "cpu_chunk"), &p, 16, &in, NULL, &all);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        la_gradients one = new_gradients(v, &p), asked = one;
+        for (size_t i = 0; i < KINDS; i++)
+            if (i != kind) ((la_buffer *)(uintptr_t)buffer_of(&asked, i))->data = NULL;
+        la_device device;
+        la_device_cpu(&device);
+        la_instance inst;
+        const la_impl *impl = form(v, "cpu_chunk");
+        la_delta_options opts = {.chunk = 16};
+        assert_int_equal(la_instance_create(v, impl, &p, LA_FWDBWD, &opts, &device, &inst, NULL),
+                         LA_OK);
+        la_io io = la_instance_io(&inst, &in);
+        la_grads grads = la_gradients_grads(&asked);
+        assert_int_equal(impl->forward(inst.self, &io, NULL), LA_OK);
+        assert_int_equal(impl->backward(inst.self, &io, &grads, NULL), LA_OK);
+        const la_buffer *got = buffer_of(&one, kind), *want = buffer_of(&all, kind);
+        assert_memory_equal(got->data, want->data, want->bytes);
+        la_instance_release(&inst);
+        la_gradients_release(&one);
+    }
+    la_gradients_release(&all);
+    la_inputs_release(&in);
+}
+
+/* Exactly the states before tokens 64, 128, ... for training, and nothing otherwise. */
+static void test_saved_bytes_are_segment_states(void **state)
+{
+    (void)state;
+    const la_variant *v = la_registry_find("deltanet");
+    la_delta_options opts = {.chunk = 16};
+    const int64_t lengths[] = {1, 64, 65, 128, 129, 1000}, states[] = {0, 0, 1, 1, 2, 15};
+    for (size_t f = 0; f < v->impls_len; f++)
+        for (size_t i = 0; i < LA_COUNT(lengths); i++) {
+            la_problem p = problem(2, lengths[i], 3, 10, 20);
+            la_sizes sizes;
+            la_err err;
+            v->impls[f].sizes(&p, LA_FWDBWD, &opts, NULL, &sizes, &err);
+            assert_int_equal(sizes.saved, 2 * 3 * 10 * 20 * 4 * states[i]);
+            v->impls[f].sizes(&p, LA_FORWARD, &opts, NULL, &sizes, &err);
+            assert_int_equal(sizes.saved, 0);
+        }
+}
+
 int main(void)
 {
     la_start(3);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_are_the_reference),
+        cmocka_unit_test(test_gated_deltanet_without_decay_has_the_gradients_of_deltanet),
+        cmocka_unit_test(test_a_sequence_may_be_cut),
+        cmocka_unit_test(test_threads_and_repetition_change_nothing),
+        cmocka_unit_test(test_unwanted_gradients_do_not_change_the_others),
+        cmocka_unit_test(test_saved_bytes_are_segment_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
