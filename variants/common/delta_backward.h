@@ -40,7 +40,6 @@ typedef struct la_delta_chunk_kept {
     /* by channel only */
     float *grow, *back; /* [C,K]: exp(-G) and k exp(-G), where float32 can hold them (mild) */
     double *G;          /* [C,K] */
-    bool mild;
 } la_delta_chunk_kept;
 
 typedef struct la_delta_walk {
@@ -57,6 +56,7 @@ typedef struct la_delta_walk {
     float *H;    /* [C,K]: U dS', the gradient of what k wrote */
     float *dPA;  /* [2C,C] */
     float *both; /* [C,C]: dA + dA' */
+    float *run;  /* [K]: by channel, the gradient of g so far */
 } la_delta_walk;
 
 static inline int64_t la_delta_segment(int64_t chunk)
@@ -85,8 +85,20 @@ static inline int64_t la_delta_backward_work(la_decay decay, int64_t dk, int64_t
     const int64_t C = LA_DELTA_BACK;
     int64_t K = la_delta_up(dk), W = la_delta_up(dv);
     int64_t chunks = la_delta_kept_chunks(T, segment);
-    return chunks * la_delta_kept_floats(decay, K, W) + K * W + 4 * C * W + 5 * C * K + 3 * C * C;
+    return chunks * la_delta_kept_floats(decay, K, W) + K * W + 4 * C * W + 5 * C * K + 3 * C * C +
+           K;
 }
+
+/* By channel: the decays of chunk tokens [t, t + n) with P and A (not masked yet), and the end of the way
+ * back: from T and H as products with the states and a masked dPA to the gradients. */
+typedef void la_delta_channel_enter_fn(const la_delta_walk *w, const la_delta_chunk_kept *c,
+                                       int64_t t, int64_t n);
+typedef void la_delta_channel_gradients_fn(const la_delta_walk *w, const la_delta_chunk_kept *c,
+                                           int64_t n, float *dg);
+la_delta_channel_enter_fn la_delta_channel_enter_generic, la_delta_channel_enter_avx2,
+    la_delta_channel_enter_avx512;
+la_delta_channel_gradients_fn la_delta_channel_gradients_generic, la_delta_channel_gradients_avx2,
+    la_delta_channel_gradients_avx512;
 
 typedef void la_delta_backward_kernel(const la_delta_slice *slice, const la_delta_gradients *grads);
 la_delta_backward_kernel la_delta_backward_generic, la_delta_backward_avx2,

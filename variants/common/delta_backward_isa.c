@@ -27,6 +27,19 @@ typedef la_delta_chunk_kept chunk;
 
 /* ---- to and from the caller's tensors ---- */
 
+/* Asks for n floats of each of the chunk's tokens from t on (those there are): rows lie apart, and long
+ * stretches of arithmetic come between, too irregular for the hardware to see them coming. */
+LA_INLINE void ask(const walk *w, const float *p, int64_t row, int64_t n, int64_t t, bool to_write)
+{
+    if (!p || t < 0) return;
+    for (int64_t i = t; i < t + C && i < w->x->T; i++)
+        for (int64_t e = 0; e < n; e += 16)
+            if (to_write)
+                __builtin_prefetch(p + i * row + e, 1, 2);
+            else
+                __builtin_prefetch(p + i * row + e, 0, 2);
+}
+
 /* to [C,ld] = scale times n rows of `columns` floats; zeros around them. */
 static void fetch(int64_t n, int64_t columns, const float *from, int64_t row, float scale,
                   float *to, int64_t ld)
@@ -115,11 +128,19 @@ static void enter(const walk *w, chunk *c, int64_t t, int64_t n)
 {
     const la_delta_slice *x = w->x;
     int64_t K = w->K;
+    ask(w, x->q, x->qk_row, x->dk, t + C, false);
     fetch(n, x->dk, x->q + t * x->qk_row, x->qk_row, 1.0f, c->qk, K);
     fetch(n, x->dk, x->k + t * x->qk_row, x->qk_row, 1.0f, c->qk + C * K, K);
     fetch(n, x->w, x->v + t * x->v_row, x->v_row, 1.0f, c->X, w->W);
     for (int64_t i = 0; i < C; i++)
         c->weight[i] = i >= n ? 0.0f : x->beta ? x->beta[(t + i) * x->gate_row] : 1.0f;
+    ask(w, x->k, x->qk_row, x->dk, t + C, false);
+    if (x->decay == LA_DECAY_CHANNEL) {
+        no_decays(w, c);
+        LA_ISA(la_delta_channel_enter)(w, c, t, n);
+        mask(w, c->D, c->PA);
+        return;
+    }
     if (x->decay == LA_DECAY_NONE) {
         no_decays(w, c);
     } else {
@@ -128,6 +149,7 @@ static void enter(const walk *w, chunk *c, int64_t t, int64_t n)
         scale_rows(c->fade, c->qk + C * K, K, c->in + C * K);
         scale_rows(c->to, c->qk + C * K, K, c->out);
     }
+    ask(w, x->v, x->v_row, x->w, t + C, false);
     x->tile->transpose(C, K, c->qk + C * K, K, w->TT, C);
     la_small((la_small_product){.M = w->stack,
                                 .N = C,
@@ -354,7 +376,6 @@ static void token_gradients(const walk *w, const chunk *c)
     const float *k = c->qk + C * K, *dA = w->dPA + C * C;
     const float *fade = w->x->decay == LA_DECAY_NONE ? NULL : c->fade;
     float *dq = w->T, *dk = w->T + C * K;
-    mask(w, c->D, w->dPA);
     if (w->y->dq)
         la_small((la_small_product){.M = C,
                                     .N = K,
@@ -413,11 +434,13 @@ static void back(const walk *w, const chunk *c, int64_t t, int64_t n)
     int64_t K = w->K, W = w->W;
     float dot[C];
     fetch(n, x->w, y->dout + t * x->v_row, x->v_row, x->scale, w->G, W);
+    ask(w, y->dv, x->v_row, x->w, t, true);
     solve_back(w, c, dot);
+    ask(w, y->dout, x->v_row, x->w, t - C, false);
     for (int64_t i = 0; y->dbeta && i < n; i++) y->dbeta[(t + i) * x->gate_row] = dot[i];
     if (y->dv) deliver(n, x->w, w->G + C * W, W, -1.0f, false, y->dv + t * x->v_row, x->v_row);
-    bool gates = y->dg && x->decay == LA_DECAY_HEAD;
-    if (gates || y->dq || y->dk) {
+    bool by_channel = x->decay == LA_DECAY_CHANNEL, gates = y->dg && x->decay == LA_DECAY_HEAD;
+    if (y->dg || y->dq || y->dk) {
         la_small((la_small_product){.M = w->stack,
                                     .N = C,
                                     .K = W,
@@ -428,9 +451,14 @@ static void back(const walk *w, const chunk *c, int64_t t, int64_t n)
                                     .ldb = C,
                                     .to = w->dPA,
                                     .ldc = C});
+        ask(w, y->dq, x->qk_row, x->dk, t, true);
         read_states(w, c);
+        ask(w, y->dk, x->qk_row, x->dk, t, true);
         if (gates) gate_gradients(w, c, n, y->dg + t * x->gate_row);
-        token_gradients(w, c);
+        mask(w, c->D, w->dPA);
+        if (by_channel) LA_ISA(la_delta_channel_gradients)
+        (w, c, n, y->dg ? y->dg + t * x->gate_row * x->dk : NULL);
+        else token_gradients(w, c);
         if (y->dq) deliver(n, x->dk, w->T, K, 1.0f, y->add, y->dq + t * x->qk_row, x->qk_row);
         if (y->dk)
             deliver(n, x->dk, w->T + C * K, K, 1.0f, y->add, y->dk + t * x->qk_row, x->qk_row);
@@ -470,7 +498,13 @@ static chunk chunk_at(const walk *w, int64_t i)
     c.in = c.qk, c.out = c.qk + C * K;
     if (w->x->decay == LA_DECAY_NONE) return c;
     c.in = p, p += 2 * C * K;
-    c.out = p;
+    c.out = p, p += C * K;
+    if (w->x->decay != LA_DECAY_CHANNEL) return c;
+    c.fade = p, p += C * K;
+    c.to = p, p += C * K;
+    c.grow = p, p += C * K;
+    c.back = p, p += C * K;
+    c.G = (double *)(void *)p;
     return c;
 }
 
@@ -485,7 +519,8 @@ static void layout(walk *w, float *work, int64_t chunks)
     w->TT = work, work += 2 * C * K;
     w->H = work, work += C * K;
     w->dPA = work, work += 2 * C * C;
-    w->both = work;
+    w->both = work, work += C * C;
+    w->run = work;
 }
 
 /* S [K,W] from rows of w floats (NULL: zeros), zeros around them. */

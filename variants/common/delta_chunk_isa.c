@@ -398,6 +398,7 @@ LA_INLINE void one_chunk(chunk *c, bool delta, bool by_token)
     }
     int64_t j = 0;
     for (; j + V * LA_VW <= x->w; j += V * LA_VW) columns(c, j, V, LA_VW, delta, by_token);
+    for (; V > 2 && j + 2 * LA_VW <= x->w; j += 2 * LA_VW) columns(c, j, 2, LA_VW, delta, by_token);
     for (; j < x->w; j += LA_VW)
         columns(c, j, 1, x->w - j < LA_VW ? x->w - j : LA_VW, delta, by_token);
 }

@@ -56,6 +56,7 @@ static int64_t saved_floats(const la_problem *p, int64_t segment)
 
 la_status la_delta_check(const la_recurrence *m, const la_problem *p, la_pass pass, la_err *err)
 {
+    (void)pass;
     if (p->mask != LA_MASK_CAUSAL)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s is a recurrence: causal only", m->name);
     if (p->dtype != LA_F32)
@@ -66,8 +67,6 @@ la_status la_delta_check(const la_recurrence *m, const la_problem *p, la_pass pa
                        "%s groups values, not keys: kv-heads %" PRId64 " must equal heads %" PRId64
                        " (qk-heads may be fewer)",
                        m->name, p->Hkv, p->H);
-    if ((pass == LA_BACKWARD || pass == LA_FWDBWD) && m->decay == LA_DECAY_CHANNEL)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no backward yet", m->name);
     return LA_OK;
 }
 
@@ -208,6 +207,7 @@ static void backward_job(const instance *in, const division *d, const la_io *io,
     const la_problem *p = &in->p;
     int64_t group = p->H / p->Hqk, b = i / p->Hqk, hq = i % p->Hqk;
     int64_t qk = (b * p->T * p->Hqk + hq) * p->dk;
+    int64_t gates = in->member->decay == LA_DECAY_CHANNEL ? p->dk : 1;
     for (int64_t m = 0; m < group; m++) {
         int64_t h = hq * group + m, state = (b * p->H + h) * p->dk * p->dv;
         int64_t gate = b * p->T * p->H + h, value = gate * p->dv;
@@ -220,7 +220,7 @@ static void backward_job(const instance *in, const division *d, const la_io *io,
             .dk = grads->dk ? (float *)grads->dk + qk : NULL,
             .dv = grads->dv ? (float *)grads->dv + value : NULL,
             .dbeta = grads->dbeta && slice.beta ? grads->dbeta + gate : NULL,
-            .dg = grads->dg && slice.g ? grads->dg + gate : NULL,
+            .dg = grads->dg && slice.g ? grads->dg + gate * gates : NULL,
             .dS_in = grads->dstate_in ? (float *)grads->dstate_in + state : NULL,
             .add = m > 0,
         };

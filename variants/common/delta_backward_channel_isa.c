@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the way back does otherwise where every channel has its own decay. Compiled once per instruction
+ * set. Decays sit inside the sums over channels c:
+ *
+ *   P_ij = sum_c q_ic k_jc exp(G_ic - G_jc), A_ij = sum_c k_ic k_jc exp(G_ic - G_jc)
+ *   dq_i  = exp(G_i) S s dO_i + sum_j dP_ij k_j exp(G_i - G_j)             j <= i
+ *   row_i = exp(G_i) S N_i    + sum_j dA_ij k_j exp(G_i - G_j)             j <  i
+ *   col_j = exp(G_C - G_j) dS U_j + sum_i (dP_ij q_i + dA_ij k_i) exp(G_i - G_j)
+ *   dk = row + col,   gradient of G_i: q_i dq_i + k_i (row_i - col_i), and at the end of S dS'
+ *
+ * Where no channel of the chunk falls below e^-60 the pairs are products of q exp(G) and k exp(-G), which
+ * float32 holds (it ends at e^88); else they are taken one by one, exact whatever the decays.
+ */
+#include "delta_backward.h"
+#include "delta_product.h"
+
+enum { C = LA_DELTA_BACK };
+
+typedef la_delta_walk walk;
+typedef la_delta_chunk_kept chunk;
+
+/* to_r = exp(a_r - b_r) over K channels; NULL: 0. */
+static void exp_row(int64_t K, const double *a, const double *b, float *to)
+{
+    for (int64_t r = 0; r < K; r++) to[r] = (float)((a ? a[r] : 0.0) - (b ? b[r] : 0.0));
+    for (int64_t r = 0; r < K; r += LA_VW) la_v_store(to + r, la_v_exp(la_v_load(to + r)));
+}
+
+/* No channel falls so far that exp(-G) would be lost. */
+static bool mild(const walk *w, const chunk *c)
+{
+    for (int64_t r = 0; r < w->K; r++)
+        if (!(c->G[(C - 1) * w->K + r] > -60.0)) return false;
+    return true;
+}
+
+static void sums(const walk *w, const chunk *c, int64_t t, int64_t n)
+{
+    const la_delta_slice *x = w->x;
+    int64_t K = w->K, row = x->gate_row * x->dk;
+    for (int64_t i = 0; i < C; i++)
+        for (int64_t r = 0; r < K; r++) {
+            double g = i < n && r < x->dk ? (double)x->g[(t + i) * row + r] : 0.0;
+            c->G[i * K + r] = (i ? c->G[(i - 1) * K + r] : 0.0) + g;
+        }
+}
+
+/* P and A pair by pair. */
+static void score_pairs(const walk *w, const chunk *c)
+{
+    int64_t K = w->K;
+    const float *q = c->qk, *k = c->qk + C * K;
+    float *decayed = w->TT;
+    for (int64_t e = 0; e < 2 * C * C; e++) c->PA[e] = 0.0f;
+    for (int64_t i = 0; i < C; i++)
+        for (int64_t j = 0; j <= i; j++) {
+            exp_row(K, c->G + i * K, c->G + j * K, decayed);
+            w->x->tile->mul(K, decayed, k + j * K, decayed);
+            c->PA[i * C + j] = w->x->tile->dot(K, q + i * K, decayed);
+            if (j < i) c->PA[(C + i) * C + j] = w->x->tile->dot(K, k + i * K, decayed);
+        }
+}
+
+void LA_ISA(la_delta_channel_enter)(const walk *w, const chunk *c, int64_t t, int64_t n)
+{
+    int64_t K = w->K;
+    const la_tile *tile = w->x->tile;
+    const float *q = c->qk, *k = c->qk + C * K;
+    const double *end = c->G + (C - 1) * K;
+    sums(w, c, t, n);
+    for (int64_t i = 0; i < C; i++) {
+        exp_row(K, c->G + i * K, NULL, c->fade + i * K);
+        exp_row(K, end, c->G + i * K, c->to + i * K);
+    }
+    exp_row(K, end, NULL, c->whole);
+    tile->mul(C * K, q, c->fade, c->in);
+    tile->mul(C * K, k, c->fade, c->in + C * K);
+    tile->mul(C * K, k, c->to, c->out);
+    if (!mild(w, c)) {
+        score_pairs(w, c);
+        return;
+    }
+    for (int64_t i = 0; i < C; i++) exp_row(K, NULL, c->G + i * K, c->grow + i * K);
+    tile->mul(C * K, k, c->grow, c->back);
+    tile->transpose(C, K, c->back, K, w->TT, C);
+    la_small((la_small_product){.M = w->stack,
+                                .N = C,
+                                .K = K,
+                                .a = c->in,
+                                .down = K,
+                                .along = 1,
+                                .B = w->TT,
+                                .ldb = C,
+                                .to = c->PA,
+                                .ldc = C});
+}
+
+/* The sums over pairs by products: T and H become dq, row and col. */
+static void pairs_by_product(const walk *w, const chunk *c)
+{
+    int64_t K = w->K;
+    const la_tile *tile = w->x->tile;
+    float *dq = w->T, *row = w->T + C * K, *col = w->TT;
+    const float *dA = w->dPA + C * C;
+    la_small_product at = {.M = C,
+                           .N = K,
+                           .K = C,
+                           .a = w->dPA,
+                           .down = C,
+                           .along = 1,
+                           .B = c->back,
+                           .ldb = K,
+                           .from = dq,
+                           .to = dq,
+                           .ldc = K,
+                           .part = LA_LOWER};
+    la_small(at);
+    tile->mul(C * K, dq, c->fade, dq);
+    if (w->stack > C) {
+        at.a = dA, at.from = at.to = row;
+        la_small(at);
+        tile->mul(C * K, row, c->fade, row);
+    }
+    at = (la_small_product){.M = C,
+                            .N = K,
+                            .K = C,
+                            .a = w->dPA,
+                            .down = 1,
+                            .along = C,
+                            .B = c->in,
+                            .ldb = K,
+                            .to = col,
+                            .ldc = K,
+                            .part = LA_UPPER};
+    la_small(at);
+    if (w->stack > C) {
+        at.a = dA, at.B = c->in + C * K, at.from = col;
+        la_small(at);
+    }
+    for (int64_t e = 0; e < C * K; e += LA_VW) {
+        la_vf wrote = la_v_load(c->to + e) * la_v_load(w->H + e);
+        la_v_store(w->H + e, la_v_fma(la_v_load(c->grow + e), la_v_load(col + e), wrote));
+    }
+}
+
+/* The same, one pair at a time. */
+static void pairs_one_by_one(const walk *w, const chunk *c)
+{
+    int64_t K = w->K;
+    const la_tile *tile = w->x->tile;
+    const float *q = c->qk, *k = c->qk + C * K, *dA = w->dPA + C * C;
+    float *dq = w->T, *row = w->T + C * K, *d = w->TT;
+    bool delta = w->stack > C;
+    tile->mul(C * K, dq, c->fade, dq);
+    if (delta) tile->mul(C * K, row, c->fade, row);
+    tile->mul(C * K, w->H, c->to, w->H);
+    for (int64_t i = 0; i < C; i++)
+        for (int64_t j = 0; j <= i; j++) {
+            exp_row(K, c->G + i * K, c->G + j * K, d);
+            la_vf dp = la_v_set(w->dPA[i * C + j]);
+            la_vf da = la_v_set(delta ? dA[i * C + j] : 0.0f);
+            for (int64_t r = 0; r < K; r += LA_VW) {
+                float *to_q = dq + i * K + r, *to_row = row + i * K + r, *to_col = w->H + j * K + r;
+                la_vf decay = la_v_load(d + r), kj = decay * la_v_load(k + j * K + r);
+                la_v_store(to_q, la_v_fma(dp, kj, la_v_load(to_q)));
+                la_vf sees = dp * la_v_load(q + i * K + r);
+                if (delta) {
+                    la_v_store(to_row, la_v_fma(da, kj, la_v_load(to_row)));
+                    sees = la_v_fma(da, la_v_load(k + i * K + r), sees);
+                }
+                la_v_store(to_col, la_v_fma(decay, sees, la_v_load(to_col)));
+            }
+        }
+}
+
+/* T becomes the gradients of q and k; dg those of the gates of n tokens (NULL: not wanted). H holds U dS'
+ * and dPA is masked. */
+void LA_ISA(la_delta_channel_gradients)(const walk *w, const chunk *c, int64_t n, float *dg)
+{
+    int64_t K = w->K, W = w->W, g_row = w->x->gate_row * w->x->dk;
+    const float *q = c->qk, *k = c->qk + C * K;
+    float *dq = w->T, *row = w->T + C * K, *col = w->H, *run = w->run;
+    for (int64_t e = 0; e < C * K && w->stack == C; e++) row[e] = 0.0f;
+    for (int64_t r = 0; r < K; r++) {
+        run[r] = c->whole[r] * w->x->tile->dot(W, c->S + r * W, w->dS + r * W);
+        for (int64_t i = 0; i < C; i++) run[r] += c->out[i * K + r] * w->H[i * K + r];
+    }
+    if (mild(w, c))
+        pairs_by_product(w, c);
+    else
+        pairs_one_by_one(w, c);
+    for (int64_t i = n; i-- > 0;)
+        for (int64_t r = 0; dg && r < w->x->dk; r++) {
+            int64_t e = i * K + r;
+            run[r] += q[e] * dq[e] + k[e] * (row[e] - col[e]);
+            dg[i * g_row + r] = run[r];
+        }
+    for (int64_t e = 0; e < C * K; e += LA_VW)
+        la_v_store(row + e, la_v_load(row + e) + la_v_load(col + e));
+}
