@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "compare.h"
+#include "gradient_compare.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -15,6 +15,7 @@ static double value_at(const void *data, int64_t i, la_dtype dtype)
 typedef struct sums {
     la_error *e;
     double diff2, got2, want2, dot, rms;
+    double least; /* errors are relative to this at least */
 } sums;
 
 /* Root mean square of what is wanted, over its finite values. */
@@ -51,14 +52,15 @@ static void add_row(sums *s, const void *got_row, la_dtype dtype, const double *
         }
     }
     /* A row much smaller than the tensor is measured against the tensor. */
-    double scale = fmax(row_rms, 1e-2 * s->rms);
+    double scale = fmax(row_rms, fmax(1e-2 * s->rms, s->least));
     double rel = scale > 0 ? row_diff / scale : row_diff;
     if (!(rel <= e->max_rel)) e->max_rel = rel;
 }
 
 static void finish(const sums *s)
 {
-    s->e->rel_rms = s->want2 > 0 ? sqrt(s->diff2 / s->want2) : sqrt(s->diff2);
+    double want2 = fmax(s->want2, s->least * s->least * (double)s->e->n);
+    s->e->rel_rms = want2 > 0 ? sqrt(s->diff2 / want2) : sqrt(s->diff2);
     s->e->cosine =
         s->want2 > 0 && s->got2 > 0 ? s->dot / sqrt(s->want2 * s->got2) : s->want2 == s->got2;
 }
@@ -93,6 +95,16 @@ void la_compare_doubles(const double *got, const double *want, int64_t n, int64_
     sums s = {.e = out};
     s.rms = rms_of(want, n, &s.want2);
     for (int64_t at = 0; at < n; at += width) add_row(&s, got + at, LA_F64, want + at, width, at);
+    finish(&s);
+}
+
+void la_compare_least(const float *got, const double *want, int64_t n, int64_t width, double least,
+                      la_error *out)
+{
+    *out = (la_error){.n = n, .worst = -1};
+    sums s = {.e = out, .least = least};
+    s.rms = rms_of(want, n, &s.want2);
+    for (int64_t at = 0; at < n; at += width) add_row(&s, got + at, LA_F32, want + at, width, at);
     finish(&s);
 }
 

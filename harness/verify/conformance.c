@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gradient_reference.h"
 #include "labench/kit.h"
 #include "registry.h"
 #include "suite.h"
@@ -94,6 +95,17 @@ static bool applies_query(const la_case *c)
     return applies_decode(c) && c->variant->family == LA_FAMILY_QUADRATIC;
 }
 
+static bool applies_backward(const la_case *c)
+{
+    return c->dwant && (c->impl->caps & LA_CAP_BACKWARD);
+}
+
+static bool applies_backward_state(const la_case *c)
+{
+    return applies_backward(c) && (c->impl->caps & LA_CAP_STATE_GRAD) && c->want_state &&
+           c->n_rows == c->p.T;
+}
+
 typedef struct check {
     const char *name;
     bool (*applies)(const la_case *);
@@ -113,6 +125,10 @@ static const check case_checks[] = {
     {"cutting", applies_cutting, la_check_cutting},
     {"decode", applies_decode, la_check_decode},
     {"query", applies_query, la_check_query},
+    {"backward", applies_backward, la_check_backward},
+    {"backward_repeat", applies_backward, la_check_backward_repeat},
+    {"backward_threads", applies_backward, la_check_backward_threads},
+    {"backward_state", applies_backward_state, la_check_backward_state},
 };
 
 static void tell(const suite *s, const la_case *c, const char *name, la_status st, bool skipped,
@@ -124,8 +140,8 @@ static void tell(const suite *s, const la_case *c, const char *name, la_status s
         snprintf(message, sizeof message,
                  "%s %s, B %" PRId64 " T %" PRId64 " H %" PRId64 " (kv %" PRId64 ", qk %" PRId64
                  ") dk %" PRId64 " dv %" PRId64 ", %s, inputs %s, seed %" PRIu64 "%s%s: %s: %s",
-                 s->variant->name, c->impl->name, p->B, p->T, p->H, p->Hkv, p->Hqk, p->dk, p->dv,
-                 la_mask_name(p->mask), la_input_kind_name(c->kind), c->seed,
+                 s->variant->name, c->impl ? c->impl->name : "reference", p->B, p->T, p->H, p->Hkv,
+                 p->Hqk, p->dk, p->dv, la_mask_name(p->mask), la_input_kind_name(c->kind), c->seed,
                  s->options[0] ? ", " : "", s->options, name, why);
     la_conformance_report *r = s->report;
     if (skipped)
@@ -147,6 +163,18 @@ static void run_checks(const suite *s, const la_case *c, const check *checks, si
     }
 }
 
+la_status la_case_moved_inputs(const la_case *c, la_inputs *out, la_err *err)
+{
+    LA_TRY(la_inputs_piece(c->variant, c->opts, c->in, 0, c->p.T, out, err));
+    for (int t = LA_T_Q; t <= LA_T_X; t++) {
+        float *x = out->t[t].data;
+        int64_t n = (int64_t)(out->t[t].bytes / sizeof(float));
+        for (int64_t i = 0; i < n; i++)
+            x[i] *= la_random_u32(c->seed, (uint64_t)i) & 1 ? 1.0f + 0x1p-22f : 1.0f - 0x1p-22f;
+    }
+    return LA_OK;
+}
+
 /* Logits of thousands, or an option such as a signed feature map under a quotient, make some rows hang
  * on the last bit of the inputs: a near tie, or a denominator near 0, is decided by rounding. The
  * reference on inputs moved by two units in the last place shows which tokens those are; the others
@@ -157,15 +185,8 @@ static la_status trust(la_case *c, double *want, int64_t *rows, la_err *err)
     la_inputs moved = {0};
     int64_t width = p->H * p->dv, total = p->B * p->T * width;
     double *other = la_alloc((size_t)total * sizeof(double), err);
-    la_status st =
-        other ? la_inputs_piece(c->variant, c->opts, c->in, 0, p->T, &moved, err) : LA_E_NOMEM;
+    la_status st = other ? la_case_moved_inputs(c, &moved, err) : LA_E_NOMEM;
     if (st != LA_OK) goto done;
-    for (int t = LA_T_Q; t <= LA_T_V; t++) {
-        float *x = moved.t[t].data;
-        int64_t n = (int64_t)(moved.t[t].bytes / sizeof(float));
-        for (int64_t i = 0; i < n; i++)
-            x[i] *= la_random_u32(c->seed, (uint64_t)i) & 1 ? 1.0f + 0x1p-22f : 1.0f - 0x1p-22f;
-    }
     st = la_reference_forward(c->variant, p, c->opts, &moved, NULL, 0, NULL, NULL, 0, other, err);
     if (st != LA_OK) goto done;
     double rms = 0;
@@ -191,6 +212,15 @@ done:
     la_inputs_release(&moved);
     la_free(other);
     return st;
+}
+
+/* Some impl that runs here has backward. */
+static bool some_backward(const suite *s)
+{
+    bool found = false;
+    for (size_t i = 0; i < s->variant->impls_len; i++)
+        found = found || (s->impl_ready[i] && (s->variant->impls[i].caps & LA_CAP_BACKWARD));
+    return found;
 }
 
 /* Draws the inputs, asks the reference, and runs every check on every impl. */
@@ -220,6 +250,8 @@ static la_status run_case(const suite *s, la_case *c, la_err *err)
     bool delicate =
         c->kind == LA_INPUTS_BIG_LOGITS || (s->options[0] && !(s->variant->inputs & LA_IN_LOGITS));
     if (st == LA_OK && delicate) st = trust(c, want, rows, err);
+    if (st == LA_OK && some_backward(s) && la_variant_reference(s->variant)->backward)
+        st = la_case_gradients(c, delicate, err);
     for (size_t i = 0; i < s->variant->impls_len && st == LA_OK; i++) {
         c->impl = &s->variant->impls[i];
         if (!s->impl_ready[i] || !has_mask(c->impl, p->mask)) continue;
@@ -231,6 +263,7 @@ static la_status run_case(const suite *s, la_case *c, la_err *err)
         else
             run_checks(s, c, case_checks, LA_COUNT(case_checks));
     }
+    la_case_gradients_release(c);
     la_inputs_release(&in);
     la_free(want);
     la_free(want_state);
@@ -319,6 +352,54 @@ static void run_once(suite *s, const void *opts)
     }
 }
 
+/* The reference's gradients of one small problem with every kind of input but logits of thousands, whose
+ * differences say nothing. */
+static la_status reference_gradient(const suite *s, const shape *sh, la_mask mask, bool state,
+                                    const void *opts, la_err *err)
+{
+    for (int kind = 0; kind < LA_INPUTS_KINDS; kind++) {
+        if (!kind_applies(s->variant, (la_input_kind)kind) || kind == LA_INPUTS_BIG_LOGITS)
+            continue;
+        la_case c = {.variant = s->variant,
+                     .device = s->device,
+                     .opts = opts,
+                     .p = problem_of(sh, mask),
+                     .kind = (la_input_kind)kind,
+                     .seed = SEED};
+        la_err why = {0};
+        la_status st =
+            la_gradient_reference_check(c.variant, &c.p, opts, c.kind, state, c.seed, &why);
+        if (st == LA_E_NOMEM) return LA_FAIL(err, st, "%s", why.msg);
+        tell(s, &c, "reference_gradient", st, false, why.msg);
+    }
+    return LA_OK;
+}
+
+static la_status run_reference(const suite *s, const void *opts, la_err *err)
+{
+    static const shape small[] = {{2, 5, 2, 3, 4, 1, 1, LA_LEVEL_QUICK, false},
+                                  {1, 1, 1, 2, 3, 1, 1, LA_LEVEL_QUICK, false},
+                                  {1, 6, 4, 2, 3, 2, 1, LA_LEVEL_QUICK, false},
+                                  {1, 6, 4, 2, 3, 1, 2, LA_LEVEL_QUICK, false},
+                                  {1, 21, 1, 5, 4, 1, 1, LA_LEVEL_FULL, false}};
+    uint32_t caps = 0;
+    for (size_t i = 0; i < s->variant->impls_len; i++)
+        if (s->impl_ready[i]) caps |= s->variant->impls[i].caps;
+    bool there = la_variant_reference(s->variant)->backward != NULL;
+    if (!there && !(caps & LA_CAP_BACKWARD)) return LA_OK;
+    for (size_t i = 0; i < LA_COUNT(small); i++) {
+        const shape *sh = &small[i];
+        if (sh->level > s->level || (sh->kv_group > 1 && !(caps & LA_CAP_GROUPED_KV)) ||
+            (sh->qk_group > 1 && !(caps & LA_CAP_GROUPED_QK)))
+            continue;
+        if (caps & LA_CAP_CAUSAL)
+            LA_TRY(reference_gradient(s, sh, LA_MASK_CAUSAL, caps & LA_CAP_STATE_GRAD, opts, err));
+        if (caps & LA_CAP_BIDIRECTIONAL)
+            LA_TRY(reference_gradient(s, sh, LA_MASK_BIDIRECTIONAL, false, opts, err));
+    }
+    return LA_OK;
+}
+
 static la_status run_options(suite *s, void *opts, la_err *err)
 {
     char words[64];
@@ -328,6 +409,7 @@ static la_status run_options(suite *s, void *opts, la_err *err)
         if (end) break;
         s->options = words;
         if (set == 0) run_once(s, opts);
+        LA_TRY(run_reference(s, opts, err));
         for (size_t i = 0; i < LA_COUNT(shapes); i++) {
             if (shapes[i].level > s->level || (set > 0 && !shapes[i].special)) continue;
             LA_TRY(run_shape(s, &shapes[i], opts, set == 0, err));

@@ -3,7 +3,8 @@
  * its capability bits promise. Shipped, so that `labench verify` runs on any machine what the tests ran here.
  *
  * Checks: "descriptor", "refusals", "sizes", "forward", "repeat", "threads", "causality", "cutting",
- * "decode", "query".
+ * "decode", "query"; where an impl declares backward "backward", "backward_repeat",
+ * "backward_threads", "backward_state"; and "reference_gradient", of the reference alone.
  */
 #ifndef LA_CONFORMANCE_H
 #define LA_CONFORMANCE_H
@@ -18,7 +19,7 @@ typedef enum la_level {
 /* One check of one impl on one case, told to the listener as it ends. */
 typedef struct la_conformance_finding {
     const la_variant *variant;
-    const la_impl *impl; /* NULL: a relation (verify.h) */
+    const la_impl *impl; /* NULL: a relation (verify.h), or of the reference */
     const char *check;   /* "forward", ... */
     la_status status;    /* LA_OK: it held */
     bool skipped;        /* nothing was checked; `message` says why */

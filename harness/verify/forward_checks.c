@@ -28,6 +28,9 @@ static la_status sizes_of_pass(const la_case *c, la_pass pass, la_err *err)
     if (said.state != layout && (carries_state(c) || said.state != 0))
         return LA_FAIL(err, LA_E_WRONG, "%s: sizes.state is %zu bytes but the parts take %zu",
                        la_pass_name(pass), said.state, layout);
+    if (said.saved && (c->impl->caps & LA_CAP_BACKWARD) && pass != LA_BACKWARD && pass != LA_FWDBWD)
+        return LA_FAIL(err, LA_E_WRONG, "%s: sizes.saved is %zu bytes, but nothing is saved",
+                       la_pass_name(pass), said.saved);
     if (la_mem_live() != before)
         return LA_FAIL(err, LA_E_WRONG, "%s: destroy left %zu bytes allocated", la_pass_name(pass),
                        la_mem_live() - before);
@@ -39,7 +42,9 @@ la_status la_check_sizes(const la_case *c, la_err *err)
     LA_TRY(sizes_of_pass(c, LA_FORWARD, err));
     if (c->p.mask == LA_MASK_CAUSAL && (c->impl->caps & LA_CAP_DECODE))
         LA_TRY(sizes_of_pass(c, LA_DECODE, err));
-    return LA_OK;
+    if (!(c->impl->caps & LA_CAP_BACKWARD)) return LA_OK;
+    LA_TRY(sizes_of_pass(c, LA_BACKWARD, err));
+    return sizes_of_pass(c, LA_FWDBWD, err);
 }
 
 la_status la_check_forward(const la_case *c, la_err *err)

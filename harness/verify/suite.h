@@ -5,6 +5,7 @@
 #define LA_SUITE_H
 
 #include "conformance.h"
+#include "gradient_compare.h"
 
 /* A problem with its inputs and what the reference makes of them; the impl under test is set in
  * turn. Pointers are borrowed from the driver. */
@@ -21,6 +22,11 @@ typedef struct la_case {
     int64_t n_rows;
     const double *want;       /* [B, n_rows, H, dv] */
     const double *want_state; /* packed, after T tokens; NULL: not causal or no state */
+    /* Of backward, where an impl has one; else NULL. */
+    const float *dout;       /* [B,T,H,dv]; 0 at tokens that cannot be compared */
+    const la_doubles *dwant; /* the reference's gradients */
+    const la_doubles
+        *moved; /* and at inputs moved in their last bits, where that matters; else NULL */
 } la_case;
 
 /* Tokens from..from+n-1 of every tensor and all parameters; the caller releases `out`. */
@@ -57,5 +63,16 @@ la_status la_check_causality(const la_case *c, la_err *err);
 la_status la_check_cutting(const la_case *c, la_err *err);
 la_status la_check_decode(const la_case *c, la_err *err);
 la_status la_check_query(const la_case *c, la_err *err);
+la_status la_check_backward(const la_case *c, la_err *err);
+la_status la_check_backward_repeat(const la_case *c, la_err *err);
+la_status la_check_backward_threads(const la_case *c, la_err *err);
+la_status la_check_backward_state(const la_case *c, la_err *err);
+
+/* A case's gradients by the reference: `dout` and `dwant` (and `moved`, for a delicate case) are filled in
+ * the case, and are the caller's to release by la_case_gradients_release. */
+la_status la_case_gradients(la_case *c, bool delicate, la_err *err);
+void la_case_gradients_release(la_case *c);
+/* Inputs of the case, q, k, v and x moved by about two units in the last place. */
+la_status la_case_moved_inputs(const la_case *c, la_inputs *out, la_err *err);
 
 #endif

@@ -23,4 +23,9 @@ la_tolerance la_tolerance_layer(void);
 /* Among float64 forms of the same sums: 1e-10. */
 la_tolerance la_tolerance_float64(void);
 
+/* Gradients of a float32 impl against the float64 reference's: 1e-3 / 1e-2. */
+la_tolerance la_tolerance_gradient(const la_variant *variant, const la_impl *impl, la_dtype dtype);
+/* Gradients of the float64 reference against central differences of its forward: 1e-6, relative. */
+double la_tolerance_differences(void);
+
 #endif

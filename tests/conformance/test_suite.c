@@ -46,6 +46,15 @@ typedef enum habit {
     DECODE_WRONG,
     FAILS,
     RANK_NEGATIVE,
+    GRADIENT_UNWRITTEN,
+    GRADIENT_WRONG,
+    GRADIENT_ADDED,
+    GRADIENT_PAST,
+    GRADIENT_NULL,
+    GRADIENT_UNSTEADY,
+    GRADIENT_SPOILS_SAVED,
+    GRADIENT_FORGETS_STATE,
+    REFERENCE_GRADIENT_WRONG,
     HABITS
 } habit;
 static habit now;
@@ -68,6 +77,23 @@ static la_status reference(const la_problem *p, const void *opts, const la_ref_i
             memcpy(io->o + r++ * p->dv, sum, (size_t)p->dv * sizeof *sum);
     }
     if (io->state_out) memcpy(io->state_out[0], sum, (size_t)p->dv * sizeof *sum);
+    return LA_OK;
+}
+
+/* dv_t = do_t + ... + do_T, and all of them more by the gradient of the last sum. */
+static la_status reference_backward(const la_problem *p, const void *opts, const la_ref_io *io,
+                                    const la_ref_grads *g, la_err *err)
+{
+    (void)opts, (void)io, (void)err;
+    memset(g->dq, 0, (size_t)(p->T * p->dk) * sizeof(double));
+    memset(g->dk, 0, (size_t)(p->T * p->dk) * sizeof(double));
+    for (int64_t c = 0; c < p->dv; c++) {
+        double sum = g->dstate_out ? g->dstate_out[0][c] : 0.0;
+        for (int64_t t = p->T - 1; t >= 0; t--)
+            g->dv[t * p->dv + c] = sum += g->dout[t * p->dv + c];
+        if (g->dstate_in) g->dstate_in[0][c] = sum;
+    }
+    if (now == REFERENCE_GRADIENT_WRONG) g->dv[0] += 1e-4;
     return LA_OK;
 }
 
@@ -94,22 +120,22 @@ static int rank(const la_device *dev, la_err *why)
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)opts, (void)dev;
-    bool fine = p->dtype == LA_F32 && p->mask == LA_MASK_CAUSAL && p->Hkv == p->H &&
-                p->Hqk == p->H && (pass == LA_FORWARD || pass == LA_DECODE);
+    (void)pass, (void)opts, (void)dev;
+    bool fine = p->dtype == LA_F32 && p->mask == LA_MASK_CAUSAL && p->Hkv == p->H && p->Hqk == p->H;
     if (fine || now == NO_REFUSAL) return LA_OK;
     if (now == SILENT_REFUSAL) return LA_E_UNSUPPORTED;
     return LA_FAIL(err, now == WORD_OF_REFUSAL ? LA_E_ARG : LA_E_UNSUPPORTED,
-                   "the running sum is causal, f32, forward and decode");
+                   "the running sum is causal and f32");
 }
 
 static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_sizes *out, la_err *err)
 {
-    (void)pass, (void)dev, (void)err;
+    (void)dev, (void)err;
     la_part part;
     size_t n = state_parts(p, opts, &part, 1);
     *out = (la_sizes){.state = la_state_layout(&part, n, NULL),
+                      .saved = pass == LA_BACKWARD || pass == LA_FWDBWD ? 64 : 0,
                       .work = 64,
                       .instance = sizeof(self) + (now == INSTANCE_SIZE)};
     if (now == STATE_SIZE) out->state += 64;
@@ -191,19 +217,56 @@ static la_status forward(void *s, const la_io *io, la_err *err)
     return LA_OK;
 }
 
-static const la_reference loops = {.forward = reference};
-static const la_impl impls[] = {
-    {.name = "cpu_sum",
-     .backend = LA_CPU,
-     .caps = LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32,
-     .rank = rank,
-     .check = check,
-     .sizes = sizes,
-     .create = create,
-     .destroy = destroy,
-     .forward = forward,
-     .decode = forward}};
+static void backward_head(const la_problem *p, const la_grads *g, int64_t b, int64_t h)
+{
+    int64_t at = (b * p->H + h) * p->dv;
+    const float *after = now == GRADIENT_FORGETS_STATE ? NULL : g->dstate_out;
+    for (int64_t c = 0; c < p->dv; c++) {
+        float sum = after ? after[at + c] : 0.0f;
+        for (int64_t t = p->T - 1; t >= 0; t--) {
+            int64_t i = ((b * p->T + t) * p->H + h) * p->dv + c;
+            sum += ((const float *)g->dout)[i];
+            if (g->dv)
+                ((float *)g->dv)[i] = (now == GRADIENT_ADDED ? ((float *)g->dv)[i] : 0) + sum;
+        }
+        if (g->dstate_in) ((float *)g->dstate_in)[at + c] = sum;
+    }
+}
+
+static la_status backward(void *s, const la_io *io, const la_grads *g, la_err *err)
+{
+    (void)err;
+    const la_problem *p = &((self *)s)->p;
+    size_t rows = (size_t)(p->B * p->T * p->H) * sizeof(float);
+    float *dv = g->dv;
+    static int64_t calls;
+    calls++;
+    if (g->dq) memset(g->dq, 0, rows * (size_t)p->dk);
+    if (g->dk && now != GRADIENT_UNWRITTEN) memset(g->dk, 0, rows * (size_t)p->dk);
+    for (int64_t b = 0; b < p->B; b++)
+        for (int64_t h = 0; h < p->H; h++) backward_head(p, g, b, h);
+    if (now == GRADIENT_WRONG && dv) dv[0] *= 1.05f;
+    if (now == GRADIENT_PAST && dv) dv[p->B * p->T * p->H * p->dv] = 1;
+    if (now == GRADIENT_NULL && !g->dq && dv) dv[0] = 0;
+    if (now == GRADIENT_UNSTEADY && dv) dv[0] *= calls & 1 ? 1 : 1 + 1e-6f;
+    if (now == GRADIENT_SPOILS_SAVED) ((float *)io->saved)[0] = 1;
+    return LA_OK;
+}
+
+static const la_reference loops = {.forward = reference, .backward = reference_backward};
+static const la_impl impls[] = {{.name = "cpu_sum",
+                                 .backend = LA_CPU,
+                                 .caps = LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN |
+                                         LA_CAP_BACKWARD | LA_CAP_STATE_GRAD | LA_CAP_DETERMINISTIC,
+                                 .dtypes = 1u << LA_F32,
+                                 .rank = rank,
+                                 .check = check,
+                                 .sizes = sizes,
+                                 .create = create,
+                                 .destroy = destroy,
+                                 .forward = forward,
+                                 .backward = backward,
+                                 .decode = forward}};
 static const la_variant running_sum = {LA_VARIANT_HEAD,
                                        .name = "running_sum",
                                        .family = LA_FAMILY_RECURRENT,
@@ -234,7 +297,8 @@ static void look(const la_conformance_finding *finding, void *context)
     else
         strncpy(want->other, finding->message, sizeof want->other - 1);
     /* Whatever failed names what a person needs to see it again. */
-    assert_non_null(strstr(finding->message, "running_sum cpu_sum, B "));
+    assert_non_null(strstr(finding->message, finding->impl ? "running_sum cpu_sum, B "
+                                                           : "running_sum reference, B "));
     assert_non_null(strstr(finding->message, "inputs default, seed "));
 }
 
@@ -301,6 +365,15 @@ static void test_each_bad_habit_is_caught(void **state)
         {DECODE_WRONG, "decode", "token by token"},
         {FAILS, "forward", "seven tokens are too many"},
         {RANK_NEGATIVE, "descriptor", "rank is -1"},
+        {GRADIENT_UNWRITTEN, "backward", "dk: "},
+        {GRADIENT_WRONG, "backward", "dv: relative rms error"},
+        {GRADIENT_ADDED, "backward", "dv: "},
+        {GRADIENT_PAST, "backward", "wrote outside dv"},
+        {GRADIENT_NULL, "backward", "dv wanted alone"},
+        {GRADIENT_UNSTEADY, "backward_repeat", "declared deterministic"},
+        {GRADIENT_SPOILS_SAVED, "backward", "what forward saved"},
+        {GRADIENT_FORGETS_STATE, "backward_state", "gradient of the state after: dv"},
+        {REFERENCE_GRADIENT_WRONG, "reference_gradient", "the reference's dv"},
     };
     assert_int_equal(LA_COUNT(cases), HABITS - 1);
     for (size_t i = 0; i < LA_COUNT(cases); i++) {

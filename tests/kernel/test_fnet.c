@@ -97,7 +97,6 @@ static void test_fnet_declines_causal_and_decode_with_a_reason(void **state)
     (void)state;
     declines(LA_MASK_CAUSAL, LA_FORWARD, "mixes all tokens");
     declines(LA_MASK_BIDIRECTIONAL, LA_DECODE, "every output depends on every token");
-    declines(LA_MASK_BIDIRECTIONAL, LA_BACKWARD, "no backward");
 }
 
 int main(void)

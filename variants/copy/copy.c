@@ -2,6 +2,7 @@
  * copy - o = v. One read and one write of a tensor: the least that any variant can take.
  *
  * Shapes   q,k [B,T,H,dk]   v,o [B,T,H,dv]   no state, no options, no scratch
+ * Backward dv = do, dq = dk = 0
  */
 #include <string.h>
 
@@ -12,8 +13,11 @@ extern const la_reference la_copy_reference;
 static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
                         la_err *err)
 {
-    (void)pass, (void)opts, (void)err;
-    *cost = (la_cost){.bytes = 2 * (double)p->B * (double)p->T * (double)p->H * (double)p->dv *
+    (void)opts, (void)err;
+    double width = 2.0 * (double)p->dv; /* v to o, or do to dv and zeros to dq and dk */
+    if (pass != LA_FORWARD) width += 2.0 * (double)p->dk;
+    if (pass == LA_FWDBWD) width += 2.0 * (double)p->dv;
+    *cost = (la_cost){.bytes = (double)p->B * (double)p->T * (double)p->H * width *
                                (double)la_dtype_size(p->dtype),
                       .version = 1};
     return LA_OK;
@@ -27,7 +31,7 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
         return LA_FAIL(err, LA_E_UNSUPPORTED, "copy has no %s kernel", la_dtype_name(p->dtype));
     if (p->Hkv != p->H || p->Hqk != p->H)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "copy has no grouped heads");
-    if (pass != LA_FORWARD) return LA_FAIL(err, LA_E_UNSUPPORTED, "copy has no pass but fwd");
+    if (pass == LA_DECODE) return LA_FAIL(err, LA_E_UNSUPPORTED, "copy has no decode");
     return LA_OK;
 }
 
@@ -58,17 +62,29 @@ static la_status forward(void *self, const la_io *io, la_err *err)
     return LA_OK;
 }
 
+static la_status backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
+{
+    (void)io, (void)err;
+    const la_problem *p = self;
+    size_t rows = (size_t)(p->B * p->T * p->H) * sizeof(float);
+    if (grads->dq) memset(grads->dq, 0, rows * (size_t)p->dk);
+    if (grads->dk) memset(grads->dk, 0, rows * (size_t)p->dk);
+    if (grads->dv) memcpy(grads->dv, grads->dout, rows * (size_t)p->dv);
+    return LA_OK;
+}
+
 static const la_impl impls[] = {
     {.name = "cpu_plain",
      .backend = LA_CPU,
-     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_DETERMINISTIC,
+     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
      .dtypes = 1u << LA_F32,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = sizes,
      .create = create,
      .destroy = la_free,
-     .forward = forward},
+     .forward = forward,
+     .backward = backward},
 };
 
 LA_VARIANT(copy) = {

@@ -59,7 +59,6 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     if (pass == LA_DECODE)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "fnet has no decode: every output depends on every token");
-    if (pass != LA_FORWARD) return LA_FAIL(err, LA_E_UNSUPPORTED, "fnet has no backward yet");
     if (p->mask != LA_MASK_BIDIRECTIONAL)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "fnet is bidirectional only: a Fourier transform mixes all tokens");
@@ -74,14 +73,15 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
 static const la_impl impls[] = {
     {.name = "cpu_fftw",
      .backend = LA_CPU,
-     .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_DETERMINISTIC,
+     .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
      .dtypes = 1u << LA_F32,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = la_fnet_sizes,
      .create = la_fnet_create,
      .destroy = la_fnet_destroy,
-     .forward = la_fnet_forward},
+     .forward = la_fnet_forward,
+     .backward = la_fnet_backward},
 };
 
 LA_VARIANT(fnet) = {

@@ -113,16 +113,14 @@ static void write_rows(const fnet *f, const float *Z, int64_t t0, int64_t n, flo
     }
 }
 
-la_status la_fnet_forward(void *self, const la_io *io, la_err *err)
+static void transform(const fnet *f, const float *all_x, float *all_o, float *work)
 {
-    (void)err;
-    const fnet *f = self;
     int64_t T = f->p.T, blocks = (T + ROWS - 1) / ROWS;
-    float *Z = io->work, *scratch = Z + 2 * f->half * f->stride;
+    float *Z = work, *scratch = Z + 2 * f->half * f->stride;
 #pragma omp parallel num_threads(f->p.threads)
     for (int64_t b = 0; b < f->p.B; b++) {
-        const float *x = (const float *)io->x + b * T * f->D;
-        float *o = (float *)io->o + b * T * f->D;
+        const float *x = all_x + b * T * f->D;
+        float *o = all_o + b * T * f->D;
         float *block = scratch + omp_get_thread_num() * (f->row_in + f->row_out);
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < blocks; i++)
@@ -136,5 +134,19 @@ la_status la_fnet_forward(void *self, const la_io *io, la_err *err)
         for (int64_t i = 0; i < blocks; i++)
             write_rows(f, Z, i * ROWS, i + 1 < blocks ? ROWS : T - i * ROWS, o);
     }
+}
+
+la_status la_fnet_forward(void *self, const la_io *io, la_err *err)
+{
+    (void)err;
+    transform(self, io->x, io->o, io->work);
+    return LA_OK;
+}
+
+/* cos(2 pi (t t'/T + c c'/D)) does not change when input and output change places: dx = F(do). */
+la_status la_fnet_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
+{
+    (void)err;
+    if (grads->dx) transform(self, grads->dout, grads->dx, io->work);
     return LA_OK;
 }

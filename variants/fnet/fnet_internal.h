@@ -21,5 +21,6 @@ la_status la_fnet_create(const la_problem *p, const void *opts, const la_device 
                          la_err *err);
 void la_fnet_destroy(void *self);
 la_status la_fnet_forward(void *self, const la_io *io, la_err *err);
+la_status la_fnet_backward(void *self, const la_io *io, const la_grads *grads, la_err *err);
 
 #endif

@@ -44,7 +44,9 @@ static void one_row(const double *x, int64_t T, int64_t D, int64_t t, double fac
     }
 }
 
-static la_status forward(const la_problem *p, const void *opts, const la_ref_io *io, la_err *err)
+/* o [n_rows,D] = rows of F(x); NULL: all rows. */
+static la_status transform(const la_problem *p, const void *opts, const double *x,
+                           const int64_t *rows, int64_t n_rows, double *o, la_err *err)
 {
     int64_t T = p->T, D = p->H * p->dv;
     la_status st = LA_E_NOMEM;
@@ -54,9 +56,9 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
     if (!by_channel) goto done;
     sums = la_alloc((size_t)(2 * D) * sizeof *sums, err);
     if (!sums) goto done;
-    for (int64_t r = 0; r < io->n_rows; r++)
-        one_row(io->x, T, D, io->rows ? io->rows[r] : r, la_fnet_factor(p, opts), by_token,
-                by_channel, sums, sums + D, io->o + r * D);
+    for (int64_t r = 0; r < n_rows; r++)
+        one_row(x, T, D, rows ? rows[r] : r, la_fnet_factor(p, opts), by_token, by_channel, sums,
+                sums + D, o + r * D);
     st = LA_OK;
 done:
     la_free(by_token);
@@ -65,4 +67,16 @@ done:
     return st;
 }
 
-const la_reference la_fnet_reference = {.forward = forward};
+static la_status forward(const la_problem *p, const void *opts, const la_ref_io *io, la_err *err)
+{
+    return transform(p, opts, io->x, io->rows, io->n_rows, io->o, err);
+}
+
+static la_status backward(const la_problem *p, const void *opts, const la_ref_io *io,
+                          const la_ref_grads *grads, la_err *err)
+{
+    (void)io;
+    return transform(p, opts, grads->dout, NULL, p->T, grads->dx, err);
+}
+
+const la_reference la_fnet_reference = {.forward = forward, .backward = backward};

@@ -6,10 +6,14 @@
  * Wang, Li, Khabsa, Fang, Ma 2020, "Linformer: Self-attention with linear complexity",
  * arXiv:2006.04768, section 4.
  *
- * Shapes   q,k [B,T,H,dk]   v,o [B,T,H,dv]   E,F [r,T]   K' [B,r,H,dk]   V' [B,r,H,dv]
+ * Shapes   q,k [B,T,H,dk]   v,o [B,T,H,dv]   E,F [r,Tcap]   K' [B,r,H,dk]   V' [B,r,H,dv]
+ *          A model learns E and F for a maximum length Tcap; T tokens use the first T columns.
  * Forms    gemm: two long products make K' and V' of all heads at once; then tiles of query rows meet
  *          all r mixtures, and no more than one tile of scores a thread is ever in memory
- * Options  r, at most T
+ * Backward keeps K' and V'; the scores are computed again tile by tile: with P = softmax(S),
+ *          dP = do V'^T, dS = P (dP - rowsum(P dP)), dq = s dS K', dK' = s dS^T Q, dV' = P^T do, and
+ *          through the mixtures dk = E^T dK', dE = dK' K^T, likewise dv and dF
+ * Options  r, at most Tcap
  * Masks    bidirectional only: a mixture holds future tokens; there is no state to decode with
  * Numerics E and F are drawn N(0, 1/r) for a kernel run. The row maximum is subtracted before exp.
  */
@@ -31,7 +35,7 @@ static const la_option options[] = {
 int64_t la_linformer_rank(const la_problem *p, const void *opts)
 {
     const la_linformer_options *o = opts;
-    return o->r < p->T ? o->r : p->T;
+    return o->r < p->Tcap ? o->r : p->Tcap;
 }
 
 static size_t params(const la_problem *p, const void *opts, la_param *out, size_t cap)
@@ -40,7 +44,7 @@ static size_t params(const la_problem *p, const void *opts, la_param *out, size_
     int64_t r = la_linformer_rank(p, opts);
     for (int i = 0; i < 2; i++)
         out[i] = (la_param){.name = i == 0 ? "E" : "F",
-                            .shape = {r, p->T},
+                            .shape = {r, p->Tcap},
                             .rank = 2,
                             .init = LA_INIT_NORMAL,
                             .init_scale = 1.0 / sqrt((double)r),
@@ -48,7 +52,8 @@ static size_t params(const la_problem *p, const void *opts, la_param *out, size_
     return 2;
 }
 
-/* 2 r T (dk + dv) a head for the mixtures and as much again for the attention over them. */
+/* 2 r T (dk + dv) a head for the mixtures and as much again for the attention over them; backward needs
+ * two products for each of forward's. */
 static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
                         la_err *err)
 {
@@ -63,6 +68,17 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
     return LA_OK;
 }
 
+/* Backward computes the scores once more. */
+static la_status cost(const la_problem *p, la_pass pass, const void *opts, la_cost *out,
+                      la_err *err)
+{
+    LA_TRY(useful(p, pass, opts, out, err));
+    double rows = (double)p->B * (double)p->H * (double)p->T;
+    if (pass != LA_FORWARD)
+        out->flops += 2 * rows * (double)la_linformer_rank(p, opts) * (double)p->dk;
+    return LA_OK;
+}
+
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
@@ -73,7 +89,6 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     if (pass == LA_DECODE)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "linformer has no decode: E and F mix a whole sequence of known length");
-    if (pass != LA_FORWARD) return LA_FAIL(err, LA_E_UNSUPPORTED, "linformer has no backward yet");
     if (p->mask != LA_MASK_BIDIRECTIONAL)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "linformer is bidirectional only: its mixtures hold future tokens");
@@ -85,14 +100,16 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
 static const la_impl impls[] = {
     {.name = "cpu_gemm",
      .backend = LA_CPU,
-     .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_DETERMINISTIC,
+     .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_FIXED_LENGTH | LA_CAP_DETERMINISTIC,
      .dtypes = 1u << LA_F32,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = la_linformer_sizes,
+     .cost = cost,
      .create = la_linformer_create,
      .destroy = la_free,
-     .forward = la_linformer_forward},
+     .forward = la_linformer_forward,
+     .backward = la_linformer_backward},
 };
 
 LA_VARIANT(linformer) = {
