@@ -37,42 +37,61 @@ static double query_size(const la_inputs *in)
 
 /* Tokens' rows for tensors of rank 4 and x, a whole sequence for gates, the last axis for the rest. */
 static int64_t row_width(const la_variant *variant, const la_problem *p, const la_inputs *in,
-                         const void *opts, int which)
+                         int which)
 {
     int64_t shape[4];
     if (which < LA_T_COUNT) {
         int rank = la_tensor_shape(variant, p, (la_tensor)which, shape);
         return which == LA_T_X ? shape[2] : rank == 4 ? shape[3] : shape[1] * shape[2];
     }
-    if (which < LA_T_COUNT + LA_MAX_PARAMS) {
-        const la_param *param = &in->params[which - LA_T_COUNT];
-        return param->shape[param->rank - 1];
-    }
-    la_part parts[LA_MAX_PARTS];
-    variant->state_parts(p, opts, parts, LA_MAX_PARTS);
-    return parts[0].shape[parts[0].rank - 1];
+    const la_param *param = &in->params[which - LA_T_COUNT];
+    return param->shape[param->rank - 1];
 }
 
-/* The buffer as packed floats: a state has padding between its parts. */
-static float *packed(const la_variant *variant, const la_problem *p, const void *opts,
-                     const la_buffer *buf, bool state, int64_t n, la_err *err)
+/* One gradient, being judged. */
+typedef struct judged {
+    const la_variant *variant;
+    const la_impl *impl;
+    const la_problem *p;
+    const char *name;
+    const double *want, *moved; /* moved may be NULL */
+    double least;
+} judged;
+
+static la_status judge(const judged *j, const float *got, int64_t at, int64_t n, int64_t width,
+                       const char *part, la_error *e, la_err *err)
 {
-    float *out = la_alloc((size_t)n * sizeof *out, err);
-    const float *x = buf->data;
-    if (!out) return NULL;
-    if (!state) {
-        for (int64_t i = 0; i < n; i++) out[i] = x[i];
-        return out;
-    }
+    la_tolerance allowed = la_tolerance_gradient(j->variant, j->impl, j->p->dtype);
+    double least = j->least;
+    if (j->moved) least += FORGIVEN * rms_between(j->want + at, j->moved + at, n) / allowed.rel_rms;
+    la_compare_least(got, j->want + at, n, width, least, e);
+    la_err why = {0};
+    la_status st = la_judge(e, allowed, &why);
+    if (st == LA_OK) return LA_OK;
+    return LA_FAIL(err, st, "d%s%s%s: %s", j->name, *part ? " " : "", part, why.msg);
+}
+
+/* A state has parts of different sizes, with padding between them; the worst speaks for all. */
+static la_status judge_state(const judged *j, const void *opts, const char *got, la_error *worst,
+                             la_err *err)
+{
     la_part parts[LA_MAX_PARTS];
-    size_t n_parts = variant->state_parts(p, opts, parts, LA_MAX_PARTS);
-    double *wide = la_alloc((size_t)n * sizeof *wide, err);
-    if (wide) la_state_to_double(parts, n_parts, buf->data, wide);
-    for (int64_t i = 0; wide && i < n; i++) out[i] = (float)wide[i];
-    la_free(wide);
-    if (wide) return out;
-    la_free(out);
-    return NULL;
+    size_t offset[LA_MAX_PARTS], n = j->variant->state_parts(j->p, opts, parts, LA_MAX_PARTS);
+    la_state_layout(parts, n, offset);
+    la_status st = LA_OK;
+    int64_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        LA_ASSERT(parts[i].dtype == LA_F32);
+        const float *x = (const float *)(const void *)(got + offset[i]);
+        int64_t elements = la_part_elements(&parts[i]);
+        la_error e;
+        la_status one = judge(j, x, at, elements, parts[i].shape[parts[i].rank - 1], parts[i].name,
+                              &e, st == LA_OK ? err : NULL);
+        if (one != LA_OK && st == LA_OK) st = one;
+        if (i == 0 || !(e.rel_rms <= worst->rel_rms)) *worst = e;
+        at += elements;
+    }
+    return st;
 }
 
 la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, const void *opts,
@@ -92,22 +111,16 @@ la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, con
         const double *right = la_doubles_at(want, *n, &elements, &which);
         LA_ASSERT(right);
         bool state = which == LA_T_COUNT + LA_MAX_PARAMS;
-        float *x = packed(variant, p, opts, buf, state, elements, err);
-        if (!x) return LA_E_NOMEM;
         la_gradient_error *one = &each[*n];
         snprintf(one->name, sizeof one->name, "%s", name);
         bool scaled = which == LA_T_K || which > LA_T_V;
-        double floor = scaled ? least * by_query : least;
-        if (moved)
-            floor += FORGIVEN *
-                     rms_between(right, la_doubles_at(moved, *n, &elements, &which), elements) /
-                     la_tolerance_gradient(variant, impl, p->dtype).rel_rms;
-        la_compare_least(x, right, elements, row_width(variant, p, in, opts, which), floor,
-                         &one->e);
-        la_free(x);
-        la_err why = {0};
-        la_status judged = la_judge(&one->e, la_tolerance_gradient(variant, impl, p->dtype), &why);
-        if (judged != LA_OK && st == LA_OK) st = LA_FAIL(err, judged, "d%s: %s", name, why.msg);
+        judged j = {variant, impl, p, name, right, NULL, scaled ? least * by_query : least};
+        if (moved) j.moved = la_doubles_at(moved, *n, &elements, &which);
+        la_err *say = st == LA_OK ? err : NULL;
+        la_status got_st = state ? judge_state(&j, opts, buf->data, &one->e, say)
+                                 : judge(&j, buf->data, 0, elements,
+                                         row_width(variant, p, in, which), "", &one->e, say);
+        if (got_st != LA_OK && st == LA_OK) st = got_st;
     }
     return st;
 }
