@@ -7,8 +7,9 @@
 #include "labench/kit.h"
 
 #define LEAST 1e-3 /* of the gradient of the values */
-/* Sums of hundreds of terms (a mixture of linformer) round more than a move in the last place of each. */
-#define FORGIVEN 16.0
+/* Sums of hundreds of terms (a mixture of linformer, the divisor of signed features) round more than a move
+ * in the last place of each. */
+#define FORGIVEN 64.0
 
 static double rms(const double *x, int64_t n)
 {
@@ -101,7 +102,8 @@ la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, con
 {
     const la_problem *p = &in->problem;
     const la_tensor values = want->t[LA_T_X] ? LA_T_X : LA_T_V;
-    double least = LEAST * rms(want->t[values], want->n[values]), by_query = query_size(in);
+    double of_values = LEAST * rms(want->t[values], want->n[values]), by_query = query_size(in);
+    double dot = sqrt((double)p->dv); /* what is not linear in the values sees products do.v */
     la_status st = LA_OK;
     const la_buffer *buf;
     const char *name;
@@ -113,8 +115,9 @@ la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, con
         bool state = which == LA_T_COUNT + LA_MAX_PARAMS;
         la_gradient_error *one = &each[*n];
         snprintf(one->name, sizeof one->name, "%s", name);
-        bool scaled = which == LA_T_K || which > LA_T_V;
-        judged j = {variant, impl, p, name, right, NULL, scaled ? least * by_query : least};
+        double least = of_values;
+        if (which != (int)values) least *= which == LA_T_Q ? dot : dot * by_query;
+        judged j = {variant, impl, p, name, right, NULL, least};
         if (moved) j.moved = la_doubles_at(moved, *n, &elements, &which);
         la_err *say = st == LA_OK ? err : NULL;
         la_status got_st = state ? judge_state(&j, opts, buf->data, &one->e, say)

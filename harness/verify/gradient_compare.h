@@ -18,10 +18,10 @@ typedef struct la_gradient_error {
 /* Compares each gradient; each[LA_GRADIENTS_MOST] and *n say how far they are, in the order of
  * la_gradients_at, and err the first that is beyond the tolerance, with its worst element. Where a gradient
  * is what is left after larger terms cancel (dq of a softmax over one token is 0), its rounding is that of
- * the terms: errors are relative to no less than a thousandth of the gradient of the values, times the size
- * of the queries for what is multiplied by them.
+ * the terms: errors are relative to no less than a thousandth of the gradient of the values, times sqrt(dv)
+ * for what depends on products do.v, and the size of the queries for what is multiplied by them.
  * `moved`, which may be NULL: the reference's gradients at inputs moved by a few units in the last place; as
- * much as they differ from `want` is beyond any float32 kernel, and is forgiven, sixteen times over. */
+ * much as they differ from `want` is beyond any float32 kernel, and is forgiven, many times over. */
 la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, const void *opts,
                              const la_inputs *in, const la_gradients *got, const la_doubles *want,
                              const la_doubles *moved, la_gradient_error *each, size_t *n,
