@@ -296,8 +296,6 @@ la_status la_check_backward_state(const la_case *c, la_err *err)
     la_buffer state = {0};
     la_doubles want = {0};
     trip t = {0};
-    la_case own = *c;
-    own.moved = NULL;
     la_status st = la_buffer_init(&state, la_state_layout(parts, n_parts, NULL), err);
     if (st == LA_OK) {
         memset(state.data, 0, state.bytes);
@@ -312,7 +310,7 @@ la_status la_check_backward_state(const la_case *c, la_err *err)
     la_grads all = la_gradients_grads(&t.g);
     la_err why = {0};
     if (st == LA_OK) st = trip_backward(&t, c, &all, 0, &why);
-    if (st == LA_OK) st = trip_judge(&t, &own, &want, &why);
+    if (st == LA_OK) st = trip_judge(&t, c, &want, &why);
     if (st != LA_OK && why.msg[0])
         LA_FAIL(err, st, "from a state and with a gradient of the state after: %s", why.msg);
     if (st == LA_OK && !la_buffer_intact(&state))

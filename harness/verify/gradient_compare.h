@@ -21,7 +21,8 @@ typedef struct la_gradient_error {
  * the terms: errors are relative to no less than a thousandth of the gradient of the values, times sqrt(dv)
  * for what depends on products do.v, and the size of the queries for what is multiplied by them.
  * `moved`, which may be NULL: the reference's gradients at inputs moved by a few units in the last place; as
- * much as they differ from `want` is beyond any float32 kernel, and is forgiven, many times over. */
+ * much as they differ from `want` is beyond any float32 kernel, and is forgiven, many times over; and the
+ * thousandth is thirty. */
 la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, const void *opts,
                              const la_inputs *in, const la_gradients *got, const la_doubles *want,
                              const la_doubles *moved, la_gradient_error *each, size_t *n,

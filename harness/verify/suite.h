@@ -72,7 +72,7 @@ la_status la_check_backward_state(const la_case *c, la_err *err);
  * the case, and are the caller's to release by la_case_gradients_release. */
 la_status la_case_gradients(la_case *c, bool delicate, la_err *err);
 void la_case_gradients_release(la_case *c);
-/* Inputs of the case, q, k, v and x moved by about two units in the last place. */
+/* Inputs of the case, q and k moved by about two units in the last place. */
 la_status la_case_moved_inputs(const la_case *c, la_inputs *out, la_err *err);
 
 #endif
