@@ -70,6 +70,12 @@ static void check_tensor(la_trainer *t, const la_tensor_spec *s, const float *gr
     double squares = 0, along = 0, length = 0;
     for (int64_t j = 0; j < s->n; j++) squares += (double)grad[j] * (double)grad[j];
     double norm = sqrt(squares);
+    /* What a bias adds to every token, a Fourier transform gathers in token 0, which is not scored. */
+    bool unseen = strcmp(t->config->variant->name, "fnet") == 0 && strstr(s->name, "norm1.b");
+    if (norm < 1e-5 && unseen) {
+        free(direction);
+        return;
+    }
     if (norm < 1e-5) fail_msg("%s has a gradient of %g only", s->name, norm);
     for (int64_t j = 0; j < s->n; j++) {
         double noise = la_random_normal(la_stream(3, 4, (uint64_t)s->at), (uint64_t)j);
