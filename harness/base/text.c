@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "alloc.h"
@@ -123,4 +124,12 @@ int la_edit_distance(const char *a, const char *b)
         }
     }
     return row[n % 3][m];
+}
+
+int la_digits(double x)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.15g", x);
+    double back = strtod(text, NULL);
+    return back < x || back > x ? 17 : 15;
 }

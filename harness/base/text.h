@@ -31,6 +31,9 @@ const char *la_format_ns(double ns, char buf[24]);
 /* "12 s", "38 min", "2 h 10 min" */
 const char *la_format_duration(double seconds, char buf[24]);
 
+/* Digits with which printf's %.*g gives a text that strtod takes back to x: 15 where they do, else 17. */
+int la_digits(double x);
+
 /* Edits (insert, delete, replace, swap) between two words; for "nearest:" hints. */
 int la_edit_distance(const char *a, const char *b);
 

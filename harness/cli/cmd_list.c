@@ -12,6 +12,7 @@
 #include "registry.h"
 #include "report.h"
 #include "sizes.h"
+#include "train.h"
 
 typedef struct list_args {
     la_common common;
@@ -98,6 +99,21 @@ static la_status options_text(const la_option *table, size_t n, size_t bytes, FI
     for (size_t i = 0; i < n; i++) option_text(&table[i], defaults, out);
     la_free(defaults);
     return LA_OK;
+}
+
+la_status la_print_learning(const char *owner, FILE *out, bool *known, la_err *err)
+{
+    bool model = strcmp(owner, "model") == 0;
+    *known = model || strcmp(owner, "train") == 0;
+    if (!*known) return LA_OK;
+    fprintf(out, "%s: %s; set with --set %s.KEY=VALUE,...\n", owner,
+            model ? "the model of learned tasks" : "how models of learned tasks are trained",
+            owner);
+    if (model)
+        return options_text(la_model_option_table, la_model_options_len, sizeof(la_model_opts), out,
+                            err);
+    return options_text(la_train_option_table, la_train_options_len, sizeof(la_train_opts), out,
+                        err);
 }
 
 la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *err)

@@ -35,6 +35,13 @@ static la_status check_memory(const la_plan *plan, const la_run_settings *settin
                    la_format_bytes((double)least, need));
 }
 
+static bool is_set(const la_spec *spec, const char *owner)
+{
+    for (size_t i = 0; i < spec->n_settings; i++)
+        if (strcmp(spec->settings[i].owner, owner) == 0) return true;
+    return false;
+}
+
 /* Of a model's many options those that the command line sets: "lr=0.01 layers=2". */
 static void dry_settings(const la_learn *learn, const la_spec *spec)
 {
@@ -65,8 +72,8 @@ static void dry_row(const la_cell *cell, const la_run_args *args)
     else
         printf("%10s  %s", la_format_bytes((double)cell->need_bytes, need), la_outcome_word(why));
     /* Options tell cells apart only where some were set. */
-    if (args->spec.n_settings && cell->opts) printf("  %s", cell->opts_json);
-    if (args->spec.n_settings && cell->task_opts) printf("  %s", cell->task_opts_json);
+    if (is_set(&args->spec, cell->variant->name)) printf("  %s", cell->opts_json);
+    if (cell->task && is_set(&args->spec, cell->task->name)) printf("  %s", cell->task_opts_json);
     if (cell->learn) dry_settings(cell->learn, &args->spec);
     printf("\n");
 }

@@ -40,6 +40,9 @@ static la_status show(const show_args *args, la_err *err)
     const la_task *t = la_tasks_find(what);
     if (v) return la_print_variant(v, true, stdout, err);
     if (t) return la_print_task(t, true, stdout, err);
+    bool known;
+    LA_TRY(la_print_learning(what, stdout, &known, err));
+    if (known) return LA_OK;
     la_store *store;
     LA_TRY(la_store_open(la_db_path(args->db), LA_STORE_READ, &store, err));
     la_status st = la_report_show(store, what, stdout, la_screen_width(STDOUT_FILENO), err);

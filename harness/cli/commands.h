@@ -52,6 +52,8 @@ la_status la_choice_parse(const char *flag, const char *value, const char *const
 extern const char la_version[];
 
 /* A variant or task as a line, or with impls and options. */
+/* The options of `model` or `train`; *known is false for another word. */
+la_status la_print_learning(const char *owner, FILE *out, bool *known, la_err *err);
 la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *err);
 la_status la_print_task(const la_task *t, bool full, FILE *out, la_err *err);
 

@@ -70,7 +70,8 @@ enum {
     X(SCALE, "scale", 0, "S", "1/sqrt(dk)", LA_IN_RUN | LA_IN_APPLY, "scale of the logits")        \
     X(IMPLS, "impls", 0, "LIST", "best", LA_IN_RUN, "impls or forms: cpu_chunk, recurrent, all")   \
     X(SET, "set", 0, "OWNER.KEY=V,V", NULL, LA_IN_RUN | LA_IN_APPLY,                               \
-      "an option of a variant, a task, model or train, as an axis (apply: KEY=V); repeatable")     \
+      "an option of a variant, a task, model or train ('labench show model'), as an axis; "        \
+      "repeatable")                                                                                \
     X(TRAIN_LENGTHS, "train-lengths", 0, "SIZES", "the task's", LA_IN_RUN,                         \
       "learned tasks: lengths that models are trained on; tested at --lengths")                    \
     X(TRAIN_AT_LENGTH, "train-at-length", 0, NULL, NULL, LA_IN_RUN,                                \

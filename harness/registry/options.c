@@ -118,7 +118,7 @@ size_t la_options_json(const la_option *table, size_t n, const void *opts, char 
         memcpy(&real, at, sizeof real);
         PUT("%s\"%s\":", i ? "," : "", table[i].name);
         if (table[i].type == LA_OPTION_REAL)
-            PUT("%.17g", real);
+            PUT("%.*g", la_digits(real), real);
         else if (table[i].type == LA_OPTION_CHOICE)
             PUT("\"%s\"", table[i].choices[whole]);
         else

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -53,15 +52,6 @@ static la_status object_text(const char *front, const la_option *table, size_t n
     return LA_OK;
 }
 
-/* Digits that bring the same number back: 15 where they do. */
-static int digits_of(double x)
-{
-    char text[40];
-    snprintf(text, sizeof text, "%.15g", x);
-    double back = strtod(text, NULL);
-    return back < x || back > x ? 17 : 15;
-}
-
 static void add_numbers(la_text *t, const char *name, const int64_t *whole, const double *real,
                         size_t n)
 {
@@ -71,7 +61,7 @@ static void add_numbers(la_text *t, const char *name, const int64_t *whole, cons
         if (whole)
             la_text_add(t, "%" PRId64, whole[i]);
         else
-            la_text_add(t, "%.*g", digits_of(real[i]), real[i]);
+            la_text_add(t, "%.*g", la_digits(real[i]), real[i]);
     }
     la_text_add(t, "]");
 }

@@ -11,7 +11,7 @@
 #include "alloc.h"
 #include "plan_internal.h"
 #include "registry.h"
-#include "text.h"
+#include "spec.h"
 
 /* A quick sweep trains one block, for fewer steps. */
 enum { QUICK_LAYERS = 1, QUICK_STEPS = 400 };
@@ -117,50 +117,45 @@ static la_status take_rates(const la_spec *spec, la_learn *learn, la_err *err)
 
 /* ---- cells ---- */
 
-/* The best impl that has what training needs, for the columns of the cell. */
-static const la_impl *impl_of(const la_axes *x, const la_variant *v, la_mask mask)
+/* The columns of a cell: the shape of the variant's own mixer in the model (the first block where a
+ * hybrid has none), with `tokens` of one length at a time, and the impl that trains it. What cannot be
+ * keeps a shape that says no more than the options do; la_cell_finish finds the reason. */
+static void take_shape(const la_axes *x, la_cell *cell, int64_t tokens)
 {
-    uint32_t caps =
-        LA_CAP_BACKWARD | (mask == LA_MASK_CAUSAL ? LA_CAP_CAUSAL : LA_CAP_BIDIRECTIONAL);
-    const la_impl *best = NULL;
+    la_problem *p = &cell->problem;
+    la_mask mask = p->mask;
+    int64_t T = cell->seqlen, B = tokens > T ? tokens / T : 1;
     la_err why;
-    int most = 0;
-    for (size_t i = 0; i < v->impls_len; i++) {
-        int rank = v->impls[i].rank(x->device, &why);
-        if ((v->impls[i].caps & caps) == caps && rank > most) most = rank, best = &v->impls[i];
+    la_net net = {0};
+    *p = (la_problem){.B = B,
+                      .T = T,
+                      .Tcap = T,
+                      .H = 1,
+                      .Hkv = 1,
+                      .Hqk = 1,
+                      .dk = cell->learn->model.d_model,
+                      .dv = cell->learn->model.d_model,
+                      .mask = mask,
+                      .dtype = LA_F32,
+                      .threads = (int)x->threads.v[0]};
+    cell->impl = la_variant_best(cell->variant, x->device, &why);
+    if (!cell->impl) cell->impl = &cell->variant->impls[0];
+    la_train_config config = la_cell_train_config(cell, x->device, 1, 0);
+    if (la_net_init(&config, &net, &why) == LA_OK) {
+        const la_block *b = &net.block[0];
+        for (int64_t i = 0; i < net.layers && b->variant != cell->variant; i++) b = &net.block[i];
+        *p = la_block_problem(&net, b, B, T, p->threads);
+        const la_impl *impl = la_block_impl(b, p, LA_FWDBWD, x->device, &why);
+        if (impl && b->variant == cell->variant) cell->impl = impl;
     }
-    if (!best) best = la_variant_best(v, x->device, &why);
-    return best ? best : &v->impls[0];
-}
-
-/* The shape that the columns show: the model's, with `tokens` of one length at a time. */
-static la_problem problem_of(const la_axes *x, const la_learn *learn, la_mask mask, int64_t T,
-                             int64_t tokens)
-{
-    const la_model_opts *m = &learn->model;
-    int64_t heads = m->heads > 0 ? m->heads : 2;
-    int64_t dim = m->head_dim > 0 ? m->head_dim : m->d_model / heads;
-    la_problem p = {.B = tokens / T,
-                    .T = T,
-                    .Tcap = T,
-                    .H = heads,
-                    .Hkv = heads,
-                    .Hqk = heads,
-                    .dk = dim > 0 ? dim : 1,
-                    .mask = mask,
-                    .dtype = LA_F32,
-                    .threads = (int)x->threads.v[0]};
-    p.dv = p.dk;
-    if (p.B < 1) p.B = 1;
-    return p;
+    la_net_release(&net);
 }
 
 static la_status add_pass(la_axes *x, la_cell *proto, la_pass pass, int64_t T, la_err *err)
 {
     proto->pass = pass;
     proto->seqlen = T;
-    proto->problem = problem_of(x, proto->learn, proto->problem.mask, T,
-                                pass == LA_TRAIN ? proto->learn->train.tokens : T);
+    take_shape(x, proto, pass == LA_TRAIN ? proto->learn->train.tokens : T);
     return la_plan_add(x, proto, err);
 }
 
@@ -273,7 +268,6 @@ la_status la_plan_learn(la_axes *x, const la_variant *v, la_err *err)
         for (size_t m = 0; m < x->n_masks && st == LA_OK; m++) {
             if (la_plan_masked_before(x, v, m)) continue;
             proto.problem.mask = la_plan_mask(v, x->masks[m]);
-            proto.impl = impl_of(x, v, proto.problem.mask);
             st = add_tasks(x, &proto, err);
         }
         la_free(proto.opts);
