@@ -56,7 +56,8 @@ enum {
       "tokens: 512,1k..16k  1k..128k:x4  1k..8k:+1k  1k..128k:n=9")                                \
     X(TASKS, "tasks", 0, "LIST", "recall,mqar,overwrite", LA_IN_RUN,                               \
       "what accuracy is measured on, or none; 'labench list tasks'")                               \
-    X(PASS, "pass", 0, "LIST", "fwd,decode", LA_IN_RUN, "fwd, bwd, fwdbwd, decode, or none")       \
+    X(PASS, "pass", 0, "LIST", "fwd,fwdbwd,decode", LA_IN_RUN,                                     \
+      "fwd, bwd, fwdbwd, decode, or none")                                                         \
     X(DTYPE, "dtype", 0, "LIST", "f32", LA_IN_RUN, "type of q, k, v, o and KV caches")             \
     X(BATCH, "batch", 0, "SIZES", "1", LA_IN_RUN, "sequences computed together")                   \
     X(HEADS, "heads", 0, "SIZES", "2", LA_IN_RUN, "heads")                                         \
@@ -127,6 +128,8 @@ enum {
     X(IN, "in", 0, "DIR", NULL, LA_IN_APPLY, "folder of q.npy, k.npy, v.npy, ... (fnet: x.npy)")   \
     X(FORM, "form", 0, "FORM", "best", LA_IN_APPLY,                                                \
       "recurrent, chunk, ..., decode (token by token) or reference (float64)")                     \
+    X(GRAD, "grad", 0, NULL, NULL, LA_IN_APPLY,                                                    \
+      "read do.npy and write a gradient for every input and parameter")                            \
     X(STATE, "state", 0, NULL, NULL, LA_IN_APPLY,                                                  \
       "write state_<part>.npy; start from state_in_<part>.npy where present")                      \
     X(OUT, "out", 'o', "PATH", NULL, LA_IN_RUN | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_APPLY,          \

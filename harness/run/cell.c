@@ -9,9 +9,11 @@
 #include <xxhash.h>
 
 #include "alloc.h"
+#include "gradients.h"
 #include "inputs.h"
 #include "registry.h"
 #include "sampled.h"
+#include "sampled_backward.h"
 #include "text.h"
 
 void la_cell_release(la_cell *cell)
@@ -107,10 +109,15 @@ static la_status check_caps(const la_cell *cell, la_err *why)
 }
 
 /* Bytes that verification and a decode state take besides the timed call's own. */
-static size_t verification_bytes(const la_cell *cell)
+static size_t verification_bytes(const la_cell *cell, const la_device *device)
 {
     if (cell->task) return 0; /* scored, not compared */
-    return la_sampled_bytes(cell->variant, &cell->problem, cell->pass, cell->opts);
+    if (cell->pass != LA_BACKWARD && cell->pass != LA_FWDBWD)
+        return la_sampled_bytes(cell->variant, &cell->problem, cell->pass, cell->opts);
+    size_t forward = la_sampled_bytes(cell->variant, &cell->problem, LA_FORWARD, cell->opts);
+    size_t backward =
+        la_sampled_backward_bytes(cell->variant, cell->impl, &cell->problem, cell->opts, device);
+    return forward > backward ? forward : backward; /* one after the other */
 }
 
 static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err *why)
@@ -128,9 +135,15 @@ static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err 
     cell->input_bytes = la_inputs_bytes(v, p, cell->opts);
     cell->output_bytes = (size_t)(p->B * p->T * p->H * p->dv) * la_dtype_size(p->dtype);
     bool save = pass == LA_BACKWARD || pass == LA_FWDBWD;
+    size_t o = cell->output_bytes;
+    if (save) { /* of o alone comes in; of all inputs goes out, beside o for fwdbwd */
+        size_t gradients = la_gradients_bytes(v, p, cell->opts, false) - o;
+        cell->output_bytes = gradients + (pass == LA_FWDBWD ? o : 0);
+        cell->input_bytes += o + (pass == LA_BACKWARD ? o : 0);
+    }
     cell->need_bytes = LA_CELL_PROCESS_BYTES + cell->input_bytes + cell->output_bytes +
                        cell->sizes.state + cell->sizes.work + cell->sizes.instance +
-                       (save ? cell->sizes.saved : 0) + verification_bytes(cell);
+                       (save ? cell->sizes.saved : 0) + verification_bytes(cell, device);
     return LA_OK;
 }
 

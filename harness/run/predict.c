@@ -6,6 +6,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "sampled_backward.h"
 #include "stats.h"
 
 #define USUAL_SHARE   0.2  /* of the peak, for what was never measured */
@@ -98,7 +99,12 @@ double la_predict_attempt(const la_cell *cell, double call_s, double min_time_s,
                            ? 1.0
                            : fmin(1.0, 64.0 / T);
         double tokens = cell->pass == LA_DECODE ? T : 1.0;
-        s += share * tokens * cell->useful.flops / REFERENCE_OPS;
+        bool gradients = cell->pass == LA_BACKWARD || cell->pass == LA_FWDBWD;
+        s += share * tokens * cell->useful.flops / REFERENCE_OPS / (gradients ? 3 : 1);
+        /* Gradients are verified on a shorter problem. */
+        double shorter = fmin(1.0, LA_SAMPLED_BACKWARD_TOKENS / T);
+        if (gradients)
+            s += (share < 1 ? shorter * shorter : shorter) * cell->useful.flops / REFERENCE_OPS;
     }
     double calls = call_s > 10           ? 1
                    : call_s > min_time_s ? 4

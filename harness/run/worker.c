@@ -134,6 +134,7 @@ static void release(la_work *w)
     la_timing_release(&w->timing);
     la_sampled_release(&w->sampled);
     la_instance_release(&w->inst);
+    la_gradients_release(&w->grads);
     la_inputs_release(&w->in);
     la_free(w->state_copy);
     la_free(w->flush);

@@ -4,6 +4,7 @@
 #ifndef LA_WORKER_H
 #define LA_WORKER_H
 
+#include "gradients.h"
 #include "inputs.h"
 #include "instance.h"
 #include "job.h"
@@ -27,6 +28,8 @@ typedef struct la_work {
     la_inputs in;
     la_instance inst;
     la_io io;
+    la_gradients grads; /* of bwd and fwdbwd; else empty */
+    la_grads wanted;
     la_sampled sampled;
     bool decode, cache; /* cache: the state is a KV cache, which a call leaves as it was */
     void *state_copy;   /* owned; a recurrent state before the call */
@@ -57,11 +60,19 @@ void la_work_metric_add(la_work *w, const char *name, double value, double lo, d
 void la_work_warn(la_work *w, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The call that is timed: forward or decode. */
+/* The call that is timed: forward, decode, backward, or forward and backward. */
 la_status la_work_call(void *work, la_err *err);
 /* A call whose time (first_ns) is taken, with guards, finiteness and checksum looked at; the first of a
  * worker also gives its memory figures, and poisons the buffers when the job says verify. */
 la_status la_work_checked_call(la_work *w, la_err *err);
+/* Passes bwd and fwdbwd (worker_gradient.c): gradients allocated and drawn, and for bwd the forward run;
+ * what the verifying call must overwrite; a call of backward alone; checks of what it made. */
+bool la_work_has_backward(const la_work *w);
+la_status la_work_gradients(la_work *w, la_err *err);
+void la_work_gradients_poison(la_work *w);
+la_status la_work_backward(la_work *w, la_err *err);
+la_status la_work_gradients_finite(la_work *w, la_err *err);
+la_status la_work_gradients_verify(la_work *w, la_err *err);
 la_status la_work_timing(la_work *w, la_err *err); /* a timing cell, all of it */
 la_status la_work_probe(la_work *w, la_err *err);  /* a probe of a task, all of it */
 la_status la_work_train(la_work *w, la_err *err);  /* a training, all of it */

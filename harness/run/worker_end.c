@@ -100,7 +100,7 @@ static bool add_all(cJSON *o, const la_work *w, la_status st, const la_err *why)
            cJSON_AddNumberToObject(o, "warmup_ns", (double)w->timing.warmup_ns) &&
            cJSON_AddNumberToObject(o, "call_ns", (double)w->first_ns) &&
            cJSON_AddNumberToObject(o, "workspace_peak_bytes", (double)w->workspace) &&
-           cJSON_AddNumberToObject(o, "output_bytes", (double)w->inst.o.bytes) &&
+           cJSON_AddNumberToObject(o, "output_bytes", (double)w->cell.output_bytes) &&
            cJSON_AddNumberToObject(o, "rss_base_bytes", (double)w->rss_base) &&
            cJSON_AddNumberToObject(o, "rss_peak_bytes", (double)w->rss_peak) &&
            cJSON_AddStringToObject(o, "checksum", checksum) &&

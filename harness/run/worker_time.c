@@ -18,13 +18,16 @@
 la_status la_work_call(void *work, la_err *err)
 {
     la_work *w = work;
-    return w->decode ? w->inst.impl->decode(w->inst.self, &w->io, err)
-                     : w->inst.impl->forward(w->inst.self, &w->io, err);
+    if (w->decode) return w->inst.impl->decode(w->inst.self, &w->io, err);
+    if (w->cell.pass == LA_BACKWARD) return la_work_backward(w, err);
+    LA_TRY(w->inst.impl->forward(w->inst.self, &w->io, err));
+    return w->cell.pass == LA_FWDBWD ? la_work_backward(w, err) : LA_OK;
 }
 
 static uint64_t output_checksum(const la_work *w)
 {
     uint64_t sum = XXH3_64bits(w->inst.o.data, w->inst.o.bytes);
+    if (la_work_has_backward(w)) sum = 31 * sum + la_gradients_hash_made(&w->grads);
     return sum ? sum : 1;
 }
 
@@ -33,7 +36,7 @@ static la_status check_finite(la_work *w, la_err *err)
     const la_problem *p = &w->inst.problem;
     int64_t n = p->B * p->T * p->H * p->dv;
     int64_t bad = la_count_nonfinite(w->inst.o.data, n, p->dtype);
-    if (bad == 0) return LA_OK;
+    if (bad == 0) return la_work_has_backward(w) ? la_work_gradients_finite(w, err) : LA_OK;
     la_work_metric_add(w, "nonfinite", (double)bad / (double)n, NAN, NAN, bad, n);
     return LA_FAIL(err, LA_E_NONFINITE, "%" PRId64 " of %" PRId64 " output values are not finite",
                    bad, n);
@@ -42,6 +45,7 @@ static la_status check_finite(la_work *w, la_err *err)
 static la_status check_guards(la_work *w, la_err *err)
 {
     la_status st = la_instance_guards(&w->inst, err);
+    if (st == LA_OK) st = la_gradients_guards(&w->grads, &w->in, err);
     if (st != LA_OK) w->misbehaved = true;
     return st;
 }
@@ -59,7 +63,10 @@ static la_status measured_call(la_work *w, la_err *err)
                          "the peak of resident memory could not be reset: it is of the worker's "
                          "whole life");
     }
-    if (first && w->job.verify) la_instance_poison(&w->inst);
+    if (first && w->job.verify && la_work_has_backward(w))
+        la_work_gradients_poison(w);
+    else if (first && w->job.verify)
+        la_instance_poison(&w->inst);
     size_t before = la_mem_live();
     la_mem_peak_reset();
     int64_t start = la_now_ns();
@@ -71,12 +78,17 @@ static la_status measured_call(la_work *w, la_err *err)
     return st;
 }
 
+static uint64_t all_inputs_hash(const la_work *w)
+{
+    return la_inputs_hash(&w->in) + la_gradients_hash_given(&w->grads);
+}
+
 la_status la_work_checked_call(la_work *w, la_err *err)
 {
-    uint64_t inputs_were = w->job.verify ? la_inputs_hash(&w->in) : 0;
+    uint64_t inputs_were = w->job.verify ? all_inputs_hash(w) : 0;
     LA_TRY(measured_call(w, err));
     LA_TRY(check_guards(w, err));
-    if (w->job.verify && la_inputs_hash(&w->in) != inputs_were) {
+    if (w->job.verify && all_inputs_hash(w) != inputs_were) {
         w->misbehaved = true;
         return LA_FAIL(err, LA_E_WRONG, "%s %s changed its inputs", w->cell.variant->name,
                        w->cell.impl->name);
@@ -120,7 +132,7 @@ static la_status prepare_forward(la_work *w, la_err *err)
                           err));
     LA_TRY(make_instance(w, err));
     w->io = la_instance_io(&w->inst, &w->in);
-    return LA_OK;
+    return la_work_has_backward(w) ? la_work_gradients(w, err) : LA_OK;
 }
 
 /* The state after all tokens but the last comes from the reference, which gives the last row too. */
@@ -152,6 +164,11 @@ static la_status verify(la_work *w, la_err *err)
     LA_TRY(la_work_phase(w, "compare", err));
     la_error e = {0};
     la_status st = la_sampled_check(&w->sampled, c->variant, c->impl, w->inst.o.data, &e, err);
+    if (la_work_has_backward(w)) {
+        la_work_metric_add(w, "rel_rms.o", e.rel_rms, NAN, NAN, e.n_nonfinite, e.n);
+        la_sampled_release(&w->sampled);
+        return st == LA_OK ? la_work_gradients_verify(w, err) : st;
+    }
     la_work_metric_add(w, "rel_rms", e.rel_rms, NAN, NAN, e.n_nonfinite, e.n);
     la_work_metric_add(w, "max_rel", e.max_rel, NAN, NAN, e.n_nonfinite, e.n);
     la_work_metric_add(w, "max_abs", e.max_abs, NAN, NAN, e.n_nonfinite, e.n);

@@ -100,6 +100,11 @@ static bool applies_backward(const la_case *c)
     return c->dwant && (c->impl->caps & LA_CAP_BACKWARD);
 }
 
+static bool applies_backward_again(const la_case *c)
+{
+    return applies_backward(c) && c->kind == LA_INPUTS_DEFAULT;
+}
+
 static bool applies_backward_state(const la_case *c)
 {
     return applies_backward(c) && (c->impl->caps & LA_CAP_STATE_GRAD) && c->want_state &&
@@ -126,8 +131,8 @@ static const check case_checks[] = {
     {"decode", applies_decode, la_check_decode},
     {"query", applies_query, la_check_query},
     {"backward", applies_backward, la_check_backward},
-    {"backward_repeat", applies_backward, la_check_backward_repeat},
-    {"backward_threads", applies_backward, la_check_backward_threads},
+    {"backward_repeat", applies_backward_again, la_check_backward_repeat},
+    {"backward_threads", applies_backward_again, la_check_backward_threads},
     {"backward_state", applies_backward_state, la_check_backward_state},
 };
 

@@ -17,6 +17,14 @@ la_status la_check_descriptor(const la_case *c, la_err *err)
         return LA_FAIL(err, LA_E_WRONG,
                        "the useful cost of a forward is %g flops, %g bytes, version %d", cost.flops,
                        cost.bytes, cost.version);
+    if (!(c->impl->caps & LA_CAP_BACKWARD)) return LA_OK;
+    la_cost back = {0}, both = {0};
+    LA_TRY(c->variant->useful(&c->p, LA_BACKWARD, c->opts, &back, err));
+    LA_TRY(c->variant->useful(&c->p, LA_FWDBWD, c->opts, &both, err));
+    if (!(back.flops >= cost.flops) || !(both.flops >= 0.999 * (cost.flops + back.flops)))
+        return LA_FAIL(err, LA_E_WRONG,
+                       "the useful cost is %g flops forward, %g backward, %g together", cost.flops,
+                       back.flops, both.flops);
     return LA_OK;
 }
 

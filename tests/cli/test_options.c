@@ -145,17 +145,18 @@ static void test_the_printed_defaults_are_true(void **state)
     assert_int_equal(p->dv, p->dk);
     assert_string_equal(la_dtype_name(p->dtype), la_flags[LA_FLAG_DTYPE].def);
     assert_int_equal(p->threads, device.cores);
-    bool fwd = false, decode = false, recall = false, other = false;
+    bool fwd = false, fwdbwd = false, decode = false, recall = false, other = false;
     for (size_t i = 0; i < plan.n; i++) {
         const la_cell *c = &plan.cells[i];
         fwd |= c->pass == LA_FORWARD;
+        fwdbwd |= c->pass == LA_FWDBWD;
         decode |= c->pass == LA_DECODE;
         if (c->task) assert_non_null(strstr(la_flags[LA_FLAG_TASKS].def, c->task->name));
         recall |= c->task && strcmp(c->task->name, "recall") == 0;
-        other |= c->pass != LA_FORWARD && c->pass != LA_DECODE && !c->task;
+        other |= c->pass != LA_FORWARD && c->pass != LA_FWDBWD && c->pass != LA_DECODE && !c->task;
     }
-    assert_true(fwd && decode && recall && !other);
-    assert_string_equal(la_flags[LA_FLAG_PASS].def, "fwd,decode");
+    assert_true(fwd && fwdbwd && decode && recall && !other);
+    assert_string_equal(la_flags[LA_FLAG_PASS].def, "fwd,fwdbwd,decode");
     la_plan_release(&plan);
     la_run_args_release(&args);
     assert_int_equal(la_mem_live(), 0);

@@ -55,6 +55,7 @@ typedef enum habit {
     GRADIENT_SPOILS_SAVED,
     GRADIENT_FORGETS_STATE,
     REFERENCE_GRADIENT_WRONG,
+    COST_FORGETS_BACKWARD,
     HABITS
 } habit;
 static habit now;
@@ -107,8 +108,9 @@ static size_t state_parts(const la_problem *p, const void *opts, la_part *out, s
 static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
                         la_err *err)
 {
-    (void)pass, (void)opts, (void)err;
-    *cost = (la_cost){.flops = (double)p->T, .bytes = (double)p->T, .version = 1};
+    (void)opts, (void)err;
+    double passes = pass == LA_FWDBWD && now != COST_FORGETS_BACKWARD ? 2 : 1;
+    *cost = (la_cost){.flops = passes * (double)p->T, .bytes = (double)p->T, .version = 1};
     return LA_OK;
 }
 
@@ -373,6 +375,7 @@ static void test_each_bad_habit_is_caught(void **state)
         {GRADIENT_UNSTEADY, "backward_repeat", "declared deterministic"},
         {GRADIENT_SPOILS_SAVED, "backward", "what forward saved"},
         {GRADIENT_FORGETS_STATE, "backward_state", "gradient of the state after: dv"},
+        {COST_FORGETS_BACKWARD, "descriptor", "the useful cost is"},
         {REFERENCE_GRADIENT_WRONG, "reference_gradient", "the reference's dv"},
     };
     assert_int_equal(LA_COUNT(cases), HABITS - 1);

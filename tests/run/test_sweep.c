@@ -40,12 +40,14 @@ static void listen(const la_run_event *e, void *context)
     w->last_total = e->total;
 }
 
-/* Every variant, forward, decode and the probe, whether it can or not. */
+/* Every variant, every pass of a kernel and the probe, whether it can or not. */
 static la_status all_cells(la_plan *plan, la_err *err)
 {
     for (size_t i = 0; i < la_registry_count(); i++) {
         const char *name = la_registry_at(i)->name;
         LA_TRY(scratch_add(plan, name, T, 2, err));
+        LA_TRY(scratch_add_pass(plan, name, LA_BACKWARD, T, 2, err));
+        LA_TRY(scratch_add_pass(plan, name, LA_FWDBWD, T, 2, err));
         LA_TRY(scratch_add_pass(plan, name, LA_DECODE, T, 2, err));
         if (la_tasks_find("recall")) LA_TRY(scratch_add_pass(plan, name, LA_EVAL, T, 1, err));
     }
@@ -128,6 +130,25 @@ static void test_first_rounds_were_verified(void **state)
                      0);
 }
 
+/* Each gradient by its name, and all of them by the worst; what forward saves is counted with bwd and fwdbwd,
+ * and softmax saves its T x T probabilities. */
+static void test_gradients_were_verified(void **state)
+{
+    static const char sql[] =
+        "SELECT count(*) FROM v_flat f WHERE attempt_outcome = 'ok' AND round = 0 AND "
+        "pass IN ('bwd', 'fwdbwd') AND rel_rms >= (SELECT max(value) FROM metric m WHERE "
+        "m.attempt_id = f.attempt_id AND m.name IN ('rel_rms.dq', 'rel_rms.dv', 'rel_rms.dx'))";
+    assert_true(number(state, sql) >= 16);
+    assert_int_equal(number(state, "SELECT count(*) FROM v_flat WHERE pass IN ('bwd', 'fwdbwd') "
+                                   "AND rel_rms > 1e-3"),
+                     0);
+    assert_int_equal(number(state, "SELECT count(*) FROM v_flat WHERE pass NOT IN ('bwd', "
+                                   "'fwdbwd') AND saved_bytes > 0"),
+                     0);
+    assert_true(number(state, "SELECT saved_bytes FROM v_flat WHERE variant = 'softmax' AND "
+                              "pass = 'fwdbwd' AND round = 0") >= T * T * 4);
+}
+
 static void test_memory_is_known(void **state)
 {
     assert_int_equal(number(state,
@@ -137,7 +158,8 @@ static void test_memory_is_known(void **state)
                      0);
     /* A kernel allocates in create alone, so that the sum of the sizes is the peak. */
     assert_int_equal(number(state, "SELECT count(*) FROM v_flat WHERE attempt_outcome = 'ok' AND "
-                                   "workspace_peak_bytes > work_bytes + instance_bytes"),
+                                   "workspace_peak_bytes > work_bytes + saved_bytes + "
+                                   "instance_bytes"),
                      0);
     assert_true(number(state, "SELECT workspace_peak_bytes FROM v_flat WHERE variant = 'softmax' "
                               "AND pass = 'fwd' AND round = 0") >= T * T * 4);
@@ -218,6 +240,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_every_cell_is_ok_or_unsupported_with_a_reason),
         cmocka_unit_test(test_ok_cells_have_their_rounds_and_samples),
         cmocka_unit_test(test_first_rounds_were_verified),
+        cmocka_unit_test(test_gradients_were_verified),
         cmocka_unit_test(test_memory_is_known),
         cmocka_unit_test(test_inputs_follow_the_round),
         cmocka_unit_test(test_recall_is_scored),
