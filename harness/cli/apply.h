@@ -4,7 +4,8 @@
 #ifndef LA_CLI_APPLY_H
 #define LA_CLI_APPLY_H
 
-#include "inputs.h"
+#include "gradients.h"
+#include "instance.h"
 #include "npy.h"
 
 typedef struct la_apply {
@@ -15,7 +16,7 @@ typedef struct la_apply {
     double scale;
     uint64_t seed;
     int threads;
-    bool with_state;
+    bool with_state, with_grad;
 
     la_problem p; /* Tcap = pos + T */
     la_npy t[LA_T_COUNT];
@@ -29,8 +30,12 @@ typedef struct la_apply {
     bool has_state;
     int64_t pos;
 
+    la_npy dout, dstate_out[LA_MAX_PARTS]; /* with_grad */
+    bool has_dstate;
+
     la_dtype dtype; /* of the results: LA_F64 for the reference, else LA_F32 */
     la_buffer o, state[LA_MAX_PARTS];
+    la_buffer d[LA_T_COUNT], dparam[LA_MAX_PARAMS], dstate_in[LA_MAX_PARTS];
     char how[96]; /* "cpu_chunk forward" */
 } la_apply;
 
@@ -41,6 +46,17 @@ la_status la_apply_read(la_apply *a, la_err *err);
 la_status la_apply_kernel(la_apply *a, la_err *err);
 la_status la_apply_reference(la_apply *a, la_err *err);
 la_status la_apply_write(const la_apply *a, la_err *err);
+
+/* Parts of the above that --grad adds; nothing without it. The kernel's backward takes the io that its
+ * forward had. */
+la_status la_apply_read_gradients(la_apply *a, la_err *err);
+la_status la_apply_kernel_backward(la_apply *a, const la_instance *inst, const la_io *io,
+                                   const la_inputs *in, la_err *err);
+la_status la_apply_reference_backward(la_apply *a, la_err *err);
+la_status la_apply_write_gradients(const la_apply *a, la_err *err);
+void la_apply_release_gradients(la_apply *a);
+/* Shape of o; returns its rank. */
+int la_apply_output_shape(const la_apply *a, int64_t shape[4]);
 
 /* The axis of a state part that counts tokens (a KV cache), or -1. */
 int la_apply_token_axis(const la_apply *a, size_t part);

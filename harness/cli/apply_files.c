@@ -21,6 +21,7 @@ void la_apply_release(la_apply *a)
         la_npy_release(&a->state_in[i]);
         la_buffer_release(&a->state[i]);
     }
+    la_apply_release_gradients(a);
     la_buffer_release(&a->o);
     la_free(a->opts);
     a->opts = NULL;
@@ -241,7 +242,8 @@ la_status la_apply_read(la_apply *a, la_err *err)
     LA_TRY(read_tensors(a, err));
     LA_TRY(problem_of_shapes(a, err));
     LA_TRY(read_state(a, err));
-    return read_params(a, err);
+    LA_TRY(read_params(a, err));
+    return la_apply_read_gradients(a, err);
 }
 
 /* Makes dir and what lies above it. */
@@ -281,11 +283,11 @@ la_status la_apply_write(const la_apply *a, la_err *err)
         path_of(a->out, "state_", part->name, path);
         LA_TRY(la_npy_write(path, a->dtype, part->shape, part->rank, a->state[i].data, err));
     }
+    LA_TRY(la_apply_write_gradients(a, err));
     const la_problem *p = &a->p;
-    int64_t shape[4] = {p->B, p->T, p->H, p->dv};
-    if (a->variant->inputs & LA_IN_X) shape[2] = p->H * p->dv;
+    int64_t shape[4];
+    int rank = la_apply_output_shape(a, shape);
     path_of(a->out, "", "o", path);
-    int rank = a->variant->inputs & LA_IN_X ? 3 : 4;
     int64_t n = p->B * p->T * p->H * p->dv, bad = 0;
     for (int64_t i = 0; i < n; i++)
         bad += a->dtype == LA_F64 ? !isfinite(((const double *)a->o.data)[i])

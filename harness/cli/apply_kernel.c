@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "apply.h"
-#include "instance.h"
 #include "labench/kit.h"
 #include "log.h"
 #include "registry.h"
@@ -19,6 +18,8 @@ static const char *lacking(uint32_t caps)
     if (caps & LA_CAP_DECODE) return "decode form";
     if (caps & LA_CAP_CAUSAL) return "causal form; --mask bidirectional";
     if (caps & LA_CAP_BIDIRECTIONAL) return "bidirectional form; --mask causal";
+    if (caps & LA_CAP_BACKWARD) return "backward; leave --grad out";
+    if (caps & LA_CAP_STATE_GRAD) return "gradient of its state; leave --state out";
     return "state in its forward; try --form decode";
 }
 
@@ -29,6 +30,7 @@ static la_status choose(const la_apply *a, const la_problem *p, la_pass pass,
     const la_variant *v = a->variant;
     bool any_form = !a->form || strcmp(a->form, "decode") == 0;
     uint32_t need = pass == LA_DECODE ? LA_CAP_DECODE : a->with_state ? LA_CAP_STATE_IN : 0;
+    if (a->with_grad) need |= LA_CAP_BACKWARD | (a->with_state ? LA_CAP_STATE_GRAD : 0);
     need |= p->mask == LA_MASK_CAUSAL ? LA_CAP_CAUSAL : LA_CAP_BIDIRECTIONAL;
     int best = 0;
     bool named = false;
@@ -124,12 +126,13 @@ static void put_state(const la_apply *a, const narrowed *from, la_instance *inst
     }
 }
 
-static la_status take_state(la_apply *a, const la_instance *inst, la_err *err)
+static la_status take_state(la_apply *a, const la_instance *inst, const la_buffer *state,
+                            la_err *err)
 {
     for (size_t i = 0; i < a->n_parts && a->with_state; i++) {
         size_t bytes = (size_t)la_part_elements(&a->parts[i]) * sizeof(float);
         LA_TRY(la_buffer_init(&a->state[i], bytes, err));
-        memcpy(a->state[i].data, (const char *)inst->state.data + inst->part_offset[i], bytes);
+        memcpy(a->state[i].data, (const char *)state->data + inst->part_offset[i], bytes);
     }
     return LA_OK;
 }
@@ -138,11 +141,14 @@ static la_status forward(la_apply *a, const narrowed *from, const la_device *dev
 {
     la_instance inst = {0};
     la_inputs in = {0};
+    la_buffer after = {0}; /* backward needs the state that forward began with */
     const la_impl *impl;
-    LA_TRY(choose(a, &a->p, LA_FORWARD, device, &impl, err));
-    snprintf(a->how, sizeof a->how, "%.60s forward", impl->name);
-    la_status st =
-        la_instance_create(a->variant, impl, &a->p, LA_FORWARD, a->opts, device, &inst, err);
+    la_pass pass = a->with_grad ? LA_FWDBWD : LA_FORWARD;
+    LA_TRY(choose(a, &a->p, pass, device, &impl, err));
+    snprintf(a->how, sizeof a->how, "%.60s forward%s", impl->name,
+             a->with_grad ? " and backward" : "");
+    la_status st = la_instance_create(a->variant, impl, &a->p, pass, a->opts, device, &inst, err);
+    if (st == LA_OK && a->with_state) st = la_buffer_init(&after, inst.state.bytes, err);
     if (st == LA_OK) st = la_inputs_alloc(a->variant, &a->p, a->opts, &in, err);
     if (st == LA_OK) st = fill_params(a, &in, err);
     if (st != LA_OK) goto done;
@@ -154,13 +160,16 @@ static la_status forward(la_apply *a, const narrowed *from, const la_device *dev
     if (a->with_state) {
         put_state(a, from, &inst);
         io.state_in = a->has_state ? inst.state.data : NULL;
-        io.state_out = inst.state.data;
+        memcpy(after.data, inst.state.data, after.bytes);
+        io.state_out = after.data;
     }
     st = impl->forward(inst.self, &io, err);
+    if (st == LA_OK && a->with_grad) st = la_apply_kernel_backward(a, &inst, &io, &in, err);
     if (st == LA_OK) st = la_instance_guards(&inst, err);
-    if (st == LA_OK) st = take_state(a, &inst, err);
+    if (st == LA_OK && a->with_state) st = take_state(a, &inst, &after, err);
     if (st == LA_OK) memcpy(a->o.data, inst.o.data, a->o.bytes);
 done:
+    la_buffer_release(&after);
     la_inputs_release(&in);
     la_instance_release(&inst);
     return st;
@@ -206,7 +215,7 @@ static la_status decode(la_apply *a, const narrowed *from, const la_device *devi
                    (const char *)inst.o.data + (size_t)b * row, row);
     }
     if (st == LA_OK) st = la_instance_guards(&inst, err);
-    if (st == LA_OK) st = take_state(a, &inst, err);
+    if (st == LA_OK) st = take_state(a, &inst, &inst.state, err);
 done:
     la_inputs_release(&in);
     la_instance_release(&inst);

@@ -150,6 +150,7 @@ la_status la_apply_reference(la_apply *a, la_err *err)
             if (err) *err = own;
         }
     }
+    if (st == LA_OK && a->with_grad) st = la_apply_reference_backward(a, err);
 done:
     for (int i = 0; i < LA_T_COUNT; i++) la_buffer_release(&j.t[i]);
     for (size_t i = 0; i < LA_MAX_PARAMS; i++) la_buffer_release(&j.param[i]);

@@ -43,6 +43,9 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
     case LA_FLAG_STATE:
         a->with_state = true;
         return LA_OK;
+    case LA_FLAG_GRAD:
+        a->with_grad = true;
+        return LA_OK;
     case LA_FLAG_MASK:
         LA_TRY(la_choice_parse("--mask", value, masks, LA_COUNT(masks), &choice, err));
         a->mask = choice - 1;

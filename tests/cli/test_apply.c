@@ -250,6 +250,165 @@ static void test_parameters_are_drawn_once_and_read_again(void **state)
     run("rm -r in l1 l2", 0, "");
 }
 
+static void make_gradient_inputs(const char *dir)
+{
+    char path[256];
+    make_inputs(dir);
+    snprintf(path, sizeof path, "%s/do.npy", dir);
+    write_f32(path, 6, 1.0, 4, (const int64_t[]){B, T, H, DV});
+}
+
+static void apply(const char *variant, const char *more, const char *out, const char *says)
+{
+    char line[512];
+    snprintf(line, sizeof line, "labench apply --variant %s --in in --out %s --grad %s", variant,
+             out, more);
+    run(line, 0, says);
+}
+
+static void test_gradients_of_kernels_are_those_of_the_reference(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *variant, *more, *files;
+    } cases[] = {{"softmax", "", "q k v"},
+                 {"softmax", "--mask bidirectional", "q k v"},
+                 {"flash", "", "q k v"},
+                 {"linear", "", "q k v"},
+                 {"performer", "--seed 4", "q k v"},
+                 {"linear", "--form chunk --threads 1 --set normalize=0", "q k v"},
+                 {"linformer", "--set r=7", "q k v E F"},
+                 {"copy", "", "v"}};
+    make_gradient_inputs("in");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char more[128], files[64], *rest = NULL;
+        apply(cases[i].variant, cases[i].more, "got", "forward and backward");
+        const char *form = strstr(cases[i].more, "--form");
+        snprintf(more, sizeof more, "%s --form reference",
+                 form ? "--set normalize=0" : cases[i].more);
+        apply(cases[i].variant, more, "want", "reference, float64");
+        near("got/o.npy", "want/o.npy", 1e-4);
+        snprintf(files, sizeof files, "%s", cases[i].files);
+        for (char *f = strtok_r(files, " ", &rest); f; f = strtok_r(NULL, " ", &rest)) {
+            char got[64], want[64];
+            snprintf(got, sizeof got, "got/d%s.npy", f);
+            snprintf(want, sizeof want, "want/d%s.npy", f);
+            near(got, want, 1e-3);
+            la_npy g = load(got), w = load(want);
+            assert_int_equal(g.dtype, LA_F32);
+            assert_int_equal(w.dtype, LA_F64);
+            la_npy_release(&g);
+            la_npy_release(&w);
+        }
+        run("rm -r got want", 0, "");
+    }
+    run("rm -r in", 0, "");
+}
+
+/* sum(do o) by the reference, with q[at] moved by h. */
+static double loss_at(la_npy *q, int64_t at, double h)
+{
+    double *x = q->data, kept = x[at], sum = 0;
+    x[at] += h;
+    assert_int_equal(la_npy_write("in/q.npy", LA_F64, q->shape, q->rank, x, NULL), LA_OK);
+    x[at] = kept;
+    run("labench apply --variant linear --in in --out fd --form reference", 0, "float64");
+    la_npy o = load("fd/o.npy"), dout = load("in/do.npy");
+    for (int64_t i = 0; i < o.n; i++) sum += la_npy_at(&o, i) * la_npy_at(&dout, i);
+    la_npy_release(&o);
+    la_npy_release(&dout);
+    return sum;
+}
+
+static void test_a_gradient_is_the_slope_of_the_output(void **state)
+{
+    (void)state;
+    make_gradient_inputs("in");
+    la_npy q = load("in/q.npy");
+    double *wide = la_alloc((size_t)q.n * sizeof *wide, NULL);
+    for (int64_t i = 0; i < q.n; i++) wide[i] = la_npy_at(&q, i);
+    la_free(q.data);
+    q.data = wide;
+    q.dtype = LA_F64;
+    apply("linear", "--form reference", "want", "float64");
+    la_npy dq = load("want/dq.npy");
+    const int64_t at[] = {0, 77, B * T * H * DK - 1};
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        double slope = (loss_at(&q, at[i], 1e-5) - loss_at(&q, at[i], -1e-5)) / 2e-5;
+        assert_true(fabs(slope - la_npy_at(&dq, at[i])) < 1e-6 * (1 + fabs(slope)));
+    }
+    la_npy_release(&dq);
+    la_npy_release(&q);
+    run("rm -r in want fd", 0, "");
+}
+
+/* The gradients of a whole sequence are those of its halves, the gradient of the state handed back. */
+static void test_gradients_go_through_a_cut(void **state)
+{
+    (void)state;
+    make_gradient_inputs("whole");
+    run("labench apply --variant linear --grad --state --in whole --out w", 0, "backward");
+    cut("whole", "in", 0, 8);
+    cut("whole", "second", 8, T);
+    la_npy dout = load("whole/do.npy");
+    static float part[B * T * H * DV];
+    for (int half = 0; half < 2; half++) {
+        int64_t from = half ? 8 : 0, n = half ? T - 8 : 8, row = H * DV;
+        for (int64_t b = 0; b < B; b++)
+            memcpy(part + b * n * row, (float *)dout.data + (b * T + from) * row,
+                   (size_t)(n * row) * sizeof *part);
+        assert_int_equal(la_npy_write(half ? "second/do.npy" : "in/do.npy", LA_F32,
+                                      (const int64_t[]){B, n, H, DV}, 4, part, NULL),
+                         LA_OK);
+    }
+    la_npy_release(&dout);
+    run("labench apply --variant linear --state --in in --out one", 0, "linear");
+    run("cp one/state_S.npy second/state_in_S.npy; cp one/state_z.npy second/state_in_z.npy", 0,
+        "");
+    run("labench apply --variant linear --grad --state --in second --out two", 0, "backward");
+    near("two/dk.npy", "w/dk.npy", 1e-4); /* the last tokens of the whole */
+    run("cp two/dstate_in_S.npy in/dstate_out_S.npy; cp two/dstate_in_z.npy in/dstate_out_z.npy", 0,
+        "");
+    run("labench apply --variant linear --grad --state --in in --out one", 0, "backward");
+    la_npy got = load("one/dk.npy"), want = load("w/dk.npy");
+    double diff = 0, size = 0;
+    for (int64_t b = 0; b < B; b++)
+        for (int64_t i = 0; i < 8 * H * DK; i++) {
+            double x = la_npy_at(&got, b * 8 * H * DK + i);
+            double y = la_npy_at(&want, b * T * H * DK + i);
+            diff += (x - y) * (x - y), size += y * y;
+        }
+    assert_true(sqrt(diff / size) < 1e-4);
+    la_npy_release(&got);
+    la_npy_release(&want);
+    run("rm -r whole w in second one two", 0, "");
+}
+
+static void refused_gradient(const char *variant, const char *more, const char *says)
+{
+    char line[512];
+    snprintf(line, sizeof line, "labench apply --variant %s --in in --out gone --grad %s", variant,
+             more);
+    run(line, 2, says);
+    assert_int_not_equal(access("gone", F_OK), 0);
+}
+
+static void test_gradients_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    make_inputs("in");
+    refused_gradient("flash", "", "--grad needs do.npy, the gradient of o, in in; it is missing");
+    write_f32("in/do.npy", 6, 1.0, 4, (const int64_t[]){B, T, H, DV + 1});
+    refused_gradient("flash", "",
+                     "in/do.npy has shape (2, 21, 2, 6), which is not that of o: (2, 21, 2, 5)");
+    make_gradient_inputs("in");
+    refused_gradient("flash", "--form decode", "decode has no backward");
+    refused_gradient("softmax", "--state", "softmax has no gradient of its state");
+    write_f32("in/dstate_out_S.npy", 7, 1.0, 3, (const int64_t[]){B, H, DK});
+    refused_gradient("linear", "--state", "in/dstate_out_S.npy has shape (2, 2, 6)");
+    run("rm -r in", 0, "");
+}
+
 static void write_bytes(const char *path, const void *bytes, size_t n)
 {
     FILE *f = fopen(path, "wb");
@@ -377,6 +536,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_equal_scores_give_the_mean),
         cmocka_unit_test(test_a_sequence_may_be_cut),
         cmocka_unit_test(test_parameters_are_drawn_once_and_read_again),
+        cmocka_unit_test(test_gradients_of_kernels_are_those_of_the_reference),
+        cmocka_unit_test(test_a_gradient_is_the_slope_of_the_output),
+        cmocka_unit_test(test_gradients_go_through_a_cut),
+        cmocka_unit_test(test_gradients_that_cannot_be_are_refused),
         cmocka_unit_test(test_files_that_are_no_arrays_are_refused),
         cmocka_unit_test(test_shapes_and_values_that_do_not_fit_are_refused),
     };
