@@ -191,6 +191,7 @@ static void test_gradients_are_the_reference(void **state)
                            problem(2, 49, 4, 12, 20),   problem(1, 81, 6, 32, 48)};
     shapes[6].Hqk = 2, shapes[7].Hqk = 1;
     shapes[2].scale = 1.0;
+    shapes[4].threads = 3; /* more than heads: forward divides the columns */
     const la_input_kind kinds[] = {LA_INPUTS_DEFAULT, LA_INPUTS_STRONG_DECAY, LA_INPUTS_NO_DECAY,
                                    LA_INPUTS_BETA_EDGES};
     for (size_t n = 0; n < LA_COUNT(names); n++)

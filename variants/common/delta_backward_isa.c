@@ -392,8 +392,9 @@ static void token_gradients(const walk *w, const chunk *c)
                                     .part = LA_LOWER});
     if (!w->y->dk) return;
     if (w->stack > C) {
-        for (int64_t i = 0; i < C; i++)
-            for (int64_t j = 0; j < C; j++) w->both[i * C + j] = dA[i * C + j] + dA[j * C + i];
+        w->x->tile->transpose(C, C, dA, C, w->both, C);
+        for (int64_t e = 0; e < C * C; e += LA_VW)
+            la_v_store(w->both + e, la_v_load(w->both + e) + la_v_load(dA + e));
         la_small((la_small_product){.M = C,
                                     .N = K,
                                     .K = C,

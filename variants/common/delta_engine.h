@@ -17,10 +17,10 @@
  * Forms   recurrent: token by token, two sweeps over S a token; the decode step too
  *         chunk: C tokens at a time as matrix products, S carried from chunk to chunk
  * Columns of S never meet, so both forms split dv where there are fewer heads than threads.
- * Backward goes through chunks of 16 tokens from the last, whatever the form; see delta_backward.h. It
- * takes S at the start of each segment from what forward saved (dk dv floats for every 64 tokens: 4 d
- * bytes x d / 64 a token, as much as one input at d = 64 and two at d = 128) and runs through the segment
- * again. Query and key heads are divided among threads; the value heads of one add up in order.
+ * Backward goes through chunks of 16 tokens from the last, whatever the form (delta_backward.h). It takes
+ * S at the start of each segment from what forward saved (dk dv floats for every 64 tokens: as much as
+ * one of q, k, v where dk = dv = 64, twice that at 128) and runs through the segment again. Threads share
+ * the query and key heads; the value heads that read the same one add up in order.
  */
 #ifndef LA_DELTA_ENGINE_H
 #define LA_DELTA_ENGINE_H

@@ -14,6 +14,8 @@
  *          chunk: matrix products inside a chunk of C tokens, S carried across; exact:
  *            L_ij = beta_i k_i.k_j (j < i),  U = (I + L)^{-1} diag(beta) (V - K S)
  *            O = s (Q S + tril(Q K') U),     S <- S + K' U
+ *          backward (both): chunks of 16 tokens from the last, with the transposed triangular solve,
+ *          recomputed from S saved every 64 tokens; see delta_backward_isa.c.
  * Numerics beta up to 2 gives the transition an eigenvalue of -1 (arXiv:2411.12537): still stable,
  *          since keys have unit norm.
  * Differs  keys arrive with unit norm; the op does not normalise, the model block does.

@@ -15,6 +15,8 @@
  *            U = (I + L)^{-1} diag(beta) (V - diag(exp G) K S)
  *            O = s (diag(exp G) Q S + tril(exp(G_i - G_j) q_i.k_j) U)
  *            S <- exp(G_C) S + (diag(exp(G_C - G)) K)' U
+ *          backward (both): chunks of 16 tokens from the last, with the transposed triangular solve,
+ *          recomputed from S saved every 64 tokens; see delta_backward_isa.c.
  * Numerics decay enters as differences of its running sum G, so g = -50 (a hard reset) and g = 0 are
  *          both exact: exp(-G) alone would overflow float32 after two tokens of -50.
  * Differs  keys arrive with unit norm; short convolution and output gate belong to the model block.
