@@ -31,9 +31,15 @@ static la_status sizes(const la_problem *p, la_pass pass, const void *opts, cons
     la_part parts[2];
     size_t n = la_kv_state_parts(p, opts, parts, 2);
     *out = (la_sizes){.state = la_state_layout(parts, n, NULL), .instance = sizeof(softmax)};
-    size_t rows = (size_t)(p->B * p->H) * sizeof(float);
-    out->work = pass == LA_DECODE ? rows * (size_t)p->Tcap : rows * (size_t)p->T * (size_t)p->Tcap;
-    if (pass == LA_BACKWARD || pass == LA_FWDBWD) out->saved = out->work;
+    size_t heads = (size_t)(p->B * p->H) * sizeof(float);
+    if (pass == LA_DECODE) {
+        out->work = heads * (size_t)p->Tcap;
+        return LA_OK;
+    }
+    out->work = la_softmax_score_floats(p) + (size_t)p->threads * la_softmax_scratch_floats(p);
+    out->work *= sizeof(float);
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
+        out->saved = heads * (size_t)p->T * (size_t)p->Tcap;
     return LA_OK;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Textbook attention on the CPU: all scores, all weights, all outputs, each one sweep over the whole
  * score matrix. A sweep is spread over threads by blocks of rows, so that one head is as well served
- * as many; inside a block OpenBLAS runs on the calling thread.
+ * as many; inside a block OpenBLAS runs on the calling thread, or, for short sequences, tile products.
  */
 #include <inttypes.h>
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "labench/kit.h"
@@ -15,12 +16,45 @@ typedef struct head {
     const float *q, *new_k, *new_v; /* steps H dk, Hkv dk, Hkv dv */
     const float *old_k, *old_v;     /* [pos, dk], [pos, dv] */
     float *o, *scores;              /* step H dv; [T, pos + T], in `saved` where it is given */
+    float *scratch;                 /* the thread's own, for tile products; NULL: by OpenBLAS */
 } head;
 
 static float *cache_v(const la_problem *p, void *state)
 {
     size_t k = la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dk) * sizeof(float));
     return (float *)(void *)((char *)state + k);
+}
+
+size_t la_softmax_score_floats(const la_problem *p)
+{
+    return la_align((size_t)(p->B * p->H * p->T * p->Tcap) * sizeof(float)) / sizeof(float);
+}
+
+size_t la_softmax_scratch_floats(const la_problem *p)
+{
+    if (p->Tcap > SOFTMAX_TILE_KEYS) return 0;
+    int64_t widest = p->dk > p->dv ? p->dk : p->dv;
+    return (size_t)LA_TILE_SCRATCH(widest > p->Tcap ? widest : p->Tcap);
+}
+
+/* The calling thread's. */
+static float *scratch_of(const la_problem *p, const la_io *io)
+{
+    size_t own = la_softmax_scratch_floats(p);
+    if (own == 0) return NULL;
+    return (float *)io->work + la_softmax_score_floats(p) + (size_t)omp_get_thread_num() * own;
+}
+
+/* C[M,N] = alpha op(A) op(B), or +=. */
+static void times(const softmax *f, float *scratch, bool ta, bool tb, int64_t M, int64_t N,
+                  int64_t K, float alpha, const float *A, int64_t lda, const float *B, int64_t ldb,
+                  bool add, float *C, int64_t ldc)
+{
+    la_tile_product *small = ta ? f->tile->tn : tb ? f->tile->nt : f->tile->nn;
+    if (scratch)
+        small(M, N, K, alpha, A, lda, B, ldb, add, C, ldc, scratch);
+    else
+        la_gemm(ta, tb, M, N, K, alpha, A, lda, B, ldb, add ? 1.0f : 0.0f, C, ldc);
 }
 
 static head head_of(const la_problem *p, const la_io *io, int64_t pos, int64_t i)
@@ -42,14 +76,17 @@ static head head_of(const la_problem *p, const la_io *io, int64_t pos, int64_t i
 }
 
 /* Rows first.. of the scores s Q K'. */
-static void score_rows(const la_problem *p, const head *x, int64_t pos, int64_t first, int64_t rows)
+static void score_rows(const softmax *f, const head *x, int64_t pos, int64_t first, int64_t rows)
 {
+    const la_problem *p = &f->p;
     int64_t len = pos + p->T, dk = p->dk;
     float s = (float)la_scale(p), *to = x->scores + first * len;
     const float *q = x->q + first * p->H * dk;
-    if (pos > 0) la_gemm(false, true, rows, pos, dk, s, q, p->H * dk, x->old_k, dk, 0.0f, to, len);
-    la_gemm(false, true, rows, p->T, dk, s, q, p->H * dk, x->new_k, p->Hkv * dk, 0.0f, to + pos,
-            len);
+    if (pos > 0)
+        times(f, x->scratch, false, true, rows, pos, dk, s, q, p->H * dk, x->old_k, dk, false, to,
+              len);
+    times(f, x->scratch, false, true, rows, p->T, dk, s, q, p->H * dk, x->new_k, p->Hkv * dk, false,
+          to + pos, len);
 }
 
 /* Softmax of the first `visible` scores of a row, in place; the rest becomes 0. */
@@ -69,16 +106,17 @@ static void weigh_rows(const softmax *f, const head *x, int64_t pos, int64_t fir
 }
 
 /* Rows first.. of P V. */
-static void output_rows(const la_problem *p, const head *x, int64_t pos, int64_t first,
-                        int64_t rows)
+static void output_rows(const softmax *f, const head *x, int64_t pos, int64_t first, int64_t rows)
 {
+    const la_problem *p = &f->p;
     int64_t len = pos + p->T, dv = p->dv;
     const float *w = x->scores + first * len;
     float *o = x->o + first * p->H * dv;
     if (pos > 0)
-        la_gemm(false, false, rows, dv, pos, 1.0f, w, len, x->old_v, dv, 0.0f, o, p->H * dv);
-    la_gemm(false, false, rows, dv, p->T, 1.0f, w + pos, len, x->new_v, p->Hkv * dv,
-            pos > 0 ? 1.0f : 0.0f, o, p->H * dv);
+        times(f, x->scratch, false, false, rows, dv, pos, 1.0f, w, len, x->old_v, dv, false, o,
+              p->H * dv);
+    times(f, x->scratch, false, false, rows, dv, p->T, 1.0f, w + pos, len, x->new_v, p->Hkv * dv,
+          pos > 0, o, p->H * dv);
 }
 
 /* Copies the cache on where state_out is another buffer, and appends T tokens. */
@@ -143,12 +181,13 @@ la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
         for (int64_t item = 0; item < items; item++) {
             head x = head_of(p, io, pos, item / blocks);
+            x.scratch = scratch_of(p, io);
             int64_t first = item % blocks * step;
             int64_t rows = p->T - first < step ? p->T - first : step;
             for (int sweep = begin; sweep < begin + each; sweep++) {
-                if (sweep == 0) score_rows(p, &x, pos, first, rows);
+                if (sweep == 0) score_rows(f, &x, pos, first, rows);
                 if (sweep == 1) weigh_rows(f, &x, pos, first, rows);
-                if (sweep == 2) output_rows(p, &x, pos, first, rows);
+                if (sweep == 2) output_rows(f, &x, pos, first, rows);
             }
         }
     }
@@ -178,16 +217,18 @@ static slopes slopes_of(const la_problem *p, const la_io *io, const la_grads *gr
     return g;
 }
 
-static void weight_slopes(const la_problem *p, const head *x, const slopes *g, int64_t pos,
+static void weight_slopes(const softmax *f, const head *x, const slopes *g, int64_t pos,
                           int64_t first, int64_t rows)
 {
+    const la_problem *p = &f->p;
     int64_t len = pos + p->T, dv = p->dv;
     float *to = g->a + first * len;
     const float *dout = g->dout + first * p->H * dv;
     if (pos > 0)
-        la_gemm(false, true, rows, pos, dv, 1.0f, dout, p->H * dv, x->old_v, dv, 0.0f, to, len);
-    la_gemm(false, true, rows, p->T, dv, 1.0f, dout, p->H * dv, x->new_v, p->Hkv * dv, 0.0f,
-            to + pos, len);
+        times(f, x->scratch, false, true, rows, pos, dv, 1.0f, dout, p->H * dv, x->old_v, dv, false,
+              to, len);
+    times(f, x->scratch, false, true, rows, p->T, dv, 1.0f, dout, p->H * dv, x->new_v, p->Hkv * dv,
+          false, to + pos, len);
 }
 
 static void score_slopes(const softmax *f, const slopes *g, int64_t pos, int64_t first,
@@ -205,35 +246,38 @@ static void score_slopes(const softmax *f, const slopes *g, int64_t pos, int64_t
     }
 }
 
-static void query_slopes(const la_problem *p, const head *x, const slopes *g, int64_t pos,
+static void query_slopes(const softmax *f, const head *x, const slopes *g, int64_t pos,
                          int64_t first, int64_t rows)
 {
+    const la_problem *p = &f->p;
     int64_t len = pos + p->T, dk = p->dk;
     float s = (float)la_scale(p), *to = g->dq + first * p->H * dk;
     const float *ds = g->a + first * len;
     if (pos > 0)
-        la_gemm(false, false, rows, dk, pos, s, ds, len, x->old_k, dk, 0.0f, to, p->H * dk);
-    la_gemm(false, false, rows, dk, p->T, s, ds + pos, len, x->new_k, p->Hkv * dk,
-            pos > 0 ? 1.0f : 0.0f, to, p->H * dk);
+        times(f, x->scratch, false, false, rows, dk, pos, s, ds, len, x->old_k, dk, false, to,
+              p->H * dk);
+    times(f, x->scratch, false, false, rows, dk, p->T, s, ds + pos, len, x->new_k, p->Hkv * dk,
+          pos > 0, to, p->H * dk);
 }
 
 /* Rows first.. of dK and dV of one (batch, kv head): its query heads are added up in order. */
-static void key_slopes(const la_problem *p, const la_io *io, const la_grads *grads, int64_t pos,
+static void key_slopes(const softmax *f, const la_io *io, const la_grads *grads, int64_t pos,
                        int64_t kv, int64_t first, int64_t rows)
 {
+    const la_problem *p = &f->p;
     int64_t len = pos + p->T, group = p->H / p->Hkv;
     float s = (float)la_scale(p);
     for (int64_t n = 0; n < group; n++) {
         int64_t i = kv * group + n; /* = b H + h */
         head x = head_of(p, io, pos, i);
+        x.scratch = scratch_of(p, io);
         slopes g = slopes_of(p, io, grads, pos, i);
-        float beta = n > 0 ? 1.0f : 0.0f;
         if (g.dk)
-            la_gemm(true, false, rows, p->dk, p->T, s, g.a + pos + first, len, x.q, p->H * p->dk,
-                    beta, g.dk + first * p->Hkv * p->dk, p->Hkv * p->dk);
+            times(f, x.scratch, true, false, rows, p->dk, p->T, s, g.a + pos + first, len, x.q,
+                  p->H * p->dk, n > 0, g.dk + first * p->Hkv * p->dk, p->Hkv * p->dk);
         if (g.dv)
-            la_gemm(true, false, rows, p->dv, p->T, 1.0f, g.weights + pos + first, len, g.dout,
-                    p->H * p->dv, beta, g.dv + first * p->Hkv * p->dv, p->Hkv * p->dv);
+            times(f, x.scratch, true, false, rows, p->dv, p->T, 1.0f, g.weights + pos + first, len,
+                  g.dout, p->H * p->dv, n > 0, g.dv + first * p->Hkv * p->dv, p->Hkv * p->dv);
     }
 }
 
@@ -244,14 +288,15 @@ static void backward_rows(const softmax *f, const la_io *io, const la_grads *gra
     const la_problem *p = &f->p;
     bool a = grads->dq || grads->dk; /* dV takes the weights alone */
     if (sweep == 3) {
-        if (grads->dk || grads->dv) key_slopes(p, io, grads, pos, i, first, rows);
+        if (grads->dk || grads->dv) key_slopes(f, io, grads, pos, i, first, rows);
         return;
     }
     head x = head_of(p, io, pos, i);
+    x.scratch = scratch_of(p, io);
     slopes g = slopes_of(p, io, grads, pos, i);
-    if (sweep == 0 && a) weight_slopes(p, &x, &g, pos, first, rows);
+    if (sweep == 0 && a) weight_slopes(f, &x, &g, pos, first, rows);
     if (sweep == 1 && a) score_slopes(f, &g, pos, first, rows);
-    if (sweep == 2 && g.dq) query_slopes(p, &x, &g, pos, first, rows);
+    if (sweep == 2 && g.dq) query_slopes(f, &x, &g, pos, first, rows);
 }
 
 la_status la_softmax_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
