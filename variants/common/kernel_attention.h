@@ -167,7 +167,7 @@ float la_ka_power(float c);
 void la_ka_enter(const la_ka *ka, la_ka_state st);
 void la_ka_leave(const la_ka *ka, la_ka_state st);
 
-/* ---- sweeps over exponents, compiled per instruction set: kernel_attention_isa.c ---- */
+/* ---- sweeps over rows, compiled per instruction set: kernel_attention_isa.c ---- */
 typedef struct la_ka_sweeps {
     /* e [n,m] (rows lde apart) -= shift_j, and c = max(c, rows of e) */
     void (*shift_max)(int64_t n, int64_t m, const float *shift, float *e, int64_t lde, float *c);
@@ -175,6 +175,10 @@ typedef struct la_ka_sweeps {
     void (*exp_keys)(int64_t n, int64_t m, const float *R, float *e, int64_t lde);
     /* f = exp(f) 2^(R - N) with whole N so large, for each row, that nothing is above 1.5 */
     void (*exp_queries)(int64_t n, int64_t m, const float *R, float *f, int64_t ldf);
+    /* For row i of dout, o [n,d] (rows ld apart): D_i = scale / (den_i + eps) dout_i, D rows ldd apart,
+     * and e_i = -(dout_i.o_i) / (den_i + eps) */
+    void (*numerators)(int64_t n, int64_t d, const float *dout, const float *o, int64_t ld,
+                       const float *den, float eps, float scale, float *D, int64_t ldd, float *e);
 } la_ka_sweeps;
 const la_ka_sweeps *la_ka_sweeps_get(la_isa isa);
 

@@ -162,13 +162,13 @@ static void ask_for_values(const back *b, const float *rows)
 static void numerators(const back *b, const span *s)
 {
     const la_ka *ka = b->ka;
-    int64_t dv = ka->p.dv;
-    for (int64_t i = 0; i < s->x.n; i++) {
-        const float *dout = s->dout + i * s->x.ldv;
-        float inverse = ka->normalize ? 1.0f / (b->w.den[i] + ka->eps) : 1.0f;
-        ka->tile->scale(dv, ka->read_scale * inverse, dout, b->D + i * b->ldd);
-        if (ka->normalize) b->e[i] = -inverse * ka->tile->dot(dv, dout, s->x.o + i * s->x.ldv);
-    }
+    int64_t n = s->x.n, dv = ka->p.dv, ldv = s->x.ldv;
+    if (ka->normalize)
+        la_ka_sweeps_get(ka->tile->isa)
+            ->numerators(n, dv, s->dout, s->x.o, ldv, b->w.den, ka->eps, ka->read_scale, b->D,
+                         b->ldd, b->e);
+    for (int64_t i = 0; !ka->normalize && i < n; i++)
+        ka->tile->scale(dv, ka->read_scale, s->dout + i * ldv, b->D + i * b->ldd);
 }
 
 /* Whether something asks for gradients of features, of queries or keys. */

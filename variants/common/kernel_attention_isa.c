@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sweeps over exponents, compiled once per instruction set.
+ * Sweeps over rows: exponents, and the gradients of quotients; compiled once per instruction set.
  */
 #include <math.h>
 
@@ -75,5 +75,26 @@ static void exp_queries(int64_t n, int64_t m, const float *R, float *f, int64_t 
     }
 }
 
+static void numerators(int64_t n, int64_t d, const float *dout, const float *o, int64_t ld,
+                       const float *den, float eps, float scale, float *D, int64_t ldd, float *e)
+{
+    int64_t whole = d - d % LA_VW;
+    for (int64_t i = 0; i < n; i++, dout += ld, o += ld, D += ldd) {
+        float inverse = 1.0f / (den[i] + eps);
+        la_vf factor = la_v_set(scale * inverse), sum = la_v_set(0.0f);
+        for (int64_t c = 0; c < whole; c += LA_VW) {
+            la_vf x = la_v_load(dout + c);
+            la_v_store(D + c, factor * x);
+            sum = la_v_fma(x, la_v_load(o + c), sum);
+        }
+        if (whole < d) {
+            la_vf x = la_v_load_n(dout + whole, d - whole);
+            la_v_store_n(D + whole, factor * x, d - whole);
+            sum = la_v_fma(x, la_v_load_n(o + whole, d - whole), sum);
+        }
+        e[i] = -inverse * la_v_sum(sum);
+    }
+}
+
 extern const la_ka_sweeps LA_ISA(la_ka_sweeps);
-const la_ka_sweeps LA_ISA(la_ka_sweeps) = {shift_max, exp_keys, exp_queries};
+const la_ka_sweeps LA_ISA(la_ka_sweeps) = {shift_max, exp_keys, exp_queries, numerators};
