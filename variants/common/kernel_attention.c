@@ -237,7 +237,7 @@ typedef void chunk_fn(const la_ka *, la_ka_state, const la_ka_rows *, const la_k
 void la_ka_ask_for(const float *rows, int64_t n, int64_t ld, int64_t d)
 {
     for (int64_t i = 0; i < n; i++)
-        for (int64_t c = 0; c < d; c += 16) __builtin_prefetch(rows + i * ld + c, 0, 2);
+        for (int64_t c = 0; c < d; c += 16) __builtin_prefetch(rows + i * ld + c, 0, 3);
 }
 
 /* Segment s of sequence i, chunk by chunk. */

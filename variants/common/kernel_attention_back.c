@@ -26,6 +26,17 @@
 
 #define MAX_CUTS 6 /* of a chunk of 64 tokens, down to one */
 
+/* Rows of the chunk that comes next: asked for before they are needed, since rows of one head lie too far
+ * apart for the hardware to look ahead; and a few at a time with arithmetic between, since a core waits
+ * when more than about 20 lines are on their way. */
+typedef struct ahead {
+    const float *rows[5]; /* q, k, v, o, dout */
+    int64_t ld[5], d[5];
+    int64_t n, asked; /* rows of each; of all */
+} ahead;
+
+#define ROWS_AT_ONCE 12
+
 /* One thread's buffers. Leading dimensions: ldm of features, ldc of tokens, ldd of values. */
 typedef struct back {
     const la_ka *ka;
@@ -39,7 +50,7 @@ typedef struct back {
     float *dparam;    /* [ka->dparam] or NULL */
     la_ka_state grad; /* dS, dz; c unused */
     la_ka_state cut[MAX_CUTS];
-    const struct span *next; /* what comes after this chunk, or NULL */
+    struct ahead *ahead;
 } back;
 
 /* A stretch of one (batch, head). NULL: not wanted. */
@@ -104,6 +115,16 @@ int64_t la_ka_back_floats(const la_ka *ka)
     return place(ka, NULL, &b);
 }
 
+static void ask(const back *b)
+{
+    ahead *x = b->ahead;
+    int64_t end = x->asked + ROWS_AT_ONCE < 5 * x->n ? x->asked + ROWS_AT_ONCE : 5 * x->n;
+    for (; x->asked < end; x->asked++) {
+        int64_t which = x->asked / x->n, row = x->asked % x->n;
+        la_ka_ask_for(x->rows[which] + row * x->ld[which], 1, 0, x->d[which]);
+    }
+}
+
 /* ---- triangles [n,n], by blocks of rows: what is above the diagonal is mostly left out ---- */
 
 static int64_t block_at(int64_t i, int64_t n)
@@ -117,6 +138,7 @@ static void lower_scores(const back *b, int64_t n, int64_t K, const float *A, in
 {
     for (int64_t i = 0; i < n; i += LA_KA_BLOCK) {
         int64_t rows = block_at(i, n), end = i + rows;
+        ask(b);
         b->ka->tile->nn(rows, end, K, 1.0f, A + i * lda, lda, turned, b->ldc, false, X + i * b->ldc,
                         b->ldc, b->w.scratch);
         for (int64_t r = i; r + 1 < end; r++)
@@ -130,6 +152,7 @@ static void lower_times(const back *b, int64_t n, int64_t N, const float *X, con
 {
     for (int64_t i = 0; i < n; i += LA_KA_BLOCK) {
         int64_t rows = block_at(i, n);
+        ask(b);
         b->ka->tile->nn(rows, N, i + rows, 1.0f, X + i * b->ldc, b->ldc, B, ldb, true, Y + i * ldy,
                         ldy, b->w.scratch);
     }
@@ -139,24 +162,14 @@ static void lower_times(const back *b, int64_t n, int64_t N, const float *X, con
 static void upper_times(const back *b, int64_t n, int64_t N, const float *X, const float *B,
                         int64_t ldb, float *Y, int64_t ldy)
 {
-    for (int64_t i = 0; i < n; i += LA_KA_BLOCK)
+    for (int64_t i = 0; i < n; i += LA_KA_BLOCK) {
+        ask(b);
         b->ka->tile->tn(block_at(i, n), N, n - i, 1.0f, X + i * b->ldc + i, b->ldc, B + i * ldb,
                         ldb, true, Y + i * ldy, ldy, b->w.scratch);
+    }
 }
 
 /* ---- pieces of a chunk ---- */
-
-/* Asks for rows of the chunk that comes next (see la_ka_ask_for), those to be written, too; one tensor at
- * a time with arithmetic between, since a core waits when too many lines are on their way. */
-static void ask_for_keys(const back *b, const float *rows)
-{
-    if (b->next && rows) la_ka_ask_for(rows, b->next->x.n, b->next->x.ldk, b->ka->p.dk);
-}
-
-static void ask_for_values(const back *b, const float *rows)
-{
-    if (b->next && rows) la_ka_ask_for(rows, b->next->x.n, b->next->x.ldv, b->ka->p.dv);
-}
 
 /* D and e from the denominators in w.den. */
 static void numerators(const back *b, const span *s)
@@ -181,6 +194,7 @@ static bool wants(const back *b, const float *dx)
 static void queries_from_state(const back *b, la_ka_state st, int64_t n)
 {
     const la_ka *ka = b->ka;
+    ask(b);
     ka->tile->nt(n, ka->m, ka->p.dv, 1.0f, b->D, b->ldd, st.S, ka->p.dv, false, b->dphi, ka->ldm,
                  b->w.scratch);
     if (ka->normalize) ka->tile->rank1(n, ka->m, b->e, st.z, b->dphi, ka->ldm);
@@ -192,19 +206,23 @@ static void keys_from_state(const back *b, const span *s)
     const la_ka *ka = b->ka;
     int64_t n = s->x.n, m = ka->m, dv = ka->p.dv;
     if (wants(b, s->dk)) {
+        ask(b);
         ka->tile->nt(n, m, dv, 1.0f, s->x.v, s->x.ldv, b->grad.S, dv, false, b->dphi, ka->ldm,
                      b->w.scratch);
         if (ka->normalize) ka->tile->rank1(n, m, b->ones, b->grad.z, b->dphi, ka->ldm);
     }
-    if (s->dv)
+    if (s->dv) {
+        ask(b);
         ka->tile->nn(n, dv, m, 1.0f, b->w.b, ka->ldm, b->grad.S, dv, false, s->dv, s->x.ldv,
                      b->w.scratch);
+    }
 }
 
 /* dS += A' D, dz += A' e */
 static void add_to_grad(const back *b, int64_t n)
 {
     const la_ka *ka = b->ka;
+    ask(b);
     ka->tile->tn(ka->m, ka->p.dv, n, 1.0f, b->w.a, ka->ldm, b->D, b->ldd, true, b->grad.S, ka->p.dv,
                  b->w.scratch);
     if (ka->normalize) ka->tile->vm(n, ka->m, 1.0f, b->w.a, ka->ldm, b->e, true, b->grad.z);
@@ -310,25 +328,16 @@ static void back_causal(const back *b, la_ka_state st, const span *s, int cut)
         return;
     }
     bool moved = grows(b);
-    const span *next = b->next ? b->next : s;
-    ask_for_keys(b, next->x.q);
     numerators(b, s);
-    ask_for_keys(b, next->x.k);
     if (wants(b, s->dq) || wants(b, s->dk)) score_gradients(b, s);
-    ask_for_values(b, next->x.v);
     if (wants(b, s->dq)) queries_causal(b, st, s, moved);
-    ask_for_values(b, next->dout);
     keys_from_state(b, s);
-    ask_for_values(b, next->x.o);
     if (wants(b, s->dk)) {
         upper_times(b, n, m, b->G, b->w.a, ka->ldm, b->dphi, ka->ldm);
         pull_keys(b, s);
     }
-    ask_for_keys(b, next->dq);
     if (s->dv) upper_times(b, n, dv, b->P, b->D, b->ldd, s->dv, s->x.ldv);
-    ask_for_keys(b, next->dk);
     add_to_grad(b, n);
-    ask_for_values(b, next->dv);
     for (int64_t i = 0; moved && i < m; i++) {
         if (b->w.grown[i] == 1.0f) continue;
         ka->tile->scale(dv, b->w.grown[i], b->grad.S + i * dv, b->grad.S + i * dv);
@@ -346,7 +355,6 @@ static void back_past(const back *b, la_ka_state st, const span *s)
 static void back_queries(const back *b, la_ka_state st, const span *s)
 {
     const la_ka *ka = b->ka;
-    const span *next = b->next ? b->next : s;
     la_ka_features_of_queries(ka, &s->x, &b->w);
     if (ka->stabilised) {
         for (int64_t i = 0; i < ka->m; i++) b->w.R[i] = la_ka_power(st.c[i]);
@@ -354,10 +362,7 @@ static void back_queries(const back *b, la_ka_state st, const span *s)
     }
     if (ka->normalize) ka->tile->mv(s->x.n, ka->m, 1.0f, b->w.a, ka->ldm, st.z, false, b->w.den);
     numerators(b, s);
-    ask_for_keys(b, next->x.q);
     add_to_grad(b, s->x.n);
-    ask_for_values(b, next->dout);
-    ask_for_values(b, next->x.o);
     if (!wants(b, s->dq)) return;
     queries_from_state(b, st, s->x.n);
     pull_queries(b, s);
@@ -366,15 +371,12 @@ static void back_queries(const back *b, la_ka_state st, const span *s)
 static void back_keys(const back *b, la_ka_state st, const span *s)
 {
     const la_ka *ka = b->ka;
-    const span *next = b->next ? b->next : s;
     la_ka_features_of_keys(ka, &s->x, &b->w);
     if (ka->stabilised) {
         la_ka_new_maxima(ka, st, s->x.n, &b->w);
         la_ka_sweeps_get(ka->tile->isa)->exp_keys(s->x.n, ka->m, b->w.R, b->w.b, ka->ldm);
     }
-    ask_for_keys(b, next->x.k);
     keys_from_state(b, s);
-    ask_for_values(b, next->x.v);
     if (wants(b, s->dk)) pull_keys(b, s);
 }
 
@@ -402,12 +404,19 @@ static void each_chunk(back *b, chunk_fn *fn, const la_io *io, const la_grads *g
     int64_t chunks = la_ka_chunks(ka);
     for (int64_t done = 0; done < chunks; done++) {
         int64_t c = from_end ? chunks - 1 - done : done, then = from_end ? c - 1 : c + 1;
-        bool last = done + 1 == chunks;
-        span s = span_at(ka, io, g, i, c), next = span_at(ka, io, g, i, last ? c : then);
-        b->next = last ? NULL : &next;
+        span s = span_at(ka, io, g, i, c);
+        ahead next = {.n = 0};
+        if (done + 1 < chunks) {
+            span x = span_at(ka, io, g, i, then);
+            next = (ahead){.rows = {x.x.q, x.x.k, x.x.v, x.x.o, x.dout},
+                           .ld = {x.x.ldk, x.x.ldk, x.x.ldv, x.x.ldv, x.x.ldv},
+                           .d = {ka->p.dk, ka->p.dk, ka->p.dv, ka->p.dv, ka->p.dv},
+                           .n = x.x.n};
+        }
+        b->ahead = &next;
         fn(b, la_ka_slot_at(ka, io->saved, from_end ? i * chunks + c : i), &s);
     }
-    b->next = NULL;
+    b->ahead = NULL;
 }
 
 static void one_head(back *b, const la_io *io, const la_grads *g, int64_t i)
