@@ -20,6 +20,14 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     return LA_OK;
 }
 
+static la_status check_backward(const la_problem *p, la_pass pass, const void *opts,
+                                const la_device *dev, la_err *err)
+{
+    (void)p, (void)opts, (void)dev;
+    if (pass == LA_DECODE) return LA_FAIL(err, LA_E_UNSUPPORTED, "no decode");
+    return LA_OK;
+}
+
 static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_sizes *out, la_err *err)
 {
@@ -255,6 +263,41 @@ HABIT(fails)
     return LA_FAIL(err, LA_E_DEVICE, "the device is on fire");
 }
 
+/* Gradients of nothing, of which one is left as it was, or gets a number. */
+static la_status gradients(const la_problem *p, const la_grads *g, bool all)
+{
+    size_t rows = (size_t)(p->B * p->T * p->H) * sizeof(float);
+    if (g->dq) memset(g->dq, 0, rows * (size_t)p->dk);
+    if (g->dk && all) memset(g->dk, 0, rows * (size_t)p->dk);
+    if (g->dv) memset(g->dv, 0, rows * (size_t)p->dv);
+    return LA_OK;
+}
+
+static la_status forgets_gradient(void *self, const la_io *io, const la_grads *g, la_err *err)
+{
+    (void)io, (void)err;
+    return gradients(self, g, false);
+}
+
+static la_status wrong_gradient(void *self, const la_io *io, const la_grads *g, la_err *err)
+{
+    (void)io, (void)err;
+    gradients(self, g, true);
+    if (g->dv) ((float *)g->dv)[0] = 1.0f;
+    return LA_OK;
+}
+
+HABIT(right)
+{
+    (void)err;
+    answer(self, io);
+    return LA_OK;
+}
+
+#define BAD_GRADIENT_LIST(X)                                                                       \
+    X(unwritten_gradient, forgets_gradient, NONFINITE, "values of dk are not finite")              \
+    X(wrong_gradient, wrong_gradient, WRONG, "dv: relative rms error")
+
 #define BAD_LIST(X)                                                                                \
     X(segv, segv, create, CRASH, SIGSEGV, "SIGSEGV in phase 'verify'", false)                      \
     X(fpe, fpe, create, CRASH, SIGFPE, "SIGFPE", false)                                            \
@@ -298,13 +341,37 @@ HABIT(fails)
         .impls = &impl_##word,   .impls_len = 1};
 BAD_LIST(BAD_VARIANT)
 
+#define BAD_GRADIENT_VARIANT(word, call, out, msg)                                                 \
+    static const la_impl impl_##word = {.name = "cpu_bad",                                         \
+                                        .backend = LA_CPU,                                         \
+                                        .caps = LA_CAP_CAUSAL | LA_CAP_BACKWARD |                  \
+                                                LA_CAP_DETERMINISTIC,                              \
+                                        .dtypes = 1u << LA_F32,                                    \
+                                        .rank = la_rank_any_cpu,                                   \
+                                        .check = check_backward,                                   \
+                                        .sizes = sizes,                                            \
+                                        .create = create,                                          \
+                                        .destroy = la_free,                                        \
+                                        .forward = right,                                          \
+                                        .backward = call};                                         \
+    static const la_variant variant_##word = {                                                     \
+        LA_VARIANT_HEAD,         .name = "bad_" #word, .family = LA_FAMILY_BASELINE,               \
+        .summary = "misbehaves", .paper = "-",         .cost_words = "-",                          \
+        .inputs = LA_IN_QKV,     .same_as = "null",    .useful = useful,                           \
+        .impls = &impl_##word,   .impls_len = 1};
+BAD_GRADIENT_LIST(BAD_GRADIENT_VARIANT)
+
 #define BAD_HABIT(word, call, make, out, sig, msg, slow)                                           \
-    {"bad_" #word, LA_OUTCOME_##out, sig, msg, slow},
-const bad_habit bad_habits[] = {BAD_LIST(BAD_HABIT)};
+    {"bad_" #word, LA_OUTCOME_##out, sig, msg, slow, LA_FORWARD},
+#define BAD_GRADIENT_HABIT(word, call, out, msg)                                                   \
+    {"bad_" #word, LA_OUTCOME_##out, 0, msg, false, LA_FWDBWD},
+const bad_habit bad_habits[] = {BAD_LIST(BAD_HABIT) BAD_GRADIENT_LIST(BAD_GRADIENT_HABIT)};
 const size_t bad_habits_len = LA_COUNT(bad_habits);
 
 #define BAD_POINTER(word, call, make, out, sig, msg, slow) &variant_##word,
-static const la_variant *const variants[] = {BAD_LIST(BAD_POINTER)};
+#define BAD_GRADIENT_POINTER(word, call, out, msg)         &variant_##word,
+static const la_variant *const variants[] = {BAD_LIST(BAD_POINTER)
+                                                 BAD_GRADIENT_LIST(BAD_GRADIENT_POINTER)};
 
 void bad_register(void)
 {

@@ -15,6 +15,7 @@ typedef struct bad_habit {
     int signal;          /* of the worker's end; 0: any or none */
     const char *message; /* a part of it; NULL: any */
     bool slow;           /* ends only when the timeout does */
+    la_pass pass;
 } bad_habit;
 extern const bad_habit bad_habits[];
 extern const size_t bad_habits_len;

@@ -13,7 +13,7 @@ fail() {
     exit 1
 }
 run() {
-    "$program" --lengths 64 --dk 8 --dv 8 --heads 1 --threads 1 --tasks none --pass fwd --quick \
+    "$program" --lengths 64 --dk 8 --dv 8 --heads 1 --threads 1 --tasks none --pass "${pass:-fwd}" --quick \
         --db test.db "$@" >out 2>err
 }
 
@@ -25,6 +25,16 @@ for words in null:ok bad_segv:crash bad_nan:nonfinite bad_wrong:wrong bad_exit:e
     grep "${words%:*}" rows | grep -q "${words#*:}" || fail "no row of $words"
 done
 
+pass=fwdbwd
+run --variants null,bad_wrong_gradient,bad_unwritten_gradient
+code=$?
+[ $code -eq 1 ] || fail "exit code $code where gradients were wrong"
+"$program" export --db test.db --format csv >rows 2>>err || fail "no export"
+for words in null:ok bad_wrong_gradient:wrong bad_unwritten_gradient:nonfinite; do
+    grep "${words%:*}" rows | grep -q "${words#*:}" || fail "no row of $words"
+done
+
+pass=fwd
 run --variants null,copy
 code=$?
 [ $code -eq 0 ] || fail "exit code $code where all went well"

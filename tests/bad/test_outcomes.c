@@ -31,7 +31,7 @@ static int run_sweep(void **state)
     *state = &w;
     la_status st = scratch_add(&plan, "null", 64, 3, &err);
     for (size_t i = 0; i < bad_habits_len && st == LA_OK; i++)
-        st = scratch_add(&plan, bad_habits[i].variant, 64, 3, &err);
+        st = scratch_add_pass(&plan, bad_habits[i].variant, bad_habits[i].pass, 64, 3, &err);
     if (st == LA_OK) st = scratch_add(&plan, "copy", 64, 3, &err);
     la_run_settings settings = scratch_settings();
     int64_t start = la_now_ns();
