@@ -342,19 +342,28 @@ static void read_states(const walk *w, const chunk *c)
     tile->transpose(K, C, w->TT, C, w->H, K);
 }
 
+/* sum + a . b, lane by lane */
+LA_INLINE la_vf add_dot(int64_t K, const float *a, const float *b, la_vf sum)
+{
+    for (int64_t r = 0; r < K; r += LA_VW) sum = la_v_fma(la_v_load(a + r), la_v_load(b + r), sum);
+    return sum;
+}
+
 /* dg of n tokens: row i of dPA . PA sums what its pairs sent across the tokens between. */
 static void gate_gradients(const walk *w, const chunk *c, int64_t n, float *dg)
 {
     int64_t K = w->K, row = w->x->gate_row;
-    const la_tile *tile = w->x->tile;
+    const la_vf zero = la_v_set(0.0f);
     float across[C] = {0}, wrote[C + 1] = {0};
     for (int64_t i = 0; i < C; i++)
-        wrote[i + 1] = wrote[i] + tile->dot(K, w->H + i * K, c->out + i * K);
-    float start = c->whole[0] * tile->dot(K * w->W, c->S, w->dS); /* from start to end */
+        wrote[i + 1] = wrote[i] + la_v_sum(add_dot(K, w->H + i * K, c->out + i * K, zero));
+    float start = c->whole[0] * w->x->tile->dot(K * w->W, c->S, w->dS); /* from start to end */
     for (int64_t i = n; i-- > 0;) {
-        la_vf sum = la_v_set(0.0f), row_i = la_v_set((float)i);
-        start += tile->dot(K, w->T + i * K, c->in + i * K);
-        if (w->stack > C) start += tile->dot(K, w->T + (C + i) * K, c->in + (C + i) * K);
+        la_vf sum = zero, row_i = la_v_set((float)i);
+        la_vf from_start = add_dot(K, w->T + i * K, c->in + i * K, zero);
+        if (w->stack > C)
+            from_start = add_dot(K, w->T + (C + i) * K, c->in + (C + i) * K, from_start);
+        start += la_v_sum(from_start);
         for (int64_t j = 0; j < C; j += LA_VW) {
             int64_t e = i * C + j;
             la_vf pair =
@@ -363,7 +372,7 @@ static void gate_gradients(const walk *w, const chunk *c, int64_t n, float *dg)
                 pair = la_v_fma(la_v_load(w->dPA + C * C + e), la_v_load(c->PA + C * C + e), pair);
             la_v_store(across + j, pair);
             la_vf at = la_v_iota() + la_v_set((float)j);
-            sum = sum + la_v_select(la_v_less(at, row_i), pair, la_v_set(0.0f));
+            sum = sum + la_v_select(la_v_less(at, row_i), pair, zero);
         }
         dg[i * row] = start + wrote[i] + la_v_sum(sum);
     }
