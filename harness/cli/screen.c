@@ -151,20 +151,39 @@ static void clock_words(double seconds, char buf[24])
     snprintf(buf, 24, "%ld:%02ld", s / 60, s % 60);
 }
 
+/* The rounds of a learned cell are its seeds. */
+static const char *turn_word(const la_run_event *event)
+{
+    return event->cell && event->cell->learn ? "seed" : "round";
+}
+
+/* Of a learned cell what its worker does, short enough for a narrow terminal: "flash mqar train 250/600
+ * loss 1.23, 12 s left". */
+static void cell_words(const la_run_event *event, char out[200])
+{
+    const la_cell *c = event->cell;
+    char length[24];
+    if (!c->learn || !event->phase) {
+        la_cell_words(c, out);
+        return;
+    }
+    snprintf(out, 200, "%s %s%s%s %s", c->variant->name, c->task->name,
+             c->pass == LA_EVAL ? " " : "",
+             c->pass == LA_EVAL ? la_format_count(c->seqlen, length) : "", event->phase);
+}
+
 static void progress_line(la_screen *screen, const la_run_event *event, bool stay)
 {
     char line[512], cell[200] = "", spent[24], left[24], counts[160];
     size_t percent = event->total ? 100 * event->done / event->total : 100;
-    if (event->cell) la_cell_words(event->cell, cell);
-    if (event->cell && event->cell->learn && event->phase)
-        snprintf(cell + strlen(cell), sizeof cell - strlen(cell), ": %s", event->phase);
+    if (event->cell) cell_words(event, cell);
     clock_words(event->elapsed_s, spent);
     la_format_duration(event->left_s, left);
     la_screen_counts(event->outcomes, counts, sizeof counts);
     snprintf(line, sizeof line,
-             "[round %d/%d  %zu/%zu  %zu %%]  %s  %.1f s  |  elapsed %s  left ~%s%s%s",
-             event->round + 1, event->rounds, event->done, event->total, percent, cell,
-             event->cell_s, spent, left, *counts ? "  |  " : "", counts);
+             "[%s %d/%d  %zu/%zu  %zu %%]  %s  %.1f s  |  elapsed %s  left ~%s%s%s",
+             turn_word(event), event->round + 1, event->rounds, event->done, event->total, percent,
+             cell, event->cell_s, spent, left, *counts ? "  |  " : "", counts);
     la_screen_clear();
     fprintf(stderr, "%.*s%s", stay ? (int)sizeof line : screen->width - 1, line, stay ? "\n" : "");
     fflush(stderr);
@@ -181,8 +200,8 @@ static void finished(la_screen *screen, const la_run_event *event)
     la_screen_row(screen, event->cell, event->attempt, row, sizeof row);
     la_screen_clear();
     const char *on = screen->color && failed ? "\033[31m" : "", *off = *on ? "\033[0m" : "";
-    fprintf(stderr, "[round %d/%d  %zu/%zu]  %s%s%s\n", event->round + 1, event->rounds,
-            event->done, event->total, on, row, off);
+    fprintf(stderr, "[%s %d/%d  %zu/%zu]  %s%s%s\n", turn_word(event), event->round + 1,
+            event->rounds, event->done, event->total, on, row, off);
 }
 
 void la_screen_event(const la_run_event *event, void *context)
