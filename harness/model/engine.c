@@ -255,7 +255,7 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
                 "at this length (--train-at-length)",
                 (long long)spec->longest, (long long)geometry[i].T);
     }
-    e->head_rows = (1 << 18) / spec->V; /* a megabyte of logits */
+    e->head_rows = (1 << 19) / spec->V; /* two megabytes of logits */
     e->head_rows = e->head_rows < 16 ? 16 : e->head_rows > 256 ? 256 : e->head_rows;
     la_status st = build(e, count_only, err);
     if (st != LA_OK) la_engine_release(e);
