@@ -156,6 +156,20 @@ static void recipe_paper(void **state)
     }
 }
 
+/* Several chunks and tiles of every form. */
+static void longer_sequences(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LA_COUNT(card); i++) {
+        fixture f;
+        small(&f, card[i], 150);
+        fixture_set(&f, "task.n=7");
+        fixture_set(&f, "model.layers=1");
+        fixture_set(&f, "train.tokens=300");
+        check_model(&f);
+    }
+}
+
 static void every_piece(void **state)
 {
     (void)state;
@@ -209,9 +223,9 @@ static void shorter_than_longest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(recipe_controlled),    cmocka_unit_test(recipe_paper),
-        cmocka_unit_test(every_piece),          cmocka_unit_test(mixed_stacks),
-        cmocka_unit_test(shorter_than_longest),
+        cmocka_unit_test(recipe_controlled), cmocka_unit_test(recipe_paper),
+        cmocka_unit_test(longer_sequences),  cmocka_unit_test(every_piece),
+        cmocka_unit_test(mixed_stacks),      cmocka_unit_test(shorter_than_longest),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
