@@ -66,7 +66,7 @@ static void add_setting(la_text *out, const la_lines *lines)
     const char *device = shared(lines, LA_AXIS_DEVICE), *length = shared(lines, LA_AXIS_LENGTH);
     bool learned = shared_learned(lines); /* their columns are of a batch that is no setting */
     if (length) la_text_add(out, " T %s.", length);
-    if (!learned) la_text_add(out, " %s", device ? device : "Several devices");
+    if (!learned || device) la_text_add(out, " %s", device ? device : "Several devices");
     add_shared(out, lines, LA_AXIS_THREADS, "", " threads");
     add_shared(out, lines, LA_AXIS_DTYPE, "", "");
     add_shared(out, lines, LA_AXIS_BATCH, "B ", "");
@@ -80,7 +80,7 @@ static void add_setting(la_text *out, const la_lines *lines)
     }
     add_shared(out, lines, LA_AXIS_CACHE, "caches ", "");
     const char *mask = shared(lines, LA_AXIS_MASK);
-    if (mask) la_text_add(out, "%s%s", learned ? " All " : ", ", mask);
+    if (mask) la_text_add(out, "%s%s", learned && !device ? " All " : ", ", mask);
     if (mask || !learned) la_text_add(out, ".");
     for (size_t i = 0; i < lines->n && !mask; i++)
         if (lines->v[i].marked) {
@@ -96,9 +96,9 @@ static void add_member(la_text *out, const cJSON *options, const char *name, con
                        const char **separator)
 {
     const cJSON *o = cJSON_GetObjectItemCaseSensitive(options, name);
-    if (cJSON_IsString(o))
+    if (cJSON_IsString(o) && *o->valuestring && strcmp(o->valuestring, "auto") != 0)
         la_text_add(out, "%s%s%s", *separator, words, o->valuestring);
-    else if (cJSON_IsNumber(o) && (o->valuedouble > 0 || o->valuedouble < 0))
+    else if (cJSON_IsNumber(o) && o->valuedouble > 0) /* -1: as the recipe says */
         la_text_add(out, "%s%s%.6g", *separator, words, o->valuedouble);
     else if (cJSON_IsArray(o)) {
         la_text_add(out, "%s%s", *separator, words);

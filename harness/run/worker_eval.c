@@ -5,43 +5,15 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "clock.h"
 #include "memory.h"
 #include "worker.h"
 
-#define EXAMPLES       128 /* where a forward is fast */
-#define ENOUGH_ANSWERS 64 /* where it takes seconds: a Wilson interval of 12 points at the middle */
-#define SLOW_NS        INT64_C(1000000000)
-#define FAST_NS        INT64_C(2000000000)  /* for examples beyond those that are enough */
-#define MOST_NS        INT64_C(60000000000) /* no example is begun that would end after this */
-#define SLICE_ANSWERS  16                   /* a distance with fewer is no slice */
-
-/* The digest of a test that was read in parts is that of its parts' digests. */
-static void add_part(la_eval *sum, const la_eval *part)
-{
-    char both[66];
-    int64_t total = sum->total + part->total;
-    if (sum->examples == 0) {
-        *sum = *part;
-        return;
-    }
-    if (total > 0)
-        sum->loss =
-            (sum->loss * (double)sum->total + part->loss * (double)part->total) / (double)total;
-    sum->examples += part->examples;
-    sum->correct += part->correct;
-    sum->total = total;
-    for (int d = 0; d < LA_EVAL_DISTANCES; d++) {
-        sum->distance_correct[d] += part->distance_correct[d];
-        sum->distance_total[d] += part->distance_total[d];
-    }
-    int len = snprintf(both, sizeof both, "%s%s", sum->digest, part->digest);
-    XXH128_hash_t h = XXH3_128bits(both, (size_t)len);
-    snprintf(sum->digest, sizeof sum->digest, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64,
-             (uint64_t)h.low64);
-}
+#define EXAMPLES       128                /* at most */
+#define TEST_TOKENS    (INT64_C(1) << 18) /* of all examples together, where that leaves enough */
+#define ENOUGH_ANSWERS 64                 /* a Wilson interval of 12 points at the middle */
+#define SLICE_ANSWERS  16                 /* a distance with fewer is no slice */
 
 static la_status test(la_work *w, la_model *model, const la_shape *shape, int64_t first,
                       int64_t examples, la_eval *out, la_err *err)
@@ -51,33 +23,20 @@ static la_status test(la_work *w, la_model *model, const la_shape *shape, int64_
                          (uint64_t)first, examples, out, err);
 }
 
-/* One example tells how long they take. Fast ones: many, in one go. Slow ones: as many as make enough
- * answers, one after another, and fewer when those would take minutes. */
-static la_status headline(la_work *w, la_model *model, const la_shape *shape, la_eval *sum,
+/* How many examples follows from the length alone, so that every variant answers the same test on any
+ * machine, and its digest says so: fewer as they grow longer, but enough for an interval. */
+static la_status headline(la_work *w, la_model *model, const la_shape *shape, la_eval *out,
                           la_err *err)
 {
     const la_cell *c = &w->cell;
     int64_t answers = c->task->learned->most_answers(c->task_opts, shape);
     int64_t least = answers > 0 ? (ENOUGH_ANSWERS + answers - 1) / answers : 1;
+    int64_t examples = TEST_TOKENS / shape->T;
+    if (examples > EXAMPLES) examples = EXAMPLES;
+    if (examples < least) examples = least;
     int64_t start = la_now_ns();
-    la_eval part;
-    LA_TRY(test(w, model, shape, 0, 1, &part, err));
-    int64_t took = la_now_ns() - start;
-    if (took <= SLOW_NS) { /* again, warm */
-        LA_TRY(test(w, model, shape, 0, 1, &part, err));
-        took = la_now_ns() - start - took;
-    }
-    w->first_ns = took;
-    if (took <= SLOW_NS) {
-        int64_t examples = EXAMPLES; /* halves of it, so that most variants read the same test */
-        while (examples > least && examples * took > FAST_NS) examples /= 2;
-        return test(w, model, shape, 0, examples > least ? examples : least, sum, err);
-    }
-    add_part(sum, &part);
-    for (int64_t i = 1; i < least && la_now_ns() - start + took < MOST_NS; i++) {
-        LA_TRY(test(w, model, shape, i, 1, &part, err));
-        add_part(sum, &part);
-    }
+    LA_TRY(test(w, model, shape, 0, examples, out, err));
+    w->first_ns = (la_now_ns() - start) / examples;
     return LA_OK;
 }
 
