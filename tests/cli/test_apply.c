@@ -277,6 +277,8 @@ static void test_gradients_of_kernels_are_those_of_the_reference(void **state)
                  {"linear", "", "q k v"},
                  {"performer", "--seed 4", "q k v"},
                  {"linear", "--form chunk --threads 1 --set normalize=0", "q k v"},
+                 {"deltanet", "", "q k v beta"},
+                 {"gated_deltanet", "", "q k v beta g"},
                  {"linformer", "--set r=7", "q k v E F"},
                  {"copy", "", "v"}};
     make_gradient_inputs("in");
