@@ -158,6 +158,7 @@ static void layout_lane(la_arena *m, la_engine *e, la_lane *lane, size_t *instan
     lane->row = la_arena_take(m, (size_t)rows * sizeof(int32_t));
     lane->label = la_arena_take(m, (size_t)rows * sizeof(int32_t));
     lane->distance = la_arena_take(m, (size_t)rows * sizeof(int32_t));
+    lane->group = la_arena_take(m, (size_t)rows * sizeof(int32_t));
     lane->answers = la_arena_take(m, (size_t)e->most_answers * sizeof(la_answer));
     if (e->training) layout_gradients(m, e, lane, most);
     layout_kernels(m, e, lane, instances);

@@ -52,7 +52,7 @@ typedef struct la_lane {
     float *rows, *rows_norm, *rows_mean, *rows_rstd, *drows, *logits;
     float *grad;
     la_kernel *kernel; /* [geometry][layer] */
-    int32_t *tokens, *row, *label, *distance;
+    int32_t *tokens, *row, *label, *distance, *group;
     int64_t n_rows;
     la_answer *answers;
     /* of the batch in work */

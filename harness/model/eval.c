@@ -101,6 +101,10 @@ static la_status run_batch(const la_model *model, la_engine *e, const la_batch *
             out->distance_correct[s] += scores[i].distance_correct[s];
             out->distance_total[s] += scores[i].distance_total[s];
         }
+        for (int g = 0; g < LA_MAX_GROUPS; g++) {
+            out->group_correct[g] += scores[i].group_correct[g];
+            out->group_total[g] += scores[i].group_total[g];
+        }
     }
     return LA_OK;
 }

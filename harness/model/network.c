@@ -63,9 +63,11 @@ la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la
         if (i >= batch->count) continue;
         for (int64_t j = 0; j < n; j++, lane->n_rows++) {
             const la_answer *answer = &lane->answers[j];
+            LA_ASSERT(answer->group >= 0 && answer->group < LA_MAX_GROUPS);
             lane->row[lane->n_rows] = (int32_t)((i - first) * T + answer->position);
             lane->label[lane->n_rows] = answer->label;
             lane->distance[lane->n_rows] = answer->distance;
+            lane->group[lane->n_rows] = answer->group;
         }
         if (batch->digest) {
             XXH128_hash_t hash[2] = {
@@ -198,6 +200,8 @@ void la_lane_score(la_lane *lane, const float *weights, la_eval *out)
             e->layers->cross_entropy(1, e->spec->V, lane->logits + i * e->spec->V,
                                      lane->label + first + i, false, 1.0f, &lane->loss, &right);
             lane->correct += right;
+            out->group_correct[lane->group[first + i]] += right;
+            out->group_total[lane->group[first + i]]++;
             int32_t distance = lane->distance[first + i];
             if (distance <= 0) continue;
             out->distance_correct[distance_slice(distance)] += right;

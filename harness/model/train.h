@@ -96,7 +96,8 @@ typedef struct la_eval {
     la_shape shape;
     int64_t examples, correct, total;
     int64_t distance_correct[LA_EVAL_DISTANCES], distance_total[LA_EVAL_DISTANCES];
-    double loss;     /* mean over answers */
+    int64_t group_correct[LA_MAX_GROUPS], group_total[LA_MAX_GROUPS]; /* by la_answer.group */
+    double loss;                                                      /* mean over answers */
     char digest[33]; /* XXH3-128 of tokens and answers: which data it was */
 } la_eval;
 

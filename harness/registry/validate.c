@@ -99,6 +99,12 @@ static la_status validate_learned(const la_task *t, la_err *err)
     for (int i = 0; i == 0 || l->train_lengths[i]; i++)
         if (l->train_lengths[i] <= (i ? l->train_lengths[i - 1] : 0))
             return LA_FAIL(err, LA_E_ARG, "task %s: train_lengths do not ascend", t->name);
+    for (int i = 0; l->group_names && l->group_names[i]; i++)
+        if (i >= LA_MAX_GROUPS || !good_name(l->group_names[i]))
+            return LA_FAIL(err, LA_E_ARG,
+                           "task %s: at most %d groups of answers, with names of small letters, "
+                           "digits and _",
+                           t->name, LA_MAX_GROUPS);
     if (t->answers || t->probe_fill || t->probe_score)
         return LA_FAIL(err, LA_E_ARG, "task %s: a learned task has no members of a probe", t->name);
     return LA_OK;

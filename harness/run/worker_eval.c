@@ -75,6 +75,17 @@ static void distances(la_work *w, const la_eval *e)
     }
 }
 
+static void groups(la_work *w, const la_eval *e)
+{
+    const char *const *names = w->cell.task->learned->group_names;
+    for (int g = 0; names && names[g]; g++) {
+        char name[64];
+        if (e->group_total[g] == 0) continue;
+        snprintf(name, sizeof name, "accuracy.%s", names[g]);
+        la_work_accuracy(w, name, e->group_correct[g], e->group_total[g]);
+    }
+}
+
 static la_status evaluate(la_work *w, la_model *model, la_err *err)
 {
     const la_cell *c = &w->cell;
@@ -89,6 +100,7 @@ static la_status evaluate(la_work *w, la_model *model, la_err *err)
     la_work_metric_add(w, "chance", c->task->chance(c->task_opts), NAN, NAN, 0, sum.total);
     la_work_metric_add(w, "loss", sum.loss, NAN, NAN, 0, sum.total);
     distances(w, &sum);
+    groups(w, &sum);
     memcpy(w->data_digest, sum.digest, sizeof w->data_digest);
     LA_TRY(la_work_phase(w, "slices", err));
     return slices(w, model, err);

@@ -396,6 +396,7 @@ static void test_learned_tasks_are_validated(void **state)
 {
     const la_task *good = la_tasks_find("mqar"), *probe = la_tasks_find("recall");
     static const int64_t falling[] = {128, 64, 0}, none[] = {0};
+    static const char *const many[] = {"a", "b", "c", "d", "e", NULL};
     (void)state;
     la_task t = *good;
     la_learned l = *good->learned;
@@ -410,6 +411,9 @@ static void test_learned_tasks_are_validated(void **state)
     l.version = 0;
     assert_int_equal(la_task_validate(&t, NULL), LA_E_ARG);
     l.version = 1;
+    l.group_names = many;
+    assert_int_equal(la_task_validate(&t, NULL), LA_E_ARG);
+    l.group_names = NULL;
     l.train_lengths = falling;
     assert_int_equal(la_task_validate(&t, NULL), LA_E_ARG);
     l.train_lengths = none;

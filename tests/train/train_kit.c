@@ -104,6 +104,14 @@ double la_trained_accuracy(la_trained *t, la_shape shape, int64_t examples)
                       examples, &eval, &err) != LA_OK)
         fail_msg("%s", err.msg);
     la_model_free(model);
+    int64_t correct = 0, total = 0; /* groups part the answers */
+    for (int g = 0; g < LA_MAX_GROUPS; g++) {
+        correct += eval.group_correct[g];
+        total += eval.group_total[g];
+    }
+    assert_int_equal(correct, eval.correct);
+    assert_int_equal(total, eval.total);
+    if (t->config.task->learned->group_names) assert_true(eval.group_total[1] > 0);
     double share = (double)eval.correct / (double)eval.total;
     printf("    T %lld n %lld%s: %.4f of %lld\n", (long long)shape.T, (long long)shape.n,
            shape.far ? " far" : "", share, (long long)eval.total);

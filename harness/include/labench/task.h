@@ -55,6 +55,7 @@ typedef struct la_answer {
 } la_answer;
 
 #define LA_MAX_SHAPES 64 /* of one mixture */
+#define LA_MAX_GROUPS 4  /* of answers */
 
 /* What a learned task does. All is a pure function of its arguments: the same example on any machine,
  * with any thread count, made alone and in any order. */
@@ -77,8 +78,8 @@ typedef struct la_learned {
     la_status (*make)(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
                       uint64_t index, int32_t *tokens, la_answer *answers, int64_t *n_answers,
                       la_err *err);
-    /* Kinds of answers that are also counted apart ("kept", "overwritten"), NULL-terminated; NULL: all
-     * answers are of one kind. */
+    /* Kinds of answers that are also counted apart ("kept", "overwritten"), at most LA_MAX_GROUPS,
+     * NULL-terminated; NULL: all answers are of one kind. */
     const char *const *group_names;
     /* The input holds an answer after its question (teacher forcing): a bidirectional model would read
      * it off, so only causal ones are asked. */
