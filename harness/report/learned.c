@@ -107,21 +107,22 @@ static void print_accuracy(const la_lines *lines, const char *task, int width, F
         }
 }
 
-/* Why cells have no accuracy, each reason once. */
+/* Why cells have no accuracy: for each variant and outcome, the reason of its shortest length. */
 static la_status print_reasons(la_store *store, const char *id, const char *task, FILE *out,
                                la_err *err)
 {
     static const char sql[] =
-        "SELECT group_concat(DISTINCT variant), message FROM v_cell "
+        "SELECT variant, message, min(seqlen), count(*) FROM v_cell "
         "WHERE sweep_id = CAST(?1 AS INT) AND task = ?2 AND recipe IS NOT NULL AND "
-        "outcome NOT IN ('ok', 'planned') AND message IS NOT NULL GROUP BY message "
-        "ORDER BY min(ordinal) LIMIT 12";
+        "outcome NOT IN ('ok', 'planned') AND message IS NOT NULL GROUP BY variant, outcome "
+        "ORDER BY min(ordinal)";
     la_query *q = NULL;
     LA_TRY(la_query_open(store, sql, (const char *[]){id, task}, 2, &q, err));
     bool more = true;
     la_status st;
     while ((st = la_query_next(q, &more, err)) == LA_OK && more)
-        fprintf(out, "  %s: %s\n", la_query_text(q, 0), la_query_text(q, 1));
+        fprintf(out, "  %s: %s%s\n", la_query_text(q, 0), la_query_text(q, 1),
+                la_query_int(q, 3) > 1 ? "; longer ones likewise" : "");
     la_query_close(q);
     return st;
 }
