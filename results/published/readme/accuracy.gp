@@ -17,8 +17,8 @@ set bmargin at screen 0.1979
 set tmargin at screen 0.9149
 set label 'Recall accuracy' at screen 0.012, screen 0.962 left font ',13' tc rgb '#111111'
 set label 'Stored pairs looked up again after T tokens. 64 to 768 answers in 1 to 3 rounds, bars: 95 % Wilson interval. AMD EPYC, 2 threads, f32, B 1, H 2, d 64,' at screen 0.012, screen 0.0723 left font ',8' tc rgb '#555555'
-set label 'caches hot. † bidirectional, the others causal. Task: pairs 32, keys random, filler null. Not defined for fnet. Sweep 07942b3d of 2026-11-21, labench 0.1.0' at screen 0.012, screen 0.0447 left font ',8' tc rgb '#555555'
-set label '(37f793f).' at screen 0.012, screen 0.0170 left font ',8' tc rgb '#555555'
+set label 'caches hot. † bidirectional, the others causal. Task: pairs 32, keys random, filler null. Not defined for fnet. Sweep a6eba32c of 2026-11-21, labench 0.1.0' at screen 0.012, screen 0.0447 left font ',8' tc rgb '#555555'
+set label '(80f32e8).' at screen 0.012, screen 0.0170 left font ',8' tc rgb '#555555'
 
 set logscale x 2
 set grid ytics lw 1 lc rgb '#e2e2e2'

@@ -17,31 +17,31 @@ set bmargin at screen 0.1702
 set tmargin at screen 0.9149
 set label 'Forward throughput' at screen 0.012, screen 0.962 left font ',13' tc rgb '#111111'
 set label 'Operations that the mathematics needs (causal: half) over the median time. Median of 1 to 2560 calls in 1 to 3 rounds, bars: 95 % interval (none below 6 calls).' at screen 0.012, screen 0.0447 left font ',8' tc rgb '#555555'
-set label 'AMD EPYC, 2 threads, f32, B 1, H 2, d 64, caches hot. † bidirectional, the others causal. Sweep 07942b3d of 2026-11-21, labench 0.1.0 (37f793f).' at screen 0.012, screen 0.0170 left font ',8' tc rgb '#555555'
+set label 'AMD EPYC, 2 threads, f32, B 1, H 2, d 64, caches hot. † bidirectional, the others causal. Sweep a6eba32c of 2026-11-21, labench 0.1.0 (80f32e8).' at screen 0.012, screen 0.0170 left font ',8' tc rgb '#555555'
 
 set logscale x 2
 set grid ytics lw 1 lc rgb '#e2e2e2'
 set xlabel 'sequence length T (tokens)'
 set ylabel 'useful GFLOP/s' offset 0.5
 set xrange [885.286125:151609.434]
-set yrange [0:534.036796]
+set yrange [0:536.616826]
 set xtics ('1k' 1024, '2k' 2048, '4k' 4096, '8k' 8192, '16k' 16384, '32k' 32768, '64k' 65536, '128k' 131072)
 set ytics ('0' 0, '100' 100, '200' 200, '300' 300, '400' 400)
 
-set arrow from graph 0, first 424.663885 to graph 1, first 424.663885 nohead dt 2 lw 0.8 lc rgb '#999999' back
-set label 'sgemm 425' at graph 0.01, first 424.663885 left offset 0, char 0.45 font ',9' tc rgb '#777777'
-set arrow from graph 0, first 469.261444 to graph 1, first 469.261444 nohead dt 2 lw 0.8 lc rgb '#999999' back
-set label 'f32 peak 469' at graph 0.01, first 469.261444 left offset 0, char 0.45 font ',9' tc rgb '#777777'
-set label 'fnet†' at screen 0.8656, screen 0.2024 left font ',10' tc rgb '#000000'
-set label 'linear' at screen 0.8656, screen 0.3061 left font ',10' tc rgb '#d55e00'
-set label 'performer' at screen 0.8656, screen 0.5015 left font ',10' tc rgb '#e69f00'
-set label 'linformer†' at screen 0.8656, screen 0.5488 left font ',10' tc rgb '#cc79a7'
-set label 'deltanet' at screen 0.8656, screen 0.5939 left font ',10' tc rgb '#009e73'
-set label 'gated\_deltanet' at screen 0.8656, screen 0.6310 left font ',10' tc rgb '#66c2a5'
-set label 'flash' at screen 0.8656, screen 0.6876 left font ',10' tc rgb '#0072b2'
-set label 'softmax' at screen 0.6427, screen 0.3584 left font ',10' tc rgb '#56b4e9'
+set arrow from graph 0, first 399.511253 to graph 1, first 399.511253 nohead dt 2 lw 0.8 lc rgb '#999999' back
+set label 'sgemm 400' at graph 0.01, first 399.511253 left offset 0, char 0.45 font ',9' tc rgb '#777777'
+set arrow from graph 0, first 471.528531 to graph 1, first 471.528531 nohead dt 2 lw 0.8 lc rgb '#999999' back
+set label 'f32 peak 472' at graph 0.01, first 471.528531 left offset 0, char 0.45 font ',9' tc rgb '#777777'
+set label 'fnet†' at screen 0.8656, screen 0.2027 left font ',10' tc rgb '#000000'
+set label 'linear' at screen 0.8656, screen 0.4190 left font ',10' tc rgb '#d55e00'
+set label 'performer' at screen 0.8656, screen 0.4917 left font ',10' tc rgb '#e69f00'
+set label 'deltanet' at screen 0.8656, screen 0.5631 left font ',10' tc rgb '#009e73'
+set label 'linformer†' at screen 0.8656, screen 0.5973 left font ',10' tc rgb '#cc79a7'
+set label 'gated\_deltanet' at screen 0.8656, screen 0.6349 left font ',10' tc rgb '#66c2a5'
+set label 'flash' at screen 0.8656, screen 0.6824 left font ',10' tc rgb '#0072b2'
+set label 'softmax' at screen 0.6427, screen 0.3477 left font ',10' tc rgb '#56b4e9'
 set label 'softmax: OOM at 64k (predicted)' at screen 0.7160, screen 0.8945 right font ',9' tc rgb '#56b4e9'
-set arrow from graph 0, first 497.41713 to graph 1, first 497.41713 nohead dt 3 lw 0.6 lc rgb '#bbbbbb' back
+set arrow from graph 0, first 499.820243 to graph 1, first 499.820243 nohead dt 3 lw 0.6 lc rgb '#bbbbbb' back
 
 set terminal svg size 720,470 fixed enhanced font 'DejaVu Sans,11' background rgb '#ffffff'
 set output 'throughput.svg'

@@ -17,7 +17,7 @@ set bmargin at screen 0.1702
 set tmargin at screen 0.9149
 set label 'Forward time' at screen 0.012, screen 0.962 left font ',13' tc rgb '#111111'
 set label 'Time of one forward call. Median of 1 to 2560 calls in 1 to 3 rounds, bars: 95 % interval (none below 6 calls). AMD EPYC, 2 threads, f32, B 1, H 2, d 64,' at screen 0.012, screen 0.0447 left font ',8' tc rgb '#555555'
-set label 'caches hot. † bidirectional, the others causal. Sweep 07942b3d of 2026-11-21, labench 0.1.0 (37f793f).' at screen 0.012, screen 0.0170 left font ',8' tc rgb '#555555'
+set label 'caches hot. † bidirectional, the others causal. Sweep a6eba32c of 2026-11-21, labench 0.1.0 (80f32e8).' at screen 0.012, screen 0.0170 left font ',8' tc rgb '#555555'
 
 set logscale x 2
 set logscale y 10
@@ -25,27 +25,29 @@ set grid ytics lw 1 lc rgb '#e2e2e2'
 set xlabel 'sequence length T (tokens)'
 set ylabel 'time of one forward call' offset 0.5
 set xrange [885.286125:151609.434]
-set yrange [76798.9614:5.90322197e+10]
+set yrange [64835.5222:6.07635076e+10]
 set xtics ('1k' 1024, '2k' 2048, '4k' 4096, '8k' 8192, '16k' 16384, '32k' 32768, '64k' 65536, '128k' 131072)
-set ytics ('' 80000 1, '' 90000 1, '100 µs' 100000, '' 200000 1, '' 300000 1, '' 400000 1, '' 500000 1, '' 600000 1, '' 700000 1, '' 800000 1, '' 900000 1, '1 ms' 1000000, '' 2000000 1, '' 3000000 1, '' 4000000 1, '' 5000000 1, '' 6000000 1, '' 7000000 1, '' 8000000 1, '' 9000000 1, '10 ms' 10000000, '' 20000000 1, '' 30000000 1, '' 40000000 1, '' 50000000 1, '' 60000000 1, '' 70000000 1, '' 80000000 1, '' 90000000 1, '100 ms' 100000000, '' 200000000 1, '' 300000000 1, '' 400000000 1, '' 500000000 1, '' 600000000 1, '' 700000000 1, '' 800000000 1, '' 900000000 1, '1 s' 1e+09, '' 2e+09 1, '' 3e+09 1, '' 4e+09 1, '' 5e+09 1, '' 6e+09 1, '' 7e+09 1, '' 8e+09 1, '' 9e+09 1, '10 s' 1e+10, '' 2e+10 1)
+set ytics ('' 70000 1, '' 80000 1, '' 90000 1, '100 µs' 100000, '' 200000 1, '' 300000 1, '' 400000 1, '' 500000 1, '' 600000 1, '' 700000 1, '' 800000 1, '' 900000 1, '1 ms' 1000000, '' 2000000 1, '' 3000000 1, '' 4000000 1, '' 5000000 1, '' 6000000 1, '' 7000000 1, '' 8000000 1, '' 9000000 1, '10 ms' 10000000, '' 20000000 1, '' 30000000 1, '' 40000000 1, '' 50000000 1, '' 60000000 1, '' 70000000 1, '' 80000000 1, '' 90000000 1, '100 ms' 100000000, '' 200000000 1, '' 300000000 1, '' 400000000 1, '' 500000000 1, '' 600000000 1, '' 700000000 1, '' 800000000 1, '' 900000000 1, '1 s' 1e+09, '' 2e+09 1, '' 3e+09 1, '' 4e+09 1, '' 5e+09 1, '' 6e+09 1, '' 7e+09 1, '' 8e+09 1, '' 9e+09 1, '10 s' 1e+10, '' 2e+10 1)
 
-set arrow from first 885.286125, first 98854.8903 to first 151609.434, first 16929367.2 nohead dt 3 lw 1 lc rgb '#aaaaaa' back
-set label '{/:Italic T}' at first 105772.129, first 11810974.9 right offset char -0.3, char 0.5 font ',9' tc rgb '#999999' back
-set arrow from first 885.286125, first 98854.8903 to first 151609.434, first 2.89923417e+09 nohead dt 3 lw 1 lc rgb '#aaaaaa' back
-set label '{/:Italic T}^2' at first 105772.129, first 1.4111505e+09 right offset char -0.3, char 0.5 font ',9' tc rgb '#999999' back
-set label 'deltanet  {/:Italic T}^{1.03}' at screen 0.8156, screen 0.4475 left font ',10' tc rgb '#009e73'
-set arrow from first 131072, first 21203179 to screen 0.8114, screen 0.4475 nohead lw 0.5 lc rgb '#009e73' back
-set label 'gated\_deltanet  {/:Italic T}^{1.06}' at screen 0.8156, screen 0.4794 left font ',10' tc rgb '#66c2a5'
-set label 'fnet†  {/:Italic T}^{1.20}' at screen 0.8156, screen 0.5113 left font ',10' tc rgb '#000000'
-set label 'linear  {/:Italic T}^{0.98}' at screen 0.8156, screen 0.5433 left font ',10' tc rgb '#d55e00'
-set arrow from first 131072, first 44077251 to screen 0.8114, screen 0.5433 nohead lw 0.5 lc rgb '#d55e00' back
-set label 'linformer†  {/:Italic T}^{1.04}' at screen 0.8156, screen 0.5752 left font ',10' tc rgb '#cc79a7'
-set label 'performer  {/:Italic T}^{1.00}' at screen 0.8156, screen 0.6071 left font ',10' tc rgb '#e69f00'
-set arrow from first 131072, first 150261668 to screen 0.8114, screen 0.6071 nohead lw 0.5 lc rgb '#e69f00' back
+set arrow from first 885.286125, first 83764.4366 to first 151609.434, first 14345055.7 nohead dt 3 lw 1 lc rgb '#aaaaaa' back
+set label '{/:Italic T}' at first 105772.129, first 10007999.1 right offset char -0.3, char 0.5 font ',9' tc rgb '#999999' back
+set arrow from first 885.286125, first 83764.4366 to first 151609.434, first 2.4566586e+09 nohead dt 3 lw 1 lc rgb '#aaaaaa' back
+set label '{/:Italic T}^2' at first 105772.129, first 1.19573474e+09 right offset char -0.3, char 0.5 font ',9' tc rgb '#999999' back
+set label 'gated\_deltanet  {/:Italic T}^{1.00}' at screen 0.8156, screen 0.4455 left font ',10' tc rgb '#66c2a5'
+set arrow from first 131072, first 22445091.5 to screen 0.8114, screen 0.4455 nohead lw 0.5 lc rgb '#66c2a5' back
+set label 'deltanet  {/:Italic T}^{1.00}' at screen 0.8156, screen 0.4774 left font ',10' tc rgb '#009e73'
+set arrow from first 131072, first 22754949 to screen 0.8114, screen 0.4774 nohead lw 0.5 lc rgb '#009e73' back
+set label 'linear  {/:Italic T}^{1.10}' at screen 0.8156, screen 0.5094 left font ',10' tc rgb '#d55e00'
+set arrow from first 131072, first 23954638 to screen 0.8114, screen 0.5094 nohead lw 0.5 lc rgb '#d55e00' back
+set label 'fnet†  {/:Italic T}^{1.09}' at screen 0.8156, screen 0.5413 left font ',10' tc rgb '#000000'
+set arrow from first 131072, first 43051731 to screen 0.8114, screen 0.5413 nohead lw 0.5 lc rgb '#000000' back
+set label 'linformer†  {/:Italic T}^{1.01}' at screen 0.8156, screen 0.5732 left font ',10' tc rgb '#cc79a7'
+set label 'performer  {/:Italic T}^{1.00}' at screen 0.8156, screen 0.6051 left font ',10' tc rgb '#e69f00'
+set arrow from first 131072, first 154110459 to screen 0.8114, screen 0.6051 nohead lw 0.5 lc rgb '#e69f00' back
 set label 'flash  {/:Italic T}^{2.02}' at screen 0.8156, screen 0.8267 left font ',10' tc rgb '#0072b2'
-set label 'softmax  {/:Italic T}^{1.96}' at screen 0.4724, screen 0.7512 left font ',10' tc rgb '#56b4e9'
+set label 'softmax  {/:Italic T}^{1.99}' at screen 0.4724, screen 0.7552 left font ',10' tc rgb '#56b4e9'
 set label 'softmax: OOM at 64k (predicted)' at screen 0.6742, screen 0.8945 right font ',9' tc rgb '#56b4e9'
-set arrow from graph 0, first 2.33075133e+10 to graph 1, first 2.33075133e+10 nohead dt 3 lw 0.6 lc rgb '#bbbbbb' back
+set arrow from graph 0, first 2.36671484e+10 to graph 1, first 2.36671484e+10 nohead dt 3 lw 0.6 lc rgb '#bbbbbb' back
 
 set terminal svg size 720,470 fixed enhanced font 'DejaVu Sans,11' background rgb '#ffffff'
 set output 'time.svg'
