@@ -461,11 +461,14 @@ static la_counts or_one(const la_counts *given, int64_t *one, int64_t def)
 
 static la_status understand(la_axes *x, la_err *err)
 {
-    static const char *const passes[] = {"fwd", "fwdbwd", "decode"}, *const f32[] = {"f32"},
+    static const char *const passes[] = {"fwd", "fwdbwd", "decode"},
+                             *const quick[] = {"fwd", "decode"}, *const f32[] = {"f32"},
                              *const automatic[] = {"auto"};
     const la_spec *s = x->spec;
     LA_TRY(la_plan_variants(&s->variants, &x->variants, &x->n_variants, err));
-    LA_TRY(parse_axis("pass", &s->passes, passes, LA_COUNT(passes), x->passes, &x->n_passes, err));
+    /* A quick sweep leaves the dearest pass to whoever asks for it: it has three minutes. */
+    LA_TRY(parse_axis("pass", &s->passes, s->quick ? quick : passes, s->quick ? 2 : 3, x->passes,
+                      &x->n_passes, err));
     LA_TRY(parse_axis("dtype", &s->dtypes, f32, 1, x->dtypes, &x->n_dtypes, err));
     LA_TRY(parse_axis("mask", &s->masks, automatic, 1, x->masks, &x->n_masks, err));
     LA_TRY(parse_tasks(x, err));
