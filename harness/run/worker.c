@@ -27,7 +27,7 @@
 la_status la_work_phase(la_work *w, const char *phase, la_err *err)
 {
     char json[128];
-    w->phase = phase;
+    snprintf(w->phase, sizeof w->phase, "%s", phase);
     snprintf(json, sizeof json, "{\"phase\":\"%.63s\"}", phase);
     return la_record_write(w->out, LA_RECORD_PHASE, json, err);
 }

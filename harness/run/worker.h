@@ -24,7 +24,7 @@ typedef struct la_work {
     la_job job;
     la_cell cell;
     la_device device; /* with the cell's instruction set */
-    const char *phase;
+    char phase[64];   /* a copy: who names a phase may be gone when it is told */
     la_inputs in;
     la_instance inst;
     la_io io;
