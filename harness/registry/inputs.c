@@ -16,6 +16,27 @@ const char *la_input_kind_name(la_input_kind kind)
     return names[kind];
 }
 
+bool la_input_kind_applies(const la_variant *variant, la_input_kind kind)
+{
+    bool gates = variant->inputs & (LA_IN_GATE_HEAD | LA_IN_GATE_CHANNEL);
+    switch (kind) {
+    case LA_INPUTS_DEFAULT:
+        return true;
+    case LA_INPUTS_STRONG_DECAY:
+    case LA_INPUTS_NO_DECAY:
+        return gates;
+    case LA_INPUTS_BETA_EDGES:
+        return variant->inputs & LA_IN_BETA;
+    case LA_INPUTS_BIG_LOGITS:
+        return variant->family == LA_FAMILY_QUADRATIC || variant->family == LA_FAMILY_LOW_RANK;
+    case LA_INPUTS_WIDE:
+        return variant->inputs & LA_IN_LOGITS;
+    case LA_INPUTS_KINDS:
+        break;
+    }
+    return false;
+}
+
 /* True when the heads of k follow Hqk (recurrent kind) and not Hkv (softmax kind). */
 static bool keys_follow_queries(const la_variant *variant)
 {

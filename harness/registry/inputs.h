@@ -41,6 +41,8 @@ typedef enum la_input_kind {
     LA_INPUTS_KINDS
 } la_input_kind;
 const char *la_input_kind_name(la_input_kind kind);
+/* Whether this kind is a question to ask of the variant: decays where it has gates, and so on. */
+bool la_input_kind_applies(const la_variant *variant, la_input_kind kind);
 
 /* Shape [rank <= 4] of a tensor for this variant and problem; rank 0: not used. */
 int la_tensor_shape(const la_variant *variant, const la_problem *p, la_tensor which,

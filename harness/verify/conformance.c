@@ -279,27 +279,6 @@ static la_status run_case(const suite *s, la_case *c, la_err *err)
     return st;
 }
 
-static bool kind_applies(const la_variant *v, la_input_kind kind)
-{
-    bool gates = v->inputs & (LA_IN_GATE_HEAD | LA_IN_GATE_CHANNEL);
-    switch (kind) {
-    case LA_INPUTS_DEFAULT:
-        return true;
-    case LA_INPUTS_STRONG_DECAY:
-    case LA_INPUTS_NO_DECAY:
-        return gates;
-    case LA_INPUTS_BETA_EDGES:
-        return v->inputs & LA_IN_BETA;
-    case LA_INPUTS_BIG_LOGITS:
-        return v->family == LA_FAMILY_QUADRATIC || v->family == LA_FAMILY_LOW_RANK;
-    case LA_INPUTS_WIDE:
-        return v->inputs & LA_IN_LOGITS;
-    case LA_INPUTS_KINDS:
-        break;
-    }
-    return false;
-}
-
 static la_problem problem_of(const shape *sh, la_mask mask)
 {
     return (la_problem){.B = sh->B,
@@ -322,7 +301,7 @@ static la_status run_shape(const suite *s, const shape *sh, const void *opts, bo
     for (int mask = LA_MASK_CAUSAL; mask <= LA_MASK_BIDIRECTIONAL; mask++)
         for (int kind = 0; kind < LA_INPUTS_KINDS; kind++) {
             if (kind != LA_INPUTS_DEFAULT && !(defaults && sh->special)) continue;
-            if (!kind_applies(s->variant, (la_input_kind)kind)) continue;
+            if (!la_input_kind_applies(s->variant, (la_input_kind)kind)) continue;
             la_case c = {.variant = s->variant,
                          .device = s->device,
                          .opts = opts,
@@ -366,7 +345,7 @@ static la_status reference_gradient(const suite *s, const shape *sh, la_mask mas
                                     const void *opts, la_err *err)
 {
     for (int kind = 0; kind < LA_INPUTS_KINDS; kind++) {
-        if (!kind_applies(s->variant, (la_input_kind)kind) || kind == LA_INPUTS_BIG_LOGITS)
+        if (!la_input_kind_applies(s->variant, (la_input_kind)kind) || kind == LA_INPUTS_BIG_LOGITS)
             continue;
         la_case c = {.variant = s->variant,
                      .device = s->device,

@@ -3,13 +3,13 @@
  */
 #include "relations.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "registry.h"
 #include "relations_kit.h"
 
 static const la_relation table[] = {
-    {"flash_is_softmax", {"flash", "softmax"}, "flash equals softmax", la_relation_same_function},
     {"linformer_of_full_rank_is_softmax",
      {"linformer", "softmax"},
      "linformer with r = T and E = F = I is softmax",
@@ -38,56 +38,119 @@ static const la_relation table[] = {
      {"gated_deltanet"},
      "beta = 1, g = 0, s = 1, orthonormal keys: o = v for q = k",
      la_relation_exact_recall},
-#define FORMS(v)                                                                                   \
-    {v "_forms_agree", {v}, "all forms and T decode steps agree", la_relation_forms_agree},        \
-    {                                                                                              \
-        v "_reference_is_its_steps", {v},                                                          \
-            "the float64 reference in one call is T calls of one token",                           \
-            la_relation_reference_steps                                                            \
-    }
-    FORMS("softmax"),
-    FORMS("flash"),
-    FORMS("linear"),
-    FORMS("performer"),
-    FORMS("deltanet"),
-    FORMS("gated_deltanet"),
-#undef FORMS
-#define LAST(v)                                                                                    \
-    {                                                                                              \
-        v "_last_token_needs_no_mask", {v}, "the last token sees all, causal or not",              \
-            la_relation_last_token                                                                 \
-    }
-    LAST("softmax"),
-    LAST("flash"),
-    LAST("linear"),
-    LAST("performer"),
-#undef LAST
-#define GROUPED(v)                                                                                 \
-    {                                                                                              \
-        v "_grouped_heads_are_repeated_heads", {v}, "a shared head equals copies of it",           \
-            la_relation_grouped_heads                                                              \
-    }
-    GROUPED("softmax"),
-    GROUPED("flash"),
-    GROUPED("deltanet"),
-    GROUPED("gated_deltanet"),
-#undef GROUPED
 };
 
+/* Impls that run with this mask, and how often one counts: decode steps are one more form. */
+static int forms(const la_variant *v, uint32_t mask)
+{
+    int n = 0;
+    for (size_t i = 0; i < v->impls_len; i++) {
+        uint32_t caps = v->impls[i].caps;
+        if (!(caps & mask)) continue;
+        n += 1 + (mask == LA_CAP_CAUSAL && (caps & LA_CAP_DECODE));
+    }
+    return n;
+}
+
+static bool some_impl(const la_variant *v, uint32_t all_of)
+{
+    for (size_t i = 0; i < v->impls_len; i++)
+        if ((v->impls[i].caps & all_of) == all_of) return true;
+    return false;
+}
+
+static bool has_forms(const la_variant *v)
+{
+    return forms(v, LA_CAP_CAUSAL) > 1 || forms(v, LA_CAP_BIDIRECTIONAL) > 1;
+}
+
+static bool has_state(const la_variant *v)
+{
+    return v->state_parts && (some_impl(v, LA_CAP_CAUSAL | LA_CAP_DECODE) ||
+                              some_impl(v, LA_CAP_CAUSAL | LA_CAP_STATE_IN));
+}
+
+static bool has_both_masks(const la_variant *v)
+{
+    return v->family != LA_FAMILY_BASELINE && some_impl(v, LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL);
+}
+
+static bool has_groups(const la_variant *v)
+{
+    return some_impl(v, LA_CAP_GROUPED_QK) || some_impl(v, LA_CAP_GROUPED_KV);
+}
+
+static bool has_same(const la_variant *v)
+{
+    return v->same_as && la_registry_find(v->same_as);
+}
+
+/* What holds of any variant that has what it takes. */
+static const struct {
+    const char *name; /* after the variant's name and _ */
+    const char *statement;
+    bool (*applies)(const la_variant *);
+    la_status (*run)(const la_relation *, const la_device *, la_err *);
+} generic[] = {
+    {"is", "it equals the variant that it says it is the same as", has_same,
+     la_relation_same_function},
+    {"forms_agree", "all forms and T decode steps agree", has_forms, la_relation_forms_agree},
+    {"reference_is_its_steps", "the float64 reference in one call is T calls of one token",
+     has_state, la_relation_reference_steps},
+    {"last_token_needs_no_mask", "the last token sees all, causal or not", has_both_masks,
+     la_relation_last_token},
+    {"grouped_heads_are_repeated_heads", "a shared head equals copies of it", has_groups,
+     la_relation_grouped_heads},
+};
+
+enum { NAME_SIZE = 96, ROWS_MAX = 1024 };
+static la_relation rows[ROWS_MAX];
+static char names[ROWS_MAX][NAME_SIZE];
+static size_t rows_len, variants_seen;
+
+static void fill(void)
+{
+    if (variants_seen == la_registry_count()) return;
+    rows_len = 0;
+    for (size_t i = 0; i < LA_COUNT(table); i++) rows[rows_len++] = table[i];
+    variants_seen = la_registry_count();
+    for (size_t r = 0; r < LA_COUNT(generic); r++)
+        for (size_t i = 0; i < variants_seen; i++) {
+            const la_variant *v = la_registry_at(i);
+            if (!generic[r].applies(v) || rows_len == ROWS_MAX) continue;
+            bool same = generic[r].run == la_relation_same_function;
+            snprintf(names[rows_len], NAME_SIZE, "%s_%s%s%s", v->name, generic[r].name,
+                     same ? "_" : "", same ? v->same_as : "");
+            rows[rows_len] = (la_relation){.name = names[rows_len],
+                                           .variants = {v->name, same ? v->same_as : NULL},
+                                           .statement = generic[r].statement,
+                                           .run = generic[r].run};
+            rows_len++;
+        }
+}
+
 size_t la_relations_count(void)
+{
+    fill();
+    return rows_len;
+}
+
+size_t la_relations_named(void)
 {
     return LA_COUNT(table);
 }
 
 const la_relation *la_relations_at(size_t i)
 {
-    return &table[i];
+    fill();
+    return &rows[i];
 }
 
 const la_relation *la_relations_find(const char *name)
 {
-    for (size_t i = 0; i < LA_COUNT(table); i++)
-        if (strcmp(table[i].name, name) == 0) return &table[i];
+    fill();
+    for (size_t i = 0; i < rows_len; i++)
+        if (strcmp(rows[i].name, name) == 0) return &rows[i];
     return NULL;
 }
 

@@ -14,7 +14,11 @@ typedef struct la_relation {
     la_status (*run)(const struct la_relation *, const la_device *, la_err *);
 } la_relation;
 
+/* Those of the table, which name their variants, then the generic ones, which hold of every
+ * registered variant with the capabilities. A variant that is added later (la_registry_add) changes
+ * count and order; pointers to relations are good until then. */
 size_t la_relations_count(void);
+size_t la_relations_named(void); /* how many there are of the first kind */
 const la_relation *la_relations_at(size_t i);
 const la_relation *la_relations_find(const char *name); /* NULL: none */
 /* LA_OK: it holds. LA_E_NOTFOUND: a variant is not in this build, nothing was checked. Else it does

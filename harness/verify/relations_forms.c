@@ -49,13 +49,14 @@ la_status la_relation_forms_agree(const la_relation *r, const la_device *device,
 {
     static const la_input_kind kinds[] = {LA_INPUTS_DEFAULT, LA_INPUTS_STRONG_DECAY,
                                           LA_INPUTS_BETA_EDGES};
-    uint32_t inputs = la_registry_find(r->variants[0])->inputs;
-    for (size_t i = 0; i < LA_COUNT(kinds); i++) {
-        if (kinds[i] == LA_INPUTS_STRONG_DECAY && !(inputs & LA_IN_GATE_HEAD)) continue;
-        if (kinds[i] == LA_INPUTS_BETA_EDGES && !(inputs & LA_IN_BETA)) continue;
-        la_problem p = la_relation_problem(LENGTH, 24, 40, LA_MASK_CAUSAL);
+    const la_variant *v = la_registry_find(r->variants[0]);
+    for (size_t i = 0; i < 2 * LA_COUNT(kinds); i++) {
+        la_input_kind kind = kinds[i / 2];
+        la_mask mask = i % 2 ? LA_MASK_BIDIRECTIONAL : LA_MASK_CAUSAL;
+        if (!la_input_kind_applies(v, kind)) continue;
+        la_problem p = la_relation_problem(LENGTH, 24, 40, mask);
         la_setting_of s;
-        la_status st = la_setting_make(&s, r->variants[0], &p, "", kinds[i], device, err);
+        la_status st = la_setting_make(&s, v->name, &p, "", kind, device, err);
         if (st == LA_OK) st = agree(&s, err);
         la_setting_release(&s);
         LA_TRY(st);
@@ -138,14 +139,14 @@ static void repeat_heads(const la_setting_of *from, la_setting_of *to, la_tensor
                    (size_t)width * sizeof *y);
 }
 
-la_status la_relation_grouped_heads(const la_relation *r, const la_device *device, la_err *err)
+/* With three heads to each of q and k (or of k and v), by every impl that says it can. */
+static la_status grouped(const la_variant *v, uint32_t cap, la_mask mask, const la_device *device,
+                         la_err *err)
 {
-    const la_variant *v = la_registry_find(r->variants[0]);
-    bool recurrent = v->family == LA_FAMILY_RECURRENT;
-    uint32_t cap = recurrent ? LA_CAP_GROUPED_QK : LA_CAP_GROUPED_KV;
-    la_problem p = la_relation_problem(70, 16, 24, LA_MASK_CAUSAL), q = p;
-    p.H = p.Hkv = p.Hqk = q.H = q.Hkv = q.Hqk = 6;
-    *(recurrent ? &p.Hqk : &p.Hkv) = 2;
+    la_problem p = la_relation_problem(70, 16, 24, mask), q;
+    p.H = p.Hkv = p.Hqk = 6;
+    q = p;
+    *(cap == LA_CAP_GROUPED_QK ? &p.Hqk : &p.Hkv) = 2;
     la_setting_of s, t = {0};
     la_status st = la_setting_make(&s, v->name, &p, "", LA_INPUTS_DEFAULT, device, err);
     if (st == LA_OK) st = la_setting_make(&t, v->name, &q, "", LA_INPUTS_DEFAULT, device, err);
@@ -164,4 +165,15 @@ la_status la_relation_grouped_heads(const la_relation *r, const la_device *devic
     la_setting_release(&s);
     la_setting_release(&t);
     return st;
+}
+
+la_status la_relation_grouped_heads(const la_relation *r, const la_device *device, la_err *err)
+{
+    static const uint32_t caps[] = {LA_CAP_GROUPED_QK, LA_CAP_GROUPED_KV};
+    const la_variant *v = la_registry_find(r->variants[0]);
+    for (size_t c = 0; c < LA_COUNT(caps); c++) {
+        LA_TRY(grouped(v, caps[c], LA_MASK_CAUSAL, device, err));
+        LA_TRY(grouped(v, caps[c], LA_MASK_BIDIRECTIONAL, device, err));
+    }
+    return LA_OK;
 }
