@@ -57,9 +57,28 @@ void la_kernel_destroy(la_kernel *k)
     k->self = NULL;
 }
 
+/* The last axis, and how many rows of it there are. */
 static int64_t columns(const la_param *p)
 {
-    return p->rank > 1 ? p->shape[1] : 1;
+    return p->rank > 1 ? p->shape[p->rank - 1] : 1;
+}
+
+static int64_t rows(const la_param *p)
+{
+    return la_param_elements(p) / columns(p);
+}
+
+/* Where row r of the leading axes of `part` starts in `whole`, which has the same axes or longer ones. */
+static int64_t row_in_whole(const la_param *part, const la_param *whole, int64_t r)
+{
+    int64_t at = 0, stride = columns(whole);
+    int axis = part->rank > 1 ? part->rank - 2 : 0;
+    for (; axis >= 0; axis--) {
+        at += r % part->shape[axis] * stride;
+        r /= part->shape[axis];
+        stride *= whole->shape[axis];
+    }
+    return at;
 }
 
 static void bind_params(const la_kernel *k, const la_block *b, const float *weights, bool copy,
@@ -67,11 +86,13 @@ static void bind_params(const la_kernel *k, const la_block *b, const float *weig
 {
     for (size_t i = 0; i < b->n_params; i++) {
         const float *from = weights + b->param_at[i];
+        const la_param *part = &k->param[i];
         out[i] = k->whole[i] ? from : k->packed[i];
         if (k->whole[i] || !copy) continue;
-        int64_t n = columns(&k->param[i]), ld = columns(&b->params[i]);
-        for (int64_t r = 0; r < k->param[i].shape[0]; r++)
-            memcpy(k->packed[i] + r * n, from + r * ld, (size_t)n * sizeof(float));
+        int64_t n = columns(part);
+        for (int64_t r = 0; r < rows(part); r++)
+            memcpy(k->packed[i] + r * n, from + row_in_whole(part, &b->params[i], r),
+                   (size_t)n * sizeof(float));
     }
 }
 
@@ -128,9 +149,12 @@ la_status la_kernel_backward(la_kernel *k, const la_block *b, la_lane *lane, con
     LA_TRY(k->impl->backward(k->self, &io, &grads, err));
     for (size_t i = 0; i < b->n_params; i++) {
         if (!dparams[i]) continue;
-        int64_t n = columns(&k->param[i]), ld = columns(&b->params[i]);
-        for (int64_t r = 0; r < k->param[i].shape[0]; r++)
-            lane->engine->layers->add(n, dparams[i] + r * n, lane->grad + b->param_at[i] + r * ld);
+        const la_param *part = &k->param[i];
+        float *to = lane->grad + b->param_at[i];
+        int64_t n = columns(part);
+        for (int64_t r = 0; r < rows(part); r++)
+            lane->engine->layers->add(n, dparams[i] + r * n,
+                                      to + row_in_whole(part, &b->params[i], r));
     }
     return LA_OK;
 }

@@ -10,7 +10,7 @@
 
 enum { STREAM_WEIGHTS = 0x77656967 }; /* tells these random streams from all others */
 
-/* Rows and cols of 1 axis: cols 0. Decayed: what multiplies activations; not what scales or shifts. */
+/* Cols is the last axis, rows all others together; of 1 axis: cols 0. Decayed: what multiplies activations; not what scales or shifts. */
 static int64_t add(la_net *spec, int block, const char *name, la_weight weight, int64_t rows,
                    int64_t cols, bool decayed)
 {
@@ -86,8 +86,9 @@ static void add_block(la_net *spec, la_block *b, int block)
     for (size_t i = 0; i < b->n_params; i++) {
         la_param *p = &b->params[i];
         align(spec);
-        b->param_at[i] = add(spec, block, p->name, LA_WEIGHT_VARIANT, p->shape[0],
-                             p->rank > 1 ? p->shape[1] : 0, p->rank > 1);
+        int64_t n = la_param_elements(p), cols = p->rank > 1 ? p->shape[p->rank - 1] : 0;
+        b->param_at[i] =
+            add(spec, block, p->name, LA_WEIGHT_VARIANT, cols ? n / cols : n, cols, p->rank > 1);
         la_tensor_spec *t = &spec->tensor[spec->n_tensors - 1];
         t->param = p;
         t->trainable = p->trainable;

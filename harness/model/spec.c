@@ -144,18 +144,12 @@ static void columns_of(la_block *b)
     }
 }
 
-static la_status block_params(la_net *spec, la_block *b, la_err *err)
+static void block_params(la_net *spec, la_block *b)
 {
-    if (!b->variant->params) return LA_OK;
+    if (!b->variant->params) return;
     la_problem p = la_block_problem(spec, b, 1, spec->longest, 1);
     b->n_params = b->variant->params(&p, b->opts, b->params, LA_MAX_PARAMS);
     LA_ASSERT(b->n_params <= LA_MAX_PARAMS);
-    for (size_t i = 0; i < b->n_params; i++)
-        if (b->params[i].rank > 2)
-            return LA_FAIL(err, LA_E_UNSUPPORTED,
-                           "%s: parameter %s has %d axes; a model trains at most 2",
-                           b->variant->name, b->params[i].name, b->params[i].rank);
-    return LA_OK;
 }
 
 static la_status block_init(const la_train_config *config, la_net *spec, la_block *b, la_err *err)
@@ -192,7 +186,8 @@ static la_status block_init(const la_train_config *config, la_net *spec, la_bloc
                        in & LA_IN_X ? "and it has none" : "and head_dim is odd");
     b->beta_scale = o->neg_eigval ? 2.0f : 1.0f;
     columns_of(b);
-    return block_params(spec, b, err);
+    block_params(spec, b);
+    return LA_OK;
 }
 
 /* One name of a hybrid pattern into a variant and its options. */
