@@ -22,6 +22,11 @@ double la_scale(const la_problem *p)
     return p->scale != 0.0 ? p->scale : 1.0 / sqrt((double)p->dk);
 }
 
+double la_variant_scale(const la_variant *variant, const la_problem *p)
+{
+    return p->scale == 0.0 && variant->default_scale != 0.0 ? variant->default_scale : la_scale(p);
+}
+
 static int64_t product(const int64_t *shape, int rank)
 {
     int64_t n = 1;

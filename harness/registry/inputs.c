@@ -236,7 +236,7 @@ la_status la_inputs_draw(const la_variant *variant, const la_problem *p, const v
     if (k && kind == LA_INPUTS_BETA_EDGES) duplicate_keys(k, p->B, p->T, nk / (p->B * p->T));
     if (kind == LA_INPUTS_BIG_LOGITS && q) {
         /* |q.k| is about sqrt(dk) for normal rows: s q.k then reaches +-1e4. */
-        scale_all(q, nq, (float)(3e3 / (la_scale(p) * sqrt((double)p->dk))));
+        scale_all(q, nq, (float)(3e3 / (la_variant_scale(variant, p) * sqrt((double)p->dk))));
     }
     if (kind == LA_INPUTS_WIDE) {
         if (q) scale_all(q, nq, 3.0f);

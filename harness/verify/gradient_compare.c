@@ -27,14 +27,14 @@ static double rms_between(const double *x, const double *y, int64_t n)
 }
 
 /* What the gradients of keys, parameters and state are multiplied by on their way: s q. */
-static double query_size(const la_inputs *in)
+static double query_size(const la_variant *variant, const la_inputs *in)
 {
     const float *q = in->t[LA_T_Q].data;
     int64_t n = (int64_t)(in->t[LA_T_Q].bytes / sizeof(float));
     double sum = 0;
     if (!q) return 1;
     for (int64_t i = 0; i < n; i++) sum += (double)q[i] * (double)q[i];
-    return fmax(1, la_scale(&in->problem) * sqrt(sum / (double)n));
+    return fmax(1, la_variant_scale(variant, &in->problem) * sqrt(sum / (double)n));
 }
 
 /* Tokens' rows for tensors of rank 4 and x, a whole sequence for gates, the last axis for the rest. */
@@ -104,7 +104,7 @@ la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, con
     const la_problem *p = &in->problem;
     const la_tensor values = want->t[LA_T_X] ? LA_T_X : LA_T_V;
     double of_values = (moved ? LEAST_DELICATE : LEAST) * rms(want->t[values], want->n[values]);
-    double by_query = query_size(in);
+    double by_query = query_size(variant, in);
     double dot = sqrt((double)p->dv); /* what is not linear in the values sees products do.v */
     la_status st = LA_OK;
     const la_buffer *buf;

@@ -15,7 +15,7 @@ static double sharpness(const la_probe_io *io)
     double wanted = o->sharpness;
     if (wanted == 0) wanted = logits ? 2.0 * log((double)p->T) + 8.0 : 1.0;
     /* Feature maps without a scale take the key as it is. */
-    return !logits && io->variant->family == LA_FAMILY_KERNEL ? wanted : wanted / la_scale(p);
+    return !logits && io->variant->family == LA_FAMILY_KERNEL ? wanted : wanted / la_variant_scale(io->variant, p);
 }
 
 static float *row(float *data, const la_problem *p, int64_t b, int64_t t, int64_t heads, int64_t h,

@@ -33,8 +33,8 @@ la_status la_ref_recurrence(const la_problem *p, double s, const la_ref_io *io, 
 /* Everything a backward call allocates: states [T / SEGMENT] and [SEGMENT + 1] of dk dv, the gradient of
  * the state, and rows for gradients that are not wanted. */
 typedef struct backward {
-    double *kept, *inside, *dS, *dk, *dv;
-    double spare;
+    double *kept, *inside, *dS, *dk, *dv, *dg;
+    double dbeta;
 } backward;
 
 static void release(backward *b)
@@ -44,6 +44,7 @@ static void release(backward *b)
     la_free(b->dS);
     la_free(b->dk);
     la_free(b->dv);
+    la_free(b->dg);
 }
 
 static la_status allocate(const la_problem *p, backward *b, la_err *err)
@@ -53,7 +54,8 @@ static la_status allocate(const la_problem *p, backward *b, la_err *err)
     if ((b->kept = la_zalloc((size_t)(p->T / SEGMENT + 1) * state, err)) &&
         (b->inside = la_zalloc((SEGMENT + 1) * state, err)) && (b->dS = la_zalloc(state, err)) &&
         (b->dk = la_zalloc((size_t)p->dk * sizeof(double), err)) &&
-        (b->dv = la_zalloc((size_t)p->dv * sizeof(double), err)))
+        (b->dv = la_zalloc((size_t)p->dv * sizeof(double), err)) &&
+        (b->dg = la_zalloc((size_t)p->dk * sizeof(double), err)))
         return LA_OK;
     release(b);
     return LA_E_NOMEM;
@@ -72,7 +74,7 @@ static void keep_states(const la_problem *p, const la_ref_io *io, la_ref_step *s
 }
 
 /* Token t, whose state before is S and after is S + dk dv. */
-static void token_back(const la_problem *p, double s, const la_ref_io *io,
+static void token_back(const la_problem *p, int64_t gates, double s, const la_ref_io *io,
                        const la_ref_grads *grads, int64_t t, const double *S,
                        la_ref_step_back *back, backward *b)
 {
@@ -88,14 +90,14 @@ static void token_back(const la_problem *p, double s, const la_ref_io *io,
     }
     la_ref_token_grads to = {.dk = grads->dk ? grads->dk + t * dk : b->dk,
                              .dv = grads->dv ? grads->dv + t * dv : b->dv,
-                             .dbeta = grads->dbeta ? grads->dbeta + t : &b->spare,
-                             .dg = grads->dg ? grads->dg + t : &b->spare};
+                             .dbeta = grads->dbeta ? grads->dbeta + t : &b->dbeta,
+                             .dg = grads->dg ? grads->dg + t * gates : b->dg};
     back(p, io, t, S, b->dS, &to);
 }
 
-la_status la_ref_recurrence_backward(const la_problem *p, double s, const la_ref_io *io,
-                                     const la_ref_grads *grads, la_ref_step *step,
-                                     la_ref_step_back *back, la_err *err)
+la_status la_ref_recurrence_backward(const la_problem *p, int64_t gates, double s,
+                                     const la_ref_io *io, const la_ref_grads *grads,
+                                     la_ref_step *step, la_ref_step_back *back, la_err *err)
 {
     size_t n = (size_t)(p->dk * p->dv), bytes = n * sizeof(double);
     backward b;
@@ -111,7 +113,7 @@ la_status la_ref_recurrence_backward(const la_problem *p, double s, const la_ref
             step(p, io, t, S + n);
         }
         for (int64_t t = t1; t-- > t0;)
-            token_back(p, s, io, grads, t, b.inside + (size_t)(t - t0) * n, back, &b);
+            token_back(p, gates, s, io, grads, t, b.inside + (size_t)(t - t0) * n, back, &b);
     }
     if (grads->dstate_in) memcpy(grads->dstate_in[0], b.dS, bytes);
     release(&b);

@@ -14,21 +14,21 @@ typedef void la_ref_step(const la_problem *p, const la_ref_io *io, int64_t t, do
 la_status la_ref_recurrence(const la_problem *p, double s, const la_ref_io *io, la_ref_step *step,
                             la_err *err);
 
-/* Where one token's gradients go: dk [dk], dv [dv], one number each for beta and g. Never NULL. */
+/* Where one token's gradients go: dk [dk], dv [dv], dbeta one number, dg one, or [dk] where each channel
+ * has its own decay. Never NULL. */
 typedef struct la_ref_token_grads {
     double *dk, *dv, *dbeta, *dg;
 } la_ref_token_grads;
 
 /* The same token backwards: S is S_{t-1}; dS [dk,dv] comes in as the gradient with respect to S_t and
- * leaves as that with respect to S_{t-1}. Overwrites what `grads` points to, dg only where the member
- * has a decay. */
+ * leaves as that with respect to S_{t-1}. Overwrites what `grads` points to of what the member has. */
 typedef void la_ref_step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
                               double *dS, const la_ref_token_grads *grads);
 
-/* The gradients of la_ref_recurrence, from the last token to the first: dS takes s q_t dout_t', dq_t = s
+/* The gradients of la_ref_recurrence, where a token has `gates` numbers of g (1 or dk); from the last token to the first: dS takes s q_t dout_t', dq_t = s
  * S_t dout_t, then `back`. States are kept every few tokens and recomputed between. */
-la_status la_ref_recurrence_backward(const la_problem *p, double s, const la_ref_io *io,
-                                     const la_ref_grads *grads, la_ref_step *step,
-                                     la_ref_step_back *back, la_err *err);
+la_status la_ref_recurrence_backward(const la_problem *p, int64_t gates, double s,
+                                     const la_ref_io *io, const la_ref_grads *grads,
+                                     la_ref_step *step, la_ref_step_back *back, la_err *err);
 
 #endif

@@ -52,7 +52,7 @@ static la_status backward(const la_problem *p, const void *opts, const la_ref_io
                           const la_ref_grads *grads, la_err *err)
 {
     (void)opts;
-    return la_ref_recurrence_backward(p, la_scale(p), io, grads, step, step_back, err);
+    return la_ref_recurrence_backward(p, 1, la_scale(p), io, grads, step, step_back, err);
 }
 
 const la_reference la_deltanet_reference = {.forward = forward, .backward = backward};

@@ -212,6 +212,7 @@ typedef struct la_variant {
     la_status (*useful)(const la_problem *, la_pass, const void *opts, la_cost *, la_err *);
     const la_impl *impls;
     size_t impls_len;
+    double default_scale; /* s when the problem names none; 0: 1/sqrt(dk) */
 } la_variant;
 
 /* LA_VARIANT(softmax) = { LA_VARIANT_HEAD, .name = "softmax", ... };
@@ -225,6 +226,8 @@ LA_API int la_rank_second_cpu(const la_device *dev, la_err *why); /* below la_ra
 
 /* The scale a problem asks for: p->scale, or 1/sqrt(dk) when that is 0. */
 LA_API double la_scale(const la_problem *p);
+/* The same for a variant, which may have a default of its own. */
+LA_API double la_variant_scale(const la_variant *variant, const la_problem *p);
 
 /* Where each part starts in the state buffer; returns the whole size in bytes. offsets may be NULL. */
 LA_API size_t la_state_layout(const la_part *parts, size_t n, size_t *offsets);
