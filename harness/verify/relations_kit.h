@@ -39,6 +39,9 @@ double *la_setting_reference_steps(const la_setting_of *s, double *state, la_err
 /* Fails with "A is not B: ..." when the two differ by more than the tolerance. */
 la_status la_relation_same(const char *a, const double *x, const char *b, const double *y,
                            int64_t n, int64_t width, la_tolerance tolerance, la_err *err);
+/* Every impl of one against every impl of the other; la_relation_equal: the references too, in float64. */
+la_status la_relation_equal(const la_setting_of *s, const la_setting_of *t, la_err *err);
+la_status la_relation_equal_kernels(const la_setting_of *s, const la_setting_of *t, la_err *err);
 /* The tolerances of two impls that are each held to the reference. */
 la_tolerance la_relation_both(const la_variant *v, const la_impl *a, const la_variant *w,
                               const la_impl *b);
@@ -49,6 +52,9 @@ la_status la_relation_reference_steps(const la_relation *, const la_device *, la
 la_status la_relation_last_token(const la_relation *, const la_device *, la_err *);
 la_status la_relation_grouped_heads(const la_relation *, const la_device *, la_err *);
 la_status la_relation_no_decay(const la_relation *, const la_device *, la_err *);
+la_status la_relation_equal_channels(const la_relation *, const la_device *, la_err *);
+la_status la_relation_channels_at_rest(const la_relation *, const la_device *, la_err *);
+la_status la_relation_fixed_decay(const la_relation *, const la_device *, la_err *);
 la_status la_relation_exact_recall(const la_relation *, const la_device *, la_err *);
 la_status la_relation_full_rank(const la_relation *, const la_device *, la_err *);
 la_status la_relation_tends_to_softmax(const la_relation *, const la_device *, la_err *);

@@ -10,8 +10,7 @@
 #include "registry.h"
 #include "relations_kit.h"
 
-/* Every impl of one setting against every impl of the other. */
-static la_status all_pairs(const la_setting_of *s, const la_setting_of *t, la_err *err)
+la_status la_relation_equal_kernels(const la_setting_of *s, const la_setting_of *t, la_err *err)
 {
     la_status st = LA_OK;
     for (size_t i = 0; i < s->variant->impls_len && st == LA_OK; i++) {
@@ -49,6 +48,12 @@ static la_status same_references(const la_setting_of *s, const la_setting_of *t,
     return st;
 }
 
+la_status la_relation_equal(const la_setting_of *s, const la_setting_of *t, la_err *err)
+{
+    LA_TRY(same_references(s, t, err));
+    return la_relation_equal_kernels(s, t, err);
+}
+
 la_status la_relation_same_function(const la_relation *r, const la_device *device, la_err *err)
 {
     static const int64_t lengths[] = {1, 3, 64, 200};
@@ -60,7 +65,7 @@ la_status la_relation_same_function(const la_relation *r, const la_device *devic
         if (st == LA_OK)
             st = la_setting_make(&t, r->variants[1], &p, "", LA_INPUTS_DEFAULT, device, err);
         if (st == LA_OK) la_setting_copy_inputs(&t, &s);
-        if (st == LA_OK) st = all_pairs(&s, &t, err);
+        if (st == LA_OK) st = la_relation_equal_kernels(&s, &t, err);
         la_setting_release(&s);
         la_setting_release(&t);
         LA_TRY(st);
@@ -76,8 +81,7 @@ la_status la_relation_no_decay(const la_relation *r, const la_device *device, la
     if (st == LA_OK)
         st = la_setting_make(&t, r->variants[1], &p, "", LA_INPUTS_DEFAULT, device, err);
     if (st == LA_OK) la_setting_copy_inputs(&t, &s);
-    if (st == LA_OK) st = same_references(&s, &t, err);
-    if (st == LA_OK) st = all_pairs(&s, &t, err);
+    if (st == LA_OK) st = la_relation_equal(&s, &t, err);
     la_setting_release(&s);
     la_setting_release(&t);
     return st;
@@ -90,7 +94,9 @@ static void write_then_ask(la_setting_of *s)
     const la_problem *p = &s->p;
     int64_t d = p->dk, heads = p->Hqk;
     float *q = s->in.t[LA_T_Q].data, *k = s->in.t[LA_T_K].data;
-    float *beta = s->in.t[LA_T_BETA].data, *g = s->in.t[LA_T_G].data;
+    float *beta = s->in.t[LA_T_BETA].data;
+    la_buffer *g = &s->in.t[LA_T_G];
+    if (g->data) memset(g->data, 0, g->bytes);
     for (int64_t b = 0; b < p->B; b++)
         for (int64_t t = 0; t < p->T; t++)
             for (int64_t h = 0; h < heads; h++)
@@ -100,10 +106,7 @@ static void write_then_ask(la_setting_of *s)
                     q[((b * p->T + t) * heads + h) * d + c] = (float)key;
                     k[((b * p->T + t) * heads + h) * d + c] = (float)key;
                 }
-    for (int64_t i = 0; i < p->B * p->T * p->H; i++) {
-        beta[i] = i / p->H % p->T < d ? 1.0f : 0.0f;
-        if (g) g[i] = 0.0f;
-    }
+    for (int64_t i = 0; i < p->B * p->T * p->H; i++) beta[i] = i / p->H % p->T < d ? 1.0f : 0.0f;
 }
 
 /* Row t of `o` from token dk on must be the value of token t - dk. */
@@ -165,7 +168,7 @@ la_status la_relation_full_rank(const la_relation *r, const la_device *device, l
         for (int64_t e = 0; e < p.T * p.T; e++) w[e] = e % (p.T + 1) == 0 ? 1.0f : 0.0f;
     }
     st = same_references(&s, &t, err);
-    if (st == LA_OK) st = all_pairs(&s, &t, err);
+    if (st == LA_OK) st = la_relation_equal_kernels(&s, &t, err);
 done:
     la_setting_release(&s);
     la_setting_release(&t);
