@@ -10,6 +10,10 @@
 #include "relations_kit.h"
 
 static const la_relation table[] = {
+    {"local_of_full_window_is_softmax",
+     {"local", "softmax"},
+     "local with w >= T is softmax",
+     la_relation_full_window},
     {"linformer_of_full_rank_is_softmax",
      {"linformer", "softmax"},
      "linformer with r = T and E = F = I is softmax",

@@ -56,6 +56,7 @@ la_status la_relation_equal_channels(const la_relation *, const la_device *, la_
 la_status la_relation_channels_at_rest(const la_relation *, const la_device *, la_err *);
 la_status la_relation_fixed_decay(const la_relation *, const la_device *, la_err *);
 la_status la_relation_exact_recall(const la_relation *, const la_device *, la_err *);
+la_status la_relation_full_window(const la_relation *, const la_device *, la_err *);
 la_status la_relation_full_rank(const la_relation *, const la_device *, la_err *);
 la_status la_relation_tends_to_softmax(const la_relation *, const la_device *, la_err *);
 la_status la_relation_fourier_twice(const la_relation *, const la_device *, la_err *);

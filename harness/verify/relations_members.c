@@ -73,6 +73,30 @@ la_status la_relation_same_function(const la_relation *r, const la_device *devic
     return LA_OK;
 }
 
+/* Windows as long as the sequence and longer, with heads that share keys. */
+la_status la_relation_full_window(const la_relation *r, const la_device *device, la_err *err)
+{
+    for (int i = 0; i < 4; i++) {
+        la_problem p = la_relation_problem(i < 2 ? 170 : 1, 24, 40, (la_mask)(i % 2));
+        p.Hkv = 1;
+        la_setting_of s, t = {0};
+        la_status st = LA_OK;
+        for (int more = 0; more < 2 && st == LA_OK; more++) {
+            char window[32];
+            snprintf(window, sizeof window, "window=%" PRId64, p.T + more * 100);
+            st = la_setting_make(&s, r->variants[0], &p, window, LA_INPUTS_DEFAULT, device, err);
+            if (st == LA_OK)
+                st = la_setting_make(&t, r->variants[1], &p, "", LA_INPUTS_DEFAULT, device, err);
+            if (st == LA_OK) la_setting_copy_inputs(&t, &s);
+            if (st == LA_OK) st = la_relation_equal(&s, &t, err);
+            la_setting_release(&s);
+            la_setting_release(&t);
+        }
+        LA_TRY(st);
+    }
+    return LA_OK;
+}
+
 la_status la_relation_no_decay(const la_relation *r, const la_device *device, la_err *err)
 {
     la_problem p = la_relation_problem(150, 24, 40, LA_MASK_CAUSAL);

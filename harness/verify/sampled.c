@@ -30,10 +30,12 @@ static int64_t row_width(const la_problem *p)
     return p->H * p->dv;
 }
 
-static bool is_kv_cache(const la_variant *variant, const la_part *parts, size_t n)
+/* A cache of every token; one of a window's tokens alone is a state of constant size. */
+static bool is_kv_cache(const la_variant *variant, const la_problem *p, const la_part *parts,
+                        size_t n)
 {
     return variant->family == LA_FAMILY_QUADRATIC && n == 2 && strcmp(parts[0].name, "K") == 0 &&
-           strcmp(parts[1].name, "V") == 0;
+           strcmp(parts[1].name, "V") == 0 && parts[0].shape[2] == p->Tcap;
 }
 
 /* Whether the sequence can be walked with a state of constant size. */
@@ -42,7 +44,7 @@ static bool hands_state_over(const la_variant *variant, const la_problem *whole,
     la_part parts[LA_MAX_PARTS];
     if (whole->mask != LA_MASK_CAUSAL || !variant->state_parts) return false;
     size_t n = variant->state_parts(whole, opts, parts, LA_MAX_PARTS);
-    return n > 0 && !is_kv_cache(variant, parts, n);
+    return n > 0 && !is_kv_cache(variant, whole, parts, n);
 }
 
 /* All tokens up to LA_SAMPLED_FULL; beyond, the first and last two, both sides of 16 chunk borders
@@ -265,7 +267,7 @@ static la_status decode_from_inputs(const la_variant *variant, const la_problem 
 {
     la_part parts[LA_MAX_PARTS];
     size_t offsets[LA_MAX_PARTS], n = variant->state_parts(p, opts, parts, LA_MAX_PARTS);
-    if (!is_kv_cache(variant, parts, n))
+    if (!is_kv_cache(variant, p, parts, n))
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no state to decode from", variant->name);
     la_state_layout(parts, n, offsets);
     fill_cache(&parts[0], in->t[LA_T_K].data, (char *)state + offsets[0]);

@@ -3,29 +3,35 @@
 
 #include "labench/kit.h"
 
-size_t la_kv_state_parts(const la_problem *p, const void *opts, la_part *out, size_t cap)
+size_t la_kv_window_parts(const la_problem *p, int64_t window, la_part *out, size_t cap)
 {
-    (void)opts;
     if (cap < 2) return 2;
-    out[0] = (la_part){
-        .name = "K", .shape = {p->B, p->Hkv, p->Tcap, p->dk}, .rank = 4, .dtype = p->dtype};
-    out[1] = (la_part){
-        .name = "V", .shape = {p->B, p->Hkv, p->Tcap, p->dv}, .rank = 4, .dtype = p->dtype};
+    int64_t n = window < p->Tcap ? window : p->Tcap;
+    out[0] =
+        (la_part){.name = "K", .shape = {p->B, p->Hkv, n, p->dk}, .rank = 4, .dtype = p->dtype};
+    out[1] =
+        (la_part){.name = "V", .shape = {p->B, p->Hkv, n, p->dv}, .rank = 4, .dtype = p->dtype};
     return 2;
 }
 
-la_status la_kv_useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
-                       la_err *err)
+/* Pairs of a query and a key it sees, a head: a band of the square, half of it when causal. */
+static double pairs(const la_problem *p, int64_t window)
 {
-    (void)opts, (void)err;
+    double T = (double)p->T, w = window < p->T ? (double)window : T;
+    return p->mask == LA_MASK_CAUSAL ? w * (T - w / 2) : 2 * w * T - w * w - (w < T ? T - w : 0);
+}
+
+void la_kv_window_useful(const la_problem *p, la_pass pass, int64_t window, la_cost *cost)
+{
     double heads = (double)p->B * (double)p->H, kv_heads = (double)p->B * (double)p->Hkv;
     double dk = (double)p->dk, dv = (double)p->dv, d = dk + dv;
-    double T = (double)p->T, cap = (double)p->Tcap, element = (double)la_dtype_size(p->dtype);
+    double T = (double)p->T, element = (double)la_dtype_size(p->dtype);
     *cost = (la_cost){.version = 2};
     if (pass == LA_DECODE) {
-        cost->flops = 2 * heads * cap * d;
-        cost->bytes = element * kv_heads * cap * d;
-        return LA_OK;
+        double keys = (double)(window < p->Tcap ? window : p->Tcap);
+        cost->flops = 2 * heads * keys * d;
+        cost->bytes = element * kv_heads * keys * d;
+        return;
     }
     /* Forward: Q K' and P V. Backward: Q K' again, dO V', dS K, dS' Q and P' dO. */
     double products = pass == LA_FORWARD    ? d
@@ -33,8 +39,21 @@ la_status la_kv_useful(const la_problem *p, la_pass pass, const void *opts, la_c
                                             : 4 * dk + 3 * dv;
     /* Backward reads q, k, v, o and do, and writes dq, dk and dv: twice what forward moves. */
     double moves = pass == LA_FORWARD ? 1 : pass == LA_BACKWARD ? 2 : 3;
-    cost->flops = 2 * heads * T * T * products * (p->mask == LA_MASK_CAUSAL ? 0.5 : 1.0);
+    cost->flops = 2 * heads * pairs(p, window) * products;
     cost->bytes = moves * element * (heads + kv_heads) * T * d;
+}
+
+size_t la_kv_state_parts(const la_problem *p, const void *opts, la_part *out, size_t cap)
+{
+    (void)opts;
+    return la_kv_window_parts(p, LA_KV_NO_WINDOW, out, cap);
+}
+
+la_status la_kv_useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
+                       la_err *err)
+{
+    (void)opts, (void)err;
+    la_kv_window_useful(p, pass, LA_KV_NO_WINDOW, cost);
     return LA_OK;
 }
 

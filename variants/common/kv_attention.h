@@ -7,9 +7,17 @@
 
 #include "labench/variant.h"
 
-/* Members of la_variant: K [B,Hkv,Tcap,dk], V [B,Hkv,Tcap,dv]; 2 T^2 (dk + dv) FLOP a head, half of
- * it when causal, while q, k, v and o move once. A backward from the log-sum-exp has five products
- * for forward's two, 2 T^2 (3 dk + 2 dv). */
+/* No window: every key that the mask leaves is seen. */
+#define LA_KV_NO_WINDOW INT64_MAX
+
+/* For members of la_variant. State: K [B,Hkv,n,dk], V [B,Hkv,n,dv] with n = min(window, Tcap) places.
+ * Useful cost: 2 (dk + dv) FLOP for each pair of a query and a key it sees, of which there are T^2 a head
+ * without a mask and window, half of them when causal, while q, k, v and o move once. A backward from
+ * the log-sum-exp has five products for forward's two, 2 (3 dk + 2 dv) a pair. */
+size_t la_kv_window_parts(const la_problem *p, int64_t window, la_part *out, size_t cap);
+void la_kv_window_useful(const la_problem *p, la_pass pass, int64_t window, la_cost *cost);
+
+/* The same without a window, as members of la_variant. */
 size_t la_kv_state_parts(const la_problem *p, const void *opts, la_part *out, size_t cap);
 la_status la_kv_useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
                        la_err *err);

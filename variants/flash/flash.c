@@ -26,7 +26,7 @@
  * Numerics differences to the row maximum are taken before the scale and exp: logits of +-1e4 are fine.
  *          A masked score has weight exactly 0, so later tokens leave earlier rows bit-identical.
  */
-#include "flash_internal.h"
+#include "flash_kernels.h"
 #include "kv_attention.h"
 #include "labench/kit.h"
 
@@ -37,6 +37,20 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     return la_kv_check("flash", p, err);
 }
 
+static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
+                       la_sizes *out, la_err *err)
+{
+    (void)opts, (void)err;
+    return la_flash_sizes(p, pass, FLASH_NO_WINDOW, dev, out);
+}
+
+static la_status create(const la_problem *p, const void *opts, const la_device *dev, void **self,
+                        la_err *err)
+{
+    (void)opts;
+    return la_flash_create(p, FLASH_NO_WINDOW, dev, self, err);
+}
+
 static const la_impl impls[] = {
     {.name = "cpu_tiled",
      .backend = LA_CPU,
@@ -45,8 +59,8 @@ static const la_impl impls[] = {
      .dtypes = 1u << LA_F32,
      .rank = la_rank_any_cpu,
      .check = check,
-     .sizes = la_flash_sizes,
-     .create = la_flash_create,
+     .sizes = sizes,
+     .create = create,
      .destroy = la_free,
      .forward = la_flash_forward,
      .backward = la_flash_backward,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of flash share: an instance, the cache, a block of query rows of one head and its
- * working set.
+ * Softmax attention by tiles: what its files share, which are an instance, the cache, a block of query
+ * rows of one head and its working set. flash sees every key its mask leaves, local those of a window.
  *
  * Everything is kept transposed: a panel is `panel` query rows side by side, one a vector lane, and the
  * keys (or channels) run down it. So maximum, exp and sum of a row go along the lanes, and neither K nor
  * V nor the scores are ever transposed; only Q once on entry and O once on exit.
  */
-#ifndef LA_FLASH_INTERNAL_H
-#define LA_FLASH_INTERNAL_H
+#ifndef LA_FLASH_KERNELS_H
+#define LA_FLASH_KERNELS_H
 
 #include "labench/simd.h"
 #include "labench/tile.h"
@@ -27,13 +27,35 @@ typedef struct flash_block {
     float *kt, *vt;               /* [FLASH_KEYS, dk], [FLASH_KEYS, dv]: a tile made contiguous */
 } flash_block;
 
-/* A tile of n <= FLASH_KEYS keys. visible: how many of its keys the block's first row sees; the next
- * row sees one more (causal), unless `all`. */
+/* A tile of n <= FLASH_KEYS keys. The block's first row sees keys [hidden, visible), which may lie outside
+ * the tile; each further row sees a band of the same width, one key later. Without a mask the band is
+ * wider than any sequence. */
 typedef struct flash_keys {
     const float *k, *v;
-    int64_t k_step, v_step, n, visible;
-    bool all;
+    int64_t k_step, v_step, n, hidden, visible;
 } flash_keys;
+
+/* A part of a tile in which no vector of rows is wholly masked: keys [from, end) against lanes
+ * [first, last) of a panel. */
+typedef struct flash_span {
+    int64_t from, end, first, last;
+} flash_span;
+
+/* The span from key s->end on, of n keys and the lanes of whole vectors; false after the last. The rows of
+ * a vector see `vector` - 1 keys more than one row does, and so the border is a staircase. Rows of the
+ * panel's first lane see keys [hidden, visible). */
+LA_INLINE bool la_flash_next(flash_span *s, int64_t vector, int64_t n, int64_t lanes,
+                             int64_t hidden, int64_t visible)
+{
+    int64_t j = s->from = s->end, late = j - visible - vector + 2, early = j - hidden;
+    if (j >= n) return false;
+    s->first = late > 0 ? (late + vector - 1) / vector * vector : 0;
+    s->last = early < lanes ? (early / vector + 1) * vector : lanes;
+    if (s->last > lanes) s->last = lanes;
+    s->end = visible + s->first + vector - 1 < n ? visible + s->first + vector - 1 : n;
+    if (s->last < lanes && hidden + s->last < s->end) s->end = hidden + s->last;
+    return true;
+}
 
 void la_flash_add_generic(const flash_block *block, const flash_keys *keys);
 void la_flash_add_avx2(const flash_block *block, const flash_keys *keys);
@@ -73,6 +95,8 @@ void la_flash_back_avx512(const flash_back_block *block, const flash_back_keys *
 typedef struct flash { /* an instance */
     la_problem p;
     const la_tile *tile;
+    int64_t window; /* keys i - window < j that row i sees, and j < i + window when bidirectional */
+    int64_t capacity; /* of the cache: the last tokens, token t in slot t mod capacity */
     void (*add)(const flash_block *, const flash_keys *);
     void (*back)(const flash_back_block *, const flash_back_keys *);
     double scale;
@@ -85,11 +109,29 @@ typedef struct flash { /* an instance */
 /* Below this a call is over before a second thread is awake. */
 #define FLASH_SERIAL_FLOPS 1e6
 
-typedef struct flash_cache {
-    const float *k, *v; /* of one (batch, kv head): [Tcap, dk], [Tcap, dv] */
-} flash_cache;
+/* A window that hides nothing, and still can be added to any position. */
+#define FLASH_NO_WINDOW (INT64_C(1) << 40)
 
-flash_cache la_flash_cache_of(const la_problem *p, const void *state, int64_t head);
+/* n keys of one (batch, kv head), one after the other in memory and in time. The first is `before` tokens
+ * before the first token of this call. */
+typedef struct flash_run {
+    const float *k, *v;
+    int64_t k_step, v_step, n, before;
+} flash_run;
+
+/* The newest `count` cached tokens lie in at most two runs: the one that starts with number `from`,
+ * oldest first. */
+flash_run la_flash_cached(const flash *f, const void *state, int64_t head, int64_t pos,
+                          int64_t count, int64_t from);
+/* This call's own keys. */
+flash_run la_flash_own(const la_problem *p, const la_io *io, int64_t b, int64_t kv);
+/* Tokens of the cache that some row of this call may see, after `pos` tokens. */
+int64_t la_flash_held(const flash *f, int64_t pos);
+/* Of this run, what the row at token `row` of the call sees: [hidden, visible). */
+void la_flash_sees(const flash *f, const flash_run *run, int64_t row, int64_t *hidden,
+                   int64_t *visible);
+/* Of a forward, so that small ones stay on one thread. */
+double la_flash_flops(const flash *f, int64_t pos);
 /* Floats of an array [a, b, c], rounded up to a multiple of 64 bytes. */
 size_t la_flash_floats(int64_t a, int64_t b, int64_t c);
 /* Rows of a tile side by side in `to`, where several panels will pass over them. */
@@ -100,10 +142,11 @@ const float *la_flash_contiguous(int64_t panels, const float *x, int64_t step, i
 void la_flash_back_plan(flash *f);
 size_t la_flash_back_bytes(const flash *f);
 
-la_status la_flash_create(const la_problem *p, const void *opts, const la_device *dev, void **self,
+/* As members of la_impl, with a window; la_free destroys. */
+la_status la_flash_create(const la_problem *p, int64_t window, const la_device *dev, void **self,
                           la_err *err);
-la_status la_flash_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
-                         la_sizes *out, la_err *err);
+la_status la_flash_sizes(const la_problem *p, la_pass pass, int64_t window, const la_device *dev,
+                         la_sizes *out);
 la_status la_flash_forward(void *self, const la_io *io, la_err *err);
 la_status la_flash_backward(void *self, const la_io *io, const la_grads *grads, la_err *err);
 la_status la_flash_decode(void *self, const la_io *io, la_err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * flash's backward on the CPU: which rows meet which keys, on which thread.
+ * Backward of softmax attention by tiles: which rows meet which keys, on which thread.
  *
  * A unit of work is one part of the query blocks of one (batch, kv head), with all query heads that
  * read it: it owns the dQ of its rows and adds to one dK and dV. So no two threads ever add to the same
@@ -9,7 +9,7 @@
 #include <omp.h>
 #include <string.h>
 
-#include "flash_internal.h"
+#include "flash_kernels.h"
 #include "labench/kit.h"
 
 enum {
@@ -22,7 +22,7 @@ void la_flash_back_plan(flash *f)
 {
     const la_problem *p = &f->p;
     int64_t w = f->tile->panel, all = (p->T + w - 1) / w, heads = p->B * p->Hkv;
-    double flops = 2.0 * (double)(p->B * p->H * p->T) * (double)(p->T * (p->dk + p->dv));
+    double flops = la_flash_flops(f, 0);
     f->back = LA_ISA_TABLE(la_flash_back, f->tile->isa);
     f->back_parts = 1;
     while (flops >= FLASH_SERIAL_FLOPS && f->back_parts < all &&
@@ -153,20 +153,22 @@ static void enter(const flash *f, const flash_back_block *b, const float *q, int
     if (b->dqt) memset(b->dqt, 0, (size_t)(b->panels * b->dk * f->tile->panel) * sizeof *b->dqt);
 }
 
-/* Passes over n keys, of which the block's first row sees `visible`. */
-static void pass_over(const flash *f, const flash_back_block *b, const float *k, int64_t k_step,
-                      const float *v, int64_t v_step, const sums *to, int64_t n, int64_t visible)
+/* Passes over the keys of a run; `first` is the block's first row. */
+static void pass_over(const flash *f, const flash_back_block *b, const flash_run *run,
+                      const sums *to, int64_t first)
 {
-    bool all = f->p.mask == LA_MASK_BIDIRECTIONAL;
-    int64_t end = all || visible + b->rows - 1 > n ? n : visible + b->rows - 1;
-    for (int64_t j = 0; j < end; j += FLASH_BACK_KEYS) {
+    int64_t hidden, visible;
+    la_flash_sees(f, run, first, &hidden, &visible);
+    int64_t end = visible + b->rows - 1 < run->n ? visible + b->rows - 1 : run->n;
+    for (int64_t j = hidden > 0 ? hidden : 0; j < end; j += FLASH_BACK_KEYS) {
         int64_t len = end - j < FLASH_BACK_KEYS ? end - j : FLASH_BACK_KEYS;
-        flash_back_keys tile = {.keys = {.n = len, .visible = visible - j, .all = all}};
+        flash_back_keys tile = {.keys = {.n = len, .hidden = hidden - j, .visible = visible - j}};
         flash_keys *keys = &tile.keys;
-        keys->k = la_flash_contiguous(b->panels, k + j * k_step, k_step, len, b->dk, b->kt);
-        keys->v = la_flash_contiguous(b->panels, v + j * v_step, v_step, len, b->dv, b->vt);
-        keys->k_step = keys->k == b->kt ? b->dk : k_step;
-        keys->v_step = keys->v == b->vt ? b->dv : v_step;
+        const float *k = run->k + j * run->k_step, *v = run->v + j * run->v_step;
+        keys->k = la_flash_contiguous(b->panels, k, run->k_step, len, b->dk, b->kt);
+        keys->v = la_flash_contiguous(b->panels, v, run->v_step, len, b->dv, b->vt);
+        keys->k_step = keys->k == b->kt ? b->dk : run->k_step;
+        keys->v_step = keys->v == b->vt ? b->dv : run->v_step;
         if (to) {
             tile.dk = to->dk ? to->dk + j * to->dk_step : NULL;
             tile.dv = to->dv ? to->dv + j * to->dv_step : NULL;
@@ -184,18 +186,18 @@ static void run_block(const flash *f, const la_io *io, const la_grads *grads, co
     const la_problem *p = &f->p;
     int64_t T = p->T, b = i / p->H, h = i % p->H, kv = h / (p->H / p->Hkv), w = f->tile->panel;
     int64_t q_step = p->H * p->dk, o_step = p->H * p->dv;
-    int64_t k_step = p->Hkv * p->dk, v_step = p->Hkv * p->dv;
     int64_t q_at = (b * T + first) * q_step + h * p->dk,
             o_at = (b * T + first) * o_step + h * p->dv;
     flash_back_block block = block_in(f, work, rows, grads->dq != NULL);
     enter(f, &block, (const float *)io->q + q_at, q_step, (const float *)io->o + o_at,
           (const float *)grads->dout + o_at, o_step, (const float *)io->saved + i * T + first);
-    if (pos > 0 && grads->dq) {
-        flash_cache old = la_flash_cache_of(p, io->state_in, b * p->Hkv + kv);
-        pass_over(f, &block, old.k, p->dk, old.v, p->dv, NULL, pos, pos + first + 1);
+    for (int64_t held = grads->dq ? la_flash_held(f, pos) : 0, from = 0; from < held;) {
+        flash_run old = la_flash_cached(f, io->state_in, b * p->Hkv + kv, pos, held, from);
+        pass_over(f, &block, &old, NULL, first);
+        from += old.n;
     }
-    pass_over(f, &block, (const float *)io->k + b * T * k_step + kv * p->dk, k_step,
-              (const float *)io->v + b * T * v_step + kv * p->dv, v_step, to, T, first + 1);
+    flash_run own = la_flash_own(p, io, b, kv);
+    pass_over(f, &block, &own, to, first);
     for (int64_t j = 0; grads->dq && j < block.panels; j++) {
         int64_t n = rows - j * w < w ? rows - j * w : w;
         f->tile->transpose(p->dk, n, block.dqt + j * p->dk * w, w,
@@ -245,8 +247,7 @@ la_status la_flash_backward(void *self, const la_io *io, const la_grads *grads, 
     const la_problem *p = &f->p;
     int64_t pos = io->state_in ? io->pos : 0, heads = p->B * p->Hkv, parts = f->back_parts;
     size_t own = layout_of(f).total;
-    double flops = 2.0 * (double)(p->B * p->H * p->T) * (double)((pos + p->T) * (p->dk + p->dv));
-    int threads = flops < FLASH_SERIAL_FLOPS ? 1 : p->threads;
+    int threads = la_flash_flops(f, pos) < FLASH_SERIAL_FLOPS ? 1 : p->threads;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (int64_t unit = 0; unit < heads * parts; unit++) {
         float *work = (float *)io->work + (size_t)omp_get_thread_num() * own;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * flash on the CPU: which rows meet which keys, on which thread.
+ * Softmax attention by tiles, forward and decode: which rows meet which keys, on which thread.
  */
 #include <float.h>
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #include <omp.h>
 #include <string.h>
 
-#include "flash_internal.h"
+#include "flash_kernels.h"
 #include "labench/kit.h"
 
 enum {
@@ -41,16 +41,17 @@ static layout layout_of(const flash *f)
     return l;
 }
 
-static flash plan(const la_problem *p, const la_device *dev)
+static flash plan(const la_problem *p, int64_t window, const la_device *dev)
 {
-    flash f = {.p = *p, .tile = la_tile_get(dev->isa), .scale = la_scale(p)};
+    flash f = {.p = *p, .tile = la_tile_get(dev->isa), .window = window, .scale = la_scale(p)};
+    f.capacity = window < p->Tcap ? window : p->Tcap;
     f.add = LA_ISA_TABLE(la_flash_add, f.tile->isa);
     int64_t all = (p->T + f.tile->panel - 1) / f.tile->panel;
     int64_t panels = all * p->B * p->H / ((int64_t)p->threads * BLOCKS_A_THREAD);
     f.panels = panels < 2 ? 2 : panels > MAX_PANELS ? MAX_PANELS : panels;
     if (f.panels > all) f.panels = all;
     /* The fewest parts of at least DECODE_KEYS keys that share evenly among the threads. */
-    int64_t heads = p->B * p->Hkv, most = p->Tcap / DECODE_KEYS;
+    int64_t heads = p->B * p->Hkv, most = f.capacity / DECODE_KEYS;
     f.parts = 1;
     while (f.parts < most && heads * f.parts % p->threads != 0 && heads * f.parts < 8 * p->threads)
         f.parts++;
@@ -58,14 +59,17 @@ static flash plan(const la_problem *p, const la_device *dev)
     return f;
 }
 
-la_status la_flash_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
-                         la_sizes *out, la_err *err)
+static size_t keys_bytes(const flash *f)
 {
-    (void)opts, (void)err;
-    flash f = plan(p, dev);
-    size_t cache = la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dk) * sizeof(float)) +
-                   (size_t)(p->B * p->Hkv * p->Tcap * p->dv) * sizeof(float);
-    *out = (la_sizes){.state = cache, .instance = sizeof(flash)};
+    return la_align((size_t)(f->p.B * f->p.Hkv * f->capacity * f->p.dk) * sizeof(float));
+}
+
+la_status la_flash_sizes(const la_problem *p, la_pass pass, int64_t window, const la_device *dev,
+                         la_sizes *out)
+{
+    flash f = plan(p, window, dev);
+    size_t values = (size_t)(p->B * p->Hkv * f.capacity * p->dv) * sizeof(float);
+    *out = (la_sizes){.state = keys_bytes(&f) + values, .instance = sizeof(flash)};
     if (pass == LA_DECODE) {
         out->work = (size_t)(p->B * p->H * f.parts * (p->dv + 2)) * sizeof(float);
         return LA_OK;
@@ -79,55 +83,102 @@ la_status la_flash_sizes(const la_problem *p, la_pass pass, const void *opts, co
     return LA_OK;
 }
 
-la_status la_flash_create(const la_problem *p, const void *opts, const la_device *dev, void **self,
+la_status la_flash_create(const la_problem *p, int64_t window, const la_device *dev, void **self,
                           la_err *err)
 {
-    (void)opts;
     flash *f = la_alloc(sizeof *f, err);
     if (!f) return LA_E_NOMEM;
-    *f = plan(p, dev);
+    *f = plan(p, window, dev);
     *self = f;
     return LA_OK;
 }
 
 /* ---- the cache ---- */
 
-flash_cache la_flash_cache_of(const la_problem *p, const void *state, int64_t head)
+/* Keys and values of one (batch, kv head): [capacity, dk], [capacity, dv]. */
+static void cache_of(const flash *f, const void *state, int64_t head, const float **k,
+                     const float **v)
 {
-    const char *V =
-        (const char *)state + la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dk) * sizeof(float));
-    return (flash_cache){(const float *)state + head * p->Tcap * p->dk,
-                         (const float *)(const void *)V + head * p->Tcap * p->dv};
+    const char *V = (const char *)state + keys_bytes(f);
+    *k = (const float *)state + head * f->capacity * f->p.dk;
+    *v = (const float *)(const void *)V + head * f->capacity * f->p.dv;
 }
 
-/* Appends T tokens of io to io->state_out, behind pos tokens that are copied when they come from
- * another buffer. */
-static void append(const la_problem *p, const la_io *io, int64_t pos, int64_t T)
+int64_t la_flash_held(const flash *f, int64_t pos)
 {
+    return pos < f->capacity ? pos : f->capacity;
+}
+
+flash_run la_flash_cached(const flash *f, const void *state, int64_t head, int64_t pos,
+                          int64_t count, int64_t from)
+{
+    int64_t slot = (pos - count + from) % f->capacity, n = count - from;
+    flash_run run = {.k_step = f->p.dk, .v_step = f->p.dv, .before = n};
+    cache_of(f, state, head, &run.k, &run.v);
+    run.k += slot * run.k_step;
+    run.v += slot * run.v_step;
+    run.n = n < f->capacity - slot ? n : f->capacity - slot;
+    return run;
+}
+
+flash_run la_flash_own(const la_problem *p, const la_io *io, int64_t b, int64_t kv)
+{
+    int64_t at = b * p->T * p->Hkv + kv;
+    return (flash_run){.k = (const float *)io->k + at * p->dk,
+                       .v = (const float *)io->v + at * p->dv,
+                       .k_step = p->Hkv * p->dk,
+                       .v_step = p->Hkv * p->dv,
+                       .n = p->T};
+}
+
+void la_flash_sees(const flash *f, const flash_run *run, int64_t row, int64_t *hidden,
+                   int64_t *visible)
+{
+    int64_t at = run->before + row;
+    *hidden = at + 1 - f->window;
+    *visible = f->p.mask == LA_MASK_BIDIRECTIONAL ? at + f->window : at + 1;
+}
+
+double la_flash_flops(const flash *f, int64_t pos)
+{
+    const la_problem *p = &f->p;
+    int64_t keys = pos + p->T < f->window ? pos + p->T : f->window;
+    return 2.0 * (double)(p->B * p->H * p->T) * (double)(keys * (p->dk + p->dv));
+}
+
+/* Puts T tokens of io into io->state_out, behind those that are held, which are copied when they come
+ * from another buffer. */
+static void append(const flash *f, const la_io *io, int64_t pos, int64_t T)
+{
+    const la_problem *p = &f->p;
     if (!io->state_out || !io->k) return;
+    int64_t held = la_flash_held(f, pos), dk = p->dk, dv = p->dv;
     for (int64_t i = 0; i < p->B * p->Hkv; i++) {
-        int64_t b = i / p->Hkv, h = i % p->Hkv;
-        flash_cache to = la_flash_cache_of(p, io->state_out, i);
-        float *k = (float *)to.k, *v = (float *)to.v;
+        const float *to_k, *to_v, *from_k, *from_v;
+        int64_t at = i / p->Hkv * T * p->Hkv + i % p->Hkv;
+        cache_of(f, io->state_out, i, &to_k, &to_v);
+        float *k = (float *)(uintptr_t)to_k, *v = (float *)(uintptr_t)to_v;
         if (io->state_in && io->state_in != io->state_out) {
-            flash_cache from = la_flash_cache_of(p, io->state_in, i);
-            memcpy(k, from.k, (size_t)(pos * p->dk) * sizeof *k);
-            memcpy(v, from.v, (size_t)(pos * p->dv) * sizeof *v);
+            cache_of(f, io->state_in, i, &from_k, &from_v);
+            memcpy(k, from_k, (size_t)(held * dk) * sizeof *k);
+            memcpy(v, from_v, (size_t)(held * dv) * sizeof *v);
         }
-        const float *new_k = (const float *)io->k + (b * T * p->Hkv + h) * p->dk;
-        const float *new_v = (const float *)io->v + (b * T * p->Hkv + h) * p->dv;
-        for (int64_t t = 0; t < T; t++) {
-            memcpy(k + (pos + t) * p->dk, new_k + t * p->Hkv * p->dk, (size_t)p->dk * sizeof *k);
-            memcpy(v + (pos + t) * p->dv, new_v + t * p->Hkv * p->dv, (size_t)p->dv * sizeof *v);
+        const float *new_k = (const float *)io->k + at * dk;
+        const float *new_v = (const float *)io->v + at * dv;
+        for (int64_t t = T > f->capacity ? T - f->capacity : 0; t < T; t++) {
+            int64_t slot = (pos + t) % f->capacity;
+            memcpy(k + slot * dk, new_k + t * p->Hkv * dk, (size_t)dk * sizeof *k);
+            memcpy(v + slot * dv, new_v + t * p->Hkv * dv, (size_t)dv * sizeof *v);
         }
     }
 }
 
-static la_status fits(const la_problem *p, const la_io *io, int64_t tokens, la_err *err)
+/* A cache that holds the window never overflows. */
+static la_status fits(const flash *f, const la_io *io, int64_t tokens, la_err *err)
 {
-    if ((io->state_in || io->state_out) && tokens > p->Tcap)
+    if ((io->state_in || io->state_out) && tokens > f->capacity && f->capacity < f->window)
         return LA_FAIL(err, LA_E_ARG, "%" PRId64 " tokens do not fit a cache of capacity %" PRId64,
-                       tokens, p->Tcap);
+                       tokens, f->capacity);
     return LA_OK;
 }
 
@@ -193,19 +244,21 @@ const float *la_flash_contiguous(int64_t panels, const float *x, int64_t step, i
     return to;
 }
 
-/* Passes over n keys, of which the block's first row sees `visible`. */
-static void pass_over(const flash *f, const flash_block *b, const float *k, int64_t k_step,
-                      const float *v, int64_t v_step, int64_t n, int64_t visible)
+/* Passes over the keys of a run; `first` is the block's first row. */
+static void pass_over(const flash *f, const flash_block *b, const flash_run *run, int64_t first)
 {
-    bool all = f->p.mask == LA_MASK_BIDIRECTIONAL;
-    int64_t end = all || visible + b->rows - 1 > n ? n : visible + b->rows - 1;
-    for (int64_t j = 0; j < end; j += FLASH_KEYS) {
-        flash_keys keys = {
-            .n = end - j < FLASH_KEYS ? end - j : FLASH_KEYS, .visible = visible - j, .all = all};
-        keys.k = la_flash_contiguous(b->panels, k + j * k_step, k_step, keys.n, b->dk, b->kt);
-        keys.v = la_flash_contiguous(b->panels, v + j * v_step, v_step, keys.n, b->dv, b->vt);
-        keys.k_step = keys.k == b->kt ? b->dk : k_step;
-        keys.v_step = keys.v == b->vt ? b->dv : v_step;
+    int64_t hidden, visible;
+    la_flash_sees(f, run, first, &hidden, &visible);
+    int64_t end = visible + b->rows - 1 < run->n ? visible + b->rows - 1 : run->n;
+    for (int64_t j = hidden > 0 ? hidden : 0; j < end; j += FLASH_KEYS) {
+        flash_keys keys = {.n = end - j < FLASH_KEYS ? end - j : FLASH_KEYS,
+                           .hidden = hidden - j,
+                           .visible = visible - j};
+        const float *k = run->k + j * run->k_step, *v = run->v + j * run->v_step;
+        keys.k = la_flash_contiguous(b->panels, k, run->k_step, keys.n, b->dk, b->kt);
+        keys.v = la_flash_contiguous(b->panels, v, run->v_step, keys.n, b->dv, b->vt);
+        keys.k_step = keys.k == b->kt ? b->dk : run->k_step;
+        keys.v_step = keys.v == b->vt ? b->dv : run->v_step;
         f->add(b, &keys);
     }
 }
@@ -217,15 +270,15 @@ static void run_block(const flash *f, const la_io *io, int64_t pos, int64_t i, i
     const la_problem *p = &f->p;
     int64_t T = p->T, b = i / p->H, h = i % p->H, kv = h / (p->H / p->Hkv);
     int64_t q_step = p->H * p->dk, o_step = p->H * p->dv;
-    int64_t k_step = p->Hkv * p->dk, v_step = p->Hkv * p->dv;
     flash_block block = block_in(f, work, rows);
     enter(f, &block, (const float *)io->q + (b * T + first) * q_step + h * p->dk, q_step);
-    if (pos > 0) {
-        flash_cache old = la_flash_cache_of(p, io->state_in, b * p->Hkv + kv);
-        pass_over(f, &block, old.k, p->dk, old.v, p->dv, pos, pos + first + 1);
+    for (int64_t held = la_flash_held(f, pos), from = 0; from < held;) {
+        flash_run old = la_flash_cached(f, io->state_in, b * p->Hkv + kv, pos, held, from);
+        pass_over(f, &block, &old, first);
+        from += old.n;
     }
-    pass_over(f, &block, (const float *)io->k + b * T * k_step + kv * p->dk, k_step,
-              (const float *)io->v + b * T * v_step + kv * p->dv, v_step, T, first + 1);
+    flash_run own = la_flash_own(p, io, b, kv);
+    pass_over(f, &block, &own, first);
     leave(f, &block, (float *)io->o + (b * T + first) * o_step + h * p->dv, o_step,
           io->saved ? (float *)io->saved + i * T + first : NULL);
 }
@@ -235,12 +288,11 @@ la_status la_flash_forward(void *self, const la_io *io, la_err *err)
     const flash *f = self;
     const la_problem *p = &f->p;
     int64_t pos = io->state_in ? io->pos : 0;
-    LA_TRY(fits(p, io, pos + p->T, err));
+    LA_TRY(fits(f, io, pos + p->T, err));
     int64_t step = f->panels * f->tile->panel, blocks = (p->T + step - 1) / step;
     int64_t heads = p->B * p->H;
     size_t own = layout_of(f).total;
-    double flops = 2.0 * (double)(heads * p->T) * (double)((pos + p->T) * (p->dk + p->dv));
-    int threads = flops < FLASH_SERIAL_FLOPS ? 1 : p->threads;
+    int threads = la_flash_flops(f, pos) < FLASH_SERIAL_FLOPS ? 1 : p->threads;
     /* The last rows first: under a causal mask they cost most, and the cheap ones fill the end. */
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (int64_t item = 0; item < heads * blocks; item++) {
@@ -249,7 +301,7 @@ la_status la_flash_forward(void *self, const la_io *io, la_err *err)
         float *work = (float *)io->work + (size_t)omp_get_thread_num() * own;
         run_block(f, io, pos, item % heads, first, rows, work);
     }
-    append(p, io, pos, p->T);
+    append(f, io, pos, p->T);
     return LA_OK;
 }
 
@@ -292,13 +344,17 @@ static void run_part(const flash *f, const la_io *io, int64_t pos, int64_t i, in
         memset(r.o, 0, (size_t)p->dv * sizeof *r.o);
     }
     const float *q = (const float *)io->q + first * p->dk;
-    int64_t from = pos * part / f->parts, to = pos * (part + 1) / f->parts;
-    for (int64_t j = from; j < to; j += DECODE_KEYS) {
-        flash_cache c = la_flash_cache_of(p, io->state_in, i);
-        int64_t n = to - j < DECODE_KEYS ? to - j : DECODE_KEYS;
+    /* A new token takes one place of the window; without one, the query sees all of it. */
+    int64_t most = io->k ? f->window - 1 : f->window;
+    int64_t count = la_flash_held(f, pos) < most ? la_flash_held(f, pos) : most;
+    int64_t from = count * part / f->parts, to = count * (part + 1) / f->parts;
+    while (from < to) {
+        flash_run c = la_flash_cached(f, io->state_in, i, pos, count, from);
+        int64_t n = to - from < DECODE_KEYS ? to - from : DECODE_KEYS;
+        if (n > c.n) n = c.n;
         for (int64_t g = 0; g < group; g++)
-            add_keys(f, partial_of(f, io, first + g, part), q + g * p->dk, c.k + j * p->dk,
-                     c.v + j * p->dv, n);
+            add_keys(f, partial_of(f, io, first + g, part), q + g * p->dk, c.k, c.v, n);
+        from += n;
     }
     for (int64_t g = 0; io->k && part == f->parts - 1 && g < group; g++)
         add_keys(f, partial_of(f, io, first + g, part), q + g * p->dk,
@@ -326,11 +382,11 @@ la_status la_flash_decode(void *self, const la_io *io, la_err *err)
     const flash *f = self;
     const la_problem *p = &f->p;
     int64_t pos = io->state_in ? io->pos : 0, heads = p->B * p->Hkv;
-    LA_TRY(fits(p, io, pos + (io->k != NULL), err));
-    size_t bytes = (size_t)(heads * pos * (p->dk + p->dv)) * sizeof(float);
+    LA_TRY(fits(f, io, pos + (io->k != NULL), err));
+    size_t bytes = (size_t)(heads * la_flash_held(f, pos) * (p->dk + p->dv)) * sizeof(float);
 #pragma omp parallel for num_threads(p->threads) schedule(static) if (bytes > DECODE_SERIAL_BYTES)
     for (int64_t i = 0; i < heads * f->parts; i++) run_part(f, io, pos, i / f->parts, i % f->parts);
     for (int64_t i = 0; i < p->B * p->H; i++) join(f, io, i);
-    append(p, io, pos, 1);
+    append(f, io, pos, 1);
     return LA_OK;
 }

@@ -4,18 +4,21 @@
  */
 #include <math.h>
 
-#include "flash_internal.h"
+#include "flash_kernels.h"
 
-/* Scores of keys that a row may not see become -inf: row i of the panel sees the first visible + i. */
-static void mask(float *scores, int vectors, int64_t n, int64_t visible)
+/* Scores of keys [from, end) that a row may not see become -inf: row i of the panel sees those with
+ * hidden + i <= j < visible + i. */
+static void mask(float *scores, int vectors, int64_t from, int64_t end, int64_t hidden,
+                 int64_t visible)
 {
-    int64_t from = visible < 0 ? 0 : visible;
-    for (int64_t j = from; j < n; j++)
+    la_vf zero = la_v_set(0.0f), never = la_v_set(-INFINITY);
+    for (int64_t j = from; j < end; j++)
         for (int v = 0; v < vectors; v++) {
             float *s = scores + (j * LA_VPANEL + v) * LA_VW;
-            la_vf row = la_v_iota() + la_v_set((float)(visible + v * LA_VW - j));
-            la_v_store(
-                s, la_v_select(la_v_less(la_v_set(0.0f), row), la_v_load(s), la_v_set(-INFINITY)));
+            la_vf late = la_v_set((float)(visible + v * LA_VW - j)) + la_v_iota();
+            la_vf early = la_v_set((float)(j + 1 - hidden - v * LA_VW)) - la_v_iota();
+            la_vf x = la_v_select(la_v_less(zero, late), la_v_load(s), never);
+            la_v_store(s, la_v_select(la_v_less(zero, early), x, never));
         }
 }
 
@@ -74,12 +77,6 @@ static void online_of(int vectors, const flash_block *b, float *top, float *sum,
     }
 }
 
-/* Of n keys, those that some row of a vector sees whose first row sees `visible`. */
-static int64_t diagonal_end(int64_t visible, int64_t n)
-{
-    return visible + LA_VW - 1 < n ? visible + LA_VW - 1 : n;
-}
-
 void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
 {
     const la_tile *t = b->tile;
@@ -87,26 +84,23 @@ void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
     for (int64_t i = 0; i < b->panels; i++) {
         int64_t rows = b->rows - i * w < w ? b->rows - i * w : w;
         int vectors = (int)((rows + LA_VW - 1) / LA_VW), lanes = vectors * LA_VW;
-        int64_t n = keys->n, visible = keys->all ? n : keys->visible + i * w;
+        int64_t n = keys->n, hidden = keys->hidden + i * w, visible = keys->visible + i * w;
         if (visible + rows - 1 < n) n = visible + rows - 1; /* what the last row sees */
+        int64_t start = hidden > 0 ? hidden : 0;            /* what the first row sees */
+        n -= start, hidden -= start, visible -= start;
         if (n <= 0) continue;
+        const float *k = keys->k + start * keys->k_step, *v = keys->v + start * keys->v_step;
         float *qt = b->qt + i * dk * w, *ot = b->ot + i * dv * w, *p = b->scores;
-        /* Along the diagonal, the rows of a vector see LA_VW keys more than those of the last. */
-        for (int64_t v = 0, from = 0; v < lanes && from < n; v += LA_VW) {
-            int64_t end = diagonal_end(visible + v, n);
-            if (end <= from) continue;
-            t->nn(end - from, lanes - v, dk, 1.0f, keys->k + from * keys->k_step, keys->k_step,
-                  qt + v, w, false, p + from * w + v, w, NULL);
-            from = end;
-        }
-        if (visible < n) mask(p, vectors, n, visible);
+        for (flash_span s = {0}; la_flash_next(&s, LA_VW, n, lanes, hidden, visible);)
+            t->nn(s.end - s.from, s.last - s.first, dk, 1.0f, k + s.from * keys->k_step,
+                  keys->k_step, qt + s.first, w, false, p + s.from * w + s.first, w, NULL);
+        int64_t seen = hidden + lanes - 1 < n ? hidden + lanes - 1 : n; /* by all rows, from here */
+        mask(p, vectors, 0, seen, hidden, visible);
+        int64_t rest = seen > visible ? seen : visible;
+        mask(p, vectors, rest > 0 ? rest : 0, n, hidden, visible);
         online_of(vectors, b, b->top + i * w, b->sum + i * w, ot, n);
-        for (int64_t v = 0, from = 0; v < lanes && from < n; v += LA_VW) {
-            int64_t end = diagonal_end(visible + v, n);
-            if (end <= from) continue;
-            t->tn(dv, lanes - v, end - from, 1.0f, keys->v + from * keys->v_step, keys->v_step,
-                  p + from * w + v, w, true, ot + v, w, NULL);
-            from = end;
-        }
+        for (flash_span s = {0}; la_flash_next(&s, LA_VW, n, lanes, hidden, visible);)
+            t->tn(dv, s.last - s.first, s.end - s.from, 1.0f, v + s.from * keys->v_step,
+                  keys->v_step, p + s.from * w + s.first, w, true, ot + s.first, w, NULL);
     }
 }
