@@ -1,7 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
-#include "delta_engine.h"
+#include <math.h>
+
+static double retention(int64_t head)
+{
+    return log1p(-ldexp(1.0, -5 - (int)head));
+}
+
+static double reset(int64_t head)
+{
+    (void)head;
+    return -50.0;
+}
+
+static double rest(int64_t head)
+{
+    (void)head;
+    return 0.0;
+}
+
+#define FIXED .decay = LA_DECAY_FIXED, .log_decay
+const la_recurrence every_pair[] = {
+    {.name = "additive", .write = LA_WRITE_ADDITIVE, .decay = LA_DECAY_NONE, .default_scale = 1},
+    {.name = "additive fixed", .write = LA_WRITE_ADDITIVE, FIXED = retention},
+    {.name = "additive fixed at -50", .write = LA_WRITE_ADDITIVE, FIXED = reset},
+    {.name = "additive fixed at 0", .write = LA_WRITE_ADDITIVE, FIXED = rest},
+    {.name = "weighted head",
+     .write = LA_WRITE_ADDITIVE,
+     .decay = LA_DECAY_HEAD,
+     .weighted = true,
+     .default_scale = 1},
+    {.name = "additive channel", .write = LA_WRITE_ADDITIVE, .decay = LA_DECAY_CHANNEL},
+    {.name = "delta", .write = LA_WRITE_DELTA, .decay = LA_DECAY_NONE, .weighted = true},
+    {.name = "delta fixed", .write = LA_WRITE_DELTA, .weighted = true, FIXED = retention},
+    {.name = "delta fixed at -50", .write = LA_WRITE_DELTA, .weighted = true, FIXED = reset},
+    {.name = "delta fixed at 0", .write = LA_WRITE_DELTA, .weighted = true, FIXED = rest},
+    {.name = "delta head", .write = LA_WRITE_DELTA, .decay = LA_DECAY_HEAD, .weighted = true},
+    {.name = "delta channel", .write = LA_WRITE_DELTA, .decay = LA_DECAY_CHANNEL, .weighted = true},
+};
+const size_t every_pair_len = LA_COUNT(every_pair);
+const char *const gates_names[GATES_KINDS] = {"mild", "mixed", "resets", "at rest", "half"};
+
+void make_gates(float *g, int64_t n, gate_kind kind)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float mild = (float)-exp((double)g[i] - 2.0);
+        bool resets = kind == GATES_RESETS || (kind == GATES_MIXED && i % 5 == 0) ||
+                      (kind == GATES_HALF && g[i] > 0.0f);
+        bool rests =
+            kind == GATES_AT_REST || kind == GATES_HALF || (kind == GATES_MIXED && i % 5 == 1);
+        g[i] = resets ? -50.0f : rests ? 0.0f : mild;
+    }
+}
 
 la_problem problem(int64_t B, int64_t T, int64_t H, int64_t dk, int64_t dv)
 {

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "compare.h"
+#include "delta_engine.h"
 #include "labench/kit.h"
 #include "registry.h"
 
@@ -37,5 +38,22 @@ void assert_close(const la_variant *variant, const la_impl *impl, const la_probl
                   const float *got, const float *want);
 
 float *floats(int64_t n); /* la_free it */
+
+/* Every pair of the engine's two switches; of a fixed decay there is retention, a head that resets at every
+ * token, and one that never forgets. */
+extern const la_recurrence every_pair[];
+extern const size_t every_pair_len;
+
+/* Log-decays of drawn (normal) numbers g [n]. */
+typedef enum gate_kind {
+    GATES_MILD,
+    GATES_MIXED,  /* -50 and 0 among mild ones: next to each other in channels, tokens and chunks */
+    GATES_RESETS, /* -50 everywhere */
+    GATES_AT_REST, /* 0 everywhere */
+    GATES_HALF,    /* -50 or 0, at random */
+    GATES_KINDS
+} gate_kind;
+extern const char *const gates_names[GATES_KINDS];
+void make_gates(float *g, int64_t n, gate_kind kind);
 
 #endif

@@ -8,33 +8,6 @@
 #include "delta_engine.h"
 #include "fixture.h"
 
-static double retention(int64_t head)
-{
-    return log1p(-ldexp(1.0, -5 - (int)head));
-}
-
-static const la_recurrence members[] = {
-    {.name = "additive", .write = LA_WRITE_ADDITIVE, .decay = LA_DECAY_NONE, .default_scale = 1},
-    {.name = "additive fixed",
-     .write = LA_WRITE_ADDITIVE,
-     .decay = LA_DECAY_FIXED,
-     .log_decay = retention},
-    {.name = "weighted head",
-     .write = LA_WRITE_ADDITIVE,
-     .decay = LA_DECAY_HEAD,
-     .weighted = true,
-     .default_scale = 1},
-    {.name = "additive channel", .write = LA_WRITE_ADDITIVE, .decay = LA_DECAY_CHANNEL},
-    {.name = "delta", .write = LA_WRITE_DELTA, .decay = LA_DECAY_NONE, .weighted = true},
-    {.name = "delta fixed",
-     .write = LA_WRITE_DELTA,
-     .decay = LA_DECAY_FIXED,
-     .weighted = true,
-     .log_decay = retention},
-    {.name = "delta head", .write = LA_WRITE_DELTA, .decay = LA_DECAY_HEAD, .weighted = true},
-    {.name = "delta channel", .write = LA_WRITE_DELTA, .decay = LA_DECAY_CHANNEL, .weighted = true},
-};
-
 typedef struct tensors {
     float *q, *k, *v, *beta, *g, *S, *S_end, *o;
 } tensors;
@@ -43,7 +16,7 @@ typedef struct tensors {
 static double decay_at(const la_recurrence *m, const la_problem *p, const tensors *x, int64_t bth,
                        int64_t h, int64_t r)
 {
-    if (m->decay == LA_DECAY_FIXED) return exp(retention(h));
+    if (m->decay == LA_DECAY_FIXED) return exp(m->log_decay(h));
     if (m->decay == LA_DECAY_HEAD) return exp((double)x->g[bth]);
     if (m->decay == LA_DECAY_CHANNEL) return exp((double)x->g[bth * p->dk + r]);
     return 1.0;
@@ -82,23 +55,14 @@ static float *drawn(uint64_t stream, int64_t n)
     return x;
 }
 
-/* Log-decays: all mild, or hard resets and none among mild ones. */
-static void make_gates(float *g, int64_t n, bool strong)
-{
-    for (int64_t i = 0; i < n; i++) {
-        g[i] = (float)-exp((double)g[i] - 2.0);
-        if (strong && i % 5 == 0) g[i] = -50.0f;
-        if (strong && i % 5 == 1) g[i] = 0.0f;
-    }
-}
-
-static void check_member(const la_recurrence *m, const la_problem *p, int64_t chunk, bool strong)
+static void check_member(const la_recurrence *m, const la_problem *p, int64_t chunk,
+                         gate_kind decays)
 {
     int64_t rows = p->B * p->T * p->H, dk = p->dk, dv = p->dv, states = p->B * p->H * dk * dv;
-    int64_t gates = m->decay == LA_DECAY_CHANNEL ? rows * dk : rows;
+    int64_t n_gates = m->decay == LA_DECAY_CHANNEL ? rows * dk : rows;
     tensors x = {drawn(1, rows * dk), drawn(2, rows * dk), drawn(3, rows * dv), drawn(4, rows),
-                 drawn(5, gates),     drawn(6, states),    floats(states),      floats(rows * dv)};
-    make_gates(x.g, gates, strong);
+                 drawn(5, n_gates),   drawn(6, states),    floats(states),      floats(rows * dv)};
+    make_gates(x.g, n_gates, decays);
     for (int64_t i = 0; i < rows; i++) {
         double norm = 0.0;
         for (int64_t r = 0; r < dk; r++) norm += (double)x.k[i * dk + r] * (double)x.k[i * dk + r];
@@ -148,36 +112,58 @@ static void check_member(const la_recurrence *m, const la_problem *p, int64_t ch
     la_free(S);
 }
 
-static void check_all(bool strong)
+static void check_all(gate_kind decays)
 {
     const la_problem shapes[] = {problem(1, 70, 2, 16, 16), problem(2, 50, 1, 5, 21),
                                  problem(1, 33, 2, 24, 40)};
-    for (size_t m = 0; m < LA_COUNT(members); m++)
+    for (size_t m = 0; m < every_pair_len; m++)
         for (size_t i = 0; i < LA_COUNT(shapes); i++) {
-            check_member(&members[m], &shapes[i], 16, strong);
-            check_member(&members[m], &shapes[i], 40, strong);
-            check_member(&members[m], &shapes[i], 64, strong);
+            if (decays != GATES_MILD && every_pair[m].decay < LA_DECAY_HEAD) continue;
+            check_member(&every_pair[m], &shapes[i], 16, decays);
+            check_member(&every_pair[m], &shapes[i], 40, decays);
+            check_member(&every_pair[m], &shapes[i], 64, decays);
         }
 }
 
-static void test_every_pair_of_switches_with_mild_decay(void **state)
+static void test_every_pair_with_mild_decay(void **state)
 {
     (void)state;
-    check_all(false);
+    check_all(GATES_MILD);
 }
 
-static void test_every_pair_of_switches_with_resets_and_no_decay(void **state)
+static void test_every_pair_with_resets_and_rest_among_mild_decay(void **state)
 {
     (void)state;
-    check_all(true);
+    check_all(GATES_MIXED);
+}
+
+static void test_every_pair_with_a_reset_at_every_token(void **state)
+{
+    (void)state;
+    check_all(GATES_RESETS);
+}
+
+static void test_every_pair_that_never_forgets(void **state)
+{
+    (void)state;
+    check_all(GATES_AT_REST);
+}
+
+static void test_every_pair_with_resets_and_rest_side_by_side(void **state)
+{
+    (void)state;
+    check_all(GATES_HALF);
 }
 
 int main(void)
 {
     la_start(1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_pair_of_switches_with_mild_decay),
-        cmocka_unit_test(test_every_pair_of_switches_with_resets_and_no_decay),
+        cmocka_unit_test(test_every_pair_with_mild_decay),
+        cmocka_unit_test(test_every_pair_with_resets_and_rest_among_mild_decay),
+        cmocka_unit_test(test_every_pair_with_a_reset_at_every_token),
+        cmocka_unit_test(test_every_pair_that_never_forgets),
+        cmocka_unit_test(test_every_pair_with_resets_and_rest_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,33 +8,6 @@
 #include "delta_engine.h"
 #include "fixture.h"
 
-static double retention(int64_t head)
-{
-    return log1p(-ldexp(1.0, -5 - (int)head));
-}
-
-static const la_recurrence members[] = {
-    {.name = "additive", .write = LA_WRITE_ADDITIVE, .decay = LA_DECAY_NONE, .default_scale = 1},
-    {.name = "additive fixed",
-     .write = LA_WRITE_ADDITIVE,
-     .decay = LA_DECAY_FIXED,
-     .log_decay = retention},
-    {.name = "weighted head",
-     .write = LA_WRITE_ADDITIVE,
-     .decay = LA_DECAY_HEAD,
-     .weighted = true,
-     .default_scale = 1},
-    {.name = "additive channel", .write = LA_WRITE_ADDITIVE, .decay = LA_DECAY_CHANNEL},
-    {.name = "delta", .write = LA_WRITE_DELTA, .decay = LA_DECAY_NONE, .weighted = true},
-    {.name = "delta fixed",
-     .write = LA_WRITE_DELTA,
-     .decay = LA_DECAY_FIXED,
-     .weighted = true,
-     .log_decay = retention},
-    {.name = "delta head", .write = LA_WRITE_DELTA, .decay = LA_DECAY_HEAD, .weighted = true},
-    {.name = "delta channel", .write = LA_WRITE_DELTA, .decay = LA_DECAY_CHANNEL, .weighted = true},
-};
-
 enum { Q, K, V, BETA, G, S0, KINDS }; /* what gradients are taken of */
 
 typedef struct sample {
@@ -53,17 +26,7 @@ static float *drawn(uint64_t stream, int64_t n)
     return x;
 }
 
-/* Log-decays: all mild, or hard resets and none among mild ones. */
-static void make_gates(float *g, int64_t n, bool strong)
-{
-    for (int64_t i = 0; i < n; i++) {
-        g[i] = (float)-exp((double)g[i] - 2.0);
-        if (strong && i % 5 == 0) g[i] = -50.0f;
-        if (strong && i % 5 == 1) g[i] = 0.0f;
-    }
-}
-
-static sample new_sample(const la_recurrence *m, const la_problem *p, bool strong)
+static sample new_sample(const la_recurrence *m, const la_problem *p, gate_kind decays)
 {
     sample a = {.m = m, .p = *p, .heads = p->B * p->H};
     int64_t rows = p->T * a.heads, states = a.heads * p->dk * p->dv;
@@ -78,7 +41,7 @@ static sample new_sample(const la_recurrence *m, const la_problem *p, bool stron
     }
     a.dout = drawn(10, rows * p->dv);
     a.dS_out = drawn(11, states);
-    make_gates(a.x[G], n[G], strong);
+    make_gates(a.x[G], n[G], decays);
     for (int64_t i = 0; i < rows; i++) {
         double norm = 0.0;
         float *k = a.x[K] + i * p->dk;
@@ -105,7 +68,7 @@ static int64_t token(const sample *a, int64_t bh, int64_t t)
 static double decay_at(const sample *a, int64_t bh, int64_t t, int64_t r)
 {
     int64_t at = token(a, bh, t);
-    if (a->m->decay == LA_DECAY_FIXED) return exp(retention(bh % a->p.H));
+    if (a->m->decay == LA_DECAY_FIXED) return exp(a->m->log_decay(bh % a->p.H));
     if (a->m->decay == LA_DECAY_HEAD) return exp((double)a->x[G][at]);
     if (a->m->decay == LA_DECAY_CHANNEL) return exp((double)a->x[G][at * a->p.dk + r]);
     return 1.0;
@@ -220,6 +183,10 @@ static void compare(const sample *a, int kind)
     double error = 0.0, square = 0.0;
     for (int64_t i = 0; i < a->n[kind]; i++) {
         double d = (double)a->got[kind][i] - a->want[kind][i];
+        /* Nothing crosses a reset but a share of e^-50 = 2e-22. */
+        if (kind == G && a->x[G][i] == -50.0f && !(fabs(d) < 1e-18))
+            fail_msg("%s, T %d: gate %d is a reset, and its gradient %g", a->m->name, (int)a->p.T,
+                     (int)i, (double)a->got[kind][i]);
         error += d * d;
         square += a->want[kind][i] * a->want[kind][i];
     }
@@ -228,19 +195,20 @@ static void compare(const sample *a, int kind)
                  (int)a->p.T, (int)a->p.dk, (int)a->p.dv, kind, sqrt(error / square));
 }
 
-static void check_all(bool strong)
+static void check_all(gate_kind decays)
 {
     const la_problem shapes[] = {problem(1, 70, 2, 16, 16), problem(2, 50, 1, 5, 21),
                                  problem(1, 131, 2, 24, 40), problem(1, 9, 1, 40, 8)};
-    for (size_t m = 0; m < LA_COUNT(members); m++)
+    for (size_t m = 0; m < every_pair_len; m++)
         for (size_t i = 0; i < LA_COUNT(shapes); i++) {
-            sample a = new_sample(&members[m], &shapes[i], strong);
+            if (decays != GATES_MILD && every_pair[m].decay < LA_DECAY_HEAD) continue;
+            sample a = new_sample(&every_pair[m], &shapes[i], decays);
             for (int64_t bh = 0; bh < a.heads; bh++) reference(&a, bh);
             for (int f = 0; f < 2; f++) {
                 run(&a, f ? LA_DELTA_CHUNK : LA_DELTA_RECURRENT, 16 + 24 * (int64_t)i);
                 for (int kind = 0; kind < KINDS; kind++) {
-                    bool has = kind == BETA ? members[m].weighted
-                               : kind == G  ? members[m].decay >= LA_DECAY_HEAD
+                    bool has = kind == BETA ? every_pair[m].weighted
+                               : kind == G  ? every_pair[m].decay >= LA_DECAY_HEAD
                                             : true;
                     if (has) compare(&a, kind);
                 }
@@ -252,13 +220,31 @@ static void check_all(bool strong)
 static void test_gradients_of_every_pair_with_mild_decay(void **state)
 {
     (void)state;
-    check_all(false);
+    check_all(GATES_MILD);
 }
 
-static void test_gradients_of_every_pair_with_resets_and_no_decay(void **state)
+static void test_gradients_of_every_pair_with_resets_and_rest_among_mild_decay(void **state)
 {
     (void)state;
-    check_all(true);
+    check_all(GATES_MIXED);
+}
+
+static void test_gradients_of_every_pair_with_a_reset_at_every_token(void **state)
+{
+    (void)state;
+    check_all(GATES_RESETS);
+}
+
+static void test_gradients_of_every_pair_that_never_forgets(void **state)
+{
+    (void)state;
+    check_all(GATES_AT_REST);
+}
+
+static void test_gradients_of_every_pair_with_resets_and_rest_side_by_side(void **state)
+{
+    (void)state;
+    check_all(GATES_HALF);
 }
 
 int main(void)
@@ -266,7 +252,10 @@ int main(void)
     la_start(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_of_every_pair_with_mild_decay),
-        cmocka_unit_test(test_gradients_of_every_pair_with_resets_and_no_decay),
+        cmocka_unit_test(test_gradients_of_every_pair_with_resets_and_rest_among_mild_decay),
+        cmocka_unit_test(test_gradients_of_every_pair_with_a_reset_at_every_token),
+        cmocka_unit_test(test_gradients_of_every_pair_that_never_forgets),
+        cmocka_unit_test(test_gradients_of_every_pair_with_resets_and_rest_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

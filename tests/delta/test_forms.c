@@ -3,7 +3,7 @@
  */
 #include "fixture.h"
 
-static const char *const names[] = {"deltanet", "gated_deltanet"};
+static const char *const names[] = {"deltanet", "gated_deltanet", "retnet", "mamba2", "gla", "kda"};
 static const int64_t chunks[] = {16, 50, 64, 256};
 
 static void test_chunk_is_recurrent(void **state)

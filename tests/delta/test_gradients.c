@@ -9,7 +9,7 @@
 #include "fixture.h"
 #include "gradients.h"
 
-static const char *const names[] = {"deltanet", "gated_deltanet"};
+static const char *const names[] = {"deltanet", "gated_deltanet", "retnet", "mamba2", "gla", "kda"};
 static const la_tensor tensors[] = {LA_T_Q, LA_T_K, LA_T_V, LA_T_BETA, LA_T_G};
 enum { KINDS = LA_COUNT(tensors) + 1 }; /* and the state */
 
@@ -107,7 +107,8 @@ static void add_back(double *to, int64_t T, int64_t heads, int64_t row, int64_t 
 static void reference_gradients(const la_variant *v, const la_problem *p, const la_inputs *in,
                                 const float *state, const la_gradients *g, double *want[KINDS])
 {
-    int64_t rows[] = {p->dk, p->dk, p->dv, 1, 1}, heads[] = {p->Hqk, p->Hqk, p->H, p->H, p->H};
+    int64_t gates = v->inputs & LA_IN_GATE_CHANNEL ? p->dk : 1;
+    int64_t rows[] = {p->dk, p->dk, p->dv, 1, gates}, heads[] = {p->Hqk, p->Hqk, p->H, p->H, p->H};
     int64_t size = p->dk * p->dv;
     double *x[5], *d[5];
     double *dout = la_zalloc((size_t)(p->T * p->dv) * sizeof(double), NULL);
@@ -216,7 +217,8 @@ static void assert_same(const la_variant *v, const la_problem *p, const char *wh
 static void test_gated_deltanet_without_decay_has_the_gradients_of_deltanet(void **state)
 {
     (void)state;
-    const la_variant *plain = la_registry_find(names[0]), *gated = la_registry_find(names[1]);
+    const la_variant *plain = la_registry_find("deltanet");
+    const la_variant *gated = la_registry_find("gated_deltanet");
     la_problem p = problem(2, 90, 4, 20, 36);
     p.Hqk = 2;
     la_inputs in = inputs(gated, &p, LA_INPUTS_NO_DECAY);

@@ -7,7 +7,7 @@
 #include "delta_engine.h"
 #include "fixture.h"
 
-static const char *const names[] = {"deltanet", "gated_deltanet"};
+static const char *const names[] = {"deltanet", "gated_deltanet", "kda"};
 
 /* s = 1, one head, beta = 1, g = 0; q, k, v zero. */
 static la_inputs blank(const la_variant *v, const la_problem *p)
@@ -100,18 +100,18 @@ static void test_gated_deltanet_without_decay_is_deltanet(void **state)
     la_inputs_release(&in);
 }
 
-/* After g = -50 nothing of the past is left: the rest is a sequence of its own. */
-static void test_a_hard_reset_forgets_everything(void **state)
+/* After g = -50 in every channel nothing of the past is left: the rest is a sequence of its own. */
+static void forget(const la_variant *v)
 {
-    (void)state;
-    const la_variant *v = la_registry_find("gated_deltanet");
     const int64_t resets[] = {1, 15, 16, 40, 63, 64, 99};
     la_problem p = problem(1, 100, 1, 16, 20);
     for (size_t r = 0; r < LA_COUNT(resets); r++) {
         la_problem rest = p;
         rest.T = p.T - resets[r];
         la_inputs in = inputs(v, &p, LA_INPUTS_DEFAULT);
-        ((float *)in.t[LA_T_G].data)[resets[r]] = -50.0f;
+        int64_t gates = v->inputs & LA_IN_GATE_CHANNEL ? p.dk : 1;
+        for (int64_t c = 0; c < gates; c++)
+            ((float *)in.t[LA_T_G].data)[resets[r] * gates + c] = -50.0f;
         float *want = floats(outputs(&rest)), *got = floats(outputs(&p));
         for (size_t i = 0; i < v->impls_len; i++) {
             call(v, &v->impls[i], &rest, LA_FORWARD, 64, &in, resets[r], NULL, NULL, want);
@@ -124,16 +124,24 @@ static void test_a_hard_reset_forgets_everything(void **state)
     }
 }
 
-/* Resets early in a chunk make G large; small decays behind them must keep their digits. G as a plain
- * float32 sum is wrong by 1e-4 here. */
-static void test_small_decays_survive_large_sums(void **state)
+static void test_a_hard_reset_forgets_everything(void **state)
 {
     (void)state;
-    const la_variant *v = la_registry_find("gated_deltanet");
+    const char *const gated[] = {"gated_deltanet", "mamba2", "gla", "kda"};
+    for (size_t n = 0; n < LA_COUNT(gated); n++) forget(la_registry_find(gated[n]));
+}
+
+/* Resets early in a chunk make G large; small decays behind them must keep their digits. G as a plain
+ * float32 sum is wrong by 1e-4 here. */
+static void survive(const la_variant *v)
+{
+    int64_t gates = v->inputs & LA_IN_GATE_CHANNEL ? 16 : 1;
     la_problem p = problem(1, 256, 1, 16, 16);
     la_inputs in = inputs(v, &p, LA_INPUTS_DEFAULT);
-    for (int64_t t = 0; t < p.T; t++)
-        ((float *)in.t[LA_T_G].data)[t] = t < 200 ? -50.0f : -1e-3f * (float)(t % 7);
+    for (int64_t e = 0; e < p.T * gates; e++) {
+        int64_t t = e / gates;
+        ((float *)in.t[LA_T_G].data)[e] = t < 200 ? -50.0f : -1e-3f * (float)(t % 7);
+    }
     double *want = la_alloc((size_t)outputs(&p) * sizeof *want, NULL);
     float *got = floats(outputs(&p));
     la_delta_options opts = {.chunk = 256};
@@ -150,6 +158,13 @@ static void test_small_decays_survive_large_sums(void **state)
     la_free(want);
     la_free(got);
     la_inputs_release(&in);
+}
+
+static void test_small_decays_survive_large_sums(void **state)
+{
+    (void)state;
+    const char *const gated[] = {"gated_deltanet", "mamba2", "gla", "kda"};
+    for (size_t n = 0; n < LA_COUNT(gated); n++) survive(la_registry_find(gated[n]));
 }
 
 static void test_refusals_have_reasons(void **state)

@@ -24,10 +24,10 @@ static void draw(double *to, uint64_t stream)
 }
 
 /* beta in (0, 2) with both ends among them; g with hard resets and no decay among mild ones. */
-static void set_up(sample *s, int64_t T, int64_t dk, int64_t dv)
+static void set_up(sample *s, int64_t gates, int64_t T, int64_t dk, int64_t dv)
 {
     s->p = problem(1, T, 1, dk, dv);
-    const int64_t n[NAMES] = {T * dk, T * dk, T * dv, T, T, dk * dv, dk * dv};
+    const int64_t n[NAMES] = {T * dk, T * dk, T * dv, T, T * gates, dk * dv, dk * dv};
     memcpy(s->n, n, sizeof n);
     for (uint64_t i = 0; i < NAMES; i++) {
         assert_true(n[i] <= MOST);
@@ -39,8 +39,9 @@ static void set_up(sample *s, int64_t T, int64_t dk, int64_t dv)
         for (int64_t i = 0; i < dk; i++) norm += k[i] * k[i];
         for (int64_t i = 0; i < dk; i++) k[i] /= sqrt(norm);
         s->x[BETA][t] = t % 4 == 1 ? 0.0 : t % 4 == 2 ? 2.0 : 1.0 / (1.0 + exp(-s->x[BETA][t]));
-        s->x[G][t] = t % 5 == 3 ? -50.0 : t % 5 == 1 ? -1e-3 : -exp(s->x[G][t] - 2.0);
     }
+    for (int64_t i = 0; i < n[G]; i++)
+        s->x[G][i] = i % 5 == 3 ? -50.0 : i % 5 == 1 ? -1e-3 : -exp(s->x[G][i] - 2.0);
 }
 
 /* sum of dout o, and of what comes in from the state after: the function whose gradient is wanted. */
@@ -92,16 +93,19 @@ static void check(const char *name, int64_t T, int64_t dk, int64_t dv, double sc
 {
     static sample s;
     static double d[NAMES][MOST];
-    const la_reference *reference = la_variant_reference(la_registry_find(name));
-    bool gated = strcmp(name, "gated_deltanet") == 0;
+    const la_variant *v = la_registry_find(name);
+    const la_reference *reference = la_variant_reference(v);
+    bool channels = v->inputs & LA_IN_GATE_CHANNEL, gated = channels || v->inputs & LA_IN_GATE_HEAD;
+    bool weighted = v->inputs & (LA_IN_BETA | LA_IN_DT);
     const double h = 1e-5;
-    set_up(&s, T, dk, dv);
+    set_up(&s, channels ? dk : 1, T, dk, dv);
     s.p.scale = scale;
     for (int which = 0; which < NAMES; which++)
         for (int i = 0; i < MOST; i++) d[which][i] = NAN;
     gradients(reference, &s, -1, d);
     for (int which = Q; which <= STATE; which++)
-        for (int64_t i = 0; i < s.n[which] && (which != G || gated); i++) {
+        for (int64_t i = 0; i < s.n[which]; i++) {
+            if ((which == G && !gated) || (which == BETA && !weighted)) break;
             double at = s.x[which][i];
             s.x[which][i] = at + h;
             double up = value(reference, &s);
@@ -117,7 +121,7 @@ static void check(const char *name, int64_t T, int64_t dk, int64_t dv, double sc
 static void test_gradients_are_central_differences(void **state)
 {
     (void)state;
-    const char *const names[] = {"deltanet", "gated_deltanet"};
+    const char *const names[] = {"deltanet", "gated_deltanet", "retnet", "mamba2", "gla", "kda"};
     for (size_t n = 0; n < LA_COUNT(names); n++) {
         check(names[n], 1, 3, 2, 0.0);
         check(names[n], 12, 5, 7, 0.0);
@@ -132,7 +136,7 @@ static void test_unwanted_gradients_do_not_change_the_others(void **state)
     static sample s;
     static double all[NAMES][MOST], one[NAMES][MOST];
     const la_reference *reference = la_variant_reference(la_registry_find("gated_deltanet"));
-    set_up(&s, 40, 4, 3);
+    set_up(&s, 1, 40, 4, 3);
     gradients(reference, &s, -1, all);
     for (int which = Q; which <= STATE; which++) {
         gradients(reference, &s, which, one);

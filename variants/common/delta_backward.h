@@ -56,7 +56,7 @@ typedef struct la_delta_walk {
     float *H;    /* [C,K]: U dS', the gradient of what k wrote */
     float *dPA;  /* [2C,C] */
     float *both; /* [C,C]: dA + dA' */
-    float *run;  /* [K]: by channel, the gradient of g so far */
+    float *run;  /* [K]: by channel, a running sum */
 } la_delta_walk;
 
 static inline int64_t la_delta_segment(int64_t chunk)

@@ -6,11 +6,15 @@
  *   dq_i  = exp(G_i) S s dO_i + sum_j dP_ij k_j exp(G_i - G_j)             j <= i
  *   row_i = exp(G_i) S N_i    + sum_j dA_ij k_j exp(G_i - G_j)             j <  i
  *   col_j = exp(G_C - G_j) dS U_j + sum_i (dP_ij q_i + dA_ij k_i) exp(G_i - G_j)
- *   dk = row + col,   gradient of G_i: q_i dq_i + k_i (row_i - col_i), and at the end of S dS'
+ *   dk = row + col
+ *   dg_t  = sum over all that crosses token t: pairs j < t <= i, where chunk start and end count as the
+ *           first j and last i; every term holds exp(g_t), so that a hard reset leaves none
  *
  * Where no channel of the chunk falls below e^-60 the pairs are products of q exp(G) and k exp(-G), which
  * float32 holds (it ends at e^88); else they are taken one by one, exact whatever the decays.
  */
+#include <string.h>
+
 #include "delta_backward.h"
 #include "delta_product.h"
 
@@ -95,6 +99,53 @@ void LA_ISA(la_delta_channel_enter)(const walk *w, const chunk *c, int64_t t, in
                                 .ldc = C});
 }
 
+/* gates [C,K] = what crosses each token from the chunk's start or to its end. T and H are still products
+ * with the states. */
+static void gates_of_ends(const walk *w, const chunk *c, float *gates)
+{
+    int64_t K = w->K, W = w->W;
+    bool delta = w->stack > C;
+    for (int64_t r = 0; r < K; r++)
+        w->run[r] = c->whole[r] * w->x->tile->dot(W, c->S + r * W, w->dS + r * W);
+    for (int64_t r = 0; r < K; r += LA_VW) {
+        la_vf sum = la_v_load(w->run + r);
+        for (int64_t i = C; i-- > 0;) {
+            int64_t e = i * K + r;
+            sum = la_v_fma(la_v_load(c->in + e), la_v_load(w->T + e), sum);
+            if (delta)
+                sum = la_v_fma(la_v_load(c->in + C * K + e), la_v_load(w->T + C * K + e), sum);
+            la_v_store(gates + e, sum);
+        }
+        sum = la_v_set(0.0f);
+        for (int64_t i = 0; i < C; i++) {
+            int64_t e = i * K + r;
+            la_v_store(gates + e, la_v_load(gates + e) + sum);
+            sum = la_v_fma(la_v_load(c->out + e), la_v_load(w->H + e), sum);
+        }
+    }
+}
+
+/* The same from pairs, where exp(G_i - G_j) is a product: each i sums over j and passes every sum on to
+ * the token behind j. */
+static void gates_of_pairs(const walk *w, const chunk *c, float *gates)
+{
+    int64_t K = w->K;
+    const float *dA = w->dPA + C * C;
+    bool delta = w->stack > C;
+    for (int64_t r = 0; r < K; r += LA_VW)
+        for (int64_t i = 1; i < C; i++) {
+            la_vf q = la_v_load(c->in + i * K + r), sum = la_v_set(0.0f);
+            la_vf k = la_v_load(c->in + (C + i) * K + r);
+            for (int64_t j = 0; j < i; j++) {
+                la_vf sees = la_v_set(w->dPA[i * C + j]) * q;
+                if (delta) sees = la_v_fma(la_v_set(dA[i * C + j]), k, sees);
+                sum = la_v_fma(sees, la_v_load(c->back + j * K + r), sum);
+                float *to = gates + (j + 1) * K + r;
+                la_v_store(to, la_v_load(to) + sum);
+            }
+        }
+}
+
 /* The sums over pairs by products: T and H become dq, row and col. */
 static void pairs_by_product(const walk *w, const chunk *c)
 {
@@ -143,8 +194,8 @@ static void pairs_by_product(const walk *w, const chunk *c)
     }
 }
 
-/* The same, one pair at a time. */
-static void pairs_one_by_one(const walk *w, const chunk *c)
+/* The same, one pair at a time, and the gates' pairs with it (gates NULL: not wanted). */
+static void pairs_one_by_one(const walk *w, const chunk *c, float *gates)
 {
     int64_t K = w->K;
     const la_tile *tile = w->x->tile;
@@ -154,7 +205,8 @@ static void pairs_one_by_one(const walk *w, const chunk *c)
     tile->mul(C * K, dq, c->fade, dq);
     if (delta) tile->mul(C * K, row, c->fade, row);
     tile->mul(C * K, w->H, c->to, w->H);
-    for (int64_t i = 0; i < C; i++)
+    for (int64_t i = 0; i < C; i++) {
+        memset(w->run, 0, (size_t)K * sizeof *w->run);
         for (int64_t j = 0; j <= i; j++) {
             exp_row(K, c->G + i * K, c->G + j * K, d);
             la_vf dp = la_v_set(w->dPA[i * C + j]);
@@ -169,32 +221,32 @@ static void pairs_one_by_one(const walk *w, const chunk *c)
                     sees = la_v_fma(da, la_v_load(k + i * K + r), sees);
                 }
                 la_v_store(to_col, la_v_fma(decay, sees, la_v_load(to_col)));
+                if (!gates || j == i) continue;
+                la_vf sum = la_v_fma(kj, sees, la_v_load(w->run + r));
+                float *to_gate = gates + (j + 1) * K + r;
+                la_v_store(w->run + r, sum);
+                la_v_store(to_gate, la_v_load(to_gate) + sum);
             }
         }
+    }
 }
 
 /* T becomes the gradients of q and k; dg those of the gates of n tokens (NULL: not wanted). H holds U dS'
  * and dPA is masked. */
 void LA_ISA(la_delta_channel_gradients)(const walk *w, const chunk *c, int64_t n, float *dg)
 {
-    int64_t K = w->K, W = w->W, g_row = w->x->gate_row * w->x->dk;
-    const float *q = c->qk, *k = c->qk + C * K;
-    float *dq = w->T, *row = w->T + C * K, *col = w->H, *run = w->run;
-    for (int64_t e = 0; e < C * K && w->stack == C; e++) row[e] = 0.0f;
-    for (int64_t r = 0; r < K; r++) {
-        run[r] = c->whole[r] * w->x->tile->dot(W, c->S + r * W, w->dS + r * W);
-        for (int64_t i = 0; i < C; i++) run[r] += c->out[i * K + r] * w->H[i * K + r];
-    }
-    if (mild(w, c))
+    int64_t K = w->K, g_row = w->x->gate_row * w->x->dk;
+    float *row = w->T + C * K, *gates = dg ? w->TT + C * K : NULL;
+    if (gates) gates_of_ends(w, c, gates);
+    if (w->stack == C) memset(row, 0, (size_t)(C * K) * sizeof *row);
+    if (mild(w, c)) {
+        if (gates) gates_of_pairs(w, c, gates);
         pairs_by_product(w, c);
-    else
-        pairs_one_by_one(w, c);
-    for (int64_t i = n; i-- > 0;)
-        for (int64_t r = 0; dg && r < w->x->dk; r++) {
-            int64_t e = i * K + r;
-            run[r] += q[e] * dq[e] + k[e] * (row[e] - col[e]);
-            dg[i * g_row + r] = run[r];
-        }
+    } else {
+        pairs_one_by_one(w, c, gates);
+    }
+    for (int64_t i = 0; gates && i < n; i++)
+        memcpy(dg + i * g_row, gates + i * K, (size_t)w->x->dk * sizeof *dg);
     for (int64_t e = 0; e < C * K; e += LA_VW)
-        la_v_store(row + e, la_v_load(row + e) + la_v_load(col + e));
+        la_v_store(row + e, la_v_load(row + e) + la_v_load(w->H + e));
 }
