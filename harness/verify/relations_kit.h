@@ -54,6 +54,8 @@ la_status la_relation_grouped_heads(const la_relation *, const la_device *, la_e
 la_status la_relation_no_decay(const la_relation *, const la_device *, la_err *);
 la_status la_relation_equal_channels(const la_relation *, const la_device *, la_err *);
 la_status la_relation_channels_at_rest(const la_relation *, const la_device *, la_err *);
+la_status la_relation_one_key(const la_relation *, const la_device *, la_err *);
+la_status la_relation_no_removal(const la_relation *, const la_device *, la_err *);
 la_status la_relation_fixed_decay(const la_relation *, const la_device *, la_err *);
 la_status la_relation_exact_recall(const la_relation *, const la_device *, la_err *);
 la_status la_relation_full_window(const la_relation *, const la_device *, la_err *);

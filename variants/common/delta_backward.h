@@ -20,7 +20,7 @@
 typedef struct la_delta_gradients {
     const float *dout;
     const float *dS_out; /* NULL: zeros */
-    float *dq, *dk, *dv, *dbeta, *dg, *dS_in;
+    float *dq, *dk, *dv, *dbeta, *dg, *da, *db, *dS_in;
     bool add; /* to dq and dk: an earlier head of the group has written them */
 } la_delta_gradients;
 

@@ -17,18 +17,12 @@
 
 #include "delta_backward.h"
 #include "delta_product.h"
+#include "delta_rows.h"
 
 enum { C = LA_DELTA_BACK };
 
 typedef la_delta_walk walk;
 typedef la_delta_chunk_kept chunk;
-
-/* to_r = exp(a_r - b_r) over K channels; NULL: 0. */
-static void exp_row(int64_t K, const double *a, const double *b, float *to)
-{
-    for (int64_t r = 0; r < K; r++) to[r] = (float)((a ? a[r] : 0.0) - (b ? b[r] : 0.0));
-    for (int64_t r = 0; r < K; r += LA_VW) la_v_store(to + r, la_v_exp(la_v_load(to + r)));
-}
 
 /* No channel falls so far that exp(-G) would be lost. */
 static bool mild(const walk *w, const chunk *c)
@@ -58,7 +52,7 @@ static void score_pairs(const walk *w, const chunk *c)
     for (int64_t e = 0; e < 2 * C * C; e++) c->PA[e] = 0.0f;
     for (int64_t i = 0; i < C; i++)
         for (int64_t j = 0; j <= i; j++) {
-            exp_row(K, c->G + i * K, c->G + j * K, decayed);
+            la_rows_exp(K, c->G + i * K, c->G + j * K, decayed);
             w->x->tile->mul(K, decayed, k + j * K, decayed);
             c->PA[i * C + j] = w->x->tile->dot(K, q + i * K, decayed);
             if (j < i) c->PA[(C + i) * C + j] = w->x->tile->dot(K, k + i * K, decayed);
@@ -73,10 +67,10 @@ void LA_ISA(la_delta_channel_enter)(const walk *w, const chunk *c, int64_t t, in
     const double *end = c->G + (C - 1) * K;
     sums(w, c, t, n);
     for (int64_t i = 0; i < C; i++) {
-        exp_row(K, c->G + i * K, NULL, c->fade + i * K);
-        exp_row(K, end, c->G + i * K, c->to + i * K);
+        la_rows_exp(K, c->G + i * K, NULL, c->fade + i * K);
+        la_rows_exp(K, end, c->G + i * K, c->to + i * K);
     }
-    exp_row(K, end, NULL, c->whole);
+    la_rows_exp(K, end, NULL, c->whole);
     tile->mul(C * K, q, c->fade, c->in);
     tile->mul(C * K, k, c->fade, c->in + C * K);
     tile->mul(C * K, k, c->to, c->out);
@@ -84,7 +78,7 @@ void LA_ISA(la_delta_channel_enter)(const walk *w, const chunk *c, int64_t t, in
         score_pairs(w, c);
         return;
     }
-    for (int64_t i = 0; i < C; i++) exp_row(K, NULL, c->G + i * K, c->grow + i * K);
+    for (int64_t i = 0; i < C; i++) la_rows_exp(K, NULL, c->G + i * K, c->grow + i * K);
     tile->mul(C * K, k, c->grow, c->back);
     tile->transpose(C, K, c->back, K, w->TT, C);
     la_small((la_small_product){.M = w->stack,
@@ -208,7 +202,7 @@ static void pairs_one_by_one(const walk *w, const chunk *c, float *gates)
     for (int64_t i = 0; i < C; i++) {
         memset(w->run, 0, (size_t)K * sizeof *w->run);
         for (int64_t j = 0; j <= i; j++) {
-            exp_row(K, c->G + i * K, c->G + j * K, d);
+            la_rows_exp(K, c->G + i * K, c->G + j * K, d);
             la_vf dp = la_v_set(w->dPA[i * C + j]);
             la_vf da = la_v_set(delta ? dA[i * C + j] : 0.0f);
             for (int64_t r = 0; r < K; r += LA_VW) {

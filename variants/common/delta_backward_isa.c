@@ -19,6 +19,7 @@
 
 #include "delta_backward.h"
 #include "delta_product.h"
+#include "delta_rows.h"
 
 enum { C = LA_DELTA_BACK, R = 4 }; /* tokens of a chunk, rows solved in registers */
 
@@ -38,34 +39,6 @@ LA_INLINE void ask(const walk *w, const float *p, int64_t row, int64_t n, int64_
                 __builtin_prefetch(p + i * row + e, 1, 2);
             else
                 __builtin_prefetch(p + i * row + e, 0, 2);
-}
-
-/* to [C,ld] = scale times n rows of `columns` floats; zeros around them. */
-static void fetch(int64_t n, int64_t columns, const float *from, int64_t row, float scale,
-                  float *to, int64_t ld)
-{
-    la_vf by = la_v_set(scale);
-    for (int64_t i = 0; i < n; i++, from += row, to += ld) {
-        int64_t j = 0;
-        for (; j + LA_VW <= columns; j += LA_VW) la_v_store(to + j, by * la_v_load(from + j));
-        for (; j < ld; j += LA_VW)
-            la_v_store(to + j, by * la_v_load_n(from + j, columns > j ? columns - j : 0));
-    }
-    memset(to, 0, (size_t)((C - n) * ld) * sizeof *to);
-}
-
-/* n rows of `columns` floats into the caller's tensor: scale from, or += . */
-static void deliver(int64_t n, int64_t columns, const float *from, int64_t ld, float scale,
-                    bool add, float *to, int64_t row)
-{
-    la_vf by = la_v_set(scale);
-    for (int64_t i = 0; i < n; i++, from += ld, to += row)
-        for (int64_t j = 0; j < columns; j += LA_VW) {
-            int64_t m = columns - j < LA_VW ? columns - j : LA_VW;
-            la_vf x = by * la_v_load(from + j);
-            if (add) x = x + la_v_load_n(to + j, m);
-            la_v_store_n(to + j, x, m);
-        }
 }
 
 /* to_i = by_i from_i for the C rows of `ld` floats. */
@@ -129,9 +102,9 @@ static void enter(const walk *w, chunk *c, int64_t t, int64_t n)
     const la_delta_slice *x = w->x;
     int64_t K = w->K;
     ask(w, x->q, x->qk_row, x->dk, t + C, false);
-    fetch(n, x->dk, x->q + t * x->qk_row, x->qk_row, 1.0f, c->qk, K);
-    fetch(n, x->dk, x->k + t * x->qk_row, x->qk_row, 1.0f, c->qk + C * K, K);
-    fetch(n, x->w, x->v + t * x->v_row, x->v_row, 1.0f, c->X, w->W);
+    la_rows_fetch(n, x->dk, x->q + t * x->qk_row, x->qk_row, 1.0f, c->qk, K);
+    la_rows_fetch(n, x->dk, x->k + t * x->qk_row, x->qk_row, 1.0f, c->qk + C * K, K);
+    la_rows_fetch(n, x->w, x->v + t * x->v_row, x->v_row, 1.0f, c->X, w->W);
     for (int64_t i = 0; i < C; i++)
         c->weight[i] = i >= n ? 0.0f : x->beta ? x->beta[(t + i) * x->gate_row] : 1.0f;
     ask(w, x->k, x->qk_row, x->dk, t + C, false);
@@ -443,12 +416,13 @@ static void back(const walk *w, const chunk *c, int64_t t, int64_t n)
     const la_delta_gradients *y = w->y;
     int64_t K = w->K, W = w->W;
     float dot[C];
-    fetch(n, x->w, y->dout + t * x->v_row, x->v_row, x->scale, w->G, W);
+    la_rows_fetch(n, x->w, y->dout + t * x->v_row, x->v_row, x->scale, w->G, W);
     ask(w, y->dv, x->v_row, x->w, t, true);
     solve_back(w, c, dot);
     ask(w, y->dout, x->v_row, x->w, t - C, false);
     for (int64_t i = 0; y->dbeta && i < n; i++) y->dbeta[(t + i) * x->gate_row] = dot[i];
-    if (y->dv) deliver(n, x->w, w->G + C * W, W, -1.0f, false, y->dv + t * x->v_row, x->v_row);
+    if (y->dv)
+        la_rows_deliver(n, x->w, w->G + C * W, W, -1.0f, false, y->dv + t * x->v_row, x->v_row);
     bool by_channel = x->decay == LA_DECAY_CHANNEL, gates = y->dg && x->decay == LA_DECAY_HEAD;
     if (y->dg || y->dq || y->dk) {
         la_small((la_small_product){.M = w->stack,
@@ -469,9 +443,11 @@ static void back(const walk *w, const chunk *c, int64_t t, int64_t n)
         if (by_channel) LA_ISA(la_delta_channel_gradients)
         (w, c, n, y->dg ? y->dg + t * x->gate_row * x->dk : NULL);
         else token_gradients(w, c);
-        if (y->dq) deliver(n, x->dk, w->T, K, 1.0f, y->add, y->dq + t * x->qk_row, x->qk_row);
+        if (y->dq)
+            la_rows_deliver(n, x->dk, w->T, K, 1.0f, y->add, y->dq + t * x->qk_row, x->qk_row);
         if (y->dk)
-            deliver(n, x->dk, w->T + C * K, K, 1.0f, y->add, y->dk + t * x->qk_row, x->qk_row);
+            la_rows_deliver(n, x->dk, w->T + C * K, K, 1.0f, y->add, y->dk + t * x->qk_row,
+                            x->qk_row);
     }
     la_small((la_small_product){.M = K,
                                 .N = W,
@@ -533,20 +509,12 @@ static void layout(walk *w, float *work, int64_t chunks)
     w->run = work;
 }
 
-/* S [K,W] from rows of w floats (NULL: zeros), zeros around them. */
-static void take_state(const walk *w, const float *from, float *S)
-{
-    memset(S, 0, (size_t)(w->K * w->W) * sizeof *S);
-    for (int64_t r = 0; from && r < w->x->dk; r++)
-        memcpy(S + r * w->W, from + r * w->x->S_row, (size_t)w->x->w * sizeof *S);
-}
-
 static void segment(const walk *w, int64_t t0, int64_t t1)
 {
     const la_delta_slice *x = w->x;
     int64_t n = (t1 - t0 + C - 1) / C, saved = t0 / x->segment - 1;
     const float *from = t0 ? x->saved + saved * x->dk * x->S_row : x->S_in;
-    take_state(w, from, chunk_at(w, 0).S);
+    la_state_take(x, from, w->K, w->W, chunk_at(w, 0).S);
     for (int64_t i = 0; i < n; i++) {
         chunk c = chunk_at(w, i);
         int64_t t = t0 + i * C;
@@ -565,9 +533,8 @@ void LA_ISA(la_delta_backward)(const la_delta_slice *x, const la_delta_gradients
     walk w = {.x = x, .y = y, .K = la_delta_up(x->dk), .W = la_delta_up(x->w)};
     w.stack = x->write == LA_WRITE_DELTA ? 2 * C : C;
     layout(&w, x->work, la_delta_kept_chunks(x->T, x->segment));
-    take_state(&w, y->dS_out, w.dS);
+    la_state_take(x, y->dS_out, w.K, w.W, w.dS);
     for (int64_t t0 = (x->T - 1) / x->segment * x->segment; t0 >= 0; t0 -= x->segment)
         segment(&w, t0, t0 + x->segment < x->T ? t0 + x->segment : x->T);
-    for (int64_t r = 0; y->dS_in && r < x->dk; r++)
-        memcpy(y->dS_in + r * x->S_row, w.dS + r * w.W, (size_t)x->w * sizeof *w.dS);
+    la_state_give(x, w.dS, w.W, y->dS_in);
 }

@@ -13,12 +13,25 @@ static double states_of(const la_problem *p)
     return (double)p->B * (double)p->H * (double)p->dk * (double)p->dv;
 }
 
+/* 1 where S is read once more and written by what was read: the delta rule, the rank-one rule. */
+static double reads_twice(const la_recurrence *m)
+{
+    return m->write == LA_WRITE_ADDITIVE ? 0.0 : 1.0;
+}
+
+/* 1 where that writes with a key of its own, b. */
+static double writes_twice(const la_recurrence *m)
+{
+    return m->write == LA_WRITE_RANK_ONE ? 1.0 : 0.0;
+}
+
 /* Inputs of a token and head, in floats; q and k are shared by a group. */
 static double inputs_of(const la_recurrence *m, const la_problem *p)
 {
     double dk = (double)p->dk, group = (double)(p->H / p->Hqk);
     double gate = m->decay == LA_DECAY_CHANNEL ? dk : m->decay == LA_DECAY_HEAD ? 1.0 : 0.0;
-    return 2 * dk / group + (double)p->dv + gate + (m->weighted ? 1.0 : 0.0);
+    return 2 * dk / group + (double)p->dv + gate + (m->weighted ? 1.0 : 0.0) +
+           2 * dk * writes_twice(m);
 }
 
 /* Forward: inputs and the output once; S once in and once out (for a single token that is most of it).
@@ -33,14 +46,15 @@ static double bytes_of(const la_recurrence *m, const la_problem *p, la_pass pass
                             (pass == LA_BACKWARD || pass == LA_FWDBWD ? backward : 0.0));
 }
 
-/* Per token, in units of dk dv. Forward: 2 to write, 2 to read out, 2 for the delta rule's own reading, 1
- * for a decay. Backward, given the states: 2 each for dq, the gradient of what was read out, dk and that
- * of what was written, 4 for the delta rule's reading; 1 for a decay and 2 for the gradient of a gate. */
+/* Per token, in units of dk dv. Forward: 2 to write, 2 to read out, 2 for the delta rule's own reading (a's
+ * of the rank-one rule), 2 to write under b, 1 for a decay. Backward, given the states: 2 each for dq, the
+ * gradient of what was read out, dk and that of what was written, 4 for the delta rule's reading, 4 for b;
+ * 1 for a decay and 2 for the gradient of a gate. */
 la_status la_delta_useful(const la_recurrence *m, const la_problem *p, la_pass pass, la_cost *cost)
 {
-    double delta = m->write == LA_WRITE_DELTA, decay = m->decay != LA_DECAY_NONE;
+    double rule = reads_twice(m) + writes_twice(m), decay = m->decay != LA_DECAY_NONE;
     double gate = m->decay >= LA_DECAY_HEAD;
-    double forward = 4.0 + 2.0 * delta + decay, backward = 8.0 + 4.0 * delta + decay + 2.0 * gate;
+    double forward = 4.0 + 2.0 * rule + decay, backward = 8.0 + 4.0 * rule + decay + 2.0 * gate;
     double each = (pass == LA_BACKWARD ? 0.0 : forward) +
                   (pass == LA_BACKWARD || pass == LA_FWDBWD ? backward : 0.0);
     *cost = (la_cost){.flops = tokens_of(p, pass) * each * (double)(p->dk * p->dv),
@@ -49,11 +63,28 @@ la_status la_delta_useful(const la_recurrence *m, const la_problem *p, la_pass p
     return LA_OK;
 }
 
+/* The rank-one rule by chunks of C, tokens padded to whole ones. Forward: 2C reads meet S and 2C writes
+ * make the next; inside, the scores of 2C reads with 2C writes, tril(M_ak) V, the substitution and, where O
+ * is wanted, the lower halves of M_qb W and M_qk V and q's reading of S. Back: forward again but for O; 2C
+ * gradients each through S, dS, out of writes and into dS; dM, its two products, and the lower halves of
+ * three products with M and of the transposed substitution. */
+static double rank_one_flops(const la_problem *p, bool back)
+{
+    const int64_t C = LA_DELTA_BACK;
+    double dk = (double)p->dk, dv = (double)p->dv, c = (double)C;
+    double padded = (double)(p->B * p->H) * (double)((p->T + C - 1) / C * C);
+    double again = 3 * 2 * dk * dv + 8 * c * dk + 2 * c * dv;
+    double forward = again + 2 * dk * dv + 2 * c * dv;
+    double backward = again + 8 * 2 * dk * dv + c * (16 * dk + (8 + 4) * dv) + 2 * dk * dv / c;
+    return padded * (back ? backward : forward);
+}
+
 /* The chunk form forwards: per token 2 dk dv for each of Q S, K' U and (delta) K S; C dk for each of the
  * lower halves of Q K' and (delta) K K'; C dv for tril(P) U and (delta) the substitution. */
 static double chunk_flops(const la_recurrence *m, const la_problem *p, const void *opts)
 {
     double dk = (double)p->dk, dv = (double)p->dv, delta = m->write == LA_WRITE_DELTA;
+    if (m->write == LA_WRITE_RANK_ONE) return rank_one_flops(p, false);
     int64_t longest = la_delta_chunk_of(opts);
     double C = (double)(p->T < longest ? p->T : longest);
     return tokens_of(p, LA_FORWARD) * ((2 + delta) * 2 * dk * dv + (1 + delta) * C * (dk + dv));
@@ -66,6 +97,7 @@ static double backward_flops(const la_recurrence *m, const la_problem *p)
 {
     const int64_t C = LA_DELTA_BACK;
     double dk = (double)p->dk, dv = (double)p->dv, delta = m->write == LA_WRITE_DELTA;
+    if (m->write == LA_WRITE_RANK_ONE) return rank_one_flops(p, true);
     double padded = (double)(p->B * p->H) * (double)((p->T + C - 1) / C * C);
     double states = (5 + 3 * delta) * 2 * dk * dv;
     double inside = (double)C * ((4 + 4 * delta) * dk + (3 + 4 * delta) * dv);

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <omp.h>
 
-#include "delta_backward.h"
+#include "delta_dplr.h"
 #include "labench/simd.h"
 
 const la_option la_delta_option_table[LA_DELTA_OPTIONS_LEN] = {
@@ -38,6 +38,12 @@ size_t la_delta_state_parts(const la_problem *p, const void *opts, la_part *out,
     out[0] =
         (la_part){.name = "S", .shape = {p->B, p->H, p->dk, p->dv}, .rank = 4, .dtype = LA_F32};
     return 1;
+}
+
+/* Tokens of a chunk; those of the rank-one rule are as long as backward's. */
+static int64_t chunk_of(const la_recurrence *m, const void *opts)
+{
+    return m->write == LA_WRITE_RANK_ONE ? LA_DELTA_BACK : la_delta_chunk_of(opts);
 }
 
 /* Tokens between saved states; the recurrent form has no chunk of its own to be a multiple of. */
@@ -78,6 +84,20 @@ typedef struct division {
     size_t work; /* bytes of one thread */
 } division;
 
+/* Floats of scratch of one job that has w columns. */
+static int64_t work_of(const la_recurrence *m, la_delta_form form, const la_problem *p,
+                       la_pass pass, int64_t w, int64_t chunk)
+{
+    int64_t segment = segment_of(form, chunk);
+    bool rank_one = m->write == LA_WRITE_RANK_ONE;
+    if (pass == LA_BACKWARD)
+        return rank_one ? la_dplr_backward_work(p->dk, p->dv, p->T, segment)
+                        : la_delta_backward_work(m->decay, p->dk, p->dv, p->T, segment);
+    if (form == LA_DELTA_RECURRENT || pass == LA_DECODE) return la_delta_recurrent_work(p->dk);
+    return rank_one ? la_dplr_forward_work(p->dk, w)
+                    : la_delta_chunk_work(m->decay, p->dk, w, chunk);
+}
+
 static division divide(const la_recurrence *m, la_delta_form form, const la_problem *p,
                        la_pass pass, int64_t chunk)
 {
@@ -90,12 +110,7 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     d.columns = la_delta_up((p->dv + d.slices - 1) / d.slices);
     d.slices = (p->dv + d.columns - 1) / d.columns;
     if (heads * d.slices < d.threads) d.threads = (int)(heads * d.slices);
-    int64_t floats =
-        pass == LA_BACKWARD
-            ? la_delta_backward_work(m->decay, p->dk, p->dv, p->T, segment_of(form, chunk))
-        : form == LA_DELTA_RECURRENT || pass == LA_DECODE
-            ? la_delta_recurrent_work(p->dk)
-            : la_delta_chunk_work(m->decay, p->dk, d.columns < p->dv ? d.columns : p->dv, chunk);
+    int64_t floats = work_of(m, form, p, pass, d.columns < p->dv ? d.columns : p->dv, chunk);
     d.work = la_align((size_t)floats * sizeof(float));
     return d;
 }
@@ -105,7 +120,7 @@ la_status la_delta_sizes(const la_recurrence *m, la_delta_form form, const la_pr
 {
     la_part part;
     la_delta_state_parts(p, opts, &part, 1);
-    int64_t chunk = la_delta_chunk_of(opts);
+    int64_t chunk = chunk_of(m, opts);
     bool train = pass == LA_BACKWARD || pass == LA_FWDBWD;
     division d = divide(m, form, p, train ? LA_FORWARD : pass, chunk);
     *out = (la_sizes){.state = la_state_layout(&part, 1, NULL),
@@ -128,13 +143,18 @@ la_status la_delta_create(const la_recurrence *member, la_delta_form form, const
         p->scale == 0.0 && member->default_scale != 0.0 ? member->default_scale : la_scale(p);
     *in = (instance){.member = member,
                      .p = *p,
-                     .chunk = la_delta_chunk_of(opts),
+                     .chunk = chunk_of(member, opts),
                      .scale = (float)s,
                      .form = form,
                      .tile = la_tile_get(dev->isa),
                      .decode = LA_ISA_TABLE(la_delta_recurrent, dev->isa),
+                     .forward = LA_ISA_TABLE(la_delta_chunk, dev->isa),
                      .backward = LA_ISA_TABLE(la_delta_backward, dev->isa)};
-    in->forward = form == LA_DELTA_RECURRENT ? in->decode : LA_ISA_TABLE(la_delta_chunk, dev->isa);
+    if (member->write == LA_WRITE_RANK_ONE) {
+        in->forward = LA_ISA_TABLE(la_dplr_forward, dev->isa);
+        in->backward = LA_ISA_TABLE(la_dplr_backward, dev->isa);
+    }
+    if (form == LA_DELTA_RECURRENT) in->forward = in->decode;
     *self = in;
     return LA_OK;
 }
@@ -165,6 +185,8 @@ static la_delta_slice slice_of(const instance *in, const division *d, const la_i
         .q = (const float *)io->q + qk,
         .k = (const float *)io->k + qk,
         .v = (const float *)io->v + value,
+        .a = m->write == LA_WRITE_RANK_ONE ? io->a + gate * gates : NULL,
+        .b = m->write == LA_WRITE_RANK_ONE ? io->b + gate * gates : NULL,
         .beta = m->weighted ? io->beta + gate : NULL,
         .g = m->decay >= LA_DECAY_HEAD ? io->g + gate * gates : NULL,
         .o = (float *)io->o + value,
@@ -221,6 +243,8 @@ static void backward_job(const instance *in, const division *d, const la_io *io,
             .dv = grads->dv ? (float *)grads->dv + value : NULL,
             .dbeta = grads->dbeta && slice.beta ? grads->dbeta + gate : NULL,
             .dg = grads->dg && slice.g ? grads->dg + gate * gates : NULL,
+            .da = grads->da && slice.a ? grads->da + gate * gates : NULL,
+            .db = grads->db && slice.b ? grads->db + gate * gates : NULL,
             .dS_in = grads->dstate_in ? (float *)grads->dstate_in + state : NULL,
             .add = m > 0,
         };

@@ -4,6 +4,8 @@
  *   S_t = A_t S_{t-1} + write_t,   o_t = S_t' (s q_t)
  *   write rule   additive: A_t = decay,                    write_t = [w_t] k_t v_t'
  *                delta:    A_t = (I - b_t k_t k_t') decay, write_t = b_t k_t v_t'
+ *                rank one: A_t = decay + b_t a_t',         write_t = k_t v_t'   (a channel decay; a, b
+ *                          are vectors, and a reads S before it decays; see delta_dplr.h)
  *   decay        none: I   fixed: gamma_h I   head: exp(g_t) I   channel: Diag(exp g_t)
  *
  * A member of the family is an la_recurrence, written in its own file beside its descriptor:
@@ -12,7 +14,7 @@
  *     LA_DELTA_FORMS(member)
  *     LA_VARIANT(deltanet) = {..., .impls = forms, .impls_len = LA_COUNT(forms)};
  *
- * Shapes  q,k [B,T,Hqk,dk]   v,o [B,T,H,dv]   beta,g [B,T,H] (g of a channel decay [B,T,H,dk])
+ * Shapes  q,k [B,T,Hqk,dk]   v,o [B,T,H,dv]   beta,g [B,T,H] (g of a channel decay, a, b [B,T,H,dk])
  *         S [B,H,dk,dv]; value head h reads query and key head h / (H / Hqk)
  * Forms   recurrent: token by token, two sweeps over S a token; the decode step too
  *         chunk: C tokens at a time as matrix products, S carried from chunk to chunk
@@ -28,7 +30,7 @@
 #include "labench/kit.h"
 #include "labench/variant.h"
 
-typedef enum la_write_rule { LA_WRITE_ADDITIVE, LA_WRITE_DELTA } la_write_rule;
+typedef enum la_write_rule { LA_WRITE_ADDITIVE, LA_WRITE_DELTA, LA_WRITE_RANK_ONE } la_write_rule;
 typedef enum la_decay { LA_DECAY_NONE, LA_DECAY_FIXED, LA_DECAY_HEAD, LA_DECAY_CHANNEL } la_decay;
 
 typedef struct la_recurrence {

@@ -2,8 +2,8 @@
  * The recurrent form: token by token, two sweeps over S. The first reads what S holds under k; the
  * second decays, writes and reads out. Compiled once per instruction set.
  *
- *   u <- beta (v - a S'k)   (additive: u <- w v)
- *   S <- a S + k u',   o <- s S'q
+ *   u <- beta (v - a S'k)   (additive: u <- w v; diagonal plus rank one: u <- v, w <- S'a)
+ *   S <- a S + k u' (+ b w'),   o <- s S'q
  *
  * Columns of S are independent, so the outermost loop is over blocks of columns that stay in the L1
  * cache for all tokens, and the sums u and o of a block stay in registers.
@@ -17,6 +17,7 @@
  * a is the token's decay, or `rows` those of each channel. */
 typedef struct token {
     const float *q, *k, *v;
+    const float *reads, *writes; /* the vector that asks S before the decay, k or a; b, or NULL */
     float *o;
     const float *from;
     float *to;
@@ -41,19 +42,20 @@ LA_INLINE void store(float *p, la_vf x, bool whole, int64_t n)
         la_v_store_n(p, x, n);
 }
 
-/* sum[n] += k_i S_i of one row */
-LA_INLINE void read_row(const token *t, int64_t i, int nv, sweep_decay decay, bool whole,
-                        la_vf *sum)
+/* sum[n] += k_i S_i of one row, decayed or (diagonal plus rank one) not yet */
+LA_INLINE void read_row(const token *t, int64_t i, int nv, la_write_rule write, sweep_decay decay,
+                        bool whole, la_vf *sum)
 {
     const float *S = t->from + i * t->from_row;
-    la_vf k = la_v_set(decay == BY_CHANNEL ? t->k[i] * t->rows[i] : t->k[i]);
+    bool decayed = decay == BY_CHANNEL && write == LA_WRITE_DELTA;
+    la_vf k = la_v_set(decayed ? t->reads[i] * t->rows[i] : t->reads[i]);
 #pragma GCC unroll 4
     for (int n = 0; n < nv; n++) sum[n] = la_v_fma(k, load(S + n * LA_VW, whole, t->last), sum[n]);
 }
 
-/* S_i <- a S_i + k_i u; sum[n] += q_i S_i */
-LA_INLINE void write_row(const token *t, int64_t i, int nv, sweep_decay decay, bool whole,
-                         const la_vf *u, la_vf *sum)
+/* S_i <- a S_i + k_i u (+ b_i w); sum[n] += q_i S_i. Behind u lies w. */
+LA_INLINE void write_row(const token *t, int64_t i, int nv, la_write_rule write, sweep_decay decay,
+                         bool whole, const la_vf *u, la_vf *sum)
 {
     const float *from = t->from + i * t->from_row;
     float *to = t->to + i * t->to_row;
@@ -64,6 +66,7 @@ LA_INLINE void write_row(const token *t, int64_t i, int nv, sweep_decay decay, b
         if (decay == BY_HEAD) S = la_v_set(t->a) * S;
         if (decay == BY_CHANNEL) S = la_v_set(t->rows[i]) * S;
         S = la_v_fma(k, u[n], S);
+        if (write == LA_WRITE_RANK_ONE) S = la_v_fma(la_v_set(t->writes[i]), u[nv + n], S);
         store(to + n * LA_VW, S, whole, t->last);
         sum[n] = la_v_fma(q, S, sum[n]);
     }
@@ -74,15 +77,16 @@ LA_INLINE void write_row(const token *t, int64_t i, int nv, sweep_decay decay, b
 LA_INLINE void step(const token *t, int nv, la_write_rule write, sweep_decay decay, bool whole)
 {
     const int rows = 8 / nv;
-    la_vf u[4], sum[8];
+    la_vf u[8], sum[8];
     int64_t i;
 #pragma GCC unroll 8
     for (int n = 0; n < 8; n++) sum[n] = la_v_set(0.0f);
-    if (write == LA_WRITE_DELTA) {
+    if (write != LA_WRITE_ADDITIVE) {
         for (i = 0; i + rows <= t->dk; i += rows)
 #pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) read_row(t, i + r, nv, decay, whole, sum + r * nv);
-        for (; i < t->dk; i++) read_row(t, i, nv, decay, whole, sum);
+            for (int r = 0; r < rows; r++)
+                read_row(t, i + r, nv, write, decay, whole, sum + r * nv);
+        for (; i < t->dk; i++) read_row(t, i, nv, write, decay, whole, sum);
     }
 #pragma GCC unroll 4
     for (int n = 0; n < nv; n++) {
@@ -93,13 +97,15 @@ LA_INLINE void step(const token *t, int nv, la_write_rule write, sweep_decay dec
         la_vf v = load(t->v + n * LA_VW, n + 1 < nv || t->last == LA_VW, t->last);
         if (write == LA_WRITE_DELTA) v = v - held;
         u[n] = la_v_set(t->beta) * v;
+        if (write == LA_WRITE_RANK_ONE) u[nv + n] = held;
     }
 #pragma GCC unroll 8
     for (int n = 0; n < 8; n++) sum[n] = la_v_set(0.0f);
     for (i = 0; i + rows <= t->dk; i += rows)
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) write_row(t, i + r, nv, decay, whole, u, sum + r * nv);
-    for (; i < t->dk; i++) write_row(t, i, nv, decay, whole, u, sum);
+        for (int r = 0; r < rows; r++)
+            write_row(t, i + r, nv, write, decay, whole, u, sum + r * nv);
+    for (; i < t->dk; i++) write_row(t, i, nv, write, decay, whole, u, sum);
 #pragma GCC unroll 4
     for (int n = 0; n < nv; n++) {
         la_vf o = sum[n];
@@ -169,7 +175,11 @@ LA_INLINE void block(const la_delta_slice *x, int64_t j, int64_t last, int nv, l
             scalar_decays(x, i, left < LA_DELTA_RUN ? left : LA_DELTA_RUN, a);
         if (decay == BY_HEAD) t.a = a[in_run];
         if (decay == BY_CHANNEL) channel_decays(x, i, rows);
-        t.q = x->q + i * x->qk_row, t.k = x->k + i * x->qk_row;
+        t.q = x->q + i * x->qk_row, t.reads = t.k = x->k + i * x->qk_row;
+        if (write == LA_WRITE_RANK_ONE) {
+            t.reads = x->a + i * x->gate_row * x->dk;
+            t.writes = x->b + i * x->gate_row * x->dk;
+        }
         t.v = x->v + i * x->v_row + j, t.o = x->o + i * x->v_row + j;
         if (x->beta) t.beta = x->beta[i * x->gate_row];
         if (whole)
@@ -193,7 +203,9 @@ LA_INLINE void blocks(const la_delta_slice *x, la_write_rule write, sweep_decay 
 
 void LA_ISA(la_delta_recurrent)(const la_delta_slice *x)
 {
-    if (x->write == LA_WRITE_DELTA) {
+    if (x->write == LA_WRITE_RANK_ONE) {
+        blocks(x, LA_WRITE_RANK_ONE, BY_CHANNEL);
+    } else if (x->write == LA_WRITE_DELTA) {
         if (x->decay == LA_DECAY_NONE)
             blocks(x, LA_WRITE_DELTA, KEEP);
         else if (x->decay == LA_DECAY_CHANNEL)

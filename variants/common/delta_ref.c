@@ -33,7 +33,7 @@ la_status la_ref_recurrence(const la_problem *p, double s, const la_ref_io *io, 
 /* Everything a backward call allocates: states [T / SEGMENT] and [SEGMENT + 1] of dk dv, the gradient of
  * the state, and rows for gradients that are not wanted. */
 typedef struct backward {
-    double *kept, *inside, *dS, *dk, *dv, *dg;
+    double *kept, *inside, *dS, *dk, *dv, *channels;
     double dbeta;
 } backward;
 
@@ -44,7 +44,7 @@ static void release(backward *b)
     la_free(b->dS);
     la_free(b->dk);
     la_free(b->dv);
-    la_free(b->dg);
+    la_free(b->channels);
 }
 
 static la_status allocate(const la_problem *p, backward *b, la_err *err)
@@ -55,7 +55,7 @@ static la_status allocate(const la_problem *p, backward *b, la_err *err)
         (b->inside = la_zalloc((SEGMENT + 1) * state, err)) && (b->dS = la_zalloc(state, err)) &&
         (b->dk = la_zalloc((size_t)p->dk * sizeof(double), err)) &&
         (b->dv = la_zalloc((size_t)p->dv * sizeof(double), err)) &&
-        (b->dg = la_zalloc((size_t)p->dk * sizeof(double), err)))
+        (b->channels = la_zalloc((size_t)p->dk * sizeof(double), err)))
         return LA_OK;
     release(b);
     return LA_E_NOMEM;
@@ -91,7 +91,9 @@ static void token_back(const la_problem *p, int64_t gates, double s, const la_re
     la_ref_token_grads to = {.dk = grads->dk ? grads->dk + t * dk : b->dk,
                              .dv = grads->dv ? grads->dv + t * dv : b->dv,
                              .dbeta = grads->dbeta ? grads->dbeta + t : &b->dbeta,
-                             .dg = grads->dg ? grads->dg + t * gates : b->dg};
+                             .dg = grads->dg ? grads->dg + t * gates : b->channels,
+                             .da = grads->da ? grads->da + t * dk : b->channels,
+                             .db = grads->db ? grads->db + t * dk : b->channels};
     back(p, io, t, S, b->dS, &to);
 }
 

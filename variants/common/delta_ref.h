@@ -14,10 +14,10 @@ typedef void la_ref_step(const la_problem *p, const la_ref_io *io, int64_t t, do
 la_status la_ref_recurrence(const la_problem *p, double s, const la_ref_io *io, la_ref_step *step,
                             la_err *err);
 
-/* Where one token's gradients go: dk [dk], dv [dv], dbeta one number, dg one, or [dk] where each channel
- * has its own decay. Never NULL. */
+/* Where one token's gradients go: dk, da, db [dk], dv [dv], dbeta one number, dg one, or [dk] where each
+ * channel has its own decay. Never NULL. */
 typedef struct la_ref_token_grads {
-    double *dk, *dv, *dbeta, *dg;
+    double *dk, *dv, *dbeta, *dg, *da, *db;
 } la_ref_token_grads;
 
 /* The same token backwards: S is S_{t-1}; dS [dk,dv] comes in as the gradient with respect to S_t and

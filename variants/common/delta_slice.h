@@ -16,6 +16,7 @@ typedef struct la_delta_slice {
     int64_t qk_row, v_row, gate_row; /* floats from one token to the next */
     const float *q, *k;              /* [T] rows of dk */
     const float *v;                  /* [T] rows of w; o likewise */
+    const float *a, *b;              /* [T] rows of dk, of the rank-one transition, or NULL */
     const float *beta;               /* [T], or NULL: 1 */
     const float *g;                  /* [T], or [T] rows of dk for a channel decay, or NULL */
     float *o;

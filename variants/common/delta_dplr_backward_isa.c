@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Gradients of diagonal plus rank one, chunk by chunk from the last; notation of delta_dplr.h. Compiled
+ * once per instruction set. dS enters as the gradient of S after the chunk and leaves as that of S before
+ * it; Y = [dW; s dO] are the gradients of what the 2C reads gave:
+ *
+ *   Z  = [b; k] exp(G_C - G) dS + M_q' s dO                    what reaches the 2C writes, without W's reads
+ *   dW = (I - M_ab)^{-T} Z_b,   dV = Z_k + M_ak' dW
+ *   dM = Y U'                                                  where the write does not come after the read
+ *   d[a; q]_i = exp(G_time(i)) . S Y_i    + sum_j dM_ij writes_j exp(G_time(i) - G_j)
+ *   d[b; k]_j = exp(G_C - G_j) . dS U_j   + sum_i dM_ij reads_i  exp(G_time(i) - G_j)
+ *   dS <- exp(G_C) . dS + ([a; q] exp(G))' Y
+ *
+ * The sums over pairs go stretch by stretch, as the scores do. G at time t gains what its reads send,
+ * loses what its writes send, and at time C gains what reaches the end; g_t sums the times from t on.
+ */
+#include "delta_dplr.h"
+#include "delta_product.h"
+#include "delta_rows.h"
+
+enum { C = LA_DELTA_BACK };
+
+/* The walk, and scratch of the way back. */
+typedef struct walk {
+    la_dplr_walk w;
+    const la_delta_gradients *y;
+    float *dS;                       /* [K,W] */
+    float *Y, *Z;                    /* [2C,W] */
+    float *turned;                   /* [W,2C]: Y', then U' */
+    float *dM;                       /* [2C,2C] */
+    float *dreads, *dwrites, *pairs; /* [2C,K] */
+    float *run;                      /* [K]: the gradient of g so far */
+} walk;
+
+typedef la_dplr_chunk chunk;
+
+/* ---- dW and dV ---- */
+
+/* Z rows of one half of the writes += M' Y for one half of the reads; writes see reads from their own on. */
+static void send_back(const walk *k, const float *M, const float *Y, float *Z)
+{
+    la_small((la_small_product){.M = C,
+                                .N = k->w.W,
+                                .K = C,
+                                .a = M,
+                                .down = 1,
+                                .along = 2 * C,
+                                .B = Y,
+                                .ldb = k->w.W,
+                                .from = Z,
+                                .to = Z,
+                                .ldc = k->w.W,
+                                .part = LA_UPPER});
+}
+
+/* dW_i = Z_i + sum over l > i of M_li dW_l, from the last up. */
+LA_INLINE void substitute_columns(const walk *k, const chunk *c, int64_t j, const int vecs)
+{
+    int64_t W = k->w.W;
+    for (int64_t i = C; i-- > 0;) {
+        la_vf sum[4];
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) sum[v] = la_v_load(k->Z + i * W + j + v * LA_VW);
+        for (int64_t l = i + 1; l < C; l++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++)
+                sum[v] = la_v_fma(la_v_set(c->M[l * 2 * C + i]),
+                                  la_v_load(k->Y + l * W + j + v * LA_VW), sum[v]);
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) la_v_store(k->Y + i * W + j + v * LA_VW, sum[v]);
+    }
+}
+
+static void values_back(const walk *k, const chunk *c)
+{
+    int64_t K = k->w.K, W = k->w.W, j = 0;
+    const float *dO = k->Y + C * W;
+    la_small((la_small_product){.M = 2 * C,
+                                .N = W,
+                                .K = K,
+                                .a = c->out,
+                                .down = K,
+                                .along = 1,
+                                .B = k->dS,
+                                .ldb = W,
+                                .to = k->Z,
+                                .ldc = W});
+    send_back(k, c->M + 2 * C * C, dO, k->Z);
+    send_back(k, c->M + 2 * C * C + C, dO, k->Z + C * W);
+    for (; j + 4 * LA_VW <= W; j += 4 * LA_VW) substitute_columns(k, c, j, 4);
+    for (; j < W; j += LA_VW) substitute_columns(k, c, j, 1);
+    send_back(k, c->M + C, k->Y, k->Z + C * W);
+}
+
+/* ---- d[a; q] and d[b; k] ---- */
+
+/* to [2C,K] = rows S' for rows [2C,W], whose transpose stays in k->turned. */
+static void through_state(const walk *k, const float *rows, const float *S, float *to)
+{
+    int64_t K = k->w.K, W = k->w.W;
+    const la_tile *tile = k->w.x->tile;
+    tile->transpose(2 * C, W, rows, W, k->turned, 2 * C);
+    la_small((la_small_product){.M = K,
+                                .N = 2 * C,
+                                .K = W,
+                                .a = S,
+                                .down = W,
+                                .along = 1,
+                                .B = k->turned,
+                                .ldb = 2 * C,
+                                .to = k->w.T,
+                                .ldc = 2 * C});
+    tile->transpose(K, 2 * C, k->w.T, 2 * C, to, K);
+}
+
+/* to += by . x over n numbers. */
+static void add_product(int64_t n, const float *by, const float *x, float *to)
+{
+    for (int64_t e = 0; e < n; e += LA_VW)
+        la_v_store(to + e, la_v_fma(la_v_load(by + e), la_v_load(x + e), la_v_load(to + e)));
+}
+
+/* The pairs of one stretch: dM (or its transpose) times the other side, and this side's own factor, which
+ * starts at `first` and `second` for the two halves. */
+static void add_pairs(const walk *k, bool transposed, const float *other, const float *first,
+                      const float *second, float *to)
+{
+    int64_t K = k->w.K;
+    la_small((la_small_product){.M = 2 * C,
+                                .N = K,
+                                .K = 2 * C,
+                                .a = k->dM,
+                                .down = transposed ? 1 : 2 * C,
+                                .along = transposed ? 2 * C : 1,
+                                .B = other,
+                                .ldb = K,
+                                .to = k->pairs,
+                                .ldc = K});
+    add_product(C * K, first, k->pairs, to);
+    add_product(C * K, second, k->pairs + C * K, to + C * K);
+}
+
+/* What the end of the chunk sends to G_C. */
+static void end_of_gates(const walk *k, const chunk *c)
+{
+    int64_t K = k->w.K, W = k->w.W;
+    const float *whole = c->fade + C * K;
+    for (int64_t r = 0; r < K; r++)
+        k->run[r] = whole[r] * k->w.x->tile->dot(W, c->S + r * W, k->dS + r * W);
+    for (int64_t i = 0; i < 2 * C; i++) add_product(K, c->out + i * K, k->dwrites + i * K, k->run);
+}
+
+static void tokens_back(const walk *k, const chunk *c)
+{
+    int64_t K = k->w.K, W = k->w.W;
+    const la_tile *tile = k->w.x->tile;
+    through_state(k, k->Y, c->S, k->dreads);
+    tile->mul(C * K, k->dreads, c->fade, k->dreads);
+    tile->mul(C * K, k->dreads + C * K, c->fade + K, k->dreads + C * K);
+    through_state(k, c->U, k->dS, k->dwrites);
+    end_of_gates(k, c);
+    tile->mul(C * K, k->dwrites, c->to, k->dwrites);
+    tile->mul(C * K, k->dwrites + C * K, c->to, k->dwrites + C * K);
+    la_small((la_small_product){.M = 2 * C,
+                                .N = 2 * C,
+                                .K = W,
+                                .a = k->Y,
+                                .down = W,
+                                .along = 1,
+                                .B = k->turned,
+                                .ldb = 2 * C,
+                                .to = k->dM,
+                                .ldc = 2 * C});
+    LA_ISA(la_dplr_mask)(k->dM);
+    for (int e = 0; e < c->stretches; e++) {
+        la_dplr_stretch s = LA_ISA(la_dplr_stretch)(&k->w, c, e);
+        add_pairs(k, false, s.cols, s.near, s.near + K, k->dreads);
+        add_pairs(k, true, s.rows, s.far + K, s.far + K, k->dwrites);
+    }
+}
+
+/* dg of n tokens, from the last: time i + 1 has the writes and q of token i, time i its a. */
+static void gates_back(const walk *k, const chunk *c, int64_t n, float *dg)
+{
+    int64_t K = k->w.K, row = k->w.x->gate_row * k->w.x->dk;
+    const float *a = c->reads, *q = a + C * K, *b = c->writes, *key = b + C * K;
+    const float *da = k->dreads, *dq = da + C * K, *db = k->dwrites, *dkey = db + C * K;
+    for (int64_t i = n; i-- > 0;)
+        for (int64_t r = 0; r < k->w.x->dk; r++) {
+            int64_t e = i * K + r;
+            float at = k->run[r] + q[e] * dq[e] - b[e] * db[e] - key[e] * dkey[e];
+            dg[i * row + r] = at;
+            k->run[r] = at + a[e] * da[e];
+        }
+}
+
+static void back(const walk *k, const chunk *c, int64_t t, int64_t n)
+{
+    const la_delta_slice *x = k->w.x;
+    const la_delta_gradients *y = k->y;
+    int64_t K = k->w.K, W = k->w.W, ab = x->gate_row * x->dk;
+    la_rows_fetch(n, x->w, y->dout + t * x->v_row, x->v_row, x->scale, k->Y + C * W, W);
+    values_back(k, c);
+    if (y->dv)
+        la_rows_deliver(n, x->w, k->Z + C * W, W, 1.0f, false, y->dv + t * x->v_row, x->v_row);
+    if (y->dq || y->dk || y->da || y->db || y->dg) tokens_back(k, c);
+    if (y->dg) gates_back(k, c, n, y->dg + t * ab);
+    if (y->da) la_rows_deliver(n, x->dk, k->dreads, K, 1.0f, false, y->da + t * ab, ab);
+    if (y->db) la_rows_deliver(n, x->dk, k->dwrites, K, 1.0f, false, y->db + t * ab, ab);
+    if (y->dq)
+        la_rows_deliver(n, x->dk, k->dreads + C * K, K, 1.0f, y->add, y->dq + t * x->qk_row,
+                        x->qk_row);
+    if (y->dk)
+        la_rows_deliver(n, x->dk, k->dwrites + C * K, K, 1.0f, y->add, y->dk + t * x->qk_row,
+                        x->qk_row);
+    la_small((la_small_product){.M = K,
+                                .N = W,
+                                .K = 2 * C,
+                                .a = c->in,
+                                .down = 1,
+                                .along = K,
+                                .B = k->Y,
+                                .ldb = W,
+                                .keep = c->fade + C * K,
+                                .from = k->dS,
+                                .to = k->dS,
+                                .ldc = W});
+}
+
+/* ---- the walk ---- */
+
+/* Tokens [t0, t1): forward again from the state before them, then back. */
+static void segment(const walk *k, int64_t t0, int64_t t1)
+{
+    const la_delta_slice *x = k->w.x;
+    chunk kept[LA_DPLR_KEPT];
+    int64_t n = (t1 - t0 + C - 1) / C;
+    const float *from = t0 ? x->saved + (t0 / x->segment - 1) * x->dk * x->S_row : x->S_in;
+    for (int64_t i = 0; i < n; i++) kept[i] = la_dplr_chunk_at(&k->w, x->work, i);
+    la_state_take(x, from, k->w.K, k->w.W, kept[0].S);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t t = t0 + i * C;
+        LA_ISA(la_dplr_enter)(&k->w, &kept[i], t, t1 - t < C ? t1 - t : C);
+        if (i + 1 < n) LA_ISA(la_dplr_leave)(&k->w, &kept[i], kept[i + 1].S);
+    }
+    for (int64_t i = n; i-- > 0;) {
+        int64_t t = t0 + i * C;
+        back(k, &kept[i], t, t1 - t < C ? t1 - t : C);
+    }
+}
+
+void LA_ISA(la_dplr_backward)(const la_delta_slice *x, const la_delta_gradients *y)
+{
+    int64_t chunks = la_delta_kept_chunks(x->T, x->segment);
+    walk k = {.w = la_dplr_walk_in(x, chunks), .y = y};
+    int64_t K = k.w.K, W = k.w.W;
+    float *p = k.w.more;
+    k.dS = p, p += K * W;
+    k.Y = p, p += 2 * C * W;
+    k.Z = p, p += 2 * C * W;
+    k.turned = p, p += 2 * C * W;
+    k.dM = p, p += 4 * C * C;
+    k.dreads = p, p += 2 * C * K;
+    k.dwrites = p, p += 2 * C * K;
+    k.pairs = p, p += 2 * C * K;
+    k.run = p;
+    la_state_take(x, y->dS_out, K, W, k.dS);
+    for (int64_t t0 = (x->T - 1) / x->segment * x->segment; t0 >= 0; t0 -= x->segment)
+        segment(&k, t0, t0 + x->segment < x->T ? t0 + x->segment : x->T);
+    la_state_give(x, k.dS, W, y->dS_in);
+}

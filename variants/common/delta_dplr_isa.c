@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Diagonal plus rank one, forward by chunks; the mathematics is in delta_dplr.h. Compiled once per
+ * instruction set.
+ */
+#include "delta_dplr.h"
+
+#include "delta_product.h"
+#include "delta_rows.h"
+
+enum { C = LA_DELTA_BACK };
+#define FALL 60.0 /* of a channel's G inside a stretch, at most */
+
+typedef la_dplr_walk walk;
+typedef la_dplr_chunk chunk;
+
+/* ---- decays ---- */
+
+/* G at times 0 to C; the tokens that pad the chunk do not decay. */
+static void sums(const walk *w, const chunk *c, int64_t t, int64_t n)
+{
+    const la_delta_slice *x = w->x;
+    int64_t K = w->K, row = x->gate_row * x->dk;
+    for (int64_t r = 0; r < K; r++) c->G[r] = 0.0;
+    for (int64_t i = 0; i < C; i++)
+        for (int64_t r = 0; r < K; r++) {
+            double g = i < n && r < x->dk ? (double)x->g[(t + i) * row + r] : 0.0;
+            c->G[(i + 1) * K + r] = c->G[i * K + r] + g;
+        }
+}
+
+static bool falls(int64_t K, const double *from, const double *to)
+{
+    for (int64_t r = 0; r < K; r++)
+        if (!(from[r] - to[r] < FALL)) return true;
+    return false;
+}
+
+static void find_stretches(const walk *w, chunk *c)
+{
+    int64_t K = w->K;
+    c->stretches = 1;
+    c->stretch[0] = 0;
+    for (int64_t t = 1; t <= C; t++)
+        if (falls(K, c->G + c->stretch[c->stretches - 1] * K, c->G + t * K))
+            c->stretch[c->stretches++] = t;
+    c->stretch[c->stretches] = C + 1;
+}
+
+/* to = x . by for the two halves of x [2C,K], which are `first` and `second` [C,K] later in `by`. */
+static void scale_halves(const walk *w, const float *x, const float *first, const float *second,
+                         float *to)
+{
+    int64_t n = C * w->K;
+    w->x->tile->mul(n, x, first, to);
+    w->x->tile->mul(n, x + n, second, to + n);
+}
+
+la_dplr_stretch LA_ISA(la_dplr_stretch)(const walk *w, const chunk *c, int e)
+{
+    int64_t K = w->K, t0 = c->stretch[e], t1 = c->stretch[e + 1];
+    la_dplr_stretch s = {.near = c->fade, .far = w->far, .rows = c->in, .cols = w->cols};
+    memset(w->far, 0, (size_t)((C + 1) * K) * sizeof *w->far);
+    for (int64_t t = 1; t < t1; t++) la_rows_exp(K, c->G + t0 * K, c->G + t * K, w->far + t * K);
+    scale_halves(w, c->writes, w->far + K, w->far + K, w->cols);
+    if (c->stretches == 1) return s;
+    memset(w->near, 0, (size_t)((C + 1) * K) * sizeof *w->near);
+    for (int64_t t = t0; t < t1; t++) la_rows_exp(K, c->G + t * K, c->G + t0 * K, w->near + t * K);
+    scale_halves(w, c->reads, w->near, w->near + K, w->rows);
+    s.near = w->near, s.rows = w->rows;
+    return s;
+}
+
+/* ---- a chunk ---- */
+
+void LA_ISA(la_dplr_mask)(float *X)
+{
+    const la_vf zero = la_v_set(0.0f);
+    for (int64_t i = 0; i < 2 * C; i++) {
+        la_vf end = la_v_set((float)(i < C ? i : i - C + 1)); /* writes that read i sees */
+        for (int64_t half = 0; half < 2; half++)
+            for (int64_t j = 0; j < C; j += LA_VW) {
+                float *at = X + (2 * i + half) * C + j;
+                la_vf column = la_v_iota() + la_v_set((float)j);
+                la_v_store(at, la_v_select(la_v_less(column, end), la_v_load(at), zero));
+            }
+    }
+}
+
+static void decays(const walk *w, chunk *c, int64_t t, int64_t n)
+{
+    int64_t K = w->K;
+    const double *end = c->G + C * K;
+    sums(w, c, t, n);
+    find_stretches(w, c);
+    for (int64_t i = 0; i <= C; i++) la_rows_exp(K, c->G + i * K, NULL, c->fade + i * K);
+    for (int64_t i = 0; i < C; i++) la_rows_exp(K, end, c->G + (i + 1) * K, c->to + i * K);
+    scale_halves(w, c->reads, c->fade, c->fade + K, c->in);
+    scale_halves(w, c->writes, c->to, c->to, c->out);
+}
+
+static void scores(const walk *w, const chunk *c)
+{
+    for (int e = 0; e < c->stretches; e++) {
+        la_dplr_stretch s = LA_ISA(la_dplr_stretch)(w, c, e);
+        w->x->tile->transpose(2 * C, w->K, s.cols, w->K, w->T, 2 * C);
+        la_small((la_small_product){.M = 2 * C,
+                                    .N = 2 * C,
+                                    .K = w->K,
+                                    .a = s.rows,
+                                    .down = w->K,
+                                    .along = 1,
+                                    .B = w->T,
+                                    .ldb = 2 * C,
+                                    .from = e ? c->M : NULL,
+                                    .to = c->M,
+                                    .ldc = 2 * C});
+    }
+    LA_ISA(la_dplr_mask)(c->M);
+}
+
+/* to [C,W] = (rows of `in`) S, then += M (rows) U for one half of the writes after the other. */
+static void read_state(const walk *w, const chunk *c, const float *in, float *to)
+{
+    la_small((la_small_product){.M = C,
+                                .N = w->W,
+                                .K = w->K,
+                                .a = in,
+                                .down = w->K,
+                                .along = 1,
+                                .B = c->S,
+                                .ldb = w->W,
+                                .to = to,
+                                .ldc = w->W});
+}
+
+static void read_writes(const walk *w, const float *M, const float *U, float *to)
+{
+    la_small((la_small_product){.M = C,
+                                .N = w->W,
+                                .K = C,
+                                .a = M,
+                                .down = 2 * C,
+                                .along = 1,
+                                .B = U,
+                                .ldb = w->W,
+                                .from = to,
+                                .to = to,
+                                .ldc = w->W,
+                                .part = LA_LOWER});
+}
+
+/* W_i += sum over l < i of M_il W_l, four vectors of columns at a time where there are. */
+LA_INLINE void substitute_columns(const walk *w, const chunk *c, int64_t j, const int vecs)
+{
+    for (int64_t i = 1; i < C; i++) {
+        float *row = c->U + i * w->W + j;
+        la_vf sum[4];
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) sum[v] = la_v_load(row + v * LA_VW);
+        const float *from = c->U + j;
+        for (int64_t l = 0; l < i; l++, from += w->W)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++)
+                sum[v] =
+                    la_v_fma(la_v_set(c->M[i * 2 * C + l]), la_v_load(from + v * LA_VW), sum[v]);
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) la_v_store(row + v * LA_VW, sum[v]);
+    }
+}
+
+void LA_ISA(la_dplr_enter)(const walk *w, chunk *c, int64_t t, int64_t n)
+{
+    const la_delta_slice *x = w->x;
+    int64_t K = w->K, ab = x->gate_row * x->dk, j = 0;
+    la_rows_fetch(n, x->dk, x->a + t * ab, ab, 1.0f, c->reads, K);
+    la_rows_fetch(n, x->dk, x->q + t * x->qk_row, x->qk_row, 1.0f, c->reads + C * K, K);
+    la_rows_fetch(n, x->dk, x->b + t * ab, ab, 1.0f, c->writes, K);
+    la_rows_fetch(n, x->dk, x->k + t * x->qk_row, x->qk_row, 1.0f, c->writes + C * K, K);
+    la_rows_fetch(n, x->w, x->v + t * x->v_row, x->v_row, 1.0f, c->U + C * w->W, w->W);
+    decays(w, c, t, n);
+    scores(w, c);
+    read_state(w, c, c->in, c->U);
+    read_writes(w, c->M + C, c->U + C * w->W, c->U);
+    for (; j + 4 * LA_VW <= w->W; j += 4 * LA_VW) substitute_columns(w, c, j, 4);
+    for (; j < w->W; j += LA_VW) substitute_columns(w, c, j, 1);
+}
+
+void LA_ISA(la_dplr_leave)(const walk *w, const chunk *c, float *next)
+{
+    la_small((la_small_product){.M = w->K,
+                                .N = w->W,
+                                .K = 2 * C,
+                                .a = c->out,
+                                .down = 1,
+                                .along = w->K,
+                                .B = c->U,
+                                .ldb = w->W,
+                                .keep = c->fade + C * w->K,
+                                .from = c->S,
+                                .to = next,
+                                .ldc = w->W});
+}
+
+void LA_ISA(la_dplr_forward)(const la_delta_slice *x)
+{
+    walk w = la_dplr_walk_in(x, 1);
+    chunk c = la_dplr_chunk_at(&w, x->work, 0);
+    float *O = w.more;
+    la_state_take(x, x->S_in, w.K, w.W, c.S);
+    for (int64_t t = 0; t < x->T; t += C) {
+        int64_t n = x->T - t < C ? x->T - t : C, done = t + n;
+        LA_ISA(la_dplr_enter)(&w, &c, t, n);
+        read_state(&w, &c, c.in + C * w.K, O);
+        read_writes(&w, c.M + 2 * C * C, c.U, O);
+        read_writes(&w, c.M + 2 * C * C + C, c.U + C * w.W, O);
+        la_rows_deliver(n, x->w, O, w.W, x->scale, false, x->o + t * x->v_row, x->v_row);
+        LA_ISA(la_dplr_leave)(&w, &c, c.S);
+        if (x->saved && done < x->T && done % x->segment == 0)
+            la_state_give(x, c.S, w.W, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
+    }
+    la_state_give(x, c.S, w.W, x->S_out);
+}
