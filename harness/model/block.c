@@ -2,22 +2,13 @@
  * One block, forward and backward, over the sequences of one lane.
  *
  *   h = norm(x);  [q | k | v | gate | beta | decay] = h W'          one product, W [P, d]
- *   q, k, v = silu(conv(.)); q, k = l2(.) and rope where asked; beta = sigmoid, g = decay(.)
- *   o = variant(q, k, v, beta, g);  x1 = x + (norm(o) gate) Wo';  x2 = x1 + swiglu(norm(x1) Wu') Wd'
+ *   q, k, v = silu(conv(.)); q, k = l2(.) and rope where asked; beta, g: block_gates.c
+ *   o = variant(q, k, v, beta, g) (+ D v);  x1 = x + (norm(o) gate) Wo';  x2 = x1 + swiglu(norm(x1) Wu') Wd'
  * N = B T rows. Gradients of weights are added to lane->grad, that of the stream is lane->dx, in place.
  */
 #include <string.h>
 
-#include "engine.h"
-
-typedef struct la_rows { /* what every piece below needs */
-    const la_layers *L;
-    const la_block *b;
-    la_acts *a;
-    const float *w;
-    la_lane *lane;
-    int64_t B, T, N;
-} la_rows;
+#include "block.h"
 
 static void norm(const la_rows *r, const float *x, int64_t w, int64_t b, float *y, float *mean,
                  float *rstd)
@@ -71,13 +62,6 @@ static float *grad_at(const la_rows *r, int64_t place)
     return place < 0 ? NULL : r->lane->grad + place;
 }
 
-static void copy_columns(int64_t N, int64_t n, const float *from, int64_t ld_from, float *to,
-                         int64_t ld_to)
-{
-    for (int64_t i = 0; i < N; i++)
-        memcpy(to + i * ld_to, from + i * ld_from, (size_t)n * sizeof *to);
-}
-
 static void rope(const la_rows *r, bool inverse, float *x)
 {
     const la_block *b = r->b;
@@ -97,19 +81,13 @@ static void mixer_inputs(const la_rows *r)
             r->L->conv(r->B, r->T, p->width, b->conv, b->left, a->y + p->column, b->P,
                        r->w + p->conv_w, NULL, true, a->part[i], p->width);
         else
-            copy_columns(r->N, p->width, a->y + p->column, b->P, a->part[i], p->width);
+            la_copy_columns(r->N, p->width, a->y + p->column, b->P, a->part[i], p->width);
     }
     int64_t ld = b->H * b->dk;
     for (int i = 0; b->l2 && i < 2; i++)
         r->L->l2_norm(r->N, b->H, b->dk, LA_QK_EPS, a->part[i], ld, a->part[i], ld, a->rnorm[i]);
     for (int i = 0; b->rope && i < 2; i++) rope(r, false, a->part[i]);
-    if (b->beta_column >= 0) {
-        copy_columns(r->N, b->H, a->y + b->beta_column, b->P, a->beta_raw, b->H);
-        r->L->act(r->N * b->H, LA_ACT_SIGMOID, b->beta_scale, a->beta_raw, a->beta);
-    }
-    if (b->decay_column >= 0)
-        r->L->decay(r->N, b->decay_width, a->y + b->decay_column, b->P, r->w + b->A_log,
-                    r->w + b->dt_bias, a->g);
+    la_gates_forward(r);
 }
 
 static const float *gate_of(const la_block *b, const la_acts *a)
@@ -135,6 +113,7 @@ la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B
     if (b->project) mixer_inputs(r);
     const float *x = b->project ? a->part[0] : a->h;
     LA_TRY(la_kernel_forward(k, b, a, x, weights, e->training, err));
+    if (b->skip >= 0) la_skip_forward(r);
     if (has_head(b))
         r->L->head_norm(r->N, b->H, b->dv, b->norm_eps, a->o, b->width, at(weights, b->out_norm_w),
                         gate_of(b, a), b->P, b->gate, a->u, b->width, a->rstd_o);
@@ -187,17 +166,9 @@ static void mixer_inputs_grad(const la_rows *r)
                             lane->dy + p->column, b->P, lane->grad + p->conv_w, NULL,
                             lane->conv_scratch);
         else
-            copy_columns(r->N, p->width, lane->dpart[i], p->width, lane->dy + p->column, b->P);
+            la_copy_columns(r->N, p->width, lane->dpart[i], p->width, lane->dy + p->column, b->P);
     }
-    if (b->beta_column >= 0) {
-        r->L->act_grad(r->N * b->H, LA_ACT_SIGMOID, b->beta_scale, a->beta_raw, lane->dbeta,
-                       lane->dbeta);
-        copy_columns(r->N, b->H, lane->dbeta, b->H, lane->dy + b->beta_column, b->P);
-    }
-    if (b->decay_column >= 0)
-        r->L->decay_grad(r->N, b->decay_width, a->y + b->decay_column, b->P, r->w + b->A_log,
-                         r->w + b->dt_bias, lane->dg, lane->dy + b->decay_column, b->P,
-                         lane->grad + b->A_log, lane->grad + b->dt_bias);
+    la_gates_backward(r);
     linear_grad(r, b->P, b->d, a->h, r->w + b->in_w, lane->dy, lane->grad + b->in_w,
                 grad_at(r, b->in_b), lane->dh);
 }
@@ -226,6 +197,7 @@ la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t 
     const float *x = b->project ? a->part[0] : a->h;
     float *dx = b->project ? lane->dpart[0] : lane->dh;
     LA_TRY(la_kernel_backward(k, b, lane, a, x, weights, dout, dx, err));
+    if (b->skip >= 0) la_skip_backward(r, dout);
     if (b->project) mixer_inputs_grad(r);
     norm_grad(r, lane->x[layer], b->norm1_w, b->norm1_b, a->mean1, a->rstd1, lane->dh);
     return LA_OK;

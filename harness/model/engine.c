@@ -58,11 +58,10 @@ static void layout_acts(la_arena *m, const la_block *b, la_acts *a, int64_t N)
     for (int i = 0; i < b->n_parts; i++)
         a->part[i] = floats(m, b->project ? N * b->part[i].width : 0);
     for (int i = 0; i < 2; i++) a->rnorm[i] = floats(m, b->l2 ? N * b->H : 0);
-    a->beta_raw = a->beta = a->g = NULL;
-    if (b->beta_column >= 0) {
-        a->beta_raw = floats(m, N * b->H);
-        a->beta = floats(m, N * b->H);
-    }
+    a->beta_raw = a->beta = a->f = a->g = NULL;
+    if (b->beta_column >= 0) a->beta_raw = floats(m, N * b->H);
+    if (b->beta_column >= 0 || b->dt) a->beta = floats(m, N * b->H);
+    if (b->decay_rank) a->f = floats(m, N * b->decay_width);
     if (b->decay_column >= 0) a->g = floats(m, N * b->decay_width);
     a->o = floats(m, N * b->width);
     a->rstd_o = floats(m, N * b->H);
@@ -81,13 +80,14 @@ static void layout_acts(la_arena *m, const la_block *b, la_acts *a, int64_t N)
 static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_most most)
 {
     const la_net *spec = e->spec;
-    int64_t P = 0, part = 0, width = 0, H = 0, decay = 0, mlp = 0, N = most.N;
+    int64_t P = 0, part = 0, width = 0, H = 0, decay = 0, low = 0, mlp = 0, N = most.N;
     for (int64_t l = 0; l < spec->layers; l++) {
         const la_block *b = &spec->block[l];
         P = b->P > P ? b->P : P;
         width = b->width > width ? b->width : width;
         H = b->H > H ? b->H : H;
         decay = b->decay_width > decay ? b->decay_width : decay;
+        if (b->decay_rank) low = decay;
         mlp = b->mlp > mlp ? b->mlp : mlp;
         for (int i = 0; i < b->n_parts; i++)
             part = b->part[i].width > part ? b->part[i].width : part;
@@ -99,6 +99,7 @@ static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_
     lane->du = floats(m, N * width);
     lane->dout = floats(m, N * width);
     lane->dbeta = floats(m, N * H);
+    lane->df = floats(m, N * low);
     lane->dg = floats(m, N * decay);
     lane->duv = floats(m, N * 2 * mlp);
     lane->dhm = floats(m, N * mlp);

@@ -141,7 +141,7 @@ la_status la_kernel_backward(la_kernel *k, const la_block *b, la_lane *lane, con
         grads.dk = lane->dpart[1];
         grads.dv = lane->dpart[2];
     }
-    if (b->beta_column < 0) grads.dbeta = NULL;
+    if (b->beta_column < 0 && !b->dt) grads.dbeta = NULL;
     if (b->decay_column < 0) grads.dg = NULL;
     for (size_t i = 0; i < b->n_params; i++)
         dparams[i] = b->params[i].trainable ? k->dparam[i] : NULL;

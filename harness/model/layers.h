@@ -74,12 +74,13 @@ typedef struct la_layers {
     void (*act_grad)(int64_t n, la_act act, float scale, const float *x, const float *dy,
                      float *dx);
 
-    /* Log-decay g = -exp(A_log[h]) softplus(a + dt_bias[h]); a and g [N, H] with ld. */
-    void (*decay)(int64_t N, int64_t H, const float *a, int64_t lda, const float *A_log,
+    /* Log-decays g = -exp(A_log[h]) softplus(a + dt_bias) of D channels a head (1: one for the head); a
+     * [N, H D] with ld, A_log [H], dt_bias [H D], g [N, H D]. */
+    void (*decay)(int64_t N, int64_t H, int64_t D, const float *a, int64_t lda, const float *A_log,
                   const float *dt_bias, float *g);
-    void (*decay_grad)(int64_t N, int64_t H, const float *a, int64_t lda, const float *A_log,
-                       const float *dt_bias, const float *dg, float *da, int64_t ldda,
-                       float *dA_log, float *ddt_bias);
+    void (*decay_grad)(int64_t N, int64_t H, int64_t D, const float *a, int64_t lda,
+                       const float *A_log, const float *dt_bias, const float *dg, float *da,
+                       int64_t ldda, float *dA_log, float *ddt_bias);
 
     /* h = silu(u) v of rows [u | v] (2F numbers, ld 2F); h [N, F]. */
     void (*swiglu)(int64_t N, int64_t F, const float *uv, float *h);

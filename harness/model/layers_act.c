@@ -29,42 +29,56 @@ void LA_LAYER(act_grad)(int64_t n, la_act act, float scale, const float *x, cons
         LA_LANES(act_back, n - i, act, scale, x + i, dy + i, dx + i);
 }
 
-/* ---- log-decay g = -e^A softplus(a + b). The heads are few: a vector holds the heads of one token. ---- */
+/* ---- log-decay g = -e^A softplus(a + b). Where there is one for each head the heads are few: a vector
+ * holds the heads of one token, else channels of one head. ---- */
 
-LA_INLINE void decay_out(int64_t n, const float *a, const float *A_log, const float *dt_bias,
-                         float *g)
+LA_INLINE void decay_out(int64_t n, la_vf A_log, const float *a, const float *dt_bias, float *g)
 {
-    la_vf rate = la_v_exp(get(A_log, n));
-    put(g, -rate * vsoftplus(get(a, n) + get(dt_bias, n)), n);
+    put(g, -la_v_exp(A_log) * vsoftplus(get(a, n) + get(dt_bias, n)), n);
 }
 
-void LA_LAYER(decay)(int64_t N, int64_t H, const float *a, int64_t lda, const float *A_log,
-                     const float *dt_bias, float *g)
+void LA_LAYER(decay)(int64_t N, int64_t H, int64_t D, const float *a, int64_t lda,
+                     const float *A_log, const float *dt_bias, float *g)
 {
-    for (int64_t i = 0; i < N; i++)
-        for (int64_t h = 0; h < H; h += LA_VW)
-            LA_LANES(decay_out, H - h, a + i * lda + h, A_log + h, dt_bias + h, g + i * H + h);
+    for (int64_t i = 0; i < N; i++, a += lda, g += H * D) {
+        for (int64_t h = 0; D == 1 && h < H; h += LA_VW)
+            LA_LANES(decay_out, H - h, get(A_log + h, H - h), a + h, dt_bias + h, g + h);
+        for (int64_t h = 0; D > 1 && h < H; h++)
+            for (int64_t c = h * D; c < (h + 1) * D; c += LA_VW)
+                LA_LANES(decay_out, (h + 1) * D - c, la_v_set(A_log[h]), a + c, dt_bias + c, g + c);
+    }
 }
 
-/* dA = dg g, and through the argument: da = -dg e^A sigmoid(a + b) = db. */
-LA_INLINE void decay_back(int64_t n, const float *a, const float *A_log, const float *dt_bias,
-                          const float *dg, float *da, float *dA_log, float *ddt_bias)
+/* dA = dg g, and through the argument: da = -dg e^A sigmoid(a + b) = db. Returns dA by lanes. */
+LA_INLINE la_vf decay_back(int64_t n, la_vf A_log, const float *a, const float *dt_bias,
+                           const float *dg, float *da, float *ddt_bias)
 {
-    la_vf down = -get(dg, n) * la_v_exp(get(A_log, n)), z = get(a, n) + get(dt_bias, n);
+    la_vf down = -get(dg, n) * la_v_exp(A_log), z = get(a, n) + get(dt_bias, n);
     la_vf through = down * vsigmoid(z);
     put(da, through, n);
     put(ddt_bias, get(ddt_bias, n) + through, n);
-    put(dA_log, la_v_fma(down, vsoftplus(z), get(dA_log, n)), n);
+    return down * vsoftplus(z);
 }
 
-void LA_LAYER(decay_grad)(int64_t N, int64_t H, const float *a, int64_t lda, const float *A_log,
-                          const float *dt_bias, const float *dg, float *da, int64_t ldda,
-                          float *dA_log, float *ddt_bias)
+void LA_LAYER(decay_grad)(int64_t N, int64_t H, int64_t D, const float *a, int64_t lda,
+                          const float *A_log, const float *dt_bias, const float *dg, float *da,
+                          int64_t ldda, float *dA_log, float *ddt_bias)
 {
-    for (int64_t i = 0; i < N; i++)
-        for (int64_t h = 0; h < H; h += LA_VW)
-            LA_LANES(decay_back, H - h, a + i * lda + h, A_log + h, dt_bias + h, dg + i * H + h,
-                     da + i * ldda + h, dA_log + h, ddt_bias + h);
+    for (int64_t i = 0; i < N; i++, a += lda, da += ldda, dg += H * D) {
+        for (int64_t h = 0; D == 1 && h < H; h += LA_VW) {
+            int64_t n = H - h;
+            la_vf dA = LA_LANES(decay_back, n, get(A_log + h, n), a + h, dt_bias + h, dg + h,
+                                da + h, ddt_bias + h);
+            put(dA_log + h, get(dA_log + h, n) + dA, n);
+        }
+        for (int64_t h = 0; D > 1 && h < H; h++)
+            for (int64_t c = h * D; c < (h + 1) * D; c += LA_VW) {
+                int64_t n = (h + 1) * D - c;
+                la_vf dA = LA_LANES(decay_back, n, la_v_set(A_log[h]), a + c, dt_bias + c, dg + c,
+                                    da + c, ddt_bias + c);
+                dA_log[h] += la_v_sum(first_lanes(dA, n, 0.0f));
+            }
+    }
 }
 
 /* ---- SwiGLU ---- */

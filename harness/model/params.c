@@ -57,8 +57,14 @@ static void add_projection(la_net *spec, la_block *b, int block)
     if (b->gate_column >= 0) add(spec, block, "gate", LA_WEIGHT_LINEAR, b->width, b->d, true);
     if (b->beta_column >= 0) add(spec, block, "beta", LA_WEIGHT_LINEAR, b->H, b->d, true);
     if (b->decay_column >= 0)
-        add(spec, block, "decay", LA_WEIGHT_LINEAR, b->decay_width, b->d, true);
+        add(spec, block, "decay", LA_WEIGHT_LINEAR, b->decay_rank ? b->decay_rank : b->decay_width,
+            b->d, true);
     align(spec);
+    if (b->decay_rank) {
+        b->decay_up =
+            add(spec, block, "decay_up", LA_WEIGHT_LINEAR, b->decay_width, b->decay_rank, true);
+        align(spec);
+    }
     b->out_w = add(spec, block, "out", LA_WEIGHT_OUTPUT, b->d, b->width, true);
     if (b->recipe->bias) {
         b->in_b = add(spec, block, "in.b", LA_WEIGHT_ZERO, b->P, 0, false);
@@ -72,17 +78,28 @@ static void add_projection(la_net *spec, la_block *b, int block)
     }
 }
 
+static void add_decay(la_net *spec, la_block *b, int block)
+{
+    if (b->decay_form->rate == 0) {
+        b->A_log = add(spec, block, "A_log", LA_WEIGHT_A_LOG, b->H, 0, false);
+        b->dt_bias = add(spec, block, "dt_bias", LA_WEIGHT_DT_BIAS, b->decay_width, 0, false);
+    } else {
+        b->A_log = add(spec, block, "rate", LA_WEIGHT_RATE, b->H, 0, false);
+        spec->tensor[spec->n_tensors - 1].trainable = false;
+        spec->trainable -= b->H;
+        b->dt_bias = add(spec, block, "decay.b", LA_WEIGHT_ZERO, b->decay_width, 0, false);
+    }
+    if (b->dt) b->skip = add(spec, block, "skip.w", LA_WEIGHT_ONE, b->H, 0, false);
+}
+
 static void add_block(la_net *spec, la_block *b, int block)
 {
     b->in_w = b->in_b = b->A_log = b->dt_bias = b->out_norm_w = b->out_w = b->out_b = -1;
-    b->norm2_w = b->norm2_b = b->up_w = b->down_w = -1;
+    b->norm2_w = b->norm2_b = b->up_w = b->down_w = b->decay_up = b->skip = -1;
     align(spec);
     add_norm(spec, block, "norm1", &b->norm1_w, &b->norm1_b);
     if (b->project) add_projection(spec, b, block);
-    if (b->decay_column >= 0) {
-        b->A_log = add(spec, block, "A_log", LA_WEIGHT_A_LOG, b->decay_width, 0, false);
-        b->dt_bias = add(spec, block, "dt_bias", LA_WEIGHT_DT_BIAS, b->decay_width, 0, false);
-    }
+    if (b->decay_column >= 0) add_decay(spec, b, block);
     for (size_t i = 0; i < b->n_params; i++) {
         la_param *p = &b->params[i];
         align(spec);
@@ -172,6 +189,9 @@ static la_status draw(const la_net *spec, const la_tensor_spec *t, uint64_t seed
             double u = la_random_uniform(stream, (uint64_t)i), low = b->recipe->A_low;
             out[i] = (float)log(low + u * (16.0 - low));
         }
+        break;
+    case LA_WEIGHT_RATE:
+        for (int64_t i = 0; i < t->n; i++) out[i] = (float)log(b->decay_form->rate);
         break;
     case LA_WEIGHT_DT_BIAS:
         fill_dt_bias(stream, out, t->n);

@@ -143,6 +143,7 @@ double la_train_flops_per_token(const la_train_config *config, int64_t T)
         const la_block *b = &spec.block[l];
         double weights = (double)(3 * b->mlp * b->d);
         if (b->project) weights += (double)((b->P + b->width) * b->d);
+        weights += (double)(b->decay_rank * b->decay_width);
         la_problem p = la_block_problem(&spec, b, 1, T, 1);
         la_cost cost = {0};
         if (b->variant->useful) (void)b->variant->useful(&p, LA_FWDBWD, b->opts, &cost, NULL);

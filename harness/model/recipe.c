@@ -3,7 +3,10 @@
  * around the mixer, and the one block that `controlled` gives to all.
  *
  * Where `paper` differs from the sources: FNet is post-norm and has a GELU MLP there, here pre-norm and
- * SwiGLU; gated DeltaNet has 6 heads of width C/8, here 4 of C/4; Zoology drops attention weights, here the embedding only, and adds the second norm of a block
+ * SwiGLU; gated DeltaNet has 6 heads of width C/8, here 4 of C/4; RetNet has values twice as
+ * wide as keys, GLA keys half as wide as values, here both are of one width; KDA's output gate is of low
+ * rank there; Mamba-2 expands twofold, shares B and C among all heads and norms after the gate, over all
+ * heads at once; Zoology drops attention weights, here the embedding only, and adds the second norm of a block
  * without an MLP to the stream; Performer's and Linformer's blocks use GELU there.
  */
 #include <string.h>
@@ -11,6 +14,17 @@
 #include "spec.h"
 
 #define COMMON .out_norm = true, .project = true, .norm_eps = 1e-5, .A_low = 0.01
+
+/* FLA's layers: gla squeezes x through 16 numbers and divides by 16; kda through the width of a head. */
+static const la_decay_form decays[] = {{.variant = "gla", .rank = 16, .rate = 1.0 / 16.0}};
+static const la_decay_form by_head = {.rank = 0}, by_channel = {.rank = -1};
+
+const la_decay_form *la_decay_form_find(const la_variant *variant)
+{
+    for (size_t i = 0; i < LA_COUNT(decays); i++)
+        if (strcmp(decays[i].variant, variant->name) == 0) return &decays[i];
+    return variant->inputs & LA_IN_GATE_CHANNEL ? &by_channel : &by_head;
+}
 
 static const la_recipe controlled = {.heads = 2, .conv = 4, COMMON};
 
@@ -60,6 +74,42 @@ static const la_recipe papers[] = {
      .gate = LA_ACT_SILU,
      .norm_eps = 1e-5,
      .A_low = 0},
+    {.variant = "retnet",
+     .heads = 8,
+     .mlp = 4,
+     .rope = true,
+     .small_init = true,
+     .out_norm = true,
+     .project = true,
+     .gate = LA_ACT_SILU,
+     .norm_eps = 1e-5},
+    {.variant = "gla",
+     .heads = 4,
+     .mlp = 4,
+     .small_init = true,
+     .out_norm = true,
+     .project = true,
+     .gate = LA_ACT_SILU,
+     .norm_eps = 1e-5},
+    {.variant = "kda",
+     .heads = 4,
+     .mlp = 4,
+     .conv = 4,
+     .small_init = true,
+     .out_norm = true,
+     .project = true,
+     .gate = LA_ACT_SIGMOID,
+     .norm_eps = 1e-5,
+     .A_low = 1},
+    /* mamba2.py of state-spaces/mamba: no MLP between the mixers */
+    {.variant = "mamba2",
+     .heads = 4,
+     .conv = 4,
+     .out_norm = true,
+     .project = true,
+     .gate = LA_ACT_SILU,
+     .norm_eps = 1e-5,
+     .A_low = 1},
     /* performer-pytorch, linformer (lucidrains): pre-norm transformers with learned positions */
     {.variant = "performer",
      .heads = 8,

@@ -138,9 +138,12 @@ static void columns_of(la_block *b)
         b->P += b->H;
     }
     if (in & (LA_IN_GATE_HEAD | LA_IN_GATE_CHANNEL)) {
-        b->decay_width = in & LA_IN_GATE_CHANNEL ? b->H * b->dk : b->H;
+        const la_decay_form *form = b->decay_form = la_decay_form_find(b->variant);
+        b->decay_D = in & LA_IN_GATE_CHANNEL ? b->dk : 1;
+        b->decay_width = b->H * b->decay_D;
+        b->decay_rank = form->rank < 0 ? b->dv : form->rank;
         b->decay_column = b->P;
-        b->P += b->decay_width;
+        b->P += b->decay_rank ? b->decay_rank : b->decay_width;
     }
 }
 
@@ -158,10 +161,16 @@ static la_status block_init(const la_train_config *config, la_net *spec, la_bloc
     const la_recipe *r = b->recipe = la_recipe_find(o->recipe, b->variant->name);
     uint32_t in = b->variant->inputs;
     LA_TRY(check_mask(b->variant, spec->mask, err));
-    if (in & (LA_IN_DT | LA_IN_AB))
+    if (in & LA_IN_AB)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
-                       "%s: the model block makes q, k, v, x, beta and decay, not dt, a or b",
+                       "%s: the model block makes q, k, v, x, beta, dt and decay, not a or b",
                        b->variant->name);
+    b->dt = (in & LA_IN_DT) != 0;
+    if (b->dt && !(in & LA_IN_GATE_HEAD))
+        return LA_FAIL(
+            err, LA_E_UNSUPPORTED,
+            "%s: the model block makes dt and the decay of a head together, not dt alone",
+            b->variant->name);
     b->d = spec->d;
     LA_TRY(heads_of(config, b, err));
     b->mlp = (o->mlp < 0 ? r->mlp : o->mlp) * b->d;
@@ -271,7 +280,7 @@ static la_status init(const la_train_config *config, la_net *spec, la_err *err)
     spec->layer_norm = o->norm == AUTO ? r->layer_norm : o->norm == SECOND;
     spec->small_init = o->init == AUTO ? r->small_init : o->init == SECOND;
     spec->learned_positions = o->pos == POS_AUTO ? r->learned_positions : o->pos == POS_LEARNED;
-    spec->rope = o->pos == POS_ROPE;
+    spec->rope = o->pos == POS_AUTO ? r->rope : o->pos == POS_ROPE;
     spec->norm_eps = (float)r->norm_eps;
     double dropout = o->dropout < 0 ? r->dropout : o->dropout;
     spec->dropout = (float)dropout;

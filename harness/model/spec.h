@@ -21,11 +21,22 @@ typedef struct la_recipe {
     bool bias;     /* on the projections */
     bool out_norm; /* RMS norm of each head's output */
     bool project;  /* false: the mixer reads the normed stream and adds to it directly */
+    bool rope;
     la_act gate;
     double dropout, norm_eps;
     double A_low; /* decay: A is uniform in (A_low, 16) */
 } la_recipe;
 const la_recipe *la_recipe_find(int64_t recipe, const char *variant);
+
+/* How a variant's log-decay is made of the stream, in either recipe: g = -A softplus(f + bias) with f one
+ * product of x, or of `rank` numbers that a first product leaves. */
+typedef struct la_decay_form {
+    const char *variant; /* NULL: any other with this kind of decay */
+    int rank;            /* 0: one product; -1: the width of a head */
+    double rate; /* 0: A is learned, one for each head, and the bias starts where softplus makes
+                          * 1e-3 to 0.1; else A for ever, and the bias starts at 0 */
+} la_decay_form;
+const la_decay_form *la_decay_form_find(const la_variant *variant);
 
 typedef enum la_weight { /* how a tensor starts */
                          LA_WEIGHT_EMBED,
@@ -35,6 +46,7 @@ typedef enum la_weight { /* how a tensor starts */
                          LA_WEIGHT_ONE,
                          LA_WEIGHT_ZERO,
                          LA_WEIGHT_A_LOG,
+                         LA_WEIGHT_RATE, /* the logarithm of the decay form's, never trained */
                          LA_WEIGHT_DT_BIAS,
                          LA_WEIGHT_VARIANT, /* as the variant's descriptor says */
 } la_weight;
@@ -72,9 +84,14 @@ typedef struct la_block {
     la_stream_part part[3];
     int n_parts;
     int64_t P; /* columns of the joint projection; those of absent pieces are -1 */
-    int64_t gate_column, beta_column, decay_column, decay_width;
+    int64_t gate_column, beta_column, decay_column;
+    int64_t decay_width, decay_D; /* log-decays of a token, and of one of its heads */
+    int64_t decay_rank;           /* columns that decay_up turns into decay_width; 0: none */
+    const la_decay_form *decay_form;
+    bool dt; /* beta is dt = softplus(..), g = -A dt; and D v is added to the output */
     /* Places in the flat array, -1: absent. */
     int64_t norm1_w, norm1_b, in_w, in_b, A_log, dt_bias, out_norm_w, out_w, out_b;
+    int64_t decay_up, skip; /* [decay_width, rank]; D [H] */
     int64_t norm2_w, norm2_b, up_w, down_w;
     la_param params[LA_MAX_PARAMS];
     size_t n_params;

@@ -121,8 +121,9 @@ static void check_model(fixture *f)
     la_trainer_release(&t);
 }
 
-static const char *const card[] = {"softmax",  "flash",          "linear",    "performer",
-                                   "deltanet", "gated_deltanet", "linformer", "fnet"};
+static const char *const card[] = {"softmax",        "flash",     "linear", "performer", "deltanet",
+                                   "gated_deltanet", "linformer", "fnet",   "retnet",    "gla",
+                                   "mamba2",         "kda"};
 
 static void small(fixture *f, const char *variant, int64_t T)
 {

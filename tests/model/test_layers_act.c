@@ -75,7 +75,7 @@ static void test_sigmoid_and_softplus_between_minus_and_plus_100(void **state)
     for (int t = 0; t < layer_tables_len; t++) {
         layer_tables[t]->act(N, LA_ACT_SIGMOID, 1.0f, x, y);
         layer_tables[t]->act_grad(N, LA_ACT_SIGMOID, 1.0f, x, ones, slope);
-        layer_tables[t]->decay(N, 1, x, 1, zero, zero, g);
+        layer_tables[t]->decay(N, 1, 1, x, 1, zero, zero, g);
         for (int i = 0; i < N; i++) {
             double at = (double)x[i], s = sigmoid_of(at);
             expect_close(y[i], s, "sigmoid", at);
@@ -92,37 +92,41 @@ static void test_sigmoid_and_softplus_between_minus_and_plus_100(void **state)
         float edges[3] = {NAN, 0.0f, 1e30f}, out[3];
         layer_tables[t]->act(3, LA_ACT_SILU, 1.0f, edges, out);
         assert_true(isnan(out[0]) && out[1] == 0.0f && out[2] == 1e30f);
-        layer_tables[t]->decay(1, 1, edges, 1, zero, zero, out);
+        layer_tables[t]->decay(1, 1, 1, edges, 1, zero, zero, out);
         assert_true(isnan(out[0]));
     }
 }
 
 static void decay_forward(layer_case *c)
 {
-    for (int64_t i = 0; i < c->N * c->H; i++) {
-        int64_t h = i % c->H;
-        c->y[i] = -exp(c->w.d[h]) * softplus_of(c->x.d[i] + c->b.d[h]);
+    for (int64_t i = 0; i < c->N * c->H * c->D; i++) {
+        int64_t column = i % (c->H * c->D);
+        c->y[i] = -exp(c->w.d[column / c->D]) * softplus_of(c->x.d[i] + c->b.d[column]);
     }
 }
 
-static void check_decay(int64_t N, int64_t H, int64_t pad)
+static void check_decay(int64_t N, int64_t H, int64_t D, int64_t pad)
 {
+    int64_t wide = H * D;
     layer_case c = {.forward = decay_forward,
-                    .x = tensor_normal("a", N, H, pad, 3.0),
+                    .x = tensor_normal("a", N, wide, pad, 3.0),
                     .w = tensor_normal("A_log", 1, H, 0, 1.0),
-                    .b = tensor_normal("dt_bias", 1, H, 0, 1.0),
-                    .dy = tensor_normal("dg", N, H, 0, 1.0),
+                    .b = tensor_normal("dt_bias", 1, wide, 0, 1.0),
+                    .dy = tensor_normal("dg", N, wide, 0, 1.0),
                     .N = N,
-                    .H = H};
-    snprintf(c.where, sizeof c.where, "decay N %lld H %lld", (long long)N, (long long)H);
+                    .H = H,
+                    .D = D};
+    snprintf(c.where, sizeof c.where, "decay N %lld H %lld D %lld", (long long)N, (long long)H,
+             (long long)D);
     double *g = layer_forward(&c), *da = layer_gradient(&c, &c.x);
     double *dA = layer_gradient(&c, &c.w), *db = layer_gradient(&c, &c.b);
     for (int t = 0; t < layer_tables_len; t++) {
-        tensor out = tensor_filled("g", N, H, 0, NAN), ga = tensor_filled("da", N, H, 2 * pad, NAN);
+        tensor out = tensor_filled("g", N, wide, 0, NAN);
+        tensor ga = tensor_filled("da", N, wide, 2 * pad, NAN);
         tensor gA = tensor_filled("dA_log", 1, H, 0, 0.5f);
-        tensor gb = tensor_filled("ddt_bias", 1, H, 0, -0.5f);
-        layer_tables[t]->decay(N, H, c.x.f, c.x.ld, c.w.f, c.b.f, out.f);
-        layer_tables[t]->decay_grad(N, H, c.x.f, c.x.ld, c.w.f, c.b.f, c.dy.f, ga.f, ga.ld, gA.f,
+        tensor gb = tensor_filled("ddt_bias", 1, wide, 0, -0.5f);
+        layer_tables[t]->decay(N, H, D, c.x.f, c.x.ld, c.w.f, c.b.f, out.f);
+        layer_tables[t]->decay_grad(N, H, D, c.x.f, c.x.ld, c.w.f, c.b.f, c.dy.f, ga.f, ga.ld, gA.f,
                                     gb.f);
         expect_tensor(&out, g, 0.0, c.where);
         expect_tensor(&ga, da, 0.0, c.where);
@@ -142,7 +146,10 @@ static void test_log_decays(void **state)
 {
     (void)state;
     for (size_t i = 0; i < LA_COUNT(sides); i++)
-        for (int64_t N = 1; N <= 4; N += 3) check_decay(N, sides[i], (int64_t)(i % 2) * 3);
+        for (int64_t N = 1; N <= 4; N += 3) {
+            check_decay(N, sides[i], 1, (int64_t)(i % 2) * 3);
+            check_decay(N, 1 + (int64_t)i % 3, sides[i], (int64_t)(i % 2) * 3);
+        }
 }
 
 static void swiglu_forward(layer_case *c)

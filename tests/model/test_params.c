@@ -16,8 +16,9 @@
 #include "spec.h"
 #include "train_fixture.h"
 
-static const char *const card[] = {"softmax",  "flash",          "linear",    "performer",
-                                   "deltanet", "gated_deltanet", "linformer", "fnet"};
+static const char *const card[] = {"softmax",        "flash",     "linear", "performer", "deltanet",
+                                   "gated_deltanet", "linformer", "fnet",   "retnet",    "gla",
+                                   "mamba2",         "kda"};
 
 typedef struct drawn {
     la_net net;
@@ -51,7 +52,7 @@ static double deviation(const la_net *net, const la_tensor_spec *t, bool small)
 {
     double L = (double)net->layers;
     if (ends(t->name, ".w") || ends(t->name, ".b") || ends(t->name, "A_log") ||
-        ends(t->name, "dt_bias") || strstr(t->name, "conv_") || t->param)
+        ends(t->name, "dt_bias") || ends(t->name, "rate") || strstr(t->name, "conv_") || t->param)
         return -1;
     double base = small ? 0.02 : 1 / sqrt((double)t->shape[1]);
     return ends(t->name, ".out") || ends(t->name, ".down") ? base / sqrt(2 * L) : base;
@@ -81,7 +82,10 @@ static void check_special(const la_net *net, const la_tensor_spec *t, const floa
         check_range(t->name, w, t->n < 64 ? t->n : 63, 1, 1);
     else if (ends(t->name, ".b"))
         check_range(t->name, w, t->n < 64 ? t->n : 63, 0, 0);
-    else if (strstr(t->name, "conv_"))
+    else if (ends(t->name, "rate")) {
+        check_range(t->name, w, t->n, log(1.0 / 16.0) - 1e-6, log(1.0 / 16.0) + 1e-6);
+        assert_false(t->trainable);
+    } else if (strstr(t->name, "conv_"))
         check_range(t->name, w, t->n, -0.5, 0.5);
     else if (ends(t->name, "A_log"))
         for (int64_t i = 0; i < t->n; i++) {
@@ -141,7 +145,10 @@ static void paper_tensors(void **state)
         fixture_init(&f, card[i], 64);
         fixture_set(&f, "model.recipe=paper");
         fixture_set(&f, "model.d_model=64");
-        check_all(&f, strcmp(card[i], "performer") != 0 && strcmp(card[i], "linformer") != 0);
+        static const char *const fan[] = {"performer", "linformer", "mamba2"};
+        bool small = true;
+        for (size_t j = 0; j < LA_COUNT(fan); j++) small = small && strcmp(card[i], fan[j]) != 0;
+        check_all(&f, small);
     }
 }
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the pieces of a block share.
+ */
+#ifndef LA_BLOCK_H
+#define LA_BLOCK_H
+
+#include "engine.h"
+
+typedef struct la_rows { /* the N = B T rows of one lane in one block */
+    const la_layers *L;
+    const la_block *b;
+    la_acts *a;
+    const float *w;
+    la_lane *lane;
+    int64_t B, T, N;
+} la_rows;
+
+void la_copy_columns(int64_t N, int64_t n, const float *from, int64_t ld_from, float *to,
+                     int64_t ld_to);
+
+/* block_gates.c: beta (or dt) and g from the joint projection a->y, and from their gradients to
+ * lane->dy; the skip D v on the variant's output a->o, and from its gradient dout to that of v. */
+void la_gates_forward(const la_rows *r);
+void la_gates_backward(const la_rows *r);
+void la_skip_forward(const la_rows *r);
+void la_skip_backward(const la_rows *r, const float *dout);
+
+#endif
