@@ -72,7 +72,7 @@ static inline int64_t la_dplr_backward_work(int64_t dk, int64_t dv, int64_t T, i
 {
     const int64_t C = LA_DELTA_BACK;
     int64_t K = la_delta_up(dk), W = la_delta_up(dv), chunks = la_delta_kept_chunks(T, segment);
-    int64_t back = K * W + 6 * C * W + 4 * C * C + 6 * C * K + K;
+    int64_t back = K * W + 6 * C * W + 4 * C * C + 7 * C * K;
     return la_dplr_walk_floats(K) + chunks * la_dplr_chunk_floats(K, W) + back;
 }
 

@@ -10,8 +10,11 @@
  *   d[b; k]_j = exp(G_C - G_j) . dS U_j   + sum_i dM_ij reads_i  exp(G_time(i) - G_j)
  *   dS <- exp(G_C) . dS + ([a; q] exp(G))' Y
  *
- * The sums over pairs go stretch by stretch, as the scores do. G at time t gains what its reads send,
- * loses what its writes send, and at time C gains what reaches the end; g_t sums the times from t on.
+ *   dg_t  = sum over all that crosses token t: writes before time t with reads from it on, where chunk
+ *           start and end count as a first write and a last read
+ *
+ * The sums over pairs go stretch by stretch, as the scores do. Every term of dg_t holds exp(g_t), so that
+ * a hard reset leaves none.
  */
 #include "delta_dplr.h"
 #include "delta_product.h"
@@ -28,7 +31,7 @@ typedef struct walk {
     float *turned;                   /* [W,2C]: Y', then U' */
     float *dM;                       /* [2C,2C] */
     float *dreads, *dwrites, *pairs; /* [2C,K] */
-    float *run;                      /* [K]: the gradient of g so far */
+    float *gates;                    /* [C,K]: gradients of g */
 } walk;
 
 typedef la_dplr_chunk chunk;
@@ -139,14 +142,62 @@ static void add_pairs(const walk *k, bool transposed, const float *other, const 
     add_product(C * K, second, k->pairs + C * K, to + C * K);
 }
 
-/* What the end of the chunk sends to G_C. */
-static void end_of_gates(const walk *k, const chunk *c)
+/* gates [C,K] = what crosses each token from the chunk's start, or to its end. dreads and dwrites are still
+ * products with the states. */
+static void gates_of_ends(const walk *k, const chunk *c)
 {
     int64_t K = k->w.K, W = k->w.W;
-    const float *whole = c->fade + C * K;
+    const float *whole = c->fade + C * K, *a = c->in, *q = c->in + C * K;
+    const float *b = c->out, *key = c->out + C * K, *da = k->dreads, *dq = da + C * K;
+    const float *db = k->dwrites, *dkey = db + C * K;
+    float *through = k->gates + (C - 1) * K;
     for (int64_t r = 0; r < K; r++)
-        k->run[r] = whole[r] * k->w.x->tile->dot(W, c->S + r * W, k->dS + r * W);
-    for (int64_t i = 0; i < 2 * C; i++) add_product(K, c->out + i * K, k->dwrites + i * K, k->run);
+        through[r] = whole[r] * k->w.x->tile->dot(W, c->S + r * W, k->dS + r * W);
+    for (int64_t r = 0; r < K; r += LA_VW) {
+        la_vf sum = la_v_load(through + r);
+        for (int64_t e = (C - 1) * K + r; e >= 0; e -= K) {
+            sum = la_v_fma(la_v_load(q + e), la_v_load(dq + e), sum);
+            la_v_store(k->gates + e, sum);
+            sum = la_v_fma(la_v_load(a + e), la_v_load(da + e), sum);
+        }
+        sum = la_v_set(0.0f);
+        for (int64_t e = r; e < C * K; e += K) {
+            la_v_store(k->gates + e, la_v_load(k->gates + e) + sum);
+            sum = la_v_fma(la_v_load(b + e), la_v_load(db + e), sum);
+            sum = la_v_fma(la_v_load(key + e), la_v_load(dkey + e), sum);
+        }
+    }
+}
+
+/* What two reads at one time (rows a and q, of dM da and dq) saw of the writes before it, added to every
+ * token on the way: each write adds to the sum that its later tokens get. r: the first channel. */
+LA_INLINE void gates_of_reads(const walk *k, int64_t time, const float *cols, la_vf a, la_vf q,
+                              const float *da, const float *dq, int64_t r)
+{
+    int64_t K = k->w.K;
+    la_vf sum = la_v_set(0.0f);
+    for (int64_t j = 0; j + 1 < time; j++) {
+        la_vf b = la_v_fma(la_v_set(da[j]), a, la_v_set(dq[j]) * q);
+        la_vf key = la_v_fma(la_v_set(da[C + j]), a, la_v_set(dq[C + j]) * q);
+        sum = la_v_fma(b, la_v_load(cols + j * K + r), sum);
+        sum = la_v_fma(key, la_v_load(cols + (C + j) * K + r), sum);
+        float *to = k->gates + (j + 1) * K + r;
+        la_v_store(to, la_v_load(to) + sum);
+    }
+}
+
+/* The pairs of a stretch: at each time q of the token before it and a of the token behind it. */
+static void gates_of_pairs(const walk *k, const chunk *c, int e, const la_dplr_stretch *s)
+{
+    int64_t K = k->w.K, first = c->stretch[e] > 2 ? c->stretch[e] : 2;
+    for (int64_t r = 0; r < K; r += LA_VW)
+        for (int64_t time = first; time < c->stretch[e + 1]; time++) {
+            bool more = time < C; /* the a of the next chunk's first token is not ours */
+            int64_t i = more ? time : 0, j = C + time - 1;
+            la_vf a = more ? la_v_load(s->rows + i * K + r) : la_v_set(0.0f);
+            gates_of_reads(k, time, s->cols, a, la_v_load(s->rows + j * K + r), k->dM + i * 2 * C,
+                           k->dM + j * 2 * C, r);
+        }
 }
 
 static void tokens_back(const walk *k, const chunk *c)
@@ -154,10 +205,10 @@ static void tokens_back(const walk *k, const chunk *c)
     int64_t K = k->w.K, W = k->w.W;
     const la_tile *tile = k->w.x->tile;
     through_state(k, k->Y, c->S, k->dreads);
+    through_state(k, c->U, k->dS, k->dwrites);
+    if (k->y->dg) gates_of_ends(k, c);
     tile->mul(C * K, k->dreads, c->fade, k->dreads);
     tile->mul(C * K, k->dreads + C * K, c->fade + K, k->dreads + C * K);
-    through_state(k, c->U, k->dS, k->dwrites);
-    end_of_gates(k, c);
     tile->mul(C * K, k->dwrites, c->to, k->dwrites);
     tile->mul(C * K, k->dwrites + C * K, c->to, k->dwrites + C * K);
     la_small((la_small_product){.M = 2 * C,
@@ -173,24 +224,10 @@ static void tokens_back(const walk *k, const chunk *c)
     LA_ISA(la_dplr_mask)(k->dM);
     for (int e = 0; e < c->stretches; e++) {
         la_dplr_stretch s = LA_ISA(la_dplr_stretch)(&k->w, c, e);
+        if (k->y->dg) gates_of_pairs(k, c, e, &s);
         add_pairs(k, false, s.cols, s.near, s.near + K, k->dreads);
         add_pairs(k, true, s.rows, s.far + K, s.far + K, k->dwrites);
     }
-}
-
-/* dg of n tokens, from the last: time i + 1 has the writes and q of token i, time i its a. */
-static void gates_back(const walk *k, const chunk *c, int64_t n, float *dg)
-{
-    int64_t K = k->w.K, row = k->w.x->gate_row * k->w.x->dk;
-    const float *a = c->reads, *q = a + C * K, *b = c->writes, *key = b + C * K;
-    const float *da = k->dreads, *dq = da + C * K, *db = k->dwrites, *dkey = db + C * K;
-    for (int64_t i = n; i-- > 0;)
-        for (int64_t r = 0; r < k->w.x->dk; r++) {
-            int64_t e = i * K + r;
-            float at = k->run[r] + q[e] * dq[e] - b[e] * db[e] - key[e] * dkey[e];
-            dg[i * row + r] = at;
-            k->run[r] = at + a[e] * da[e];
-        }
 }
 
 static void back(const walk *k, const chunk *c, int64_t t, int64_t n)
@@ -203,7 +240,7 @@ static void back(const walk *k, const chunk *c, int64_t t, int64_t n)
     if (y->dv)
         la_rows_deliver(n, x->w, k->Z + C * W, W, 1.0f, false, y->dv + t * x->v_row, x->v_row);
     if (y->dq || y->dk || y->da || y->db || y->dg) tokens_back(k, c);
-    if (y->dg) gates_back(k, c, n, y->dg + t * ab);
+    if (y->dg) la_rows_deliver(n, x->dk, k->gates, K, 1.0f, false, y->dg + t * ab, ab);
     if (y->da) la_rows_deliver(n, x->dk, k->dreads, K, 1.0f, false, y->da + t * ab, ab);
     if (y->db) la_rows_deliver(n, x->dk, k->dwrites, K, 1.0f, false, y->db + t * ab, ab);
     if (y->dq)
@@ -262,7 +299,7 @@ void LA_ISA(la_dplr_backward)(const la_delta_slice *x, const la_delta_gradients 
     k.dreads = p, p += 2 * C * K;
     k.dwrites = p, p += 2 * C * K;
     k.pairs = p, p += 2 * C * K;
-    k.run = p;
+    k.gates = p;
     la_state_take(x, y->dS_out, K, W, k.dS);
     for (int64_t t0 = (x->T - 1) / x->segment * x->segment; t0 >= 0; t0 -= x->segment)
         segment(&k, t0, t0 + x->segment < x->T ? t0 + x->segment : x->T);
