@@ -55,6 +55,11 @@ RECORDS_FD, JOB_FD, TENSORS_FD = 3, 4, 5
 RECORD_MAGIC = 0x5242414C  # the bytes "LABR"
 START, PHASE, SAMPLES, END = 1, 2, 3, 4
 SAMPLES_A_RECORD = 512
+# Beside this file lie folders named after packages (torch, fla, ...): with this folder on the path,
+# `import torch` would find that folder where the package is missing, and not fail.
+_HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [p for p in sys.path if os.path.realpath(p or ".") != _HERE]
+
 # Address space beyond the job's limit: what libraries reserve and never touch.
 ADDRESS_SLACK = 1 << 30
 
