@@ -61,8 +61,10 @@ enum {
     X(DTYPE, "dtype", 0, "LIST", "f32", LA_IN_RUN, "type of q, k, v, o and KV caches")             \
     X(BATCH, "batch", 0, "SIZES", "1", LA_IN_RUN, "sequences computed together")                   \
     X(HEADS, "heads", 0, "SIZES", "2", LA_IN_RUN, "heads")                                         \
-    X(KV_HEADS, "kv-heads", 0, "N", "heads", LA_IN_RUN, "key and value heads of softmax, flash")   \
-    X(QK_HEADS, "qk-heads", 0, "N", "heads", LA_IN_RUN, "query and key heads of recurrent ones")   \
+    X(KV_HEADS, "kv-heads", 0, "SIZES", "heads", LA_IN_RUN,                                        \
+      "key and value heads of softmax, flash, local: fewer is GQA, 1 is MQA")                      \
+    X(QK_HEADS, "qk-heads", 0, "SIZES", "heads", LA_IN_RUN,                                        \
+      "query and key heads of recurrent ones")                                                     \
     X(DIM, "dim", 0, "SIZES", "64", LA_IN_RUN, "size of a head: dk and dv")                        \
     X(DK, "dk", 0, "SIZES", "64", LA_IN_RUN, "size of a query and key")                            \
     X(DV, "dv", 0, "SIZES", "dk", LA_IN_RUN, "size of a value")                                    \

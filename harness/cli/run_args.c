@@ -184,9 +184,9 @@ static la_status take_axis(la_run_args *args, la_flag_id flag, const char *value
     case LA_FLAG_DV:
         return take_counts(args, name, value, &s->dv, err);
     case LA_FLAG_KV_HEADS:
-        return la_size_parse(dashed, value, &s->kv_heads, err);
+        return take_counts(args, name, value, &s->kv_heads, err);
     case LA_FLAG_QK_HEADS:
-        return la_size_parse(dashed, value, &s->qk_heads, err);
+        return take_counts(args, name, value, &s->qk_heads, err);
     case LA_FLAG_SCALE:
         return la_real_parse(dashed, value, 1e-6, 1e6, &s->scale, err);
     case LA_FLAG_SET:

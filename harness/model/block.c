@@ -62,11 +62,18 @@ static float *grad_at(const la_rows *r, int64_t place)
     return place < 0 ? NULL : r->lane->grad + place;
 }
 
-static void rope(const la_rows *r, bool inverse, float *x)
+/* Heads of q (part 0) and of k (part 1). */
+static int64_t heads_of(const la_block *b, int part)
+{
+    return part == 0 ? b->H : b->Hkv;
+}
+
+static void rope(const la_rows *r, int part, bool inverse, float *x)
 {
     const la_block *b = r->b;
     const la_engine *e = r->lane->engine;
-    r->L->rope(r->B, r->T, b->H, b->dk, e->cosine, e->sine, inverse, x, b->H * b->dk);
+    int64_t heads = heads_of(b, part);
+    r->L->rope(r->B, r->T, heads, b->dk, e->cosine, e->sine, inverse, x, heads * b->dk);
 }
 
 /* q, k, v, beta and g from the joint projection y. */
@@ -83,10 +90,11 @@ static void mixer_inputs(const la_rows *r)
         else
             la_copy_columns(r->N, p->width, a->y + p->column, b->P, a->part[i], p->width);
     }
-    int64_t ld = b->H * b->dk;
-    for (int i = 0; b->l2 && i < 2; i++)
-        r->L->l2_norm(r->N, b->H, b->dk, LA_QK_EPS, a->part[i], ld, a->part[i], ld, a->rnorm[i]);
-    for (int i = 0; b->rope && i < 2; i++) rope(r, false, a->part[i]);
+    for (int i = 0; b->l2 && i < 2; i++) {
+        int64_t heads = heads_of(b, i), ld = heads * b->dk;
+        r->L->l2_norm(r->N, heads, b->dk, LA_QK_EPS, a->part[i], ld, a->part[i], ld, a->rnorm[i]);
+    }
+    for (int i = 0; b->rope && i < 2; i++) rope(r, i, false, a->part[i]);
     la_gates_forward(r);
 }
 
@@ -150,14 +158,15 @@ static void mixer_inputs_grad(const la_rows *r)
     const la_block *b = r->b;
     la_acts *a = r->a;
     la_lane *lane = r->lane;
-    int64_t ld = b->H * b->dk;
     for (int i = 0; b->rope && i < 2; i++) {
-        rope(r, true, lane->dpart[i]);
-        if (b->l2) rope(r, true, a->part[i]);
+        rope(r, i, true, lane->dpart[i]);
+        if (b->l2) rope(r, i, true, a->part[i]);
     }
-    for (int i = 0; b->l2 && i < 2; i++)
-        r->L->l2_norm_grad(r->N, b->H, b->dk, a->part[i], ld, a->rnorm[i], lane->dpart[i], ld,
+    for (int i = 0; b->l2 && i < 2; i++) {
+        int64_t heads = heads_of(b, i), ld = heads * b->dk;
+        r->L->l2_norm_grad(r->N, heads, b->dk, a->part[i], ld, a->rnorm[i], lane->dpart[i], ld,
                            lane->dpart[i], ld);
+    }
     for (int i = 0; i < b->n_parts; i++) {
         const la_stream_part *p = &b->part[i];
         if (b->conv > 0)

@@ -33,6 +33,7 @@ const la_option la_model_option_table[] = {
     INT(layers, 2, 1, LA_MAX_LAYERS, "blocks"),
     INT(d_model, 64, 1, 1 << 16, "width of the residual stream"),
     INT(heads, -1, -1, 1 << 12, "heads of a mixer; -1: the recipe's, 2 for controlled"),
+    INT(kv_heads, -1, -1, 1 << 12, "heads of keys and values; -1: heads; 1: all share one (MQA)"),
     INT(head_dim, -1, -1, 1 << 12, "width of a head; -1: d_model / heads"),
     INT(mlp, -1, -1, 64, "width of the SwiGLU over d_model; 0: none; -1: the recipe's"),
     INT(conv, -1, -1, 64, "width of the short convolution; 0: none; -1: the recipe's"),

@@ -48,7 +48,7 @@ la_problem la_block_problem(const la_net *spec, const la_block *b, int64_t B, in
                         .T = T,
                         .Tcap = T,
                         .H = b->H,
-                        .Hkv = b->H,
+                        .Hkv = b->Hkv,
                         .Hqk = b->H,
                         .dk = b->dk,
                         .dv = b->dv,
@@ -69,6 +69,12 @@ const la_impl *la_block_impl(const la_block *b, const la_problem *p, la_pass pas
         if (impl->backend != LA_CPU) continue;
         if (backward && !(impl->caps & LA_CAP_BACKWARD)) continue;
         any = true;
+        if (p->Hkv != p->H && !(impl->caps & LA_CAP_GROUPED_KV)) {
+            LA_FAIL(&why, LA_E_UNSUPPORTED,
+                    "%s %s takes no model.kv_heads %lld below its %lld heads", b->variant->name,
+                    impl->name, (long long)p->Hkv, (long long)p->H);
+            continue;
+        }
         int rank = impl->rank(device, &why);
         if (rank <= best_rank) continue;
         if (impl->check(p, pass, b->opts, device, &why) != LA_OK) continue;
@@ -107,6 +113,13 @@ static la_status heads_of(const la_train_config *config, la_block *b, la_err *er
                        (long long)b->H, (long long)b->d);
     b->dk = b->dv = o->head_dim > 0 ? o->head_dim : b->d / b->H;
     b->width = b->H * b->dv;
+    b->Hkv = o->kv_heads < 0 ? b->H : o->kv_heads;
+    if (b->Hkv == 0 || b->H % b->Hkv)
+        return LA_FAIL(err, LA_E_ARG, "model.kv_heads %lld does not divide the %lld heads of %s",
+                       (long long)b->Hkv, (long long)b->H, b->variant->name);
+    if (b->Hkv != b->H && (b->variant->inputs & LA_IN_X))
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no keys and values to group",
+                       b->variant->name);
     return LA_OK;
 }
 
@@ -126,8 +139,8 @@ static void columns_of(la_block *b)
         add_part(b, "x", b->width);
     else {
         add_part(b, "q", b->H * b->dk);
-        add_part(b, "k", b->H * b->dk);
-        add_part(b, "v", b->width);
+        add_part(b, "k", b->Hkv * b->dk);
+        add_part(b, "v", b->Hkv * b->dv);
     }
     if (b->gate != LA_ACT_NONE) {
         b->gate_column = b->P;

@@ -74,7 +74,7 @@ typedef struct la_block {
     const la_variant *variant;
     const void *opts;
     const la_recipe *recipe;
-    int64_t d, H, dk, dv;
+    int64_t d, H, Hkv, dk, dv;
     int64_t width; /* H dv: of the mixer's output */
     int64_t mlp;   /* width F of the SwiGLU; 0: none */
     int64_t conv, left;

@@ -20,6 +20,7 @@ typedef struct la_model_opts {
     int64_t layers;     /* 2 */
     int64_t d_model;    /* 64 */
     int64_t heads;      /* 2; -1 */
+    int64_t kv_heads;   /* -1: heads; fewer: keys and values are shared by groups of query heads */
     int64_t head_dim;   /* -1: d_model / heads */
     int64_t mlp;        /* -1, 0: none, else the SwiGLU's width over d_model; controlled: 0 */
     int64_t conv;       /* -1, 0: none, else the width; controlled: 4 */

@@ -49,8 +49,9 @@ void la_spec_release(la_spec *spec)
     if (!spec) return;
     la_words *words[] = {&spec->variants, &spec->impls, &spec->passes, &spec->tasks,
                          &spec->dtypes,   &spec->masks, &spec->other};
-    la_counts *counts[] = {&spec->lengths, &spec->batch,   &spec->heads,        &spec->dk,
-                           &spec->dv,      &spec->threads, &spec->train_lengths};
+    la_counts *counts[] = {&spec->lengths, &spec->batch,   &spec->heads,         &spec->dk,
+                           &spec->dv,      &spec->threads, &spec->train_lengths, &spec->kv_heads,
+                           &spec->qk_heads};
     for (size_t i = 0; i < LA_COUNT(words); i++) la_words_release(words[i]);
     for (size_t i = 0; i < LA_COUNT(counts); i++) la_counts_release(counts[i]);
     for (size_t i = 0; i < spec->n_settings; i++) {

@@ -372,6 +372,27 @@ bool la_plan_masked_before(const la_axes *x, const la_variant *v, size_t at)
     return false;
 }
 
+/* Grouped heads; 0 stands for as many as there are. */
+static int64_t heads_or_all(int64_t grouped, int64_t heads)
+{
+    return grouped ? grouped : heads;
+}
+
+/* Each number of grouped heads divides some number of heads. */
+static la_status check_grouped(const char *name, const la_counts *grouped, const la_counts *heads,
+                               la_err *err)
+{
+    for (size_t i = 0; i < grouped->n; i++) {
+        bool divides = false;
+        for (size_t j = 0; j < heads->n; j++)
+            divides |= heads->v[j] % heads_or_all(grouped->v[i], heads->v[j]) == 0;
+        if (!divides)
+            return LA_FAIL(err, LA_E_ARG, "%s %" PRId64 " does not divide heads %" PRId64, name,
+                           grouped->v[i], heads->v[heads->n - 1]);
+    }
+    return LA_OK;
+}
+
 /* Shapes of one variant with one set of options. A task does not depend on the thread count: it runs
  * with the first. */
 static la_status add_shapes(la_axes *x, la_cell *proto, la_err *err)
@@ -379,8 +400,8 @@ static la_status add_shapes(la_axes *x, la_cell *proto, la_err *err)
     const la_spec *s = x->spec;
     la_problem *p = &proto->problem;
     const la_counts *dv = s->dv.n ? &s->dv : NULL;
-    size_t n[] = {x->lengths.n,   x->batch.n,  x->heads.n,   x->dk.n,
-                  dv ? dv->n : 1, x->n_dtypes, x->threads.n, x->n_masks};
+    size_t n[] = {x->lengths.n, x->batch.n,   x->heads.n, x->dk.n,       dv ? dv->n : 1,
+                  x->n_dtypes,  x->threads.n, x->n_masks, x->kv_heads.n, x->qk_heads.n};
     size_t total = 1, at[LA_COUNT(n)];
     for (size_t i = 0; i < LA_COUNT(n); i++) total *= n[i];
     for (size_t k = 0; k < total; k++) {
@@ -395,8 +416,9 @@ static la_status add_shapes(la_axes *x, la_cell *proto, la_err *err)
                           .threads = (int)x->threads.v[at[6]],
                           .mask = la_plan_mask(proto->variant, x->masks[at[7]]),
                           .scale = s->scale};
-        p->Hkv = s->kv_heads ? s->kv_heads : p->H;
-        p->Hqk = s->qk_heads ? s->qk_heads : p->H;
+        p->Hkv = heads_or_all(x->kv_heads.v[at[8]], p->H);
+        p->Hqk = heads_or_all(x->qk_heads.v[at[9]], p->H);
+        if (p->H % p->Hkv || p->H % p->Hqk) continue; /* they divide another number of heads */
         p->Tcap = proto->seqlen = x->lengths.v[at[0]];
         if (la_plan_masked_before(x, proto->variant, at[7])) continue;
         LA_TRY(add_passes(x, proto, err));
@@ -423,7 +445,8 @@ static la_status check_count(const la_axes *x, la_err *err)
 {
     double shapes = (double)x->lengths.n * (double)x->batch.n * (double)x->heads.n *
                     (double)x->dk.n * (double)(x->spec->dv.n ? x->spec->dv.n : 1) *
-                    (double)x->n_dtypes * (double)x->threads.n * (double)x->n_masks;
+                    (double)x->n_dtypes * (double)x->threads.n * (double)x->n_masks *
+                    (double)x->kv_heads.n * (double)x->qk_heads.n;
     double tasks = 0, cells = 0;
     for (size_t i = 0; i < x->n_tasks; i++)
         if (x->tasks[i]->kind == LA_TASK_PROBE)
@@ -481,6 +504,10 @@ static la_status understand(la_axes *x, la_err *err)
     x->lengths = s->lengths;
     x->batch = or_one(&s->batch, &x->one[0], 1);
     x->heads = or_one(&s->heads, &x->one[1], 2);
+    x->kv_heads = or_one(&s->kv_heads, &x->one[4], 0);
+    x->qk_heads = or_one(&s->qk_heads, &x->one[5], 0);
+    LA_TRY(check_grouped("kv-heads", &x->kv_heads, &x->heads, err));
+    LA_TRY(check_grouped("qk-heads", &x->qk_heads, &x->heads, err));
     x->dk = or_one(&s->dk, &x->one[2], 64);
     x->threads = or_one(&s->threads, &x->one[3], x->device->cores);
     return check_count(x, err);

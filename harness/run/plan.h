@@ -24,7 +24,7 @@ typedef struct la_spec {
     la_words variants; /* "all", "card", "flash", "lin*", "-fnet" as typed */
     la_words impls;    /* empty: the best of each variant; "all"; or names */
     la_counts lengths, batch, heads, dk, dv, threads; /* dk, dv empty: 64 */
-    int64_t kv_heads, qk_heads;                       /* 0: as heads */
+    la_counts kv_heads, qk_heads;                     /* empty: as heads */
     la_words passes, tasks, dtypes;                   /* "none": no pass of a kernel, no task */
     la_words masks;                                   /* auto | causal | bidirectional */
     double scale;

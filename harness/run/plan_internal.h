@@ -18,7 +18,8 @@ typedef struct la_axes {
     int passes[LA_PLAN_WORDS], dtypes[LA_PLAN_WORDS], masks[LA_PLAN_WORDS];
     size_t n_tasks, n_passes, n_dtypes, n_masks;
     la_counts lengths, batch, heads, dk, threads; /* borrowed, or one default value */
-    int64_t one[5];                               /* the defaults */
+    la_counts kv_heads, qk_heads;                 /* 0: as heads */
+    int64_t one[6];                               /* the defaults */
     la_plan *plan;
 } la_axes;
 

@@ -188,6 +188,48 @@ static void every_piece(void **state)
         }
 }
 
+/* Groups of query heads that share keys and values: with turned and normed keys too. */
+static void grouped_heads(void **state)
+{
+    (void)state;
+    static const char *const variants[] = {"softmax", "flash", "local"};
+    static const char *const pieces[][4] = {
+        {"model.heads=4", "model.kv_heads=2", "model.head_dim=4", "model.layers=1"},
+        {"model.heads=3", "model.kv_heads=1", "model.pos=rope", "model.qk_norm=l2"},
+    };
+    for (size_t i = 0; i < LA_COUNT(pieces); i++)
+        for (size_t v = 0; v < LA_COUNT(variants); v++) {
+            fixture f;
+            small(&f, variants[v], 11);
+            if (v == 2) fixture_set(&f, "variant.window=5");
+            for (size_t j = 0; j < 4; j++) fixture_set(&f, pieces[i][j]);
+            check_model(&f);
+        }
+}
+
+static void grouped_heads_that_cannot_be(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *variant, *heads, *reason;
+    } rows[] = {
+        {"flash", "model.kv_heads=3", "kv_heads 3 does not divide the 2 heads of flash"},
+        {"flash", "model.kv_heads=0", "kv_heads 0 does not divide the 2 heads of flash"},
+        {"linear", "model.kv_heads=1", "takes no model.kv_heads 1 below its 2 heads"},
+        {"fnet", "model.kv_heads=1", "fnet has no keys and values to group"},
+    };
+    for (size_t i = 0; i < LA_COUNT(rows); i++) {
+        fixture f;
+        la_trainer t;
+        la_err err = {0};
+        small(&f, rows[i].variant, 11);
+        fixture_set(&f, "model.heads=2");
+        fixture_set(&f, rows[i].heads);
+        assert_int_not_equal(la_trainer_init(&t, &f.config, &err), LA_OK);
+        if (!strstr(err.msg, rows[i].reason)) fail_msg("%s", err.msg);
+    }
+}
+
 static void mixed_stacks(void **state)
 {
     (void)state;
@@ -227,6 +269,7 @@ int main(void)
         cmocka_unit_test(recipe_controlled), cmocka_unit_test(recipe_paper),
         cmocka_unit_test(longer_sequences),  cmocka_unit_test(every_piece),
         cmocka_unit_test(mixed_stacks),      cmocka_unit_test(shorter_than_longest),
+        cmocka_unit_test(grouped_heads),     cmocka_unit_test(grouped_heads_that_cannot_be),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

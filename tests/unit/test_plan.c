@@ -149,6 +149,34 @@ static void test_axes_multiply(void **state)
     assert_int_equal(la_mem_live(), 0);
 }
 
+/* Each number of shared heads meets each number of heads that it divides; who cannot share says so. */
+static void test_grouped_heads_are_an_axis(void **state)
+{
+    (void)state;
+    la_spec s = spec_of("flash,linear");
+    static const int64_t heads[] = {2, 8}, kv_heads[] = {1, 2, 8};
+    for (size_t i = 0; i < LA_COUNT(heads); i++)
+        assert_int_equal(la_counts_add(&s.heads, heads[i], NULL), LA_OK);
+    for (size_t i = 0; i < LA_COUNT(kv_heads); i++)
+        assert_int_equal(la_counts_add(&s.kv_heads, kv_heads[i], NULL), LA_OK);
+    put(&s.passes, "decode");
+    la_plan plan;
+    la_err err = {0};
+    if (expand(&s, &plan, &err) != LA_OK) fail_msg("%s", err.msg);
+    static const int64_t want[][2] = {{2, 1}, {2, 2}, {8, 1}, {8, 2}, {8, 8}};
+    size_t n = LA_COUNT(want);
+    assert_int_equal(plan.n, 2 * n);
+    for (size_t i = 0; i < 2 * n; i++) {
+        const la_problem *p = &plan.cells[i].problem;
+        assert_int_equal(p->H, want[i % n][0]);
+        assert_int_equal(p->Hkv, want[i % n][1]);
+        assert_int_equal(plan.cells[i].refused, i >= n && p->Hkv != p->H);
+    }
+    assert_non_null(strstr(plan.cells[n].reason, "takes no kv-heads 1 below heads 2"));
+    assert_true(plan.cells[2].sizes.state * 8 == plan.cells[4].sizes.state);
+    la_plan_release(&plan);
+}
+
 static void test_auto_mask_is_not_counted_twice(void **state)
 {
     (void)state;
@@ -217,8 +245,12 @@ static void test_bad_axes_are_refused(void **state)
     put(&s.impls, "cpu_magic");
     refuses(s, "no variant of this sweep has it");
     s = spec_of("softmax");
-    s.kv_heads = 3;
+    assert_int_equal(la_counts_add(&s.kv_heads, 1, NULL), LA_OK);
+    assert_int_equal(la_counts_add(&s.kv_heads, 3, NULL), LA_OK);
     refuses(s, "kv-heads 3 does not divide heads 2");
+    s = spec_of("deltanet");
+    assert_int_equal(la_counts_add(&s.qk_heads, 4, NULL), LA_OK);
+    refuses(s, "qk-heads 4 does not divide heads 2");
     s = spec_of("softmax");
     assert_int_equal(la_counts_add(&s.dk, 1000000000, NULL), LA_OK);
     refuses(s, "more than 2^48 elements");
@@ -275,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_globs_and_tags_choose_variants),
         cmocka_unit_test(test_bad_variant_words_are_refused),
         cmocka_unit_test(test_axes_multiply),
+        cmocka_unit_test(test_grouped_heads_are_an_axis),
         cmocka_unit_test(test_auto_mask_is_not_counted_twice),
         cmocka_unit_test(test_what_cannot_exist_is_a_refused_cell),
         cmocka_unit_test(test_decode_cells_hold_one_new_token),
