@@ -473,7 +473,7 @@ def _attempt(job, end):
 def _first_line(why):
     text = str(why).strip().splitlines()
     name = type(why).__name__
-    if isinstance(why, ImportError) and text:
+    if isinstance(why, (ImportError, Unsupported)) and text:
         return text[0]
     return f"{name}: {text[0]}" if text else name
 
