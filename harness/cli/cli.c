@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "commands.h"
 #include "log.h"
 #include "run.h"
@@ -19,6 +20,7 @@ static const la_command_main mains[LA_CMD_COUNT] = {
     [LA_CMD_PLOT] = la_cmd_plot,     [LA_CMD_LIST] = la_cmd_list,
     [LA_CMD_EXPORT] = la_cmd_export, [LA_CMD_DOCTOR] = la_cmd_doctor,
     [LA_CMD_VERIFY] = la_cmd_verify, [LA_CMD_APPLY] = la_cmd_apply,
+    [LA_CMD_PEERS] = la_cmd_peers,
 };
 
 int la_exit_code(la_status status)
@@ -141,6 +143,7 @@ int la_cli_main(int argc, char **argv)
     }
     if (argv[1][0] == '-') return without_command(argc, argv);
     la_command command = la_command_find(argv[1]);
+    if (command == LA_CMD_WORKER && argc > 2) return la_child_become(argc, argv);
     if (command == LA_CMD_WORKER) return la_worker_main(4, 3);
     if (command < LA_CMD_COUNT && mains[command]) return mains[command](argc, argv, 2);
     char q[64];

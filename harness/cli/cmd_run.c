@@ -167,6 +167,7 @@ int la_cmd_run(int argc, char **argv, int first)
                         : la_sweep_run(argc, argv, &plan, &args, &device);
 done:
     la_plan_release(&plan);
+    la_peers_release();
     la_run_args_release(&args);
     return code;
 }

@@ -20,6 +20,7 @@
     X(DOCTOR, "doctor", "", "this machine: peaks, and what will spoil the numbers")                \
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
     X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
+    X(PEERS, "peers", "[NAME...]", "implementations outside labench: which can run here")          \
     X(WORKER, "worker", "", "")
 
 typedef enum la_command {
@@ -44,6 +45,7 @@ enum {
     LA_IN_DOCTOR = 1 << LA_CMD_DOCTOR,
     LA_IN_VERIFY = 1 << LA_CMD_VERIFY,
     LA_IN_APPLY = 1 << LA_CMD_APPLY,
+    LA_IN_PEERS = 1 << LA_CMD_PEERS,
     LA_IN_ALL = (1 << LA_CMD_WORKER) - 1,
     LA_IN_STORED = LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_EXPORT,
 };
@@ -72,6 +74,8 @@ enum {
       "auto (causal where there is one), causal, bidirectional")                                   \
     X(SCALE, "scale", 0, "S", "1/sqrt(dk)", LA_IN_RUN | LA_IN_APPLY, "scale of the logits")        \
     X(IMPLS, "impls", 0, "LIST", "best", LA_IN_RUN, "impls or forms: cpu_chunk, recurrent, all")   \
+    X(PEERS, "peers", 0, "LIST", NULL, LA_IN_RUN,                                                  \
+      "beside ours: peers by name, all, or ./mine/peer.json; 'labench peers'")                     \
     X(SET, "set", 0, "OWNER.KEY=V,V", NULL, LA_IN_RUN | LA_IN_APPLY,                               \
       "an option of a variant, a task, model or train ('labench show model'), as an axis; "        \
       "repeatable")                                                                                \
@@ -139,7 +143,8 @@ enum {
     X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json or md")                         \
     X(LONG, "long", 'l', NULL, NULL, LA_IN_LIST, "impls and options too")                          \
     X(FULL, "full", 0, NULL, NULL, LA_IN_VERIFY, "every shape and option, not the quick set")      \
-    X(JSON, "json", 0, NULL, NULL, LA_IN_RUN | LA_IN_LIST | LA_IN_DOCTOR, "JSON on stdout")        \
+    X(JSON, "json", 0, NULL, NULL, LA_IN_RUN | LA_IN_LIST | LA_IN_DOCTOR | LA_IN_PEERS,            \
+      "JSON on stdout")                                                                            \
     X(QUIET, "quiet", 'q', NULL, NULL, LA_IN_ALL, "errors only on stderr")                         \
     X(VERBOSE, "verbose", 'v', NULL, NULL, LA_IN_ALL, "more on stderr")                            \
     X(COLOR, "color", 0, "WHEN", "auto", LA_IN_ALL, "auto, always or never")                       \

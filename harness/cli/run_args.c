@@ -164,6 +164,8 @@ static la_status take_axis(la_run_args *args, la_flag_id flag, const char *value
         return take_words(name, value, &s->variants, err);
     case LA_FLAG_IMPLS:
         return strcmp(value, "best") ? take_words(name, value, &s->impls, err) : LA_OK;
+    case LA_FLAG_PEERS:
+        return take_words(name, value, &s->peers, err);
     case LA_FLAG_PASS:
         return take_words(name, value, &s->passes, err);
     case LA_FLAG_TASKS:
@@ -294,6 +296,7 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
     switch (flag) {
     case LA_FLAG_VARIANTS:
     case LA_FLAG_IMPLS:
+    case LA_FLAG_PEERS:
     case LA_FLAG_PASS:
     case LA_FLAG_TASKS:
     case LA_FLAG_DTYPE:

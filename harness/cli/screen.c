@@ -112,7 +112,8 @@ void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attemp
     char length[24], bytes[24], words[96];
     la_format_count(cell->seqlen, length);
     size_t len = (size_t)snprintf(out, cap, "%-15s %-13s %6s %-6s %-5s ", cell->variant->name,
-                                  la_impl_form(cell->impl), length, la_pass_name(cell->pass),
+                                  cell->peer ? cell->impl->name : la_impl_form(cell->impl), length,
+                                  la_pass_name(cell->pass),
                                   cell->problem.mask == LA_MASK_CAUSAL ? "caus" : "bidir");
     if (len >= cap) return;
     out += len, cap -= len;

@@ -225,7 +225,8 @@ static la_status take_end(la_attempt *a, const cJSON *o, la_err *err)
     /* A worker cannot know of the others: they are the runner's to say. */
     if (said != LA_OUTCOME_OK && said != LA_OUTCOME_WRONG && said != LA_OUTCOME_NONFINITE &&
         said != LA_OUTCOME_UNSUPPORTED && said != LA_OUTCOME_OOM_HOST &&
-        said != LA_OUTCOME_OOM_DEVICE && said != LA_OUTCOME_ERROR)
+        said != LA_OUTCOME_OOM_DEVICE && said != LA_OUTCOME_ERROR &&
+        !(a->hosted && (said == LA_OUTCOME_CRASH || said == LA_OUTCOME_KILLED)))
         return broken("an outcome that a worker cannot have", err);
     if (checksum) {
         char *end;

@@ -10,6 +10,7 @@
 typedef struct la_attempt {
     la_attempt_row row; /* its pointers are into the members below */
     bool ended;         /* the end record came */
+    bool hosted;        /* by a worker that watched a peer: it may say what became of that one */
     int64_t call_ns;    /* of the first call; 0: none was finished */
     char phase[64];     /* what the worker was doing last */
     char message[LA_ERR_MAX];

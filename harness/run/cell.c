@@ -120,13 +120,50 @@ static size_t verification_bytes(const la_cell *cell, const la_device *device)
     return forward > backward ? forward : backward; /* one after the other */
 }
 
+/* The state that decode starts from, in the layout of the variant. */
+static size_t state_bytes(const la_cell *cell)
+{
+    la_part parts[LA_MAX_PARTS];
+    const la_variant *v = cell->variant;
+    if (cell->pass != LA_DECODE || !v->state_parts) return 0;
+    size_t n = v->state_parts(&cell->problem, cell->opts, parts, LA_MAX_PARTS);
+    return la_state_layout(parts, n, NULL);
+}
+
+/* What a variant's definition refuses is written in the checks of our own impls; a peer computes the
+ * same thing, and what none of ours takes has no reference to hold it to. */
+static la_status check_defined(const la_cell *cell, const la_device *device, la_err *why)
+{
+    const la_variant *v = cell->variant;
+    la_status st = LA_FAIL(why, LA_E_UNSUPPORTED, "%s has no %s %s to compare with", v->name,
+                           la_mask_name(cell->problem.mask), la_pass_name(cell->pass));
+    la_cell own = *cell;
+    for (size_t i = 0; i < v->impls_len; i++) {
+        own.impl = &v->impls[i];
+        st = check_caps(&own, why);
+        if (st == LA_OK) st = own.impl->check(&own.problem, own.pass, own.opts, device, why);
+        if (st == LA_OK) return LA_OK;
+    }
+    return st;
+}
+
+/* A peer's manifest says what it takes; of tasks it does none. */
+static la_status check_peer(const la_cell *cell, const la_device *device, la_err *why)
+{
+    if (cell->task)
+        return LA_FAIL(why, LA_E_UNSUPPORTED, "%s is timed only: tasks are for labench's own impls",
+                       cell->impl->name);
+    LA_TRY(la_peer_check(cell->peer, &cell->problem, cell->pass, cell->opts_json, why));
+    return check_defined(cell, device, why);
+}
+
 static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err *why)
 {
     const la_variant *v = cell->variant;
     const la_impl *impl = cell->impl;
     const la_problem *p = &cell->problem;
     la_pass pass = la_cell_kernel_pass(cell);
-    LA_TRY(impl->check(p, pass, cell->opts, device, why));
+    if (!cell->peer) LA_TRY(impl->check(p, pass, cell->opts, device, why));
     LA_TRY(impl->sizes(p, pass, cell->opts, device, &cell->sizes, why));
     LA_TRY(v->useful(p, pass, cell->opts, &cell->useful, why));
     cell->really = cell->useful;
@@ -144,6 +181,10 @@ static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err 
     cell->need_bytes = LA_CELL_PROCESS_BYTES + cell->input_bytes + cell->output_bytes +
                        cell->sizes.state + cell->sizes.work + cell->sizes.instance +
                        (save ? cell->sizes.saved : 0) + verification_bytes(cell, device);
+    /* The tensors lie in a file beside the buffers that they are drawn into and compared in. */
+    if (cell->peer)
+        cell->need_bytes +=
+            LA_PEER_PROCESS_BYTES + cell->input_bytes + cell->output_bytes + 3 * state_bytes(cell);
     return LA_OK;
 }
 
@@ -167,7 +208,8 @@ la_status la_cell_finish(la_cell *cell, const la_device *device, la_err *err)
     LA_TRY(options_text(v->options, v->options_len, cell->opts, &cell->opts_json, err));
     LA_TRY(options_text(t ? t->options : NULL, t ? t->options_len : 0, cell->task_opts,
                         &cell->task_opts_json, err));
-    cell->isa = device->isa;
+    cell->peer = la_peer_impl_of(cell->impl);
+    cell->isa = cell->peer ? LA_ISA_GENERIC : device->isa; /* which one is a peer's own affair */
     cell->refused = false;
     if (cell->learn) LA_TRY(la_cell_learn_texts(cell, err));
     LA_TRY(la_problem_check(&cell->problem, err));
@@ -175,8 +217,9 @@ la_status la_cell_finish(la_cell *cell, const la_device *device, la_err *err)
     la_err why = {0};
     la_status st = LA_OK;
     if (cell->impl->rank(device, &why) == 0) st = LA_E_UNSUPPORTED;
+    if (st == LA_OK && cell->peer) st = check_peer(cell, device, &why);
     if (st == LA_OK && cell->learn) st = la_cell_learn_sizes(cell, device, &why);
-    if (st == LA_OK && !cell->learn) st = check_caps(cell, &why);
+    if (st == LA_OK && !cell->learn && !cell->peer) st = check_caps(cell, &why);
     if (st == LA_OK && !cell->learn) st = sizes_and_costs(cell, device, &why);
     if (st == LA_OK) return LA_OK;
     if (st == LA_E_NOMEM) return LA_FAIL(err, st, "%s", why.msg);
@@ -237,6 +280,11 @@ void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row
         .input_bytes = (int64_t)cell->input_bytes,
         .rounds = cell->rounds,
     };
+    if (cell->peer) {
+        row->origin = cell->peer->peer->path;
+        row->code_hash = cell->peer->peer->code;
+        row->isa = "peer";
+    }
     const la_learn *learn = cell->learn;
     if (!learn) return;
     row->model_json = learn->model_json;

@@ -6,6 +6,7 @@
 
 #include "labench/task.h"
 #include "labench/variant.h"
+#include "peer.h"
 #include "store.h"
 #include "train.h"
 
@@ -38,7 +39,8 @@ typedef struct la_learn {
 typedef struct la_cell {
     const la_variant *variant;
     const la_impl *impl;
-    const la_task *task; /* NULL: a timing cell */
+    const la_peer_impl *peer; /* what impl is part of; NULL: it is ours. From la_cell_finish */
+    const la_task *task;      /* NULL: a timing cell */
     la_pass pass;    /* LA_FORWARD, LA_DECODE, ...; LA_EVAL for a task, LA_TRAIN too if learned */
     la_learn *learn; /* owned; NULL: no learned task */
     la_problem problem; /* for decode: T = 1, Tcap = tokens in the state after the call = seqlen */

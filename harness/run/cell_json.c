@@ -116,6 +116,8 @@ static la_status get_names(const cJSON *o, la_cell *cell, la_err *err)
     cell->variant = la_registry_find(variant);
     if (!cell->variant) return LA_FAIL(err, LA_E_NOTFOUND, "no variant '%s'", variant);
     cell->impl = la_variant_impl(cell->variant, impl);
+    const la_peer_impl *peer = cell->impl ? NULL : la_peer_impl_find(cell->variant, impl);
+    if (peer) cell->impl = &peer->impl;
     if (!cell->impl) return LA_FAIL(err, LA_E_NOTFOUND, "%s has no impl '%s'", variant, impl);
     if (*task && !(cell->task = la_tasks_find(task)))
         return LA_FAIL(err, LA_E_NOTFOUND, "no task '%s'", task);

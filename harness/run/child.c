@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -47,6 +49,13 @@ typedef struct child {
 
 static volatile sig_atomic_t current_pid;
 static int wake_fd = -1;
+static cpu_set_t cores; /* see la_child_keep_cores */
+static bool cores_kept;
+
+void la_child_keep_cores(void)
+{
+    cores_kept = sched_getaffinity(0, sizeof cores, &cores) == 0;
+}
 
 void la_child_wake_fd(int fd)
 {
@@ -120,34 +129,85 @@ static la_status make_env(worker_env *env, int threads, la_err *err)
     return LA_OK;
 }
 
-/* Own process group, no blocked or ignored signals, stdin from /dev/null, stdout and stderr into one
- * pipe, records on fd 3, the job on fd 4; every other descriptor of ours closes on exec. */
-static la_status spawn(pid_t *pid, int job_end, int record_end, int err_end, char **vars,
-                       la_err *err)
+/* No blocked or ignored signals, stdin from /dev/null, records on fd 3, the job on fd 4; every other
+ * descriptor of ours closes on exec. */
+static la_status spawn_with(posix_spawn_file_actions_t *files, short flags, pid_t *pid,
+                            char *const *argv, char *const *vars, la_err *err)
 {
-    static char name[] = "labench", word[] = "worker";
-    char *argv[] = {name, word, NULL};
-    posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
-    posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attr);
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawnattr_setpgroup(&attr, 0);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &all);
+    posix_spawnattr_setflags(&attr,
+                             (short)(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+    int rc = posix_spawn(pid, "/proc/self/exe", files, &attr, argv, vars);
+    posix_spawnattr_destroy(&attr);
+    return rc == 0 ? LA_OK : LA_FAIL(err, LA_E_IO, "cannot start a worker: %s", strerror(rc));
+}
+
+/* Its own process group; stdout and stderr into one pipe. */
+static la_status spawn_worker(child *c, int job_end, int record_end, int err_end, la_err *err)
+{
+    static char name[] = "labench", word[] = "worker";
+    char *argv[] = {name, word, NULL};
+    worker_env env = {0};
+    posix_spawn_file_actions_t files;
+    LA_TRY(make_env(&env, c->limits->threads, err));
+    posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, err_end, 1);
     posix_spawn_file_actions_adddup2(&files, err_end, 2);
     posix_spawn_file_actions_adddup2(&files, record_end, 3);
     posix_spawn_file_actions_adddup2(&files, job_end, 4);
-    posix_spawnattr_setpgroup(&attr, 0);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &all);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                        POSIX_SPAWN_SETSIGDEF);
-    int rc = posix_spawn(pid, "/proc/self/exe", &files, &attr, argv, vars);
+    la_status st = spawn_with(&files, POSIX_SPAWN_SETPGROUP, &c->pid, argv, env.vars, err);
     posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attr);
-    return rc == 0 ? LA_OK : LA_FAIL(err, LA_E_IO, "cannot start a worker: %s", strerror(rc));
+    la_free(env.vars);
+    return st;
+}
+
+enum { PROGRAM_WORDS = 40 };
+
+/* By way of la_child_become. Our own thread may be bound to one core by now, which a child would
+ * inherit. */
+static la_status spawn_program(child *c, int job_end, int record_end, la_err *err)
+{
+    static char name[] = "labench", word[] = "worker", become[] = "exec";
+    const la_child_program *program = c->limits->program;
+    char self[24], *argv[PROGRAM_WORDS + 5] = {name, word, become, self};
+    posix_spawn_file_actions_t files;
+    cpu_set_t own;
+    size_t n = 0;
+    snprintf(self, sizeof self, "%d", (int)getpid());
+    while (n < PROGRAM_WORDS && program->argv[n]) {
+        argv[n + 4] = program->argv[n];
+        n++;
+    }
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, record_end, 3);
+    posix_spawn_file_actions_adddup2(&files, job_end, 4);
+    posix_spawn_file_actions_adddup2(&files, program->tensors, 5);
+    bool moved = cores_kept && sched_getaffinity(0, sizeof own, &own) == 0 &&
+                 sched_setaffinity(0, sizeof cores, &cores) == 0;
+    la_status st = spawn_with(&files, 0, &c->pid, argv, program->env, err);
+    if (moved) sched_setaffinity(0, sizeof own, &own);
+    posix_spawn_file_actions_destroy(&files);
+    return st;
+}
+
+int la_child_become(int argc, char **argv)
+{
+    int words = 0; /* argv: labench worker exec PID PROGRAM ... */
+    while (words < argc && argv[words]) words++;
+    if (words < 5) return 2;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != (pid_t)strtol(argv[3], NULL, 10)) return 1; /* it died before the line above */
+    execvp(argv[4], argv + 4);
+    fprintf(stderr, "cannot start %s: %s\n", argv[4], strerror(errno));
+    return 127;
 }
 
 static la_status write_job(int fd, const char *job, la_err *err)
@@ -163,14 +223,14 @@ static la_status write_job(int fd, const char *job, la_err *err)
 static la_status start_child(child *c, const char *job, la_err *err)
 {
     int jobs[2] = {-1, -1}, records[2] = {-1, -1}, errs[2] = {-1, -1};
-    worker_env env = {0};
+    bool ours = !c->limits->program;
     la_status st = make_pipe(jobs, err);
     if (st == LA_OK) st = make_pipe(records, err);
-    if (st == LA_OK) st = make_pipe(errs, err);
-    if (st == LA_OK) st = make_env(&env, c->limits->threads, err);
+    if (st == LA_OK && ours) st = make_pipe(errs, err);
     if (st == LA_OK) st = write_job(jobs[1], job, err);
-    if (st == LA_OK) st = spawn(&c->pid, jobs[0], records[1], errs[1], env.vars, err);
-    la_free(env.vars);
+    if (st == LA_OK)
+        st = ours ? spawn_worker(c, jobs[0], records[1], errs[1], err)
+                  : spawn_program(c, jobs[0], records[1], err);
     close_fd(&jobs[0]);
     close_fd(&jobs[1]);
     close_fd(&records[1]);
@@ -180,19 +240,25 @@ static la_status start_child(child *c, const char *job, la_err *err)
         close_fd(&errs[0]);
         return st;
     }
-    current_pid = c->pid;
+    if (ours) current_pid = c->pid;
     c->records = records[0];
     c->errs = errs[0];
     fcntl(c->records, F_SETFL, O_NONBLOCK);
-    fcntl(c->errs, F_SETFL, O_NONBLOCK);
+    if (ours) fcntl(c->errs, F_SETFL, O_NONBLOCK);
     c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0); /* -1 on old kernels: then we only tick */
     if (c->pidfd >= 0) fcntl(c->pidfd, F_SETFD, FD_CLOEXEC);
     return LA_OK;
 }
 
+/* A program is of our own group, which the runner kills when we are gone. */
+static void signal_child(const child *c, int signal)
+{
+    kill(c->limits->program ? c->pid : -c->pid, signal);
+}
+
 static void kill_group(const child *c)
 {
-    kill(-c->pid, SIGKILL);
+    signal_child(c, SIGKILL);
 }
 
 static void give_up(child *c, const char *message)
@@ -285,6 +351,33 @@ static int64_t resident(pid_t pid)
     return (int64_t)pages * sysconf(_SC_PAGESIZE);
 }
 
+/* Of a process and its children, without `shared` bytes of memory files that another one counts. */
+static int64_t resident_tree(pid_t pid, int64_t shared, int depth)
+{
+    char path[64], line[256];
+    int64_t bytes = resident(pid), files = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "RssShmem: %" SCNd64, &files) == 1) break;
+    if (f) fclose(f);
+    files *= 1024;
+    bytes -= files < shared ? files : shared;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    f = depth > 0 ? fopen(path, "re") : NULL;
+    for (int one; f && fscanf(f, "%d", &one) == 1;)
+        bytes += resident_tree((pid_t)one, shared, depth - 1);
+    if (f) fclose(f);
+    return bytes;
+}
+
+static int64_t resident_of(const child *c)
+{
+    const la_child_program *program = c->limits->program;
+    if (!program) return resident(c->pid);
+    return resident(getpid()) + resident_tree(c->pid, (int64_t)program->shared, 4);
+}
+
 static void enforce_limits(child *c, la_child_stop stop, void *context)
 {
     int64_t now = la_now_ns();
@@ -293,14 +386,14 @@ static void enforce_limits(child *c, la_child_stop stop, void *context)
         c->stopped = true;
         kill_group(c);
     }
-    if (c->term_at == 0 && elapsed > c->limits->timeout_s) {
+    if (c->term_at == 0 && c->limits->timeout_s > 0 && elapsed > c->limits->timeout_s) {
         c->timed_out = true;
         c->term_at = now;
-        kill(-c->pid, SIGTERM);
-        kill(-c->pid, SIGCONT); /* a stopped process takes no signal */
+        signal_child(c, SIGTERM);
+        signal_child(c, SIGCONT); /* a stopped process takes no signal */
     }
     if (c->term_at && now - c->term_at > GRACE_NS) kill_group(c);
-    int64_t bytes = c->limits->memory ? resident(c->pid) : 0;
+    int64_t bytes = c->limits->memory ? resident_of(c) : 0;
     if (!c->too_large && bytes > (int64_t)c->limits->memory) {
         c->too_large = bytes;
         kill_group(c);

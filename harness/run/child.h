@@ -9,10 +9,20 @@
 
 #include "attempt.h"
 
+/* Another program instead of a worker of labench: a peer, started by the worker that is its host. It
+ * joins our process group, writes to our stdout and stderr, and dies with us. */
+typedef struct la_child_program {
+    char *const *argv; /* found in PATH; NULL at the end */
+    char *const *env;
+    int tensors;   /* becomes its fd 5 */
+    size_t shared; /* bytes of that file: they are ours, and count once */
+} la_child_program;
+
 typedef struct la_child_limits {
-    double timeout_s;
-    size_t memory; /* resident bytes; 0: none */
+    double timeout_s; /* 0: none */
+    size_t memory;    /* resident bytes; of a program with ours and its children's; 0: none */
     int threads;
+    const la_child_program *program; /* NULL: a worker of labench */
 } la_child_limits;
 
 /* Asked several times a second; true: kill the worker at once. */
@@ -23,6 +33,12 @@ typedef bool (*la_child_stop)(double elapsed_s, void *context);
  * go on: no process, no memory. When `stop` asked for it, the outcome is `interrupted`. */
 la_status la_child_run(const char *job, const la_child_limits *limits, la_child_stop stop,
                        void *context, la_attempt *attempt, la_err *err);
+
+/* What stands between a host and its peer: `labench worker exec PID PROGRAM ...` becomes the program,
+ * once it is sure to die with the host PID. */
+int la_child_become(int argc, char **argv);
+/* The cores that this process may use, before OpenMP binds its threads: a program gets them all. */
+void la_child_keep_cores(void);
 
 /* For the handler of a second signal: kills the group of the running worker, if there is one. */
 void la_child_kill_now(void);

@@ -60,7 +60,7 @@ la_status la_job_to_json(const la_job *job, char **json, la_err *err)
               add_path(o, "cache_dir", job->cache_dir) && add_rule(o, &job->rule) &&
               add_path(o, "models_dir", job->models_dir) &&
               add_seed(o, "model_seed", job->model_seed) &&
-              cJSON_AddNumberToObject(o, "lr", job->lr) &&
+              cJSON_AddNumberToObject(o, "lr", job->lr) && add_path(o, "peer", job->peer) &&
               cJSON_AddNumberToObject(o, "checkpoint_s", job->checkpoint_s);
     if (ok) text = cJSON_PrintUnformatted(o);
     if (text) *json = la_strdup(text, err);
@@ -131,6 +131,7 @@ static la_status read_job(const cJSON *o, la_job *out, la_err *err)
     out->verify = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "verify"));
     LA_TRY(get_path(o, "cache_dir", &out->cache_text, &out->cache_dir, err));
     LA_TRY(get_path(o, "models_dir", &out->models_text, &out->models_dir, err));
+    LA_TRY(get_path(o, "peer", &out->peer_text, &out->peer, err));
     char *text = cJSON_PrintUnformatted(cell);
     if (text) out->cell_text = la_strdup(text, err);
     cJSON_free(text);
@@ -155,5 +156,6 @@ void la_job_release(la_job *job)
     la_free(job->cell_text);
     la_free(job->cache_text);
     la_free(job->models_text);
+    la_free(job->peer_text);
     *job = (la_job){0};
 }

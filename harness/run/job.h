@@ -18,9 +18,10 @@ typedef struct la_job {
     /* For learned tasks: where models lie, which seed, and of an evaluation the chosen learning rate. */
     const char *models_dir; /* NULL: none */
     uint64_t model_seed;
-    double lr;                                  /* 0: the cell's own */
-    double checkpoint_s;                        /* seconds between checkpoints */
-    char *cell_text, *cache_text, *models_text; /* owned, set by la_job_read */
+    double lr;           /* 0: the cell's own */
+    double checkpoint_s; /* seconds between checkpoints */
+    const char *peer;    /* manifest of the peer that the cell is for; NULL: labench's own */
+    char *cell_text, *cache_text, *models_text, *peer_text; /* owned, set by la_job_read */
 } la_job;
 
 la_status la_job_to_json(const la_job *job, char **json, la_err *err); /* la_free the text */

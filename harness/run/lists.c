@@ -48,7 +48,7 @@ void la_spec_release(la_spec *spec)
 {
     if (!spec) return;
     la_words *words[] = {&spec->variants, &spec->impls, &spec->passes, &spec->tasks,
-                         &spec->dtypes,   &spec->masks, &spec->other};
+                         &spec->dtypes,   &spec->masks, &spec->peers,  &spec->other};
     la_counts *counts[] = {&spec->lengths, &spec->batch,   &spec->heads,         &spec->dk,
                            &spec->dv,      &spec->threads, &spec->train_lengths, &spec->kv_heads,
                            &spec->qk_heads};

@@ -213,7 +213,7 @@ la_status la_plan_options(const la_spec *spec, const char *owner, const la_optio
     return LA_OK;
 }
 
-static bool named(const la_spec *spec, const la_impl *impl)
+bool la_plan_named(const la_spec *spec, const la_impl *impl)
 {
     for (size_t i = 0; i < spec->impls.n; i++) {
         const char *word = spec->impls.v[i];
@@ -223,19 +223,38 @@ static bool named(const la_spec *spec, const la_impl *impl)
     return false;
 }
 
+/* Whether a word of --impls is an impl or a form of ours, or one of a peer. */
+static bool find_impl(la_axes *x, const char *word)
+{
+    bool ours = false, theirs = false;
+    for (size_t i = 0; i < x->n_variants; i++) {
+        const la_variant *v = x->variants[i];
+        for (size_t j = 0; j < v->impls_len; j++)
+            ours |= !strcmp(word, v->impls[j].name) || !strcmp(word, la_impl_form(&v->impls[j]));
+        for (size_t k = 0; k < x->n_peers; k++)
+            for (size_t j = 0; j < x->peers[k]->n_impls; j++) {
+                const la_peer_impl *impl = &x->peers[k]->impls[j];
+                theirs |= impl->variant == v &&
+                          (!strcmp(word, impl->name) || !strcmp(word, la_impl_form(&impl->impl)));
+            }
+    }
+    x->names_ours |= ours;
+    x->names_peers |= theirs;
+    return ours || theirs;
+}
+
 /* Every word of --impls is an impl or a form of some variant of the sweep. */
-static la_status check_impls(const la_axes *x, la_err *err)
+static la_status check_impls(la_axes *x, la_err *err)
 {
     for (size_t w = 0; w < x->spec->impls.n; w++) {
         const char *word = x->spec->impls.v[w];
         bool found = strcmp(word, "all") == 0;
         if (found && x->spec->impls.n > 1)
             return LA_FAIL(err, LA_E_ARG, "--impls all names every impl already");
-        for (size_t i = 0; i < x->n_variants && !found; i++)
-            for (size_t j = 0; j < x->variants[i]->impls_len && !found; j++) {
-                const la_impl *impl = &x->variants[i]->impls[j];
-                found = !strcmp(word, impl->name) || !strcmp(word, la_impl_form(impl));
-            }
+        if (found)
+            x->names_ours = x->names_peers = true;
+        else
+            found = find_impl(x, word);
         if (!found)
             return LA_FAIL(err, LA_E_ARG,
                            "--impls '%.40s': no variant of this sweep has it. 'labench list "
@@ -276,7 +295,7 @@ la_status la_plan_add(la_axes *x, const la_cell *proto, la_err *err)
     return la_cell_finish(cell, x->device, err);
 }
 
-static void drop_last(la_plan *plan)
+void la_plan_drop_last(la_plan *plan)
 {
     la_cell_release(&plan->cells[--plan->n]);
 }
@@ -289,7 +308,7 @@ static size_t candidates(const la_axes *x, const la_variant *v, const la_impl **
     size_t n = 0;
     for (size_t i = 0; i < v->impls_len && n < cap; i++) {
         int rank = v->impls[i].rank(x->device, why);
-        if (rank <= 0 || (x->spec->impls.n && !named(x->spec, &v->impls[i]))) continue;
+        if (rank <= 0 || (x->names_ours && !la_plan_named(x->spec, &v->impls[i]))) continue;
         size_t at = n++;
         for (; at > 0 && ranks[at - 1] < rank; at--)
             ranks[at] = ranks[at - 1], out[at] = out[at - 1];
@@ -311,8 +330,8 @@ static la_status add_impls(la_axes *x, la_cell *proto, la_err *err)
         proto->impl = list[i];
         LA_TRY(la_plan_add(x, proto, err));
         if (x->plan->cells[x->plan->n - 1].refused)
-            drop_last(x->plan);
-        else if (++added && !x->spec->impls.n)
+            la_plan_drop_last(x->plan);
+        else if (++added && !x->names_ours)
             return LA_OK;
     }
     if (added) return LA_OK;
@@ -332,6 +351,7 @@ static la_status add_passes(la_axes *x, la_cell *proto, la_err *err)
         proto->pass = (la_pass)x->passes[i];
         proto->problem.T = proto->pass == LA_DECODE ? 1 : proto->seqlen;
         LA_TRY(add_impls(x, proto, err));
+        LA_TRY(la_plan_add_peers(x, proto, err));
     }
     return LA_OK;
 }
@@ -467,7 +487,10 @@ static la_status hash_plan(const la_spec *spec, la_plan *plan, la_err *err)
     la_text_add(&t, "seed %" PRIu64 " rounds %d quick %d careful %d seeds %d\n", spec->seed,
                 plan->rounds, spec->quick, spec->careful, spec->seeds);
     for (size_t i = 0; i < spec->other.n; i++) la_text_add(&t, "%s\n", spec->other.v[i]);
-    for (size_t i = 0; i < plan->n; i++) la_text_add(&t, "%s\n", plan->cells[i].key);
+    for (size_t i = 0; i < plan->n; i++) {
+        const la_peer_impl *peer = plan->cells[i].peer;
+        la_text_add(&t, "%s%s\n", plan->cells[i].key, peer ? peer->peer->code : "");
+    }
     XXH128_hash_t h = XXH3_128bits(la_text_str(&t), t.len);
     snprintf(plan->spec_hash, sizeof plan->spec_hash, "%016" PRIx64 "%016" PRIx64,
              (uint64_t)h.high64, (uint64_t)h.low64);
@@ -497,6 +520,7 @@ static la_status understand(la_axes *x, la_err *err)
     LA_TRY(parse_tasks(x, err));
     if (x->n_passes == 0 && x->n_tasks == 0)
         return LA_FAIL(err, LA_E_ARG, "--pass none --tasks none leaves nothing to do");
+    LA_TRY(la_plan_find_peers(x, err));
     LA_TRY(check_impls(x, err));
     for (size_t i = 0; i < s->n_settings; i++) LA_TRY(check_setting(x, i, err));
     LA_TRY(la_plan_learn_check(x, err));

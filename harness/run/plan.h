@@ -23,6 +23,7 @@ typedef struct la_setting { /* --set owner.key=v1,v2 */
 typedef struct la_spec {
     la_words variants; /* "all", "card", "flash", "lin*", "-fnet" as typed */
     la_words impls;    /* empty: the best of each variant; "all"; or names */
+    la_words peers;    /* "all", names, or paths of manifests */
     la_counts lengths, batch, heads, dk, dv, threads; /* dk, dv empty: 64 */
     la_counts kv_heads, qk_heads;                     /* empty: as heads */
     la_words passes, tasks, dtypes;                   /* "none": no pass of a kernel, no task */

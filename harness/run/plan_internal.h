@@ -6,7 +6,7 @@
 
 #include "plan.h"
 
-enum { LA_PLAN_WORDS = 8, LA_PLAN_IMPLS = 32, LA_PLAN_AUTO = -1 };
+enum { LA_PLAN_WORDS = 8, LA_PLAN_IMPLS = 32, LA_PLAN_PEERS = 16, LA_PLAN_AUTO = -1 };
 
 /* A spec with its words understood. */
 typedef struct la_axes {
@@ -17,6 +17,9 @@ typedef struct la_axes {
     const la_task *tasks[LA_PLAN_WORDS];
     int passes[LA_PLAN_WORDS], dtypes[LA_PLAN_WORDS], masks[LA_PLAN_WORDS];
     size_t n_tasks, n_passes, n_dtypes, n_masks;
+    la_peer *peers[LA_PLAN_PEERS];
+    size_t n_peers;
+    bool names_ours, names_peers;                 /* some word of --impls names one of them */
     la_counts lengths, batch, heads, dk, threads; /* borrowed, or one default value */
     la_counts kv_heads, qk_heads;                 /* 0: as heads */
     int64_t one[6];                               /* the defaults */
@@ -34,6 +37,13 @@ la_status la_plan_add(la_axes *x, const la_cell *proto, la_err *err); /* a finis
 la_mask la_plan_mask(const la_variant *v, int asked);
 /* `auto` and the mask it stands for make the same cells: they stay once. */
 bool la_plan_masked_before(const la_axes *x, const la_variant *v, size_t at);
+
+bool la_plan_named(const la_spec *spec, const la_impl *impl); /* by a word of --impls */
+void la_plan_drop_last(la_plan *plan);
+
+/* plan_peers.c: the peers of a sweep, found and asked whether they can run; their cells beside ours. */
+la_status la_plan_find_peers(la_axes *x, la_err *err);
+la_status la_plan_add_peers(la_axes *x, la_cell *proto, la_err *err);
 
 /* plan_learn.c: what the learned tasks of a sweep add. */
 bool la_plan_learns(const la_axes *x); /* some task is learned */

@@ -12,6 +12,7 @@
 #define USUAL_SHARE   0.2  /* of the peak, for what was never measured */
 #define USUAL_PEAK    2e10 /* FLOP/s of one thread, when the machine's is not known */
 #define STARTUP_S     0.05
+#define PEER_START_S  4.0  /* an interpreter and its libraries */
 #define VALIDATION    1.2  /* a training takes so much longer than its steps alone */
 #define REFERENCE_OPS 3e8  /* useful FLOP/s of the float64 loops */
 #define DRAW_S        2e-8 /* seconds an input element */
@@ -88,6 +89,7 @@ double la_predict_attempt(const la_cell *cell, double call_s, double min_time_s,
 {
     double T = (double)cell->seqlen;
     double s = STARTUP_S + DRAW_S * (double)cell->input_bytes / 4;
+    if (cell->peer) s += PEER_START_S;
     if (cell->pass == LA_DECODE) s += DRAW_S * T * (double)cell->input_bytes / 4;
     if (cell->learn && cell->pass == LA_TRAIN)
         return s + VALIDATION * call_s * (double)cell->learn->train.steps;

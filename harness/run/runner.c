@@ -333,6 +333,7 @@ static la_status make_job(const runner *r, const la_cell *cell, int round, doubl
                   .models_dir = r->models_dir,
                   .model_seed = s->seed + (uint64_t)round,
                   .lr = lr,
+                  .peer = cell->peer ? cell->peer->peer->path : NULL,
                   .checkpoint_s = s->checkpoint_s > 0 ? s->checkpoint_s : CHECKPOINT_S,
                   .rule = {.min_time_s = s->min_time_s,
                            .max_time_s = s->max_time_s,
@@ -405,6 +406,7 @@ static la_status run_attempt(runner *r, const turn *t, la_err *err)
     bool measured;
     LA_TRY(la_store_claim(r->store, c->id, round, &id, err));
     la_attempt_init(&a);
+    a.hosted = c->peer != NULL;
     r->running = c;
     r->attempt = &a;
     double call_s = c->refused ? 0 : call_of(r, i, &measured);

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "memory.h"
 #include "registry.h"
 #include "run.h"
@@ -88,8 +89,8 @@ static void limit_memory(const la_work *w)
     if (limit == 0) return;
     la_mem_limit(limit);
     int64_t now = la_vm_size();
-    if (w->cell.impl->backend != LA_CPU || now < 0)
-        return; /* CUDA reserves far more than it uses */
+    if (w->cell.peer || w->cell.impl->backend != LA_CPU || now < 0)
+        return; /* CUDA reserves far more than it uses; a peer would inherit the limit */
     rlim_t most = (rlim_t)now + (rlim_t)limit + ADDRESS_SLACK;
     setrlimit(RLIMIT_AS, &(struct rlimit){most, most});
 }
@@ -114,7 +115,9 @@ static la_status send_samples(la_work *w, la_err *err)
 static la_status run_cell(la_work *w, la_err *err)
 {
     la_device device;
+    la_peer *peer;
     la_device_cpu(&device);
+    if (w->job.peer) LA_TRY(la_peer_load(w->job.peer, &peer, err));
     LA_TRY(la_cell_from_json(w->job.cell_json, &device, &w->cell, err));
     if (w->cell.refused) return LA_FAIL(err, LA_E_UNSUPPORTED, "%s", w->cell.reason);
     w->device = device;
@@ -122,7 +125,8 @@ static la_status run_cell(la_work *w, la_err *err)
     LA_TRY(la_work_phase(w, "limits", err));
     la_start(w->cell.problem.threads);
     limit_memory(w);
-    la_status st = !w->cell.task              ? la_work_timing(w, err)
+    la_status st = w->cell.peer               ? la_work_peer(w, err)
+                   : !w->cell.task            ? la_work_timing(w, err)
                    : !w->cell.learn           ? la_work_probe(w, err)
                    : w->cell.pass == LA_TRAIN ? la_work_train(w, err)
                                               : la_work_eval(w, err);
@@ -157,7 +161,9 @@ int la_worker_main(int in, int out)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     become_expendable();
-    la_work w = {.out = out, .workspace = -1, .rss_base = -1, .rss_peak = -1, .phase = "start"};
+    la_child_keep_cores();
+    la_work w = {
+        .out = out, .said = -1, .workspace = -1, .rss_base = -1, .rss_peak = -1, .phase = "start"};
     la_text text = {0};
     la_err err = {0};
     la_status st = read_job(in, &text, &err);
@@ -173,5 +179,6 @@ int la_worker_main(int in, int out)
     la_mem_limit(0); /* the last words must fit */
     la_status sent = send_end(&w, st, &err, NULL);
     release(&w);
+    la_peers_release();
     return sent == LA_OK ? 0 : 1;
 }

@@ -10,6 +10,7 @@
 #include "job.h"
 #include "protocol.h"
 #include "sampled.h"
+#include "sampled_backward.h"
 
 enum { LA_WORK_METRICS = 128, LA_WORK_WARNINGS = 8 };
 
@@ -36,8 +37,9 @@ typedef struct la_work {
     void *flush;        /* owned; what is read to empty the caches */
     size_t flush_bytes;
     uint64_t checksum; /* of the first output; 0: none yet */
-    bool misbehaved;   /* wrote outside its buffers or into its inputs: outcome error, not wrong */
-    int64_t first_ns;  /* of the last checked call */
+    int said; /* what became of a peer, an la_outcome; -1: nothing that a status does not tell */
+    bool misbehaved;  /* wrote outside its buffers or into its inputs: outcome error, not wrong */
+    int64_t first_ns; /* of the last checked call */
     int64_t workspace, rss_base, rss_peak; /* -1: unknown */
     la_timing timing;
     la_work_metric metrics[LA_WORK_METRICS];
@@ -72,7 +74,11 @@ la_status la_work_gradients(la_work *w, la_err *err);
 void la_work_gradients_poison(la_work *w);
 la_status la_work_backward(la_work *w, la_err *err);
 la_status la_work_gradients_finite(la_work *w, la_err *err);
-la_status la_work_gradients_verify(la_work *w, la_err *err);
+/* The gradients of a run (NULL: of the cell's own impl) against the reference, as metrics. */
+la_status la_work_gradients_verify(la_work *w, la_backward_run run, void *context, la_err *err);
+/* Holds an output to the float64 reference, as metrics; a decode cell's reference is there already. */
+la_status la_work_output_verify(la_work *w, const void *o, la_err *err);
+la_status la_work_peer(la_work *w, la_err *err);   /* a cell of a peer, all of it */
 la_status la_work_timing(la_work *w, la_err *err); /* a timing cell, all of it */
 la_status la_work_probe(la_work *w, la_err *err);  /* a probe of a task, all of it */
 la_status la_work_train(la_work *w, la_err *err);  /* a training, all of it */

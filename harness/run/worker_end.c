@@ -10,6 +10,7 @@
 
 static la_outcome outcome_of(const la_work *w, la_status st)
 {
+    if (w->said >= 0) return (la_outcome)w->said;
     if (w->misbehaved) return LA_OUTCOME_ERROR;
     switch (st) {
     case LA_OK:

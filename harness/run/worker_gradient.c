@@ -59,13 +59,13 @@ la_status la_work_gradients_finite(la_work *w, la_err *err)
 }
 
 /* The worst of all gradients under the names that a forward's error has, and each one's own. */
-la_status la_work_gradients_verify(la_work *w, la_err *err)
+la_status la_work_gradients_verify(la_work *w, la_backward_run run, void *context, la_err *err)
 {
     const la_cell *c = &w->cell;
     la_gradient_error each[LA_GRADIENTS_MOST];
     size_t n = 0;
-    la_status st = la_sampled_backward(c->variant, c->impl, &c->problem, c->opts, &w->device,
-                                       w->job.cache_dir, each, &n, err);
+    la_status st = la_sampled_backward_of(c->variant, c->impl, &c->problem, c->opts, &w->device,
+                                          run, context, w->job.cache_dir, each, &n, err);
     la_error worst = {.cosine = 1};
     for (size_t i = 0; i < n; i++) {
         const la_error *e = &each[i].e;

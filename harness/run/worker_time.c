@@ -154,20 +154,20 @@ static la_status prepare_decode(la_work *w, la_err *err)
     return LA_OK;
 }
 
-static la_status verify(la_work *w, la_err *err)
+la_status la_work_output_verify(la_work *w, const void *o, la_err *err)
 {
     la_cell *c = &w->cell;
     LA_TRY(la_work_phase(w, "reference", err));
-    if (!w->decode)
+    if (c->pass != LA_DECODE)
         LA_TRY(la_sampled_forward(c->variant, &c->problem, c->opts, &w->in, w->job.seed,
                                   w->job.cache_dir, &w->sampled, err));
     LA_TRY(la_work_phase(w, "compare", err));
     la_error e = {0};
-    la_status st = la_sampled_check(&w->sampled, c->variant, c->impl, w->inst.o.data, &e, err);
+    la_status st = la_sampled_check(&w->sampled, c->variant, c->impl, o, &e, err);
+    la_sampled_release(&w->sampled);
     if (la_work_has_backward(w)) {
         la_work_metric_add(w, "rel_rms.o", e.rel_rms, NAN, NAN, e.n_nonfinite, e.n);
-        la_sampled_release(&w->sampled);
-        return st == LA_OK ? la_work_gradients_verify(w, err) : st;
+        return st;
     }
     la_work_metric_add(w, "rel_rms", e.rel_rms, NAN, NAN, e.n_nonfinite, e.n);
     la_work_metric_add(w, "max_rel", e.max_rel, NAN, NAN, e.n_nonfinite, e.n);
@@ -176,8 +176,13 @@ static la_status verify(la_work *w, la_err *err)
     la_work_metric_add(w, "rel_rms_bound", /* what the error was held to: drawn beside it */
                        la_tolerance_of(c->variant, c->impl, c->problem.dtype).rel_rms, NAN, NAN, 0,
                        e.n);
-    la_sampled_release(&w->sampled);
     return st;
+}
+
+static la_status verify(la_work *w, la_err *err)
+{
+    LA_TRY(la_work_output_verify(w, w->inst.o.data, err));
+    return la_work_has_backward(w) ? la_work_gradients_verify(w, NULL, NULL, err) : LA_OK;
 }
 
 static void before_sample(void *work)

@@ -8,9 +8,10 @@
 #include "sampled_file.h"
 
 /* The same inputs for every length and round, so that their reference is computed once. */
-#define SEED UINT64_C(0x6772616469656e74)
+const uint64_t la_sampled_backward_seed = UINT64_C(0x6772616469656e74);
+#define SEED la_sampled_backward_seed
 
-static la_problem shortened(const la_problem *p)
+la_problem la_sampled_backward_problem(const la_problem *p)
 {
     la_problem q = *p;
     if (q.T > LA_SAMPLED_BACKWARD_TOKENS) q.T = q.Tcap = LA_SAMPLED_BACKWARD_TOKENS;
@@ -75,51 +76,72 @@ static la_status reference(const la_variant *variant, const la_problem *p, const
     return st;
 }
 
-static la_status run(la_instance *inst, const la_inputs *in, la_gradients *g, la_err *err)
+typedef struct own_run {
+    const la_variant *variant;
+    const la_impl *impl;
+    const void *opts;
+    const la_device *device;
+} own_run;
+
+/* The gradients of one of our own impls. */
+static la_status run_impl(void *context, const la_problem *p, const la_inputs *in, la_gradients *g,
+                          la_err *err)
 {
-    la_instance_poison(inst);
-    la_gradients_poison(g);
-    la_io io = la_instance_io(inst, in);
+    const own_run *own = context;
+    la_instance inst = {0};
+    LA_TRY(la_instance_create(own->variant, own->impl, p, LA_FWDBWD, own->opts, own->device, &inst,
+                              err));
+    la_instance_poison(&inst);
+    la_io io = la_instance_io(&inst, in);
     la_grads grads = la_gradients_grads(g);
-    LA_TRY(inst->impl->forward(inst->self, &io, err));
-    la_buffer_poison(&inst->work);
-    LA_TRY(inst->impl->backward(inst->self, &io, &grads, err));
-    LA_TRY(la_instance_guards(inst, err));
-    return la_gradients_guards(g, in, err);
+    la_status st = inst.impl->forward(inst.self, &io, err);
+    la_buffer_poison(&inst.work);
+    if (st == LA_OK) st = inst.impl->backward(inst.self, &io, &grads, err);
+    if (st == LA_OK) st = la_instance_guards(&inst, err);
+    if (st == LA_OK) st = la_gradients_guards(g, in, err);
+    la_instance_release(&inst);
+    return st;
 }
 
-la_status la_sampled_backward(const la_variant *variant, const la_impl *impl, const la_problem *p,
-                              const void *opts, const la_device *device, const char *cache_dir,
-                              la_gradient_error *each, size_t *n, la_err *err)
+la_status la_sampled_backward_of(const la_variant *variant, const la_impl *impl,
+                                 const la_problem *p, const void *opts, const la_device *device,
+                                 la_backward_run run, void *context, const char *cache_dir,
+                                 la_gradient_error *each, size_t *n, la_err *err)
 {
-    la_problem q = shortened(p);
+    la_problem q = la_sampled_backward_problem(p);
+    own_run own = {variant, impl, opts, device};
     la_inputs in = {0};
     la_gradients g = {0};
     la_doubles want = {0};
-    la_instance inst = {0};
     *n = 0;
     la_status st = la_inputs_draw(variant, &q, opts, LA_INPUTS_DEFAULT, SEED, &in, err);
     if (st == LA_OK) st = la_gradients_alloc(variant, &q, opts, false, &g, err);
     if (st != LA_OK) goto done;
     la_gradients_draw(&g, SEED);
     st = reference(variant, &q, opts, &in, &g, cache_dir, &want, err);
-    if (st == LA_OK)
-        st = la_instance_create(variant, impl, &q, LA_FWDBWD, opts, device, &inst, err);
-    if (st == LA_OK) st = run(&inst, &in, &g, err);
+    if (st == LA_OK) la_gradients_poison(&g);
+    if (st == LA_OK) st = run ? run(context, &q, &in, &g, err) : run_impl(&own, &q, &in, &g, err);
     if (st == LA_OK)
         st = la_gradients_judge(variant, impl, opts, &in, &g, &want, NULL, each, n, err);
 done:
-    la_instance_release(&inst);
     la_doubles_release(&want);
     la_gradients_release(&g);
     la_inputs_release(&in);
     return st;
 }
 
+la_status la_sampled_backward(const la_variant *variant, const la_impl *impl, const la_problem *p,
+                              const void *opts, const la_device *device, const char *cache_dir,
+                              la_gradient_error *each, size_t *n, la_err *err)
+{
+    return la_sampled_backward_of(variant, impl, p, opts, device, NULL, NULL, cache_dir, each, n,
+                                  err);
+}
+
 size_t la_sampled_backward_bytes(const la_variant *variant, const la_impl *impl,
                                  const la_problem *p, const void *opts, const la_device *device)
 {
-    la_problem q = shortened(p);
+    la_problem q = la_sampled_backward_problem(p);
     la_sizes sizes = {0};
     if (impl->sizes(&q, LA_FWDBWD, opts, device, &sizes, NULL) != LA_OK) return 0;
     size_t inputs = la_inputs_bytes(variant, &q, opts);

@@ -18,6 +18,18 @@ la_status la_sampled_backward(const la_variant *variant, const la_impl *impl, co
                               const void *opts, const la_device *device, const char *cache_dir,
                               la_gradient_error *each, size_t *n, la_err *err);
 
+/* The same with the gradients of whoever `run` asks (NULL: of the impl): it is given the shortened problem,
+ * its inputs and g->dout, and fills g->d and g->dparam. */
+typedef la_status (*la_backward_run)(void *context, const la_problem *p, const la_inputs *in,
+                                     la_gradients *g, la_err *err);
+la_status la_sampled_backward_of(const la_variant *variant, const la_impl *impl,
+                                 const la_problem *p, const void *opts, const la_device *device,
+                                 la_backward_run run, void *context, const char *cache_dir,
+                                 la_gradient_error *each, size_t *n, la_err *err);
+/* The problem on which gradients of p are verified, and the seed of its inputs and of dout. */
+la_problem la_sampled_backward_problem(const la_problem *p);
+extern const uint64_t la_sampled_backward_seed;
+
 /* Host bytes that it takes at its peak, for a memory budget (an upper estimate). */
 size_t la_sampled_backward_bytes(const la_variant *variant, const la_impl *impl,
                                  const la_problem *p, const void *opts, const la_device *device);
