@@ -13,9 +13,10 @@ sees() {
     model) echo "base registry" ;;
     measure) echo "base" ;;
     store) echo "base measure" ;; # measure's pure statistics: a cell is stored with its summary
-    run) echo "base registry verify model measure store" ;;
+    peer) echo "base registry" ;;
+    run) echo "base registry peer verify model measure store" ;;
     report) echo "base store measure" ;;
-    cli) echo "base registry verify model measure store run report" ;;
+    cli) echo "base registry peer verify model measure store run report" ;;
     esac
 }
 # Includes that are not in the file's own folder nor public, one "file header" a line.
@@ -30,7 +31,7 @@ bad=0
 complain() { echo "$1"; bad=1; }
 tmp=$(mktemp) || exit 1
 trap 'rm -f "$tmp"' EXIT
-for layer in base kit registry verify model measure store run report cli; do
+for layer in base kit registry peer verify model measure store run report cli; do
     [ -d harness/$layer ] || continue
     others harness/$layer >"$tmp"
     while read -r file header; do
