@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One block, forward and backward, over the sequences of one lane.
  *
- *   h = norm(x);  [q | k | v | gate | beta | decay] = h W'          one product, W [P, d]
+ *   h = norm(x);  [q | k | v | gate | beta | decay | iclr] = h W'   one product, W [P, d]
  *   q, k, v = silu(conv(.)); q, k = l2(.) and rope where asked; beta, g: block_gates.c
+ *   a, b, and another k, of those who have them: block_rank_one.c
  *   o = variant(q, k, v, beta, g) (+ D v);  x1 = x + (norm(o) gate) Wo';  x2 = x1 + swiglu(norm(x1) Wu') Wd'
  * N = B T rows. Gradients of weights are added to lane->grad, that of the stream is lane->dx, in place.
  */
@@ -96,6 +97,7 @@ static void mixer_inputs(const la_rows *r)
     }
     for (int i = 0; b->rope && i < 2; i++) rope(r, i, false, a->part[i]);
     la_gates_forward(r);
+    if (b->iclr_column >= 0) la_rank_one_forward(r);
 }
 
 static const float *gate_of(const la_block *b, const la_acts *a)
@@ -158,6 +160,7 @@ static void mixer_inputs_grad(const la_rows *r)
     const la_block *b = r->b;
     la_acts *a = r->a;
     la_lane *lane = r->lane;
+    if (b->iclr_column >= 0) la_rank_one_backward(r);
     for (int i = 0; b->rope && i < 2; i++) {
         rope(r, i, true, lane->dpart[i]);
         if (b->l2) rope(r, i, true, a->part[i]);

@@ -22,6 +22,9 @@ void la_copy_columns(int64_t N, int64_t n, const float *from, int64_t ld_from, f
  * lane->dy; the skip D v on the variant's output a->o, and from its gradient dout to that of v. */
 void la_gates_forward(const la_rows *r);
 void la_gates_backward(const la_rows *r);
+/* block_rank_one.c: a, b and the key that is written, from k and the joint projection; and back. */
+void la_rank_one_forward(const la_rows *r);
+void la_rank_one_backward(const la_rows *r);
 void la_skip_forward(const la_rows *r);
 void la_skip_backward(const la_rows *r, const float *dout);
 

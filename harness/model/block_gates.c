@@ -4,6 +4,7 @@
  *   beta = beta_scale sigmoid(beta columns of y)
  *   f    = decay columns of y, or decay_up times them where these are few
  *   g    = -exp(A_log) softplus(f + dt_bias)             a rate A for each head
+ *        or -rate sigmoid(f + bias): no token decays faster than exp(-rate) (rwkv7)
  *   dt   = softplus(f + dt_bias) = -g exp(-A_log)        state-space members, in the slot of beta
  *   o   += D v                                           likewise, D for each head
  * gla's logsigmoid(z) / 16 is this g with A = 1/16 for ever and f = -z.
@@ -20,17 +21,46 @@ void la_copy_columns(int64_t N, int64_t n, const float *from, int64_t ld_from, f
         memcpy(to + i * ld_to, from + i * ld_from, (size_t)n * sizeof *to);
 }
 
+static void bounded_forward(const la_rows *r, const float *f, int64_t ld)
+{
+    const la_block *b = r->b;
+    int64_t n = b->decay_width;
+    for (int64_t i = 0; i < r->N; i++)
+        for (int64_t c = 0; c < n; c++) r->a->g[i * n + c] = f[i * ld + c] + r->w[b->dt_bias + c];
+    r->L->act(r->N * n, LA_ACT_SIGMOID, -(float)b->decay_form->rate, r->a->g, r->a->g);
+}
+
+/* With g = -rate sigmoid: dg/df = g (1 + g / rate). */
+static void bounded_backward(const la_rows *r, float *df, int64_t ld)
+{
+    const la_block *b = r->b;
+    const float *g = r->a->g, *dg = r->lane->dg;
+    float *dbias = r->lane->grad + b->dt_bias, by = 1.0f / (float)b->decay_form->rate;
+    int64_t n = b->decay_width;
+    for (int64_t i = 0; i < r->N; i++)
+        for (int64_t c = 0; c < n; c++) {
+            float through = dg[i * n + c] * g[i * n + c] * (1.0f + by * g[i * n + c]);
+            df[i * ld + c] = through;
+            dbias[c] += through;
+        }
+}
+
 static void decay_forward(const la_rows *r)
 {
     const la_block *b = r->b;
     const la_acts *a = r->a;
-    const float *f = a->y + b->decay_column, *A_log = r->w + b->A_log;
+    const float *f = a->y + b->decay_column;
     int64_t ld = b->P;
     if (b->decay_rank) {
         la_gemm(false, true, r->N, b->decay_width, b->decay_rank, 1.0f, f, ld, r->w + b->decay_up,
                 b->decay_rank, 0.0f, a->f, b->decay_width);
         f = a->f, ld = b->decay_width;
     }
+    if (b->decay_form->bounded) {
+        bounded_forward(r, f, ld);
+        return;
+    }
+    const float *A_log = r->w + b->A_log;
     r->L->decay(r->N, b->H, b->decay_D, f, ld, A_log, r->w + b->dt_bias, a->g);
     for (int64_t i = 0; b->dt && i < r->N; i++)
         for (int64_t h = 0; h < b->H; h++)
@@ -72,10 +102,13 @@ static void decay_backward(const la_rows *r)
     float *dy = lane->dy + b->decay_column, *df = b->decay_rank ? lane->df : dy;
     int64_t ld = b->decay_rank ? b->decay_width : b->P, rank = b->decay_rank;
     if (b->dt) add_dt(r);
-    r->L->decay_grad(r->N, b->H, b->decay_D, f, ld, r->w + b->A_log, r->w + b->dt_bias, lane->dg,
-                     df, ld, lane->grad + b->A_log, lane->grad + b->dt_bias);
+    if (b->decay_form->bounded)
+        bounded_backward(r, df, ld);
+    else
+        r->L->decay_grad(r->N, b->H, b->decay_D, f, ld, r->w + b->A_log, r->w + b->dt_bias,
+                         lane->dg, df, ld, lane->grad + b->A_log, lane->grad + b->dt_bias);
     /* A rate that is never trained has no part in the norm of the gradient either. */
-    if (b->decay_form->rate != 0)
+    if (b->A_log >= 0 && b->decay_form->rate != 0)
         memset(lane->grad + b->A_log, 0, (size_t)b->H * sizeof *lane->grad);
     if (!rank) return;
     la_gemm(true, false, b->decay_width, rank, r->N, 1.0f, df, ld, y, b->P, 1.0f,

@@ -63,6 +63,10 @@ static void layout_acts(la_arena *m, const la_block *b, la_acts *a, int64_t N)
     if (b->beta_column >= 0 || b->dt) a->beta = floats(m, N * b->H);
     if (b->decay_rank) a->f = floats(m, N * b->decay_width);
     if (b->decay_column >= 0) a->g = floats(m, N * b->decay_width);
+    int64_t pairs = b->iclr_column >= 0 ? N * b->H * b->dk : 0;
+    float **own[] = {&a->iclr_raw, &a->iclr, &a->a, &a->b, &a->key};
+    for (size_t i = 0; i < LA_COUNT(own); i++) *own[i] = pairs ? floats(m, pairs) : NULL;
+    a->a_norm = floats(m, pairs ? N * b->H : 0);
     a->o = floats(m, N * b->width);
     a->rstd_o = floats(m, N * b->H);
     bool head = b->out_norm_w >= 0 || b->gate_column >= 0;
@@ -80,7 +84,7 @@ static void layout_acts(la_arena *m, const la_block *b, la_acts *a, int64_t N)
 static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_most most)
 {
     const la_net *spec = e->spec;
-    int64_t P = 0, part = 0, width = 0, H = 0, decay = 0, low = 0, mlp = 0, N = most.N;
+    int64_t P = 0, part = 0, width = 0, H = 0, decay = 0, low = 0, pairs = 0, mlp = 0, N = most.N;
     for (int64_t l = 0; l < spec->layers; l++) {
         const la_block *b = &spec->block[l];
         P = b->P > P ? b->P : P;
@@ -88,6 +92,7 @@ static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_
         H = b->H > H ? b->H : H;
         decay = b->decay_width > decay ? b->decay_width : decay;
         if (b->decay_rank) low = decay;
+        if (b->iclr_column >= 0 && b->H * b->dk > pairs) pairs = b->H * b->dk;
         mlp = b->mlp > mlp ? b->mlp : mlp;
         for (int i = 0; i < b->n_parts; i++)
             part = b->part[i].width > part ? b->part[i].width : part;
@@ -101,6 +106,8 @@ static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_
     lane->dbeta = floats(m, N * H);
     lane->df = floats(m, N * low);
     lane->dg = floats(m, N * decay);
+    lane->da = floats(m, N * pairs);
+    lane->db = floats(m, N * pairs);
     lane->duv = floats(m, N * 2 * mlp);
     lane->dhm = floats(m, N * mlp);
     lane->conv_scratch = floats(m, most.T * part);

@@ -19,6 +19,7 @@ void *la_arena_take(la_arena *a, size_t bytes);
 /* What one block keeps from forward for backward. */
 typedef struct la_acts {
     float *mean1, *rstd1, *h, *y, *part[3], *rnorm[2], *beta_raw, *beta, *f, *g, *o, *rstd_o, *u;
+    float *iclr_raw, *iclr, *a, *a_norm, *b, *key; /* block_rank_one.c */
     float *x1; /* the stream between mixer and MLP; the block's output where there is no MLP */
     float *mean2, *rstd2, *h2, *uv, *hm;
 } la_acts;
@@ -48,7 +49,8 @@ typedef struct la_lane {
     la_acts acts[LA_MAX_LAYERS];
     float *x[LA_MAX_LAYERS + 1]; /* the stream in front of each block and behind the last */
     /* gradients of the stream and of one block's pieces */
-    float *dx, *dh, *dy, *dpart[3], *du, *dout, *dbeta, *df, *dg, *duv, *dhm, *conv_scratch;
+    float *dx, *dh, *dy, *dpart[3], *du, *dout, *dbeta, *df, *dg, *da, *db, *duv, *dhm,
+        *conv_scratch;
     float *rows, *rows_norm, *rows_mean, *rows_rstd, *drows, *logits;
     float *grad;
     la_kernel *kernel; /* [geometry][layer] */

@@ -101,6 +101,8 @@ static la_io make_io(const la_kernel *k, const la_block *b, const la_acts *a, co
 {
     la_io io = {.beta = a->beta,
                 .g = a->g,
+                .a = a->a,
+                .b = a->b,
                 .params = b->n_params ? params : NULL,
                 .o = a->o,
                 .work = k->work};
@@ -108,7 +110,7 @@ static la_io make_io(const la_kernel *k, const la_block *b, const la_acts *a, co
         io.x = x;
     else {
         io.q = a->part[0];
-        io.k = a->part[1];
+        io.k = a->key ? a->key : a->part[1];
         io.v = a->part[2];
     }
     return io;
@@ -141,6 +143,7 @@ la_status la_kernel_backward(la_kernel *k, const la_block *b, la_lane *lane, con
         grads.dk = lane->dpart[1];
         grads.dv = lane->dpart[2];
     }
+    if (b->iclr_column >= 0) grads.da = lane->da, grads.db = lane->db;
     if (b->beta_column < 0 && !b->dt) grads.dbeta = NULL;
     if (b->decay_column < 0) grads.dg = NULL;
     for (size_t i = 0; i < b->n_params; i++)

@@ -59,6 +59,7 @@ static void add_projection(la_net *spec, la_block *b, int block)
     if (b->decay_column >= 0)
         add(spec, block, "decay", LA_WEIGHT_LINEAR, b->decay_rank ? b->decay_rank : b->decay_width,
             b->d, true);
+    if (b->iclr_column >= 0) add(spec, block, "iclr", LA_WEIGHT_LINEAR, b->H * b->dk, b->d, true);
     align(spec);
     if (b->decay_rank) {
         b->decay_up =
@@ -80,7 +81,10 @@ static void add_projection(la_net *spec, la_block *b, int block)
 
 static void add_decay(la_net *spec, la_block *b, int block)
 {
-    if (b->decay_form->rate == 0) {
+    if (b->decay_form->bounded) {
+        b->dt_bias =
+            add(spec, block, "decay_bias", LA_WEIGHT_RWKV7_DECAY, b->decay_width, 0, false);
+    } else if (b->decay_form->rate == 0) {
         b->A_log = add(spec, block, "A_log", LA_WEIGHT_A_LOG, b->H, 0, false);
         b->dt_bias = add(spec, block, "dt_bias", LA_WEIGHT_DT_BIAS, b->decay_width, 0, false);
     } else {
@@ -92,14 +96,24 @@ static void add_decay(la_net *spec, la_block *b, int block)
     if (b->dt) b->skip = add(spec, block, "skip.w", LA_WEIGHT_ONE, b->H, 0, false);
 }
 
+static void add_rank_one(la_net *spec, la_block *b, int block)
+{
+    int64_t n = b->H * b->dk;
+    b->iclr_bias = add(spec, block, "iclr_bias", LA_WEIGHT_RWKV7_ICLR, n, 0, false);
+    b->removal = add(spec, block, "removal", LA_WEIGHT_RWKV7_REMOVAL, n, 0, false);
+    b->replacement = add(spec, block, "replacement", LA_WEIGHT_RWKV7_REPLACEMENT, n, 0, false);
+}
+
 static void add_block(la_net *spec, la_block *b, int block)
 {
     b->in_w = b->in_b = b->A_log = b->dt_bias = b->out_norm_w = b->out_w = b->out_b = -1;
     b->norm2_w = b->norm2_b = b->up_w = b->down_w = b->decay_up = b->skip = -1;
+    b->iclr_bias = b->removal = b->replacement = -1;
     align(spec);
     add_norm(spec, block, "norm1", &b->norm1_w, &b->norm1_b);
     if (b->project) add_projection(spec, b, block);
     if (b->decay_column >= 0) add_decay(spec, b, block);
+    if (b->iclr_column >= 0) add_rank_one(spec, b, block);
     for (size_t i = 0; i < b->n_params; i++) {
         la_param *p = &b->params[i];
         align(spec);
@@ -160,6 +174,27 @@ static void fill_dt_bias(uint64_t stream, float *out, int64_t n)
     }
 }
 
+/* Where a channel of RWKV-7's vectors starts, as its authors' code has it: by its place among all n, by
+ * its place in the head of D, and for decays by the depth of the layer. */
+static double channel_start(const la_net *spec, const la_tensor_spec *t, int64_t i)
+{
+    int64_t D = spec->block[t->block].dk;
+    double place = t->n > 1 ? (double)i / (double)(t->n - 1) : 0.5;
+    double half = (double)(D - 1) / 2, side = D > 1 ? ((double)(i % D) - half) / half : 0.0;
+    double depth = spec->layers > 1 ? (double)t->block / (double)(spec->layers - 1) : 0.0;
+    double turn = side * fabs(side);
+    switch (t->weight) {
+    case LA_WEIGHT_RWKV7_DECAY:
+        return -5.5 + 6.0 * pow(place, 1.0 + pow(depth, 0.3)) + 2.5 * turn;
+    case LA_WEIGHT_RWKV7_ICLR:
+        return -0.19 + 0.3 * turn + 0.4 * (place - 0.5);
+    case LA_WEIGHT_RWKV7_REMOVAL:
+        return 0.71 - 0.1 * (place - 0.5);
+    default:
+        return 1.02;
+    }
+}
+
 static la_status draw(const la_net *spec, const la_tensor_spec *t, uint64_t seed, size_t index,
                       float *out, la_err *err)
 {
@@ -192,6 +227,12 @@ static la_status draw(const la_net *spec, const la_tensor_spec *t, uint64_t seed
         break;
     case LA_WEIGHT_RATE:
         for (int64_t i = 0; i < t->n; i++) out[i] = (float)log(b->decay_form->rate);
+        break;
+    case LA_WEIGHT_RWKV7_DECAY:
+    case LA_WEIGHT_RWKV7_ICLR:
+    case LA_WEIGHT_RWKV7_REMOVAL:
+    case LA_WEIGHT_RWKV7_REPLACEMENT:
+        for (int64_t i = 0; i < t->n; i++) out[i] = (float)channel_start(spec, t, i);
         break;
     case LA_WEIGHT_DT_BIAS:
         fill_dt_bias(stream, out, t->n);

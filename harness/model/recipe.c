@@ -6,8 +6,11 @@
  * SwiGLU; gated DeltaNet has 6 heads of width C/8, here 4 of C/4; RetNet has values twice as
  * wide as keys, GLA keys half as wide as values, here both are of one width; KDA's output gate is of low
  * rank there; Mamba-2 expands twofold, shares B and C among all heads and norms after the gate, over all
- * heads at once; Zoology drops attention weights, here the embedding only, and adds the second norm of a block
- * without an MLP to the stream; Performer's and Linformer's blocks use GELU there.
+ * heads at once; RWKV-7 has a token shift in the place of the convolution, low-rank products for decay,
+ * learning rates and gate, heads of 64, a group norm, a bonus for the token itself, values mixed with
+ * the first layer's and a squared-ReLU MLP; Zoology drops attention weights, here the embedding only, and
+ * adds the second norm of a block without an MLP to the stream; Performer's and Linformer's blocks use
+ * GELU there.
  */
 #include <string.h>
 
@@ -15,8 +18,11 @@
 
 #define COMMON .out_norm = true, .project = true, .norm_eps = 1e-5, .A_low = 0.01
 
-/* FLA's layers: gla squeezes x through 16 numbers and divides by 16; kda through the width of a head. */
-static const la_decay_form decays[] = {{.variant = "gla", .rank = 16, .rate = 1.0 / 16.0}};
+/* FLA's layers: gla squeezes x through 16 numbers and divides by 16; kda through the width of a head.
+ * RWKV-7: no channel decays faster than exp(-e^{-1/2}) a token. */
+static const la_decay_form decays[] = {
+    {.variant = "gla", .rank = 16, .rate = 1.0 / 16.0},
+    {.variant = "rwkv7", .bounded = true, .rate = 0.60653065971263342}};
 static const la_decay_form by_head = {.rank = 0}, by_channel = {.rank = -1};
 
 const la_decay_form *la_decay_form_find(const la_variant *variant)
@@ -101,6 +107,15 @@ static const la_recipe papers[] = {
      .gate = LA_ACT_SIGMOID,
      .norm_eps = 1e-5,
      .A_low = 1},
+    /* rwkv7.py of flash-linear-attention and its authors' training code */
+    {.variant = "rwkv7",
+     .heads = 1,
+     .mlp = 4,
+     .conv = 4,
+     .out_norm = true,
+     .project = true,
+     .gate = LA_ACT_SIGMOID,
+     .norm_eps = 64e-5},
     /* mamba2.py of state-spaces/mamba: no MLP between the mixers */
     {.variant = "mamba2",
      .heads = 4,

@@ -130,11 +130,11 @@ static void add_part(la_block *b, const char *name, int64_t width)
     b->P += width;
 }
 
-/* The columns of the joint projection: q, k, v (or x), gate, beta, decay. */
+/* The columns of the joint projection: q, k, v (or x), gate, beta, decay, iclr. */
 static void columns_of(la_block *b)
 {
     uint32_t in = b->variant->inputs;
-    b->gate_column = b->beta_column = b->decay_column = -1;
+    b->gate_column = b->beta_column = b->decay_column = b->iclr_column = -1;
     if (in & LA_IN_X)
         add_part(b, "x", b->width);
     else {
@@ -158,6 +158,10 @@ static void columns_of(la_block *b)
         b->decay_column = b->P;
         b->P += b->decay_rank ? b->decay_rank : b->decay_width;
     }
+    if (in & LA_IN_AB) {
+        b->iclr_column = b->P;
+        b->P += b->H * b->dk;
+    }
 }
 
 static void block_params(la_net *spec, la_block *b)
@@ -174,10 +178,6 @@ static la_status block_init(const la_train_config *config, la_net *spec, la_bloc
     const la_recipe *r = b->recipe = la_recipe_find(o->recipe, b->variant->name);
     uint32_t in = b->variant->inputs;
     LA_TRY(check_mask(b->variant, spec->mask, err));
-    if (in & LA_IN_AB)
-        return LA_FAIL(err, LA_E_UNSUPPORTED,
-                       "%s: the model block makes q, k, v, x, beta, dt and decay, not a or b",
-                       b->variant->name);
     b->dt = (in & LA_IN_DT) != 0;
     if (b->dt && !(in & LA_IN_GATE_HEAD))
         return LA_FAIL(

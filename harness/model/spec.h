@@ -33,6 +33,7 @@ const la_recipe *la_recipe_find(int64_t recipe, const char *variant);
 typedef struct la_decay_form {
     const char *variant; /* NULL: any other with this kind of decay */
     int rank;            /* 0: one product; -1: the width of a head */
+    bool bounded;        /* g = -rate sigmoid(f + bias) instead, and the bias starts as RWKV-7's */
     double rate; /* 0: A is learned, one for each head, and the bias starts where softplus makes
                           * 1e-3 to 0.1; else A for ever, and the bias starts at 0 */
 } la_decay_form;
@@ -48,6 +49,10 @@ typedef enum la_weight { /* how a tensor starts */
                          LA_WEIGHT_A_LOG,
                          LA_WEIGHT_RATE, /* the logarithm of the decay form's, never trained */
                          LA_WEIGHT_DT_BIAS,
+                         LA_WEIGHT_RWKV7_DECAY, /* of a channel, by its place: channel_start */
+                         LA_WEIGHT_RWKV7_ICLR,
+                         LA_WEIGHT_RWKV7_REMOVAL,
+                         LA_WEIGHT_RWKV7_REPLACEMENT,
                          LA_WEIGHT_VARIANT, /* as the variant's descriptor says */
 } la_weight;
 
@@ -88,6 +93,8 @@ typedef struct la_block {
     int64_t decay_width, decay_D; /* log-decays of a token, and of one of its heads */
     int64_t decay_rank;           /* columns that decay_up turns into decay_width; 0: none */
     const la_decay_form *decay_form;
+    int64_t iclr_column; /* in-context learning rates of a token, where there are a and b */
+    int64_t iclr_bias, removal, replacement; /* [H dk] each, in the flat array */
     bool dt; /* beta is dt = softplus(..), g = -A dt; and D v is added to the output */
     /* Places in the flat array, -1: absent. */
     int64_t norm1_w, norm1_b, in_w, in_b, A_log, dt_bias, out_norm_w, out_w, out_b;

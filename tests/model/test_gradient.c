@@ -123,7 +123,7 @@ static void check_model(fixture *f)
 
 static const char *const card[] = {"softmax",        "flash",     "linear", "performer", "deltanet",
                                    "gated_deltanet", "linformer", "fnet",   "retnet",    "gla",
-                                   "mamba2",         "kda"};
+                                   "mamba2",         "kda",       "rwkv7"};
 
 static void small(fixture *f, const char *variant, int64_t T)
 {

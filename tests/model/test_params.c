@@ -18,7 +18,7 @@
 
 static const char *const card[] = {"softmax",        "flash",     "linear", "performer", "deltanet",
                                    "gated_deltanet", "linformer", "fnet",   "retnet",    "gla",
-                                   "mamba2",         "kda"};
+                                   "mamba2",         "kda",       "rwkv7"};
 
 typedef struct drawn {
     la_net net;
@@ -52,7 +52,8 @@ static double deviation(const la_net *net, const la_tensor_spec *t, bool small)
 {
     double L = (double)net->layers;
     if (ends(t->name, ".w") || ends(t->name, ".b") || ends(t->name, "A_log") ||
-        ends(t->name, "dt_bias") || ends(t->name, "rate") || strstr(t->name, "conv_") || t->param)
+        ends(t->name, "dt_bias") || ends(t->name, "rate") || strstr(t->name, "conv_") || t->param ||
+        ends(t->name, "_bias") || ends(t->name, "removal") || ends(t->name, "replacement"))
         return -1;
     double base = small ? 0.02 : 1 / sqrt((double)t->shape[1]);
     return ends(t->name, ".out") || ends(t->name, ".down") ? base / sqrt(2 * L) : base;
@@ -87,6 +88,14 @@ static void check_special(const la_net *net, const la_tensor_spec *t, const floa
         assert_false(t->trainable);
     } else if (strstr(t->name, "conv_"))
         check_range(t->name, w, t->n, -0.5, 0.5);
+    else if (ends(t->name, "decay_bias")) /* from slow channels to fast ones */
+        check_range(t->name, w, t->n < 64 ? t->n : 63, -8, 3);
+    else if (ends(t->name, "iclr_bias"))
+        check_range(t->name, w, t->n < 64 ? t->n : 63, -0.69, 0.31);
+    else if (ends(t->name, "removal"))
+        check_range(t->name, w, t->n < 64 ? t->n : 63, 0.66 - 1e-6, 0.76 + 1e-6);
+    else if (ends(t->name, "replacement"))
+        check_range(t->name, w, t->n < 64 ? t->n : 63, 1.02 - 1e-6, 1.02 + 1e-6);
     else if (ends(t->name, "A_log"))
         for (int64_t i = 0; i < t->n; i++) {
             double A = exp((double)w[i]);
@@ -145,7 +154,7 @@ static void paper_tensors(void **state)
         fixture_init(&f, card[i], 64);
         fixture_set(&f, "model.recipe=paper");
         fixture_set(&f, "model.d_model=64");
-        static const char *const fan[] = {"performer", "linformer", "mamba2"};
+        static const char *const fan[] = {"performer", "linformer", "mamba2", "rwkv7"};
         bool small = true;
         for (size_t j = 0; j < LA_COUNT(fan); j++) small = small && strcmp(card[i], fan[j]) != 0;
         check_all(&f, small);
