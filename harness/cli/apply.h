@@ -58,7 +58,7 @@ void la_apply_release_gradients(la_apply *a);
 /* Shape of o; returns its rank. */
 int la_apply_output_shape(const la_apply *a, int64_t shape[4]);
 
-/* The axis of a state part that counts tokens (a KV cache), or -1. */
-int la_apply_token_axis(const la_apply *a, size_t part);
+/* A tensor's file, without .npy: "q", ..., and "dt" for what lies in the slot of beta as a step size. */
+const char *la_apply_name(const la_apply *a, int which);
 
 #endif

@@ -48,6 +48,12 @@ static la_status check_finite(const la_npy *npy, const char *path, double least,
     return LA_OK;
 }
 
+const char *la_apply_name(const la_apply *a, int which)
+{
+    bool dt = which == LA_T_BETA && (a->variant->inputs & LA_IN_DT);
+    return dt ? "dt" : la_tensor_names[which];
+}
+
 static bool uses(const la_variant *v, la_tensor which)
 {
     la_problem one = {.B = 1, .T = 1, .Tcap = 1, .H = 1, .Hkv = 1, .Hqk = 1, .dk = 1, .dv = 1};
@@ -59,7 +65,7 @@ static la_status missing(const la_apply *a, const char *name, la_err *err)
     la_text all = {0};
     for (int i = 0; i < LA_T_COUNT; i++)
         if (uses(a->variant, (la_tensor)i))
-            la_text_add(&all, "%s%s.npy", all.len ? ", " : "", la_tensor_names[i]);
+            la_text_add(&all, "%s%s.npy", all.len ? ", " : "", la_apply_name(a, i));
     la_status st = LA_FAIL(err, LA_E_NOTFOUND, "%s needs %s in %s; %s.npy is missing",
                            a->variant->name, la_text_str(&all), a->in, name);
     la_text_release(&all);
@@ -71,9 +77,9 @@ static la_status read_tensors(la_apply *a, la_err *err)
     char path[4096];
     for (int i = 0; i < LA_T_COUNT; i++) {
         if (!uses(a->variant, (la_tensor)i)) continue;
-        path_of(a->in, "", la_tensor_names[i], path);
+        path_of(a->in, "", la_apply_name(a, i), path);
         la_status st = la_npy_read(path, &a->t[i], err);
-        if (st == LA_E_NOTFOUND) return missing(a, la_tensor_names[i], err);
+        if (st == LA_E_NOTFOUND) return missing(a, la_apply_name(a, i), err);
         if (st != LA_OK) return st;
         LA_TRY(check_finite(&a->t[i], path, 0, err));
     }
@@ -86,8 +92,9 @@ static la_status want_rank(const la_apply *a, la_tensor which, int rank, const c
     const la_npy *npy = &a->t[which];
     char words[192];
     if (npy->rank == rank) return LA_OK;
-    return LA_FAIL(err, LA_E_FORMAT, "%s.npy has shape %s; it must be %s", la_tensor_names[which],
-                   la_shape_words(npy->shape, npy->rank, words), axes);
+    return LA_FAIL(err, LA_E_FORMAT, "%s.npy has shape %s; it must be %s",
+                   la_apply_name(a, (int)which), la_shape_words(npy->shape, npy->rank, words),
+                   axes);
 }
 
 /* Sizes from q and v (or x); the other files are then held against them. */
@@ -128,30 +135,54 @@ static la_status problem_of_shapes(la_apply *a, la_err *err)
         char has[192], other[192], needs[192];
         return LA_FAIL(err, LA_E_FORMAT,
                        "%s.npy has shape %s, which does not fit %s.npy of shape %s: %s is needed",
-                       la_tensor_names[i], la_shape_words(got->shape, got->rank, has),
-                       la_tensor_names[base],
+                       la_apply_name(a, i), la_shape_words(got->shape, got->rank, has),
+                       la_apply_name(a, (int)base),
                        la_shape_words(a->t[base].shape, a->t[base].rank, other),
                        la_shape_words(want, rank, needs));
     }
     return LA_OK;
 }
 
-int la_apply_token_axis(const la_apply *a, size_t part)
+/* The axis of a state part that counts tokens (a KV cache), or -1; *most: how many it ever holds. */
+static int token_axis(const la_apply *a, size_t part, int64_t *most)
 {
-    la_part parts[LA_MAX_PARTS];
-    la_problem more = a->p;
-    more.Tcap++;
-    a->variant->state_parts(&more, a->opts, parts, LA_MAX_PARTS);
-    for (int i = 0; i < parts[part].rank; i++)
-        if (parts[part].shape[i] != a->parts[part].shape[i]) return i;
+    la_part few[LA_MAX_PARTS], many[LA_MAX_PARTS];
+    la_problem p = a->p;
+    p.Tcap = 1;
+    a->variant->state_parts(&p, a->opts, few, LA_MAX_PARTS);
+    p.Tcap = INT32_MAX;
+    a->variant->state_parts(&p, a->opts, many, LA_MAX_PARTS);
+    for (int i = 0; i < few[part].rank; i++) {
+        *most = many[part].shape[i];
+        if (few[part].shape[i] != *most) return i;
+    }
     return -1;
+}
+
+/* A cache that is not full yet holds as many tokens as there were. */
+static la_status check_tokens(la_apply *a, int64_t held, int64_t most, const char *path,
+                              la_err *err)
+{
+    if (a->pos < 0 && held >= most)
+        return LA_FAIL(err, LA_E_NOTFOUND,
+                       "%s is a full window: how many tokens there were must stand in "
+                       "%s/state_in_pos.npy, as --state writes it",
+                       path, a->in);
+    if (a->pos < 0) a->pos = held;
+    int64_t want = a->pos < most ? a->pos : most;
+    if (held == want) return LA_OK;
+    return LA_FAIL(err, LA_E_FORMAT,
+                   "%s holds %" PRId64 " tokens, but the parts before it or state_in_pos.npy "
+                   "say %" PRId64,
+                   path, held, want);
 }
 
 static la_status check_state(la_apply *a, size_t i, const char *path, la_err *err)
 {
     const la_npy *got = &a->state_in[i];
     const la_part *part = &a->parts[i];
-    int tokens = la_apply_token_axis(a, i);
+    int64_t most = 0;
+    int tokens = token_axis(a, i, &most);
     bool fits = got->rank == part->rank;
     char has[192], needs[192];
     for (int axis = 0; axis < part->rank && fits; axis++)
@@ -161,12 +192,25 @@ static la_status check_state(la_apply *a, size_t i, const char *path, la_err *er
                        path, la_shape_words(got->shape, got->rank, has),
                        la_shape_words(part->shape, part->rank, needs),
                        tokens >= 0 ? " with the tokens so far in the place of T" : " is needed");
-    if (tokens >= 0 && i > 0 && a->pos != got->shape[tokens])
-        return LA_FAIL(err, LA_E_FORMAT,
-                       "%s holds %" PRId64 " tokens, but the part before %" PRId64, path,
-                       got->shape[tokens], a->pos);
-    if (tokens >= 0) a->pos = got->shape[tokens];
+    if (tokens >= 0) LA_TRY(check_tokens(a, got->shape[tokens], most, path, err));
     return check_finite(got, path, part->initial, err);
+}
+
+/* state_in_pos.npy, one whole number; *out stays where there is none. */
+static la_status read_pos(const la_apply *a, int64_t *out, la_err *err)
+{
+    char path[4096];
+    la_npy npy = {0};
+    path_of(a->in, "state_in_", "pos", path);
+    la_status st = la_npy_read(path, &npy, err);
+    if (st != LA_OK) return st == LA_E_NOTFOUND ? LA_OK : st;
+    double pos = npy.n == 1 ? la_npy_at(&npy, 0) : -1.0;
+    if (pos >= 0.0 && pos <= 1e12 && floor(pos) == pos)
+        *out = (int64_t)pos;
+    else
+        st = LA_FAIL(err, LA_E_FORMAT, "%s must hold one whole number: the tokens so far", path);
+    la_npy_release(&npy);
+    return st;
 }
 
 /* state_in_<part>.npy: all of them or none. */
@@ -179,6 +223,8 @@ static la_status read_state(la_apply *a, la_err *err)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s carries no state; leave --state out", v->name);
     size_t there = 0;
     char path[4096], first_missing[4096] = "";
+    a->pos = -1;
+    LA_TRY(read_pos(a, &a->pos, err));
     for (size_t i = 0; i < a->n_parts; i++) {
         path_of(a->in, "state_in_", a->parts[i].name, path);
         la_status st = la_npy_read(path, &a->state_in[i], err);
@@ -194,6 +240,7 @@ static la_status read_state(la_apply *a, la_err *err)
         return LA_FAIL(err, LA_E_NOTFOUND, "the state of %s has %zu parts; %s is missing", v->name,
                        a->n_parts, first_missing);
     a->has_state = there > 0;
+    if (!a->has_state || a->pos < 0) a->pos = 0;
     a->p.Tcap = a->pos + a->p.T;
     LA_TRY(la_problem_check(&a->p, err));
     v->state_parts(&a->p, a->opts, a->parts, LA_MAX_PARTS);
@@ -282,6 +329,11 @@ la_status la_apply_write(const la_apply *a, la_err *err)
         const la_part *part = &a->parts[i];
         path_of(a->out, "state_", part->name, path);
         LA_TRY(la_npy_write(path, a->dtype, part->shape, part->rank, a->state[i].data, err));
+    }
+    if (a->with_state) {
+        double pos = (double)(a->pos + a->p.T);
+        path_of(a->out, "state_", "pos", path);
+        LA_TRY(la_npy_write(path, LA_F64, (const int64_t[]){1}, 1, &pos, err));
     }
     LA_TRY(la_apply_write_gradients(a, err));
     const la_problem *p = &a->p;

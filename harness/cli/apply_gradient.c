@@ -235,7 +235,7 @@ la_status la_apply_write_gradients(const la_apply *a, la_err *err)
     for (int i = 0; i < LA_T_COUNT; i++) {
         int64_t shape[4];
         int rank = la_tensor_shape(a->variant, &a->p, (la_tensor)i, shape);
-        if (rank) LA_TRY(write_one(a, "d", la_tensor_names[i], &a->d[i], shape, rank, err));
+        if (rank) LA_TRY(write_one(a, "d", la_apply_name(a, i), &a->d[i], shape, rank, err));
     }
     for (size_t i = 0; i < a->n_params; i++)
         LA_TRY(write_one(a, "d", a->params[i].name, &a->dparam[i], a->params[i].shape,

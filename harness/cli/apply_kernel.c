@@ -90,7 +90,7 @@ static la_status narrow_all(const la_apply *a, narrowed *out, la_err *err)
     bool rounded = false;
     for (int i = 0; i < LA_T_COUNT; i++) {
         LA_TRY(la_buffer_init(&out->t[i], (size_t)a->t[i].n * sizeof(float), err));
-        if (a->t[i].n) LA_TRY(narrow(&a->t[i], la_tensor_names[i], out->t[i].data, &rounded, err));
+        if (a->t[i].n) LA_TRY(narrow(&a->t[i], la_apply_name(a, i), out->t[i].data, &rounded, err));
     }
     for (size_t i = 0; i < a->n_parts && a->has_state; i++) {
         char name[64];

@@ -137,7 +137,7 @@ enum {
     X(GRAD, "grad", 0, NULL, NULL, LA_IN_APPLY,                                                    \
       "read do.npy and write a gradient for every input and parameter")                            \
     X(STATE, "state", 0, NULL, NULL, LA_IN_APPLY,                                                  \
-      "write state_<part>.npy; start from state_in_<part>.npy where present")                      \
+      "write state_<part>.npy, state_pos.npy; start from state_in_<part>.npy where there")         \
     X(OUT, "out", 'o', "PATH", NULL, LA_IN_RUN | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_APPLY,          \
       "folder of the output, made when missing (export: file)")                                    \
     X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json or md")                         \
