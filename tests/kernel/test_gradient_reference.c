@@ -109,7 +109,16 @@ static void differences_agree(const char *variant, const char *set, la_mask mask
 static void test_linear_reference_gradients_are_differences(void **state)
 {
     (void)state;
-    const char *const sets[] = {"", "normalize=0", "map=identity,normalize=0", "eps=0.5"};
+    const char *const sets[] = {"",
+                                "normalize=0",
+                                "map=identity,normalize=0",
+                                "eps=0.5",
+                                "map=relu,eps=0.5",
+                                "map=relu,normalize=0",
+                                "map=taylor2",
+                                "map=dpfp,eps=0.5",
+                                "map=dpfp,nu=2,normalize=0",
+                                "map=hedgehog"};
     for (size_t i = 0; i < LA_COUNT(sets); i++)
         for (int mask = LA_MASK_CAUSAL; mask <= LA_MASK_BIDIRECTIONAL; mask++)
             for (int with_state = 0; with_state < 2; with_state++)

@@ -230,6 +230,21 @@ static void grouped_heads_that_cannot_be(void **state)
     }
 }
 
+/* Feature maps with more features than dk, one with a parameter of three axes. */
+static void feature_maps(void **state)
+{
+    (void)state;
+    static const char *const maps[] = {"variant.map=taylor2", "variant.map=dpfp",
+                                       "variant.map=hedgehog"};
+    for (size_t i = 0; i < LA_COUNT(maps); i++) {
+        fixture f;
+        small(&f, "linear", 11);
+        fixture_set(&f, "model.heads=3");
+        fixture_set(&f, maps[i]);
+        check_model(&f);
+    }
+}
+
 static void mixed_stacks(void **state)
 {
     (void)state;
@@ -270,6 +285,7 @@ int main(void)
         cmocka_unit_test(longer_sequences),  cmocka_unit_test(every_piece),
         cmocka_unit_test(mixed_stacks),      cmocka_unit_test(shorter_than_longest),
         cmocka_unit_test(grouped_heads),     cmocka_unit_test(grouped_heads_that_cannot_be),
+        cmocka_unit_test(feature_maps),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

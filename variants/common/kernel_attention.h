@@ -36,9 +36,10 @@
 typedef struct la_ka la_ka;
 
 /* Features, or exponents, of n rows x [n,dk], ldx floats apart, into phi [n,m], ka->ldm floats apart.
- * `shared` is what `prepare` made, or NULL: then n is 1 and it is not worth making. shift [n] is NULL,
- * or wants for each row a number that is still to be subtracted from its exponents (of keys; a query
- * may leave out what all its exponents share). scratch is for tile products with inner size dk. */
+ * `shared` is what `prepare` made, or NULL: then n is 1 and it is not worth making. shift [n] is NULL for
+ * queries. For keys of a stabilised member it wants the number that is still to be subtracted from each
+ * row's exponents (a query may leave out what all its exponents share); otherwise it is scratch.
+ * scratch is for tile products with inner size dk, m or a chunk. */
 typedef void la_ka_features(const la_ka *ka, const float *const *params, const float *shared,
                             int64_t head, int64_t n, const float *x, int64_t ldx, float *phi,
                             float *shift, float *scratch);
@@ -46,9 +47,9 @@ typedef void la_ka_features(const la_ka *ka, const float *const *params, const f
 /* From phi and its gradients dphi [n,m] (both ka->ldm apart; dphi is scratch) to dx [n,dk], ldx apart as
  * x is, or NULL; and added to dparam [la_ka.dparam], or NULL. `key`: what `shift` took away has its
  * gradient too. Exponents e have phi = exp(e) up to factors that cancel. */
-typedef void la_ka_pull(const la_ka *ka, const float *const *params, int64_t n, const float *x,
-                        int64_t ldx, bool key, const float *phi, float *dphi, float *dx,
-                        float *dparam, float *scratch);
+typedef void la_ka_pull(const la_ka *ka, const float *const *params, int64_t head, int64_t n,
+                        const float *x, int64_t ldx, bool key, const float *phi, float *dphi,
+                        float *dx, float *dparam, float *scratch);
 
 struct la_ka {
     /* ---- the member fills these ---- */
@@ -63,8 +64,10 @@ struct la_ka {
     int64_t dparam; /* floats of the one parameter that has a gradient; 0: none */
     /* Once before a forward by chunks: what all threads read, e.g. transposed parameters. NULL: nothing. */
     void (*prepare)(const la_ka *ka, const float *const *params, float *shared);
-    int64_t shared;  /* floats of it */
-    const void *map; /* the member's own */
+    int64_t shared; /* floats of it */
+    /* The member's own: its map, and a number (linear: nu; performer: rows of W). */
+    const void *map;
+    int64_t argument;
     /* ---- la_ka_init fills these ---- */
     const la_tile *tile;
     int64_t chunk, ldm;

@@ -230,14 +230,14 @@ static void add_to_grad(const back *b, int64_t n)
 
 static void pull_queries(const back *b, const span *s)
 {
-    b->ka->pull(b->ka, s->x.params, s->x.n, s->x.q, s->x.ldk, false, b->w.a, b->dphi, s->dq,
-                b->dparam, b->w.scratch);
+    b->ka->pull(b->ka, s->x.params, s->x.head, s->x.n, s->x.q, s->x.ldk, false, b->w.a, b->dphi,
+                s->dq, b->dparam, b->w.scratch);
 }
 
 static void pull_keys(const back *b, const span *s)
 {
-    b->ka->pull(b->ka, s->x.params, s->x.n, s->x.k, s->x.ldk, true, b->w.b, b->dphi, s->dk,
-                b->dparam, b->w.scratch);
+    b->ka->pull(b->ka, s->x.params, s->x.head, s->x.n, s->x.k, s->x.ldk, true, b->w.b, b->dphi,
+                s->dk, b->dparam, b->w.scratch);
 }
 
 /* ---- causal ---- */

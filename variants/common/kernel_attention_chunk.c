@@ -59,8 +59,7 @@ void la_ka_features_of_queries(const la_ka *ka, const la_ka_rows *x, const la_ka
 
 void la_ka_features_of_keys(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w)
 {
-    ka->features(ka, x->params, x->shared, x->head, x->n, x->k, x->ldk, w->b,
-                 ka->stabilised ? w->shift : NULL, w->scratch);
+    ka->features(ka, x->params, x->shared, x->head, x->n, x->k, x->ldk, w->b, w->shift, w->scratch);
 }
 
 float la_ka_power(float c)

@@ -1,80 +1,101 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The feature maps of linear attention.
+ * The feature maps of linear attention: their widths, and the functions that make them.
  */
-#include <math.h>
 #include <string.h>
 
 #include "labench/simd.h"
 #include "linear_internal.h"
 
-typedef void elu_fn(int64_t n, int64_t dk, const float *x, int64_t ldx, float *phi, int64_t ldphi);
-extern elu_fn la_linear_elu_generic, la_linear_elu_avx2, la_linear_elu_avx512;
-typedef void pull_fn(int64_t n, int64_t dk, const float *phi, const float *dphi, int64_t ldphi,
-                     float *dx, int64_t lddx);
-extern pull_fn la_linear_elu_pull_generic, la_linear_elu_pull_avx2, la_linear_elu_pull_avx512;
+extern const la_linear_sweeps la_linear_sweeps_generic, la_linear_sweeps_avx2,
+    la_linear_sweeps_avx512;
 
-static int64_t same_width(int64_t dk)
+int64_t la_linear_width(const la_problem *p, const void *opts)
 {
-    return dk;
+    const la_linear_options *o = opts;
+    int64_t dk = p->dk;
+    switch (o->map) {
+    case LA_LINEAR_TAYLOR2:
+        return 1 + dk + dk * (dk + 1) / 2;
+    case LA_LINEAR_DPFP:
+        return 2 * dk * o->nu;
+    case LA_LINEAR_HEDGEHOG:
+        return 2 * dk;
+    default:
+        return dk;
+    }
 }
 
-static void elu(la_isa isa, int64_t n, int64_t dk, const float *x, int64_t ldx, float *phi,
-                int64_t ldphi)
+static void identity(const la_linear_rows *r, float *phi)
 {
-    LA_ISA_TABLE(la_linear_elu, isa)(n, dk, x, ldx, phi, ldphi);
+    for (int64_t i = 0; i < r->n; i++)
+        memcpy(phi + i * r->ldm, r->x + i * r->ldx, (size_t)r->dk * sizeof *phi);
 }
 
-static void elu_reference(int64_t dk, const double *x, double *phi)
+static void identity_pull(const la_linear_rows *r, const float *phi, float *dphi, float *dx,
+                          float *dW)
 {
-    for (int64_t c = 0; c < dk; c++) phi[c] = x[c] > 0 ? x[c] + 1 : exp(x[c]);
+    (void)phi, (void)dW;
+    for (int64_t i = 0; dx && i < r->n; i++)
+        memcpy(dx + i * r->ldx, dphi + i * r->ldm, (size_t)r->dk * sizeof *dx);
 }
 
-static void elu_pull(la_isa isa, int64_t n, int64_t dk, const float *x, int64_t ldx,
-                     const float *phi, const float *dphi, int64_t ldphi, float *dx, int64_t lddx)
+static void softmax_in_place(const la_tile *tile, int64_t n, float *x)
 {
-    (void)x, (void)ldx;
-    LA_ISA_TABLE(la_linear_elu_pull, isa)(n, dk, phi, dphi, ldphi, dx, lddx);
+    float sum = tile->exp_sum(n, 1.0f, -tile->max(n, x), x, x);
+    tile->scale(n, 1.0f / sum, x, x);
 }
 
-static void elu_reference_pull(int64_t dk, const double *x, const double *dphi, double *dx)
+/* [softmax(W x), softmax(-W x)]: one product, then rows in place. */
+static void hedgehog(const la_linear_rows *r, float *phi)
 {
-    for (int64_t c = 0; c < dk; c++) dx[c] = dphi[c] * (x[c] > 0 ? 1 : exp(x[c]));
+    int64_t dk = r->dk;
+    if (r->n == 1)
+        r->tile->mv(dk, dk, 1.0f, r->W, dk, r->x, false, phi);
+    else
+        r->tile->nt(r->n, dk, dk, 1.0f, r->x, r->ldx, r->W, dk, false, phi, r->ldm, r->scratch);
+    for (int64_t i = 0; i < r->n; i++, phi += r->ldm) {
+        r->tile->scale(dk, -1.0f, phi, phi + dk);
+        softmax_in_place(r->tile, dk, phi);
+        softmax_in_place(r->tile, dk, phi + dk);
+    }
 }
 
-static void identity(la_isa isa, int64_t n, int64_t dk, const float *x, int64_t ldx, float *phi,
-                     int64_t ldphi)
+/* Of each half, phi (dphi - phi.dphi); of W x, the first less the second. */
+static void hedgehog_pull(const la_linear_rows *r, const float *phi, float *dphi, float *dx,
+                          float *dW)
 {
-    (void)isa;
-    for (int64_t i = 0; i < n; i++) memcpy(phi + i * ldphi, x + i * ldx, (size_t)dk * sizeof *phi);
+    const la_tile *tile = r->tile;
+    int64_t dk = r->dk, ldm = r->ldm;
+    for (int64_t i = 0; i < r->n; i++)
+        for (int64_t half = 0; half < 2; half++) {
+            const float *p = phi + i * ldm + half * dk;
+            float *d = dphi + i * ldm + half * dk, mean = tile->dot(dk, p, d);
+            tile->mul(dk, p, d, d);
+            tile->axpy(dk, -mean, p, d);
+            if (half) tile->axpy(dk, -1.0f, d, d - dk);
+        }
+    if (dW) tile->tn(dk, dk, r->n, 1.0f, dphi, ldm, r->x, r->ldx, true, dW, dk, r->scratch);
+    if (dx) tile->nn(r->n, dk, dk, 1.0f, dphi, ldm, r->W, dk, false, dx, r->ldx, r->scratch);
 }
 
-static void identity_reference(int64_t dk, const double *x, double *phi)
+const la_linear_map *la_linear_map_of(const void *opts, la_isa isa)
 {
-    memcpy(phi, x, (size_t)dk * sizeof *phi);
-}
-
-static void identity_pull(la_isa isa, int64_t n, int64_t dk, const float *x, int64_t ldx,
-                          const float *phi, const float *dphi, int64_t ldphi, float *dx,
-                          int64_t lddx)
-{
-    (void)isa, (void)x, (void)ldx, (void)phi;
-    for (int64_t i = 0; i < n; i++)
-        memcpy(dx + i * lddx, dphi + i * ldphi, (size_t)dk * sizeof *dx);
-}
-
-static void identity_reference_pull(int64_t dk, const double *x, const double *dphi, double *dx)
-{
-    (void)x;
-    memcpy(dx, dphi, (size_t)dk * sizeof *dx);
-}
-
-static const la_linear_map maps[] = {
-    [LA_LINEAR_ELU] = {same_width, elu, elu_pull, elu_reference, elu_reference_pull},
-    [LA_LINEAR_IDENTITY] = {same_width, identity, identity_pull, identity_reference,
-                            identity_reference_pull},
-};
-
-const la_linear_map *la_linear_map_of(const void *opts)
-{
-    return &maps[((const la_linear_options *)opts)->map];
+    static const la_linear_map of_identity = {identity, identity_pull};
+    static const la_linear_map of_hedgehog = {hedgehog, hedgehog_pull};
+    const la_linear_options *o = opts;
+    const la_linear_sweeps *sweeps = LA_ISA_TABLE(&la_linear_sweeps, isa);
+    switch (o->map) {
+    case LA_LINEAR_IDENTITY:
+        return &of_identity;
+    case LA_LINEAR_RELU:
+        return &sweeps->relu;
+    case LA_LINEAR_TAYLOR2:
+        return &sweeps->taylor2;
+    case LA_LINEAR_DPFP:
+        return &sweeps->dpfp;
+    case LA_LINEAR_HEDGEHOG:
+        return &of_hedgehog;
+    default:
+        return &sweeps->elu;
+    }
 }

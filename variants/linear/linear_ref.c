@@ -1,172 +1,200 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The definition, in float64: one token after the other,
- *   S += phi(k) v',  z += phi(k),  o = S' phi(q) / (phi(q).z + eps);
- * bidirectional: all keys first, then the wanted rows. Gradients with n = S' phi(q), d = phi(q).z + eps,
- * o = s n / d:
- *   dn = s do / d,  dd = -(do.o) / d,   dphi(q) = S dn + z dd,
- *   dS += phi(q) dn',  dz += phi(q) dd,   dphi(k) = dS v + dz,  dv = dS' phi(k),
- * where dS, dz hold the queries that see the key: for causal ones a second loop, from the end.
+ * The feature maps and their gradients in float64, as they are written in the papers; the sums over tokens
+ * are in kernel_ref.c.
  */
+#include <math.h>
 #include <string.h>
 
 #include "labench/kit.h"
 #include "linear_internal.h"
 
-typedef struct sums {
-    int64_t m, dv;
-    double *S, *z; /* [m,dv], [m]; z is kept even where nothing divides by it */
-    double *phi;   /* [m] */
-} sums;
+typedef struct member {
+    int64_t map, dk, nu;
+    const double *W; /* hedgehog: [dk,dk] of this head */
+    double *work;    /* 4 dk */
+} member;
 
-static void absorb(sums *u, const la_linear_map *map, int64_t dk, const double *k, const double *v)
+/* max(x, 0) and max(-x, 0), one after the other. */
+static void both_signs(int64_t dk, const double *x, double *r)
 {
-    map->reference(dk, k, u->phi);
-    for (int64_t i = 0; i < u->m; i++) {
-        u->z[i] += u->phi[i];
-        for (int64_t c = 0; c < u->dv; c++) u->S[i * u->dv + c] += u->phi[i] * v[c];
+    for (int64_t c = 0; c < dk; c++) {
+        r[c] = fmax(x[c], 0.0);
+        r[dk + c] = fmax(-x[c], 0.0);
     }
 }
 
-static void read_out(sums *u, const la_linear_map *map, const la_problem *p, const void *opts,
-                     const double *q, double *o)
+/* Where element j of r turned by i comes from: roll(r, i)_j = r_{j-i}, indices modulo n. */
+static int64_t turned(int64_t j, int64_t i, int64_t n)
 {
-    const la_linear_options *options = opts;
-    double den = options->eps, scale = la_linear_read_scale(p, opts);
-    map->reference(p->dk, q, u->phi);
-    memset(o, 0, (size_t)u->dv * sizeof *o);
-    for (int64_t i = 0; i < u->m; i++) {
-        den += u->phi[i] * u->z[i];
-        for (int64_t c = 0; c < u->dv; c++) o[c] += u->phi[i] * u->S[i * u->dv + c];
+    return ((j - i) % n + n) % n;
+}
+
+static void taylor2(const member *of, const double *x, double *phi)
+{
+    int64_t dk = of->dk, at = 1 + dk;
+    double root = pow((double)dk, -0.25);
+    phi[0] = 1.0;
+    for (int64_t a = 0; a < dk; a++) {
+        phi[1 + a] = root * x[a];
+        for (int64_t b = a; b < dk; b++)
+            phi[at++] = (a == b ? sqrt(0.5) : 1.0) * root * x[a] * root * x[b];
     }
-    for (int64_t c = 0; c < u->dv; c++) o[c] *= options->normalize ? scale / den : scale;
 }
 
-/* NULL: zeros, which u holds. */
-static void state_from(sums *u, const la_linear_options *options, const double *const *state)
+static void taylor2_pull(const member *of, const double *x, const double *dphi, double *dx)
 {
-    if (!state) return;
-    memcpy(u->S, state[0], (size_t)(u->m * u->dv) * sizeof(double));
-    if (options->normalize) memcpy(u->z, state[1], (size_t)u->m * sizeof(double));
+    int64_t dk = of->dk, at = 1 + dk;
+    double root = pow((double)dk, -0.25);
+    for (int64_t a = 0; a < dk; a++) dx[a] = root * dphi[1 + a];
+    for (int64_t a = 0; a < dk; a++)
+        for (int64_t b = a; b < dk; b++, at++) {
+            double weight = (a == b ? sqrt(0.5) : 1.0) * root * root * dphi[at];
+            dx[a] += weight * x[b];
+            dx[b] += weight * x[a];
+        }
 }
 
-static void state_to(const sums *u, const la_linear_options *options, double *const *state)
+static void dpfp(const member *of, const double *x, double *phi)
 {
-    memcpy(state[0], u->S, (size_t)(u->m * u->dv) * sizeof(double));
-    if (options->normalize) memcpy(state[1], u->z, (size_t)u->m * sizeof(double));
+    int64_t n = 2 * of->dk;
+    double *r = of->work;
+    both_signs(of->dk, x, r);
+    for (int64_t i = 1; i <= of->nu; i++)
+        for (int64_t j = 0; j < n; j++) *phi++ = r[j] * r[turned(j, i, n)];
+}
+
+static void dpfp_pull(const member *of, const double *x, const double *dphi, double *dx)
+{
+    int64_t n = 2 * of->dk;
+    double *r = of->work, *dr = r + n;
+    both_signs(of->dk, x, r);
+    memset(dr, 0, (size_t)n * sizeof *dr);
+    for (int64_t i = 1; i <= of->nu; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double d = *dphi++;
+            dr[j] += d * r[turned(j, i, n)];
+            dr[turned(j, i, n)] += d * r[j];
+        }
+    for (int64_t c = 0; c < of->dk; c++)
+        dx[c] = x[c] > 0 ? dr[c] : x[c] < 0 ? -dr[of->dk + c] : 0.0;
+}
+
+static void hedgehog(const member *of, const double *x, double *phi)
+{
+    int64_t dk = of->dk;
+    double *y = of->work;
+    for (int64_t i = 0; i < dk; i++) {
+        y[i] = 0.0;
+        for (int64_t c = 0; c < dk; c++) y[i] += of->W[i * dk + c] * x[c];
+    }
+    for (int sign = 1; sign >= -1; sign -= 2, phi += dk) {
+        double top = -INFINITY, sum = 0.0;
+        for (int64_t i = 0; i < dk; i++) top = fmax(top, sign * y[i]);
+        for (int64_t i = 0; i < dk; i++) sum += phi[i] = exp(sign * y[i] - top);
+        for (int64_t i = 0; i < dk; i++) phi[i] /= sum;
+    }
+}
+
+static void hedgehog_pull(const member *of, const double *x, double *dphi, double *dx, double *dW)
+{
+    int64_t dk = of->dk;
+    double *dy = of->work, *both = dy + dk, mean[2] = {0}; /* hedgehog() uses work[0..dk) itself */
+    hedgehog(of, x, both);
+    for (int64_t i = 0; i < dk; i++) {
+        mean[0] += both[i] * dphi[i];
+        mean[1] += both[dk + i] * dphi[dk + i];
+    }
+    for (int64_t i = 0; i < dk; i++)
+        dy[i] = both[i] * (dphi[i] - mean[0]) - both[dk + i] * (dphi[dk + i] - mean[1]);
+    for (int64_t c = 0; dx && c < dk; c++) {
+        dx[c] = 0.0;
+        for (int64_t i = 0; i < dk; i++) dx[c] += of->W[i * dk + c] * dy[i];
+    }
+    for (int64_t i = 0; dW && i < dk; i++)
+        for (int64_t c = 0; c < dk; c++) dW[i * dk + c] += dy[i] * x[c];
+}
+
+static void features(const la_ka_ref *ref, bool key, const double *x, double *phi)
+{
+    (void)key;
+    const member *of = ref->of;
+    switch (of->map) {
+    case LA_LINEAR_TAYLOR2:
+        taylor2(of, x, phi);
+        return;
+    case LA_LINEAR_DPFP:
+        dpfp(of, x, phi);
+        return;
+    case LA_LINEAR_HEDGEHOG:
+        hedgehog(of, x, phi);
+        return;
+    default:
+        break;
+    }
+    for (int64_t c = 0; c < of->dk; c++)
+        phi[c] = of->map == LA_LINEAR_IDENTITY ? x[c]
+                 : of->map == LA_LINEAR_RELU   ? fmax(x[c], 0.0)
+                 : x[c] > 0                    ? x[c] + 1
+                                               : exp(x[c]);
+}
+
+static void pull(const la_ka_ref *ref, bool key, const double *x, double *dphi, double *dx,
+                 double *dW)
+{
+    (void)key;
+    const member *of = ref->of;
+    if (of->map == LA_LINEAR_HEDGEHOG) hedgehog_pull(of, x, dphi, dx, dW);
+    if (!dx || of->map == LA_LINEAR_HEDGEHOG) return;
+    if (of->map == LA_LINEAR_TAYLOR2) taylor2_pull(of, x, dphi, dx);
+    if (of->map == LA_LINEAR_DPFP) dpfp_pull(of, x, dphi, dx);
+    if (of->map == LA_LINEAR_TAYLOR2 || of->map == LA_LINEAR_DPFP) return;
+    for (int64_t c = 0; c < of->dk; c++) {
+        double below = of->map == LA_LINEAR_RELU ? 0.0 : exp(x[c]);
+        dx[c] = dphi[c] * (of->map == LA_LINEAR_IDENTITY || x[c] > 0 ? 1.0 : below);
+    }
+}
+
+/* One head of the problem; `of` is the member's storage, and its work is to be freed. */
+static la_status open(const la_problem *p, const void *opts, const la_ref_io *io, member *of,
+                      la_ka_ref *ref, la_err *err)
+{
+    const la_linear_options *o = opts;
+    *of = (member){.map = o->map, .dk = p->dk, .nu = o->nu};
+    if (o->map == LA_LINEAR_HEDGEHOG) of->W = io->params[0] + io->head * p->dk * p->dk;
+    of->work = la_alloc((size_t)(4 * p->dk) * sizeof *of->work, err);
+    *ref = (la_ka_ref){.m = la_linear_width(p, opts),
+                       .normalize = o->normalize,
+                       .eps = o->eps,
+                       .read_scale = la_linear_read_scale(p, opts),
+                       .of = of,
+                       .features = features,
+                       .pull = pull};
+    return of->work ? LA_OK : LA_E_NOMEM;
 }
 
 static la_status forward(const la_problem *p, const void *opts, const la_ref_io *io, la_err *err)
 {
-    const la_linear_options *options = opts;
-    const la_linear_map *map = la_linear_map_of(opts);
-    int64_t T = p->T, dk = p->dk, dv = p->dv, m = map->width(dk);
-    double *S = la_zalloc((size_t)(m * dv + 2 * m) * sizeof(double), err);
-    if (!S) return LA_E_NOMEM;
-    sums u = {m, dv, S, S + m * dv, S + m * dv + m};
-    state_from(&u, options, io->state_in);
-    bool causal = p->mask == LA_MASK_CAUSAL;
-    for (int64_t t = 0, r = 0; t < T; t++) {
-        absorb(&u, map, dk, io->k + t * dk, io->v + t * dv);
-        if (causal && r < io->n_rows && (io->rows ? io->rows[r] : r) == t)
-            read_out(&u, map, p, opts, io->q + t * dk, io->o + r++ * dv);
-    }
-    for (int64_t r = 0; !causal && r < io->n_rows; r++)
-        read_out(&u, map, p, opts, io->q + (io->rows ? io->rows[r] : r) * dk, io->o + r * dv);
-    if (io->state_out) state_to(&u, options, io->state_out);
-    la_free(S);
-    return LA_OK;
-}
-
-/* dn [dv], dd of a query, and its dq. */
-static void query_back(const sums *u, const la_linear_map *map, const la_problem *p,
-                       const void *opts, const double *q, const double *dout, double *dn,
-                       double *dd, double *dphi, double *dq)
-{
-    const la_linear_options *options = opts;
-    int64_t m = u->m, dv = u->dv;
-    double scale = la_linear_read_scale(p, opts), den = options->normalize ? options->eps : 1.0;
-    map->reference(p->dk, q, u->phi);
-    for (int64_t i = 0; options->normalize && i < m; i++) den += u->phi[i] * u->z[i];
-    *dd = 0.0;
-    for (int64_t c = 0; c < dv; c++) {
-        double n = 0.0;
-        for (int64_t i = 0; i < m; i++) n += u->phi[i] * u->S[i * dv + c];
-        dn[c] = scale * dout[c] / den;
-        if (options->normalize) *dd -= dn[c] * n / den;
-    }
-    for (int64_t i = 0; i < m; i++) {
-        dphi[i] = u->z[i] * *dd;
-        for (int64_t c = 0; c < dv; c++) dphi[i] += u->S[i * dv + c] * dn[c];
-    }
-    if (dq) map->reference_pull(p->dk, q, dphi, dq);
-}
-
-/* Adds what one query says of its S and z. */
-static void query_to_sums(sums *grad, const la_linear_map *map, int64_t dk, const double *q,
-                          const double *dn, double dd)
-{
-    map->reference(dk, q, grad->phi);
-    for (int64_t i = 0; i < grad->m; i++) {
-        grad->z[i] += grad->phi[i] * dd;
-        for (int64_t c = 0; c < grad->dv; c++) grad->S[i * grad->dv + c] += grad->phi[i] * dn[c];
-    }
-}
-
-static void key_back(sums *grad, const la_linear_map *map, int64_t dk, const double *k,
-                     const double *v, double *dphi, double *dkey, double *dvalue)
-{
-    int64_t m = grad->m, dv = grad->dv;
-    map->reference(dk, k, grad->phi);
-    for (int64_t i = 0; i < m; i++) {
-        dphi[i] = grad->z[i];
-        for (int64_t c = 0; c < dv; c++) dphi[i] += grad->S[i * dv + c] * v[c];
-    }
-    if (dkey) map->reference_pull(dk, k, dphi, dkey);
-    for (int64_t c = 0; dvalue && c < dv; c++) {
-        dvalue[c] = 0.0;
-        for (int64_t i = 0; i < m; i++) dvalue[c] += grad->S[i * dv + c] * grad->phi[i];
-    }
-}
-
-/* The sums so far, queries in order; then the gradients of the sums, from the end. */
-static void both_ways(const la_problem *p, const void *opts, const la_ref_io *io,
-                      const la_ref_grads *g, sums *u, sums *grad, double *dn, double *dd,
-                      double *dphi)
-{
-    const la_linear_map *map = la_linear_map_of(opts);
-    int64_t T = p->T, dk = p->dk, dv = p->dv;
-    bool causal = p->mask == LA_MASK_CAUSAL;
-    for (int64_t t = 0; !causal && t < T; t++) absorb(u, map, dk, io->k + t * dk, io->v + t * dv);
-    for (int64_t t = 0; t < T; t++) {
-        if (causal) absorb(u, map, dk, io->k + t * dk, io->v + t * dv);
-        query_back(u, map, p, opts, io->q + t * dk, g->dout + t * dv, dn + t * dv, dd + t, dphi,
-                   g->dq ? g->dq + t * dk : NULL);
-    }
-    for (int64_t t = 0; !causal && t < T; t++)
-        query_to_sums(grad, map, dk, io->q + t * dk, dn + t * dv, dd[t]);
-    for (int64_t t = T - 1; t >= 0; t--) {
-        if (causal) query_to_sums(grad, map, dk, io->q + t * dk, dn + t * dv, dd[t]);
-        key_back(grad, map, dk, io->k + t * dk, io->v + t * dv, dphi, g->dk ? g->dk + t * dk : NULL,
-                 g->dv ? g->dv + t * dv : NULL);
-    }
+    member of;
+    la_ka_ref ref;
+    LA_TRY(open(p, opts, io, &of, &ref, err));
+    la_status st = la_ka_ref_forward(&ref, p, io, err);
+    la_free(of.work);
+    return st;
 }
 
 static la_status backward(const la_problem *p, const void *opts, const la_ref_io *io,
                           const la_ref_grads *g, la_err *err)
 {
-    const la_linear_options *options = opts;
-    int64_t T = p->T, dv = p->dv, m = la_linear_map_of(opts)->width(p->dk), one = m * (dv + 2);
-    double *work = la_zalloc((size_t)(2 * one + T * (dv + 1) + m) * sizeof(double), err);
-    if (!work) return LA_E_NOMEM;
-    double *dn = work + 2 * one, *dd = dn + T * dv, *dphi = dd + T;
-    sums u = {m, dv, work, work + m * dv, work + m * dv + m};
-    sums grad = {m, dv, work + one, work + one + m * dv, work + one + m * dv + m};
-    state_from(&u, options, io->state_in);
-    state_from(&grad, options, g->dstate_out);
-    both_ways(p, opts, io, g, &u, &grad, dn, dd, dphi);
-    if (g->dstate_in) state_to(&grad, options, g->dstate_in);
-    la_free(work);
-    return LA_OK;
+    member of;
+    la_ka_ref ref;
+    LA_TRY(open(p, opts, io, &of, &ref, err));
+    la_ref_grads grads = *g;
+    double *dW =
+        of.W && g->dparams && g->dparams[0] ? g->dparams[0] + io->head * p->dk * p->dk : NULL;
+    grads.dparams = &dW;
+    la_status st = la_ka_ref_backward(&ref, p, io, &grads, err);
+    la_free(of.work);
+    return st;
 }
 
 const la_reference la_linear_reference = {.forward = forward, .backward = backward};

@@ -85,9 +85,11 @@ static void features(const la_ka *ka, const float *const *in, const float *share
 
 /* de = phi dphi, since phi = exp(e). With y = sqrt(s) x: dy = W' de, for keys less y sum de (a query's
  * shift cancels, and its de sum to 0); dW += de y'. */
-static void pull(const la_ka *ka, const float *const *in, int64_t n, const float *x, int64_t ldx,
-                 bool key, const float *phi, float *dphi, float *dx, float *dparam, float *scratch)
+static void pull(const la_ka *ka, const float *const *in, int64_t head, int64_t n, const float *x,
+                 int64_t ldx, bool key, const float *phi, float *dphi, float *dx, float *dparam,
+                 float *scratch)
 {
+    (void)head;
     const la_tile *tile = ka->tile;
     int64_t dk = ka->p.dk, m = ka->m, ldm = ka->ldm;
     float s = (float)la_scale(&ka->p), root = sqrtf(s);
