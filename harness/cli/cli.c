@@ -10,6 +10,8 @@
 #include "child.h"
 #include "commands.h"
 #include "log.h"
+#include "plugin_flags.h"
+#include "plugins.h"
 #include "run.h"
 #include "sizes.h"
 
@@ -145,6 +147,8 @@ int la_cli_main(int argc, char **argv)
     la_command command = la_command_find(argv[1]);
     if (command == LA_CMD_WORKER && argc > 2) return la_child_become(argc, argv);
     if (command == LA_CMD_WORKER) return la_worker_main(4, 3);
+    if (command == LA_CMD_PLUGIN)
+        return argc > 2 ? la_plugin_do(argc, argv) : la_plugin_host_main(3);
     if (command < LA_CMD_COUNT && mains[command]) return mains[command](argc, argv, 2);
     char q[64];
     const char *nearest = la_command_nearest(argv[1]);

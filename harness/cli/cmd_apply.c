@@ -8,6 +8,7 @@
 #include "apply.h"
 #include "commands.h"
 #include "log.h"
+#include "plugin_flags.h"
 #include "registry.h"
 #include "sizes.h"
 
@@ -18,6 +19,7 @@ typedef struct apply_args {
     la_apply a;
     const char *variant, *settings[MAX_SETTINGS];
     size_t n_settings;
+    la_words plugins;
 } apply_args;
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
@@ -58,6 +60,8 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
         LA_TRY(la_whole_parse("--threads", value, 1, 1024, &n, err));
         a->threads = (int)n;
         return LA_OK;
+    case LA_FLAG_PLUGIN:
+        return la_plugin_flag(&args->plugins, value, err);
     case LA_FLAG_SET:
         if (args->n_settings == MAX_SETTINGS)
             return LA_FAIL(err, LA_E_ARG, "--set is given more than %d times", MAX_SETTINGS);
@@ -125,13 +129,15 @@ int la_cmd_apply(int argc, char **argv, int first)
         return la_finish_stdout(LA_EXIT_OK);
     }
     la_common_apply(&args.common);
+    int code = LA_EXIT_OK;
+    if (st == LA_OK) st = la_plugin_flags_open(&args.plugins, &err);
+    if (st == LA_OK && la_plugin_elsewhere(argc, argv, &code)) goto done;
     if (st == LA_OK) st = prepare(&args, &err);
     if (st == LA_OK) st = la_apply_read(a, &err);
     if (st == LA_OK)
         st = a->form && strcmp(a->form, "reference") == 0 ? la_apply_reference(a, &err)
                                                           : la_apply_kernel(a, &err);
     if (st == LA_OK) st = la_apply_write(a, &err);
-    int code = LA_EXIT_OK;
     if (st != LA_OK) {
         code = la_complain(&err);
     } else {
@@ -141,6 +147,8 @@ int la_cmd_apply(int argc, char **argv, int first)
         la_log(LA_LOG_INFO, "%s (%s, %s): o %s -> %s/o.npy", a->variant->name, a->how,
                la_mask_name(p->mask), words, a->out);
     }
+done:
     la_apply_release(a);
+    la_words_release(&args.plugins);
     return code;
 }

@@ -9,6 +9,8 @@
 #include "commands.h"
 #include "export.h"
 #include "labench/kit.h"
+#include "plugin_flags.h"
+#include "plugins.h"
 #include "registry.h"
 #include "report.h"
 #include "sizes.h"
@@ -19,6 +21,7 @@ typedef struct list_args {
     bool json, full, chosen;
     int what;
     const char *db;
+    la_words plugins;
 } list_args;
 
 enum { VARIANTS, TASKS, DEVICES, SWEEPS, PLOTS };
@@ -37,6 +40,8 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
     case LA_FLAG_DB:
         args->db = value;
         return LA_OK;
+    case LA_FLAG_PLUGIN:
+        return la_plugin_flag(&args->plugins, value, err);
     default:
         return la_common_take(&args->common, flag, value, err);
     }
@@ -125,6 +130,7 @@ la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *er
     if (!full) return LA_OK;
     fprintf(out, "  paper %s, %s%s%s\n", v->paper, v->cost_words,
             v->same_as ? ", computes the same as " : "", v->same_as ? v->same_as : "");
+    if (*la_registry_origin(v)) fprintf(out, "  plugin %s\n", la_registry_origin(v));
     for (size_t i = 0; i < v->impls_len; i++)
         fprintf(out, "  %-16s %s\n", v->impls[i].name, mode_words(v->impls[i].caps, words));
     return options_text(v->options, v->options_len, v->options_size, out, err);
@@ -185,6 +191,7 @@ static cJSON *variant_json(const la_variant *v)
     cJSON_AddStringToObject(o, "summary", v->summary);
     cJSON_AddStringToObject(o, "paper", v->paper);
     cJSON_AddStringToObject(o, "cost", v->cost_words);
+    if (*la_registry_origin(v)) cJSON_AddStringToObject(o, "plugin", la_registry_origin(v));
     for (size_t i = 0; i < v->impls_len; i++) {
         cJSON *impl = cJSON_CreateObject();
         cJSON_AddStringToObject(impl, "name", v->impls[i].name);
@@ -285,20 +292,28 @@ static la_status list_text(const list_args *args, la_err *err)
     return LA_OK;
 }
 
+static la_status list(list_args *args, la_err *err)
+{
+    LA_TRY(la_plugin_flags_open(&args->plugins, err));
+    return args->what == SWEEPS ? list_sweeps(args, err)
+           : args->json         ? list_json(args->what, err)
+                                : list_text(args, err);
+}
+
 int la_cmd_list(int argc, char **argv, int first)
 {
     list_args args = {0};
-    la_err err;
+    la_err err = {0};
     bool help;
-    if (la_flags_parse(LA_CMD_LIST, argc, argv, first, take_flag, take_word, &args, &help, &err))
-        return la_complain(&err);
-    if (help) {
+    la_status st =
+        la_flags_parse(LA_CMD_LIST, argc, argv, first, take_flag, take_word, &args, &help, &err);
+    if (st == LA_OK && help) {
         la_flags_help(LA_CMD_LIST, stdout);
-        return la_finish_stdout(LA_EXIT_OK);
+    } else if (st == LA_OK) {
+        la_common_apply(&args.common);
+        st = list(&args, &err);
     }
-    la_common_apply(&args.common);
-    la_status st = args.what == SWEEPS ? list_sweeps(&args, &err)
-                   : args.json         ? list_json(args.what, &err)
-                                       : list_text(&args, &err);
+    la_plugins_close();
+    la_words_release(&args.plugins);
     return la_finish_stdout(st == LA_OK ? LA_EXIT_OK : la_complain(&err));
 }

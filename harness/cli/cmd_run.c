@@ -7,6 +7,8 @@
 
 #include "estimate.h"
 #include "log.h"
+#include "plugin_flags.h"
+#include "plugins.h"
 #include "registry.h"
 #include "sizes.h"
 #include "sweep.h"
@@ -154,6 +156,7 @@ int la_cmd_run(int argc, char **argv, int first)
     }
     la_common_apply(&args.common);
     if (st == LA_OK) st = la_device_choose(args.device, &device, &err);
+    if (st == LA_OK) st = la_plugin_flags_open(&args.plugins, &err);
     if (st == LA_OK) st = la_plan_expand(&args.spec, &device, &plan, &err);
     if (st == LA_OK) st = check_memory(&plan, &args.settings, &err);
     if (st != LA_OK) {
@@ -168,6 +171,7 @@ int la_cmd_run(int argc, char **argv, int first)
 done:
     la_plan_release(&plan);
     la_peers_release();
+    la_plugins_close();
     la_run_args_release(&args);
     return code;
 }

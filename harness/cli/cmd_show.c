@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "plugin_flags.h"
+#include "plugins.h"
 #include "registry.h"
 #include "report.h"
 #include "screen.h"
@@ -12,11 +14,13 @@
 typedef struct show_args {
     la_common common;
     const char *db, *what;
+    la_words plugins;
 } show_args;
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
     show_args *args = context;
+    if (flag == LA_FLAG_PLUGIN) return la_plugin_flag(&args->plugins, value, err);
     if (flag != LA_FLAG_DB) return la_common_take(&args->common, flag, value, err);
     args->db = value;
     return LA_OK;
@@ -62,6 +66,9 @@ int la_cmd_show(int argc, char **argv, int first)
         return la_finish_stdout(LA_EXIT_OK);
     }
     la_common_apply(&args.common);
+    if (st == LA_OK) st = la_plugin_flags_open(&args.plugins, &err);
     if (st == LA_OK) st = show(&args, &err);
+    la_plugins_close();
+    la_words_release(&args.plugins);
     return la_finish_stdout(st == LA_OK ? LA_EXIT_OK : la_complain(&err));
 }

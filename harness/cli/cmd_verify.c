@@ -10,6 +10,7 @@
 #include "labench/kit.h"
 #include "log.h"
 #include "plan.h"
+#include "plugin_flags.h"
 #include "registry.h"
 #include "sizes.h"
 #include "verify.h"
@@ -25,7 +26,7 @@ typedef struct check_row {
 
 typedef struct verify_args {
     la_common common;
-    la_words variants;
+    la_words variants, plugins;
     bool full;
     int threads;
     check_row rows[MAX_ROWS]; /* of the variant at hand */
@@ -40,6 +41,8 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
     case LA_FLAG_FULL:
         args->full = true;
         return LA_OK;
+    case LA_FLAG_PLUGIN:
+        return la_plugin_flag(&args->plugins, value, err);
     case LA_FLAG_THREADS:
         LA_TRY(la_whole_parse("--threads", value, 1, 1024, &n, err));
         args->threads = (int)n;
@@ -129,9 +132,12 @@ int la_cmd_verify(int argc, char **argv, int first)
     if (st == LA_OK && help) {
         la_flags_help(LA_CMD_VERIFY, stdout);
         la_words_release(&args.variants);
+        la_words_release(&args.plugins);
         return la_finish_stdout(LA_EXIT_OK);
     }
     la_common_apply(&args.common);
+    if (st == LA_OK) st = la_plugin_flags_open(&args.plugins, &err);
+    if (st == LA_OK && la_plugin_elsewhere(argc, argv, &code)) goto done;
     if (st == LA_OK) st = verify_all(&args, &failures, &err);
     if (st != LA_OK) {
         code = la_complain(&err);
@@ -139,6 +145,8 @@ int la_cmd_verify(int argc, char **argv, int first)
         la_log(LA_LOG_ERROR, "%" PRId64 " checks failed", failures);
         code = LA_EXIT_VERIFY;
     }
+done:
     la_words_release(&args.variants);
+    la_words_release(&args.plugins);
     return la_finish_stdout(code);
 }

@@ -100,7 +100,7 @@ typedef struct parser {
 static la_status take(parser *p, la_flag_id id, const char *value, la_err *err)
 {
     const char *name = la_flags[id].name;
-    if (p->seen[id] && id != LA_FLAG_SET)
+    if (p->seen[id] && id != LA_FLAG_SET && id != LA_FLAG_PLUGIN)
         return LA_FAIL(err, LA_E_ARG, "--%s is given twice", name);
     p->seen[id] = true;
     for (size_t i = 0; i < LA_COUNT(exclusive); i++)

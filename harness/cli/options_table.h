@@ -21,7 +21,8 @@
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
     X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
     X(PEERS, "peers", "[NAME...]", "implementations outside labench: which can run here")          \
-    X(WORKER, "worker", "", "")
+    X(WORKER, "worker", "", "")                                                                    \
+    X(PLUGIN, "plugin", "", "")
 
 typedef enum la_command {
 #define LA_COMMAND_ENUM(id, name, words, summary) LA_CMD_##id,
@@ -47,6 +48,7 @@ enum {
     LA_IN_APPLY = 1 << LA_CMD_APPLY,
     LA_IN_PEERS = 1 << LA_CMD_PEERS,
     LA_IN_ALL = (1 << LA_CMD_WORKER) - 1,
+    LA_IN_PLUGIN = LA_IN_RUN | LA_IN_LIST | LA_IN_SHOW | LA_IN_VERIFY | LA_IN_APPLY,
     LA_IN_STORED = LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_EXPORT,
 };
 
@@ -145,6 +147,8 @@ enum {
     X(FULL, "full", 0, NULL, NULL, LA_IN_VERIFY, "every shape and option, not the quick set")      \
     X(JSON, "json", 0, NULL, NULL, LA_IN_RUN | LA_IN_LIST | LA_IN_DOCTOR | LA_IN_PEERS,            \
       "JSON on stdout")                                                                            \
+    X(PLUGIN, "plugin", 0, "FILE", NULL, LA_IN_PLUGIN,                                             \
+      "a variant of your own: ./mine.so, or a name in LABENCH_PLUGIN_PATH; repeatable")            \
     X(QUIET, "quiet", 'q', NULL, NULL, LA_IN_ALL, "errors only on stderr")                         \
     X(VERBOSE, "verbose", 'v', NULL, NULL, LA_IN_ALL, "more on stderr")                            \
     X(COLOR, "color", 0, "WHEN", "auto", LA_IN_ALL, "auto, always or never")                       \

@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "memory.h"
+#include "plugin_flags.h"
 #include "registry.h"
 #include "sizes.h"
 
@@ -339,6 +340,8 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
         return take_learning(args, flag, value, err);
     case LA_FLAG_RETRY:
         return take_retry(args, value, err);
+    case LA_FLAG_PLUGIN:
+        return la_plugin_flag(&args->plugins, value, err);
     case LA_FLAG_DEVICE:
         args->device = value;
         return LA_OK;
@@ -395,6 +398,7 @@ la_status la_run_args_parse(int argc, char **argv, int first, la_run_args *out, 
 void la_run_args_release(la_run_args *args)
 {
     la_spec_release(&args->spec);
+    la_words_release(&args->plugins);
     la_text_release(&args->notes);
 }
 

@@ -14,6 +14,7 @@ typedef struct la_run_args {
     la_common common;
     la_spec spec;
     la_run_settings settings;
+    la_words plugins;
     la_text notes; /* what to tell before the start, a line each */
     const char *device, *db, *label, *note, *out;
     bool resume, fresh, dry_run, json, strict;

@@ -5,6 +5,7 @@
 
 #include "alloc.h"
 #include "digest.h"
+#include "registry.h"
 #include "spec.h"
 #include "text.h"
 
@@ -23,9 +24,27 @@ static la_status add_options(la_text *t, const char *name, const la_option *tabl
     return LA_OK;
 }
 
+/* Whether a variant is the configuration's or stands in its hybrid pattern. */
+static bool uses(const la_train_config *c, const la_variant *v)
+{
+    const char *at = c->hybrid ? strstr(c->hybrid, v->name) : NULL;
+    return c->variant == v || at; /* a name inside another's costs a training, no more */
+}
+
+/* Variants that came out of a file, by what is in it; a plugin that changed trains anew. */
+static void add_code(la_text *t, const la_train_config *c)
+{
+    for (size_t i = 0; i < la_registry_count(); i++) {
+        const la_variant *v = la_registry_at(i);
+        if (*la_registry_code(v) && uses(c, v))
+            la_text_add(t, ",\"code_%s\":\"%s\"", v->name, la_registry_code(v));
+    }
+}
+
 static la_status canonical(const la_train_config *c, la_text *t, la_err *err)
 {
     la_text_add(t, "{\"format\":%d,\"variant\":\"%s\"", KEY_FORMAT, c->variant->name);
+    add_code(t, c);
     LA_TRY(add_options(t, "variant_options", c->variant->options, c->variant->options_len,
                        c->variant_opts, err));
     la_text_add(t, ",\"hybrid\":\"%s\",\"mask\":\"%s\"", c->hybrid ? c->hybrid : "",

@@ -16,6 +16,13 @@ enum { MAX_VARIANTS = 256 };
 static const la_variant *table[MAX_VARIANTS];
 static size_t table_len;
 
+/* Where added variants come from. */
+enum { MAX_ADDED = 64 };
+static struct {
+    const la_variant *variant;
+    char *origin, *code; /* owned */
+} added[MAX_ADDED];
+
 static void fill_once(void)
 {
     if (table_len) return;
@@ -56,19 +63,87 @@ const char *la_registry_nearest(const char *name)
     return best;
 }
 
-la_status la_registry_add(const la_variant *variant, la_err *err)
+/* Words that mean something else on the command line. */
+static bool reserved(const char *name)
+{
+    static const char *const words[] = {"all",   "card", "none",      "self", "model",
+                                        "train", "auto", "reference", "best"};
+    for (size_t i = 0; i < LA_COUNT(words); i++)
+        if (strcmp(words[i], name) == 0) return true;
+    for (int f = LA_FAMILY_QUADRATIC; f <= LA_FAMILY_BASELINE; f++)
+        if (strcmp(la_family_name((la_family)f), name) == 0) return true;
+    return la_tasks_find(name) != NULL;
+}
+
+la_status la_registry_add_from(const la_variant *variant, const char *origin, const char *code,
+                               la_err *err)
 {
     fill_once();
     LA_TRY(la_variant_validate(variant, err));
     if (la_registry_find(variant->name))
         return LA_FAIL(err, LA_E_ARG, "there is a variant '%s' already", variant->name);
-    if (table_len == MAX_VARIANTS)
-        return LA_FAIL(err, LA_E_ARG, "more than %d variants", MAX_VARIANTS);
+    if (reserved(variant->name))
+        return LA_FAIL(
+            err, LA_E_ARG,
+            "a variant cannot be called '%s': that is a group, a task or another word of "
+            "the command line",
+            variant->name);
+    if (variant->same_as && !la_variant_reference(variant))
+        return LA_FAIL(err, LA_E_ARG,
+                       "variant %s is the same as '%.40s', and there is no such variant with a "
+                       "reference",
+                       variant->name, variant->same_as);
+    size_t free_row = 0;
+    while (free_row < MAX_ADDED && added[free_row].variant) free_row++;
+    if (table_len == MAX_VARIANTS || free_row == MAX_ADDED)
+        return LA_FAIL(err, LA_E_ARG, "more than %d variants, %d of them added", MAX_VARIANTS,
+                       MAX_ADDED);
+    added[free_row].origin = strdup(origin);
+    added[free_row].code = strdup(code);
+    if (!added[free_row].origin || !added[free_row].code) {
+        free(added[free_row].origin);
+        free(added[free_row].code);
+        return LA_FAIL(err, LA_E_NOMEM, "out of memory for one more variant");
+    }
+    added[free_row].variant = variant;
     size_t at = table_len++;
     for (; at > 0 && strcmp(table[at - 1]->name, variant->name) > 0; at--)
         table[at] = table[at - 1];
     table[at] = variant;
     return LA_OK;
+}
+
+la_status la_registry_add(const la_variant *variant, la_err *err)
+{
+    return la_registry_add_from(variant, "", "", err);
+}
+
+void la_registry_remove(const la_variant *variant)
+{
+    for (size_t i = 0; i < MAX_ADDED; i++) {
+        if (!variant || added[i].variant != variant) continue;
+        free(added[i].origin);
+        free(added[i].code);
+        memset(&added[i], 0, sizeof added[i]);
+        size_t at = 0;
+        while (table[at] != variant) at++;
+        memmove(&table[at], &table[at + 1], (table_len - at - 1) * sizeof *table);
+        table_len--;
+    }
+}
+
+const char *la_registry_origin(const la_variant *variant)
+{
+    for (size_t i = 0; i < MAX_ADDED; i++)
+        if (variant && added[i].variant == variant) return added[i].origin;
+    return "";
+}
+
+const char *la_registry_code(const la_variant *variant)
+{
+    for (size_t i = 0; i < MAX_ADDED; i++)
+        if (variant && added[i].variant == variant) return added[i].code;
+    return "";
 }
 
 size_t la_tasks_count(void)

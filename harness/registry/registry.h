@@ -17,6 +17,13 @@ const la_variant *la_registry_find(const char *name); /* NULL: none */
 const char *la_registry_nearest(const char *name);
 /* For plugins and tests: validates first; refuses a name already taken. Not thread-safe. */
 la_status la_registry_add(const la_variant *variant, la_err *err);
+/* The same for a variant that came out of a file, with a digest of that file; both are copied. */
+la_status la_registry_add_from(const la_variant *variant, const char *origin, const char *code,
+                               la_err *err);
+void la_registry_remove(const la_variant *variant); /* what add registered; else nothing */
+/* The file that a variant came from and its digest; "" for those built in. */
+const char *la_registry_origin(const la_variant *variant);
+const char *la_registry_code(const la_variant *variant);
 /* ABI, size, names, capability bits against members. */
 la_status la_variant_validate(const la_variant *variant, la_err *err);
 

@@ -2,6 +2,8 @@
  * What must hold of a descriptor before any of its functions is called.
  */
 #include <ctype.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "registry.h"
@@ -15,10 +17,46 @@ static bool good_name(const char *name)
     return true;
 }
 
+/* The start of a name as found, for a message: what is not plain ASCII is written as \xNN. */
+static const char *shown(const char *name, char buf[64])
+{
+    size_t len = 0;
+    if (!name) return "(none)";
+    for (const char *c = name; *c && len < 50; c++) {
+        bool plain = *c >= ' ' && *c <= '~' && *c != '\\';
+        len += (size_t)snprintf(buf + len, 64 - len, plain ? "%c" : "\\x%02x",
+                                plain ? *c : (unsigned char)*c);
+    }
+    buf[len] = '\0';
+    return buf;
+}
+
+static bool good_choices(const la_option *o)
+{
+    int64_t n = 0;
+    if (o->type != LA_OPTION_CHOICE) return true;
+    while (o->choices[n]) {
+        if (!good_name(o->choices[n])) return false;
+        n++;
+    }
+    return o->def >= 0 && o->def < (double)n && o->def == floor(o->def);
+}
+
 static la_status validate_impl(const la_variant *v, const la_impl *impl, la_err *err)
 {
+    char buf[64];
     if (!good_name(impl->name))
-        return LA_FAIL(err, LA_E_ARG, "variant %s: an impl has no good name", v->name);
+        return LA_FAIL(err, LA_E_ARG,
+                       "variant %s: an impl is called '%s'; a name is small letters, digits and _, "
+                       "at most 40, like cpu_recurrent",
+                       v->name, shown(impl->name, buf));
+    for (const la_impl *other = v->impls; other < impl; other++)
+        if (strcmp(other->name, impl->name) == 0)
+            return LA_FAIL(err, LA_E_ARG, "variant %s has two impls called %s", v->name,
+                           impl->name);
+    if (impl->backend != LA_CPU && impl->backend != LA_CUDA)
+        return LA_FAIL(err, LA_E_ARG, "variant %s, impl %s: there is no backend %d", v->name,
+                       impl->name, (int)impl->backend);
     if (!impl->rank || !impl->check || !impl->sizes || !impl->create || !impl->destroy ||
         !impl->forward)
         return LA_FAIL(err, LA_E_ARG,
@@ -45,20 +83,32 @@ static la_status validate_options(const char *name, const la_option *options, si
                                   la_err *err)
 {
     for (size_t i = 0; i < n; i++) {
+        char buf[64];
         if (!good_name(options[i].name) || !options[i].help)
-            return LA_FAIL(err, LA_E_ARG, "%s: option %zu has no good name or no help", name, i);
-        if (options[i].offset + 8 > size)
-            return LA_FAIL(err, LA_E_ARG, "%s: option %s lies outside options_size %zu", name,
-                           options[i].name, size);
+            return LA_FAIL(err, LA_E_ARG, "%s: option '%s' has no good name or no help", name,
+                           shown(options[i].name, buf));
+        if (options[i].type < LA_OPTION_INT || options[i].type > LA_OPTION_CHOICE)
+            return LA_FAIL(err, LA_E_ARG, "%s: option %s is of no known type", name,
+                           options[i].name);
+        if (options[i].offset > size || size - options[i].offset < 8 || options[i].offset % 8)
+            return LA_FAIL(err, LA_E_ARG,
+                           "%s: option %s lies outside options_size %zu, or not at a multiple of 8",
+                           name, options[i].name, size);
         if ((options[i].type == LA_OPTION_CHOICE) != (options[i].choices != NULL))
             return LA_FAIL(err, LA_E_ARG, "%s: option %s: choices and type disagree", name,
                            options[i].name);
+        if (!good_choices(&options[i]))
+            return LA_FAIL(
+                err, LA_E_ARG,
+                "%s: option %s: a choice has no good name, or the default is none of them", name,
+                options[i].name);
     }
     return LA_OK;
 }
 
 la_status la_variant_validate(const la_variant *v, la_err *err)
 {
+    char buf[64];
     if (v->abi != LA_ABI)
         return LA_FAIL(err, LA_E_ARG, "a variant with ABI %u; this labench has ABI %u: rebuild it",
                        v->abi, LA_ABI);
@@ -66,8 +116,13 @@ la_status la_variant_validate(const la_variant *v, la_err *err)
         return LA_FAIL(err, LA_E_ARG, "a variant descriptor of %u bytes; %zu wanted: rebuild it",
                        v->size, sizeof *v);
     if (!good_name(v->name))
-        return LA_FAIL(err, LA_E_ARG,
-                       "a variant's name must be small letters, digits and _, at most 40");
+        return LA_FAIL(
+            err, LA_E_ARG,
+            "a variant is called '%s'; a name is small letters, digits and _, at most 40, "
+            "with a letter in front",
+            shown(v->name, buf));
+    if (v->family < LA_FAMILY_QUADRATIC || v->family > LA_FAMILY_BASELINE)
+        return LA_FAIL(err, LA_E_ARG, "variant %s: there is no family %d", v->name, (int)v->family);
     if (!v->summary || !v->paper || !v->cost_words || !v->useful)
         return LA_FAIL(err, LA_E_ARG, "variant %s: summary, paper, cost_words or useful is missing",
                        v->name);
@@ -76,8 +131,11 @@ la_status la_variant_validate(const la_variant *v, la_err *err)
                        v->name);
     if (v->reference && !v->reference->forward)
         return LA_FAIL(err, LA_E_ARG, "variant %s: the reference has no forward", v->name);
-    if (!v->inputs || !v->impls_len)
+    if (!v->inputs || !v->impls_len || !v->impls)
         return LA_FAIL(err, LA_E_ARG, "variant %s: no inputs or no impls", v->name);
+    if (v->options_len && !v->options)
+        return LA_FAIL(err, LA_E_ARG, "variant %s: options_len is %zu and options is NULL", v->name,
+                       v->options_len);
     LA_TRY(validate_options(v->name, v->options, v->options_len, v->options_size, err));
     for (size_t i = 0; i < v->impls_len; i++) LA_TRY(validate_impl(v, &v->impls[i], err));
     return LA_OK;

@@ -68,11 +68,27 @@ static la_status options_text(const la_option *table, size_t n, const void *opts
     return LA_OK;
 }
 
-/* Notes down why the cell does not run; `why` holds the sentence. */
+bool la_cell_uses(const la_cell *cell, const la_variant *variant)
+{
+    if (cell->variant == variant) return true;
+    const char *at = cell->learn ? cell->learn->hybrid : "";
+    for (size_t len; *at; at += len + (at[len] != 0)) { /* "deltanet*3,softmax" */
+        len = strcspn(at, ",");
+        size_t name = strcspn(at, ",*");
+        if (strlen(variant->name) == name && strncmp(at, variant->name, name) == 0) return true;
+    }
+    return false;
+}
+
+/* Notes down why the cell does not run; `why` holds the sentence. A plugin that crashed or hung when it
+ * was asked about the cell did not refuse it. */
 static void refuse(la_cell *cell, const la_err *why)
 {
+    bool asked = *la_registry_code(cell->variant) != '\0';
     cell->refused = true;
-    cell->outcome = LA_OUTCOME_UNSUPPORTED;
+    cell->outcome = asked && why->status == LA_E_IO        ? LA_OUTCOME_CRASH
+                    : asked && why->status == LA_E_TIMEOUT ? LA_OUTCOME_TIMEOUT
+                                                           : LA_OUTCOME_UNSUPPORTED;
     snprintf(cell->reason, sizeof cell->reason, "%.255s", why->msg);
 }
 
@@ -240,11 +256,12 @@ const char *la_cell_words(const la_cell *cell, char buf[128])
 void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row)
 {
     const la_problem *p = &cell->problem;
+    const char *code = la_registry_code(cell->variant);
     *row = (la_cell_row){
         .key = cell->key,
         .variant = cell->variant->name,
-        .origin = "builtin",
-        .code_hash = code_hash,
+        .origin = *code ? la_registry_origin(cell->variant) : "builtin",
+        .code_hash = *code ? code : code_hash,
         .tags = la_family_name(cell->variant->family),
         .impl = cell->impl->name,
         .form = la_impl_form(cell->impl),

@@ -89,6 +89,8 @@ la_status la_cell_learn_read(const struct cJSON *model, const struct cJSON *trai
                              la_err *err);
 /* The pass that the kernel itself runs: forward for an evaluation. */
 la_pass la_cell_kernel_pass(const la_cell *cell);
+/* The variant is the cell's, or one of its hybrid's layers. */
+bool la_cell_uses(const la_cell *cell, const la_variant *variant);
 /* The row for la_store_plan; its strings are the cell's own or static. */
 void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row);
 /* The seed of the inputs of one round: hash(seed, what is computed, round). Impls, passes and equal

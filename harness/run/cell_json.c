@@ -10,6 +10,17 @@
 #include "alloc.h"
 #include "cell.h"
 #include "registry.h"
+#include "text.h"
+
+/* Digests of the plugins that the cell runs: another build of one makes another cell. */
+static void add_code(const la_cell *cell, la_text *code)
+{
+    for (size_t i = 0; i < la_registry_count(); i++) {
+        const la_variant *v = la_registry_at(i);
+        if (*la_registry_code(v) && la_cell_uses(cell, v))
+            la_text_add(code, "%s%s", code->len ? "," : "", la_registry_code(v));
+    }
+}
 
 /* The order below is the alphabetical order of the keys; a test holds it to that. */
 la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err)
@@ -18,8 +29,10 @@ la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err)
     cJSON *o = cJSON_CreateObject();
     const la_learn *learn = cell->learn;
     char *text = NULL;
+    la_text code = {0};
     *json = NULL;
     if (!o) return LA_FAIL(err, LA_E_NOMEM, "out of memory for a cell's JSON");
+    add_code(cell, &code);
 #define PUT_NUMBER(key, x)                                                                         \
     if (!cJSON_AddNumberToObject(o, key, (double)(x))) goto done
 #define PUT_STRING(key, s)                                                                         \
@@ -29,6 +42,7 @@ la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err)
     PUT_STRING("backend", la_backend_name(cell->impl->backend));
     PUT_NUMBER("batch", p->B);
     PUT_STRING("cache", cell->cold ? "cold" : "hot");
+    if (code.len) PUT_STRING("code", la_text_str(&code));
     PUT_NUMBER("dk", p->dk);
     PUT_STRING("dtype", la_dtype_name(p->dtype));
     PUT_NUMBER("dv", p->dv);
@@ -59,6 +73,7 @@ la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err)
 done:
     cJSON_free(text);
     cJSON_Delete(o);
+    la_text_release(&code);
     return *json ? LA_OK : LA_FAIL(err, LA_E_NOMEM, "out of memory for a cell's JSON");
 }
 

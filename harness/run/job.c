@@ -48,6 +48,20 @@ static bool add_path(cJSON *o, const char *name, const char *path)
     return (path ? cJSON_AddStringToObject(o, name, path) : cJSON_AddNullToObject(o, name)) != NULL;
 }
 
+static bool add_plugins(cJSON *job, const la_job *from)
+{
+    if (from->n_plugins == 0) return true;
+    cJSON *all = cJSON_AddArrayToObject(job, "plugins");
+    for (size_t i = 0; all && i < from->n_plugins; i++) {
+        cJSON *one = cJSON_CreateObject();
+        if (!cJSON_AddItemToArray(all, one) ||
+            !cJSON_AddStringToObject(one, "path", from->plugins[i].path) ||
+            !cJSON_AddStringToObject(one, "code", from->plugins[i].code))
+            return false;
+    }
+    return all != NULL;
+}
+
 la_status la_job_to_json(const la_job *job, char **json, la_err *err)
 {
     char *text = NULL;
@@ -61,7 +75,7 @@ la_status la_job_to_json(const la_job *job, char **json, la_err *err)
               add_path(o, "models_dir", job->models_dir) &&
               add_seed(o, "model_seed", job->model_seed) &&
               cJSON_AddNumberToObject(o, "lr", job->lr) && add_path(o, "peer", job->peer) &&
-              cJSON_AddNumberToObject(o, "checkpoint_s", job->checkpoint_s);
+              cJSON_AddNumberToObject(o, "checkpoint_s", job->checkpoint_s) && add_plugins(o, job);
     if (ok) text = cJSON_PrintUnformatted(o);
     if (text) *json = la_strdup(text, err);
     cJSON_free(text);
@@ -114,6 +128,25 @@ static la_status get_rule(const cJSON *o, la_stop_rule *rule, la_err *err)
     return LA_OK;
 }
 
+static la_status get_plugins(const cJSON *o, la_job *out, la_err *err)
+{
+    const cJSON *one;
+    cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(o, "plugins"))
+    {
+        const char *path = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "path"));
+        const char *code = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "code"));
+        size_t i = out->n_plugins;
+        if (!path || !code || i == LA_PLUGINS_MAX)
+            return LA_FAIL(err, LA_E_FORMAT, "the job's plugins are no list of path and code");
+        out->plugin_texts[i] = la_strdup(path, err);
+        if (!out->plugin_texts[i]) return LA_E_NOMEM;
+        out->plugins[i].path = out->plugin_texts[i];
+        snprintf(out->plugins[i].code, sizeof out->plugins[i].code, "%s", code);
+        out->n_plugins++;
+    }
+    return LA_OK;
+}
+
 static la_status read_job(const cJSON *o, la_job *out, la_err *err)
 {
     const cJSON *cell = cJSON_GetObjectItemCaseSensitive(o, "cell");
@@ -126,6 +159,7 @@ static la_status read_job(const cJSON *o, la_job *out, la_err *err)
     LA_TRY(get_number(o, "parent", &parent, err));
     LA_TRY(get_number(o, "memory_limit", &limit, err));
     LA_TRY(get_rule(o, &out->rule, err));
+    LA_TRY(get_plugins(o, out, err));
     out->parent = (int64_t)parent;
     out->memory_limit = (size_t)limit;
     out->verify = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "verify"));
@@ -157,5 +191,6 @@ void la_job_release(la_job *job)
     la_free(job->cache_text);
     la_free(job->models_text);
     la_free(job->peer_text);
+    for (size_t i = 0; i < job->n_plugins; i++) la_free(job->plugin_texts[i]);
     *job = (la_job){0};
 }

@@ -6,6 +6,7 @@
 
 #include "cell.h"
 #include "measure.h"
+#include "plugins.h"
 
 typedef struct la_job {
     const char *cell_json; /* borrowed when writing, owned by the reader's `text` when read */
@@ -21,7 +22,10 @@ typedef struct la_job {
     double lr;           /* 0: the cell's own */
     double checkpoint_s; /* seconds between checkpoints */
     const char *peer;    /* manifest of the peer that the cell is for; NULL: labench's own */
+    la_plugin_ref plugins[LA_PLUGINS_MAX]; /* to load before anything else */
+    size_t n_plugins;
     char *cell_text, *cache_text, *models_text, *peer_text; /* owned, set by la_job_read */
+    char *plugin_texts[LA_PLUGINS_MAX];                     /* likewise */
 } la_job;
 
 la_status la_job_to_json(const la_job *job, char **json, la_err *err); /* la_free the text */

@@ -16,8 +16,9 @@
  *    "model_seed": "1"     a learned task: of the model; "seed" is then that of the test's examples
  *    "lr": 0.01            of the model to evaluate; 0: the cell's own
  *    "checkpoint_s": 10    seconds between checkpoints of a training
- *    "peer": "/x/peer.json"}  whose cell it is: the worker is then the host of a peer, whose program is
+ *    "peer": "/x/peer.json"   whose cell it is: the worker is then the host of a peer, whose program is
  *                          given a job with a few members more (docs/peers.md); null: labench's own
+ *    "plugins": [{"path": "/x/mine.so", "code": "digest of the file"}]}   only where the cell runs one
  *
  * Record (fd 3): 16 bytes of header, then `length` bytes of JSON (one object, UTF-8, no NUL).
  *   offset 0   magic   0x5242414C, the bytes "LABR"

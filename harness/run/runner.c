@@ -341,6 +341,9 @@ static la_status make_job(const runner *r, const la_cell *cell, int round, doubl
                            .min_samples = s->min_samples,
                            .max_samples = s->quick ? 3 : 0,
                            .slow_s = SLOW_S}};
+    for (size_t i = 0; i < la_plugins_count(); i++)
+        if (la_cell_uses(cell, la_plugins_variant(i)))
+            job.plugins[job.n_plugins++] = *la_plugins_at(i);
     la_status st = la_job_to_json(&job, json, err);
     la_free(cell_json);
     return st;

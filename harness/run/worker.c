@@ -14,6 +14,7 @@
 
 #include "child.h"
 #include "memory.h"
+#include "plugin_load.h"
 #include "registry.h"
 #include "run.h"
 #include "text.h"
@@ -112,10 +113,21 @@ static la_status send_samples(la_work *w, la_err *err)
     return LA_OK;
 }
 
+/* Before la_start sets the floating-point mode, so that a change of it is seen. */
+static la_status load_plugins(la_work *w, la_err *err)
+{
+    const la_plugin *plugin;
+    if (w->job.n_plugins) LA_TRY(la_work_phase(w, "plugin", err));
+    for (size_t i = 0; i < w->job.n_plugins; i++)
+        LA_TRY(la_plugin_load(w->job.plugins[i].path, w->job.plugins[i].code, &plugin, err));
+    return LA_OK;
+}
+
 static la_status run_cell(la_work *w, la_err *err)
 {
     la_device device;
     la_peer *peer;
+    LA_TRY(load_plugins(w, err));
     la_device_cpu(&device);
     if (w->job.peer) LA_TRY(la_peer_load(w->job.peer, &peer, err));
     LA_TRY(la_cell_from_json(w->job.cell_json, &device, &w->cell, err));

@@ -71,6 +71,7 @@ la_status la_ref_file_name(const char *dir, const la_variant *variant, const la_
                 whole->Hqk, whole->dk, whole->dv, la_mask_name(whole->mask),
                 la_dtype_name(whole->dtype), whole->scale, seed);
     add_build(&key);
+    la_text_add(&key, " code %s", la_registry_code(owner));
     XXH128_hash_t hash = XXH3_128bits(la_text_str(&key), key.len);
     bool failed = key.failed;
     la_text_release(&key);
