@@ -336,7 +336,7 @@ static const la_impl impls[] = {
      .decode = forward},
 };
 
-static const la_variant ema = {
+static const la_variant variant = {
     LA_VARIANT_HEAD,
     .name = "ema",
     .family = LA_FAMILY_RECURRENT,
@@ -353,4 +353,4 @@ static const la_variant ema = {
     .impls = impls,
     .impls_len = LA_COUNT(impls),
 };
-LA_PLUGIN(ema);
+LA_PLUGIN(variant);

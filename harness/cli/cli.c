@@ -22,7 +22,7 @@ static const la_command_main mains[LA_CMD_COUNT] = {
     [LA_CMD_PLOT] = la_cmd_plot,     [LA_CMD_LIST] = la_cmd_list,
     [LA_CMD_EXPORT] = la_cmd_export, [LA_CMD_DOCTOR] = la_cmd_doctor,
     [LA_CMD_VERIFY] = la_cmd_verify, [LA_CMD_APPLY] = la_cmd_apply,
-    [LA_CMD_PEERS] = la_cmd_peers,
+    [LA_CMD_PEERS] = la_cmd_peers,   [LA_CMD_NEW] = la_cmd_new,
 };
 
 int la_exit_code(la_status status)
@@ -114,7 +114,7 @@ static void short_help(FILE *out)
     fprintf(out, "labench %s - time, memory and accuracy of attention variants\n\n", la_version);
     for (int i = 0; i < LA_CMD_COUNT; i++)
         if (*la_commands[i].summary && mains[i])
-            fprintf(out, "  labench %-8s %s\n", la_commands[i].name, la_commands[i].summary);
+            fprintf(out, "  labench %-11s %s\n", la_commands[i].name, la_commands[i].summary);
     fprintf(out, "\nstart with   labench --variants all --lengths 1k..16k --quick\n"
                  "then         labench plot time, labench show\n"
                  "more         labench COMMAND --help, labench --version\n");

@@ -29,6 +29,7 @@ int la_cmd_doctor(int argc, char **argv, int first);
 int la_cmd_peers(int argc, char **argv, int first);
 int la_cmd_verify(int argc, char **argv, int first);
 int la_cmd_apply(int argc, char **argv, int first);
+int la_cmd_new(int argc, char **argv, int first);
 
 /* Flags that every command has; a command's taker passes on what it does not know. */
 typedef struct la_common {

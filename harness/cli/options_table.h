@@ -21,6 +21,7 @@
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
     X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
     X(PEERS, "peers", "[NAME...]", "implementations outside labench: which can run here")          \
+    X(NEW, "new-variant", "NAME", "write a plugin to start a variant of your own from")            \
     X(WORKER, "worker", "", "")                                                                    \
     X(PLUGIN, "plugin", "", "")
 
@@ -47,8 +48,10 @@ enum {
     LA_IN_VERIFY = 1 << LA_CMD_VERIFY,
     LA_IN_APPLY = 1 << LA_CMD_APPLY,
     LA_IN_PEERS = 1 << LA_CMD_PEERS,
+    LA_IN_NEW = 1 << LA_CMD_NEW,
     LA_IN_ALL = (1 << LA_CMD_WORKER) - 1,
     LA_IN_PLUGIN = LA_IN_RUN | LA_IN_LIST | LA_IN_SHOW | LA_IN_VERIFY | LA_IN_APPLY,
+    LA_IN_OUT = LA_IN_RUN | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_APPLY | LA_IN_NEW,
     LA_IN_STORED = LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_EXPORT,
 };
 
@@ -140,7 +143,7 @@ enum {
       "read do.npy and write a gradient for every input and parameter")                            \
     X(STATE, "state", 0, NULL, NULL, LA_IN_APPLY,                                                  \
       "write state_<part>.npy, state_pos.npy; start from state_in_<part>.npy where there")         \
-    X(OUT, "out", 'o', "PATH", NULL, LA_IN_RUN | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_APPLY,          \
+    X(OUT, "out", 'o', "PATH", NULL, LA_IN_OUT,                                                    \
       "folder of the output, made when missing (export: file)")                                    \
     X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json or md")                         \
     X(LONG, "long", 'l', NULL, NULL, LA_IN_LIST, "impls and options too")                          \

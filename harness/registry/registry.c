@@ -75,19 +75,26 @@ static bool reserved(const char *name)
     return la_tasks_find(name) != NULL;
 }
 
+la_status la_registry_name_free(const char *name, la_err *err)
+{
+    LA_TRY(la_variant_name_check(name, err));
+    if (la_registry_find(name))
+        return LA_FAIL(err, LA_E_ARG, "there is a variant '%s' already; choose another name", name);
+    if (reserved(name))
+        return LA_FAIL(
+            err, LA_E_ARG,
+            "a variant cannot be called '%s': that is a group, a task or another word of "
+            "the command line",
+            name);
+    return LA_OK;
+}
+
 la_status la_registry_add_from(const la_variant *variant, const char *origin, const char *code,
                                la_err *err)
 {
     fill_once();
     LA_TRY(la_variant_validate(variant, err));
-    if (la_registry_find(variant->name))
-        return LA_FAIL(err, LA_E_ARG, "there is a variant '%s' already", variant->name);
-    if (reserved(variant->name))
-        return LA_FAIL(
-            err, LA_E_ARG,
-            "a variant cannot be called '%s': that is a group, a task or another word of "
-            "the command line",
-            variant->name);
+    LA_TRY(la_registry_name_free(variant->name, err));
     if (variant->same_as && !la_variant_reference(variant))
         return LA_FAIL(err, LA_E_ARG,
                        "variant %s is the same as '%.40s', and there is no such variant with a "

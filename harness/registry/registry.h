@@ -20,12 +20,15 @@ la_status la_registry_add(const la_variant *variant, la_err *err);
 /* The same for a variant that came out of a file, with a digest of that file; both are copied. */
 la_status la_registry_add_from(const la_variant *variant, const char *origin, const char *code,
                                la_err *err);
+/* Refuses what cannot be the name of a further variant: no good name, reserved or taken. */
+la_status la_registry_name_free(const char *name, la_err *err);
 void la_registry_remove(const la_variant *variant); /* what add registered; else nothing */
 /* The file that a variant came from and its digest; "" for those built in. */
 const char *la_registry_origin(const la_variant *variant);
 const char *la_registry_code(const la_variant *variant);
 /* ABI, size, names, capability bits against members. */
 la_status la_variant_validate(const la_variant *variant, la_err *err);
+la_status la_variant_name_check(const char *name, la_err *err); /* small letters, digits, _ */
 
 size_t la_tasks_count(void);
 const la_task *la_tasks_at(size_t i);

@@ -106,21 +106,26 @@ static la_status validate_options(const char *name, const la_option *options, si
     return LA_OK;
 }
 
-la_status la_variant_validate(const la_variant *v, la_err *err)
+la_status la_variant_name_check(const char *name, la_err *err)
 {
     char buf[64];
+    if (good_name(name)) return LA_OK;
+    return LA_FAIL(
+        err, LA_E_ARG,
+        "a variant cannot be called '%s': a name is small letters, digits and _, at most 40, "
+        "with a letter in front",
+        shown(name, buf));
+}
+
+la_status la_variant_validate(const la_variant *v, la_err *err)
+{
     if (v->abi != LA_ABI)
         return LA_FAIL(err, LA_E_ARG, "a variant with ABI %u; this labench has ABI %u: rebuild it",
                        v->abi, LA_ABI);
     if (v->size != sizeof *v)
         return LA_FAIL(err, LA_E_ARG, "a variant descriptor of %u bytes; %zu wanted: rebuild it",
                        v->size, sizeof *v);
-    if (!good_name(v->name))
-        return LA_FAIL(
-            err, LA_E_ARG,
-            "a variant is called '%s'; a name is small letters, digits and _, at most 40, "
-            "with a letter in front",
-            shown(v->name, buf));
+    LA_TRY(la_variant_name_check(v->name, err));
     if (v->family < LA_FAMILY_QUADRATIC || v->family > LA_FAMILY_BASELINE)
         return LA_FAIL(err, LA_E_ARG, "variant %s: there is no family %d", v->name, (int)v->family);
     if (!v->summary || !v->paper || !v->cost_words || !v->useful)
