@@ -96,6 +96,13 @@ static la_status verify_one(verify_args *args, const la_variant *v, const la_dev
         if (row->skipped) printf("  %" PRId64 " skipped", row->skipped);
         printf("\n");
     }
+    printf("%-15s %" PRId64 " checks: ", v->name, report.checks);
+    if (report.failures)
+        printf("%" PRId64 " FAILED", report.failures);
+    else
+        printf("all hold");
+    if (report.skipped) printf(", %" PRId64 " skipped", report.skipped);
+    printf("\n");
     fflush(stdout);
     *failures += report.failures;
     return LA_OK;
@@ -112,6 +119,7 @@ static la_status verify_all(verify_args *args, int64_t *failures, la_err *err)
     }
     LA_TRY(la_plan_variants(&args->variants, &list, &n, err));
     la_device_cpu(&device);
+    la_plugin_now(la_conformance_now());
     la_start(args->threads ? args->threads : device.cores);
     la_status st = LA_OK;
     for (size_t i = 0; i < n && st == LA_OK; i++)

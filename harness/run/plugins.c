@@ -216,14 +216,15 @@ la_status la_plugins_ask(size_t slot, la_wire_ask *ask, const void *opts, size_t
 static la_status add(plugin *p, la_err *err)
 {
     char *description;
-    LA_TRY(load(p, &description, err));
-    la_status st = la_plugin_proxy_new(description, n_plugins, &p->proxy, err);
-    la_free(description);
-    if (st != LA_OK) return st;
     la_err why = {0};
-    const char *code = la_plugin_proxy_code(p->proxy);
-    snprintf(p->ref.code, sizeof p->ref.code, "%s", code);
-    st = la_registry_add_from(la_plugin_proxy_variant(p->proxy), p->ref.path, code, &why);
+    LA_TRY(load(p, &description, err));
+    la_status st = la_plugin_proxy_new(description, n_plugins, &p->proxy, &why);
+    la_free(description);
+    if (st == LA_OK) {
+        const char *code = la_plugin_proxy_code(p->proxy);
+        snprintf(p->ref.code, sizeof p->ref.code, "%s", code);
+        st = la_registry_add_from(la_plugin_proxy_variant(p->proxy), p->ref.path, code, &why);
+    }
     return st == LA_OK ? LA_OK : LA_FAIL(err, st, "plugin %.300s: %s", p->ref.path, why.msg);
 }
 

@@ -5,7 +5,9 @@
 #include "conformance.h"
 
 #include <inttypes.h>
+
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -136,6 +138,30 @@ static const check case_checks[] = {
     {"backward_state", applies_backward_state, la_check_backward_state},
 };
 
+static char now[256];
+
+const char *la_conformance_now(void)
+{
+    return now;
+}
+
+void la_conformance_note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(now, sizeof now, format, args);
+    va_end(args);
+}
+
+static void note_check(const la_case *c, const char *name)
+{
+    const la_problem *p = &c->p;
+    la_conformance_note("%s of %s %s, B %" PRId64 " T %" PRId64 " H %" PRId64 " dk %" PRId64
+                        " dv %" PRId64 ", %s",
+                        name, c->variant->name, c->impl ? c->impl->name : "reference", p->B, p->T,
+                        p->H, p->dk, p->dv, la_mask_name(p->mask));
+}
+
 static void tell(const suite *s, const la_case *c, const char *name, la_status st, bool skipped,
                  const char *why)
 {
@@ -163,6 +189,7 @@ static void run_checks(const suite *s, const la_case *c, const check *checks, si
     for (size_t i = 0; i < n; i++) {
         if (!checks[i].applies(c)) continue;
         la_err err = {0};
+        note_check(c, checks[i].name);
         la_status st = checks[i].run(c, &err);
         tell(s, c, checks[i].name, st, false, err.msg);
     }
@@ -237,6 +264,7 @@ static la_status run_case(const suite *s, la_case *c, la_err *err)
     const la_problem *p = &c->p;
     la_inputs in = {0};
     double *want = NULL, *want_state = NULL;
+    note_check(c, "the reference");
     int64_t *rows = NULL;
     LA_TRY(la_inputs_draw(s->variant, p, c->opts, c->kind, c->seed, &in, err));
     int64_t states =

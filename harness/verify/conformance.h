@@ -33,6 +33,12 @@ typedef struct la_conformance_report {
     char first[LA_ERR_MAX]; /* message of the first failure */
 } la_conformance_report;
 
+/* What is being checked: "forward of mine cpu_recurrent, B 2 T 7 ...". For whoever must say where the
+ * process crashed; a signal handler may read it. */
+const char *la_conformance_now(void);
+/* Notes it down; for relations, which are no part of the suite. */
+void la_conformance_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Runs the suite on one impl, or on all impls of the variant that can run on the device when impl is
  * NULL. Failures are findings; the status is LA_OK when the suite itself could run, LA_E_NOMEM and the like when not.
  * The listener may be NULL. The caller has called la_start. */

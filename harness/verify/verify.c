@@ -21,6 +21,7 @@ la_status la_verify_variant(const la_variant *variant, const la_device *device, 
         const la_relation *relation = la_relations_at(i);
         if (!takes_part(relation, variant)) continue;
         la_err why = {0};
+        la_conformance_note("relation %s", relation->name);
         la_status st = la_relation_run(relation, device, &why);
         if (st == LA_E_NOMEM) {
             if (err) *err = why;
