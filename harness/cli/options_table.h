@@ -16,7 +16,7 @@
     X(LIST, "list", "[variants|tasks|devices|sweeps|plots]", "what there is")                      \
     X(SHOW, "show", "[SWEEP|CELL|VARIANT|TASK]", "everything about one of them")                   \
     X(PLOT, "plot", "[KIND...]", "draw a sweep: svg and png, with the .gp and .dat behind")        \
-    X(EXPORT, "export", "[WHAT]", "rows of a sweep as csv, json or md")                            \
+    X(EXPORT, "export", "[WHAT]", "rows of a sweep as csv, json, md or latex")                     \
     X(DOCTOR, "doctor", "", "this machine: peaks, and what will spoil the numbers")                \
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
     X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
@@ -145,7 +145,7 @@ enum {
       "write state_<part>.npy, state_pos.npy; start from state_in_<part>.npy where there")         \
     X(OUT, "out", 'o', "PATH", NULL, LA_IN_OUT,                                                    \
       "folder of the output, made when missing (export: file)")                                    \
-    X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json or md")                         \
+    X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json, md or latex")                  \
     X(LONG, "long", 'l', NULL, NULL, LA_IN_LIST, "impls and options too")                          \
     X(FULL, "full", 0, NULL, NULL, LA_IN_VERIFY, "every shape and option, not the quick set")      \
     X(JSON, "json", 0, NULL, NULL, LA_IN_RUN | LA_IN_LIST | LA_IN_DOCTOR | LA_IN_PEERS,            \

@@ -5,15 +5,17 @@
 #include "stats.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alloc.h"
 
-#define LEVEL     0.95
-#define Z_95      1.959963984540054
-#define MIN_CI    6   /* below it x(1)..x(n) itself covers less than 95 % */
-#define MAX_PAIRS 400 /* Theil-Sen takes all pairs of so many samples, evenly chosen beyond */
+#define LEVEL       0.95
+#define Z_95        1.959963984540054
+#define MANY_ROUNDS 5   /* from so many on, resampling them says how they differ */
+#define MIN_CI      6   /* below it x(1)..x(n) itself covers less than 95 % */
+#define MAX_PAIRS   400 /* Theil-Sen takes all pairs of so many samples, evenly chosen beyond */
 
 static int by_value(const void *a, const void *b)
 {
@@ -147,108 +149,182 @@ void la_summarise(const double *x, size_t n, la_summary *out)
     out->lag1 = autocorrelation(x, n);
 }
 
-typedef struct weighted {
-    double x, weight;
-} weighted;
+/* Samples of rounds that weigh the same, sorted once: a resample is a weight for each rank. */
+typedef struct pool {
+    const size_t *round_n;
+    size_t n, n_live; /* samples; rounds that have any */
+    size_t *start;    /* of each round, first sample */
+    size_t *live;     /* those rounds */
+    size_t *rank;     /* of each sample */
+    double *sorted, *weight;
+} pool;
+
+typedef struct placed {
+    double x;
+    size_t at;
+} placed;
 
 static int by_x(const void *a, const void *b)
 {
-    return by_value(&((const weighted *)a)->x, &((const weighted *)b)->x);
+    return by_value(&((const placed *)a)->x, &((const placed *)b)->x);
 }
 
-/* Median of samples whose weights sum to 1; between two samples where the half falls on a border. */
-static double weighted_median(const weighted *w, size_t n)
+static void pool_release(pool *p)
+{
+    la_free(p->start);
+    la_free(p->sorted);
+    *p = (pool){0};
+}
+
+/* False when memory is short. */
+static bool pool_init(pool *p, const double *x, const size_t *round_n, size_t rounds)
+{
+    *p = (pool){.round_n = round_n};
+    for (size_t r = 0; r < rounds; r++) p->n += round_n[r];
+    placed *order = la_alloc((p->n + 1) * sizeof *order, NULL);
+    p->start = la_alloc((2 * rounds + p->n + 1) * sizeof *p->start, NULL);
+    p->sorted = la_alloc((2 * p->n + 1) * sizeof *p->sorted, NULL);
+    if (!order || !p->start || !p->sorted) {
+        la_free(order);
+        pool_release(p);
+        return false;
+    }
+    p->live = p->start + rounds;
+    p->rank = p->live + rounds;
+    p->weight = p->sorted + p->n;
+    for (size_t r = 0, at = 0; r < rounds; at += round_n[r++]) {
+        p->start[r] = at;
+        if (round_n[r]) p->live[p->n_live++] = r;
+    }
+    for (size_t i = 0; i < p->n; i++) order[i] = (placed){x[i], i};
+    qsort(order, p->n, sizeof *order, by_x);
+    for (size_t i = 0; i < p->n; i++) {
+        p->sorted[i] = order[i].x;
+        p->rank[order[i].at] = i;
+    }
+    la_free(order);
+    return true;
+}
+
+/* Median by the weights, which sum to 1; between two samples where the half falls on a border. */
+static double weighted_median(const pool *p)
 {
     double sum = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        sum += w[i].weight;
-        if (fabs(sum - 0.5) < 1e-9 && i + 1 < n) return 0.5 * (w[i].x + w[i + 1].x);
-        if (sum > 0.5) return w[i].x;
+    for (size_t i = 0; i < p->n; i++) {
+        sum += p->weight[i];
+        if (sum > 0.5 + 1e-9) return p->sorted[i];
+        if (!(sum > 0.5 - 1e-9)) continue;
+        for (size_t j = i + 1; j < p->n; j++)
+            if (p->weight[j] > 0) return 0.5 * (p->sorted[i] + p->sorted[j]);
+        return p->sorted[i];
     }
-    return w[n - 1].x;
+    return p->sorted[p->n - 1];
+}
+
+static double pooled_median(pool *p)
+{
+    for (size_t r = 0; r < p->n_live; r++) {
+        size_t round = p->live[r];
+        for (size_t i = 0; i < p->round_n[round]; i++)
+            p->weight[p->rank[p->start[round] + i]] = 1.0 / (double)(p->round_n[round] * p->n_live);
+    }
+    return weighted_median(p);
 }
 
 /* One resample: rounds with replacement, then samples within each; the median of the whole. */
-static double resampled_median(const double *x, const size_t *round_n, const size_t *start,
-                               size_t rounds, const size_t *live, size_t n_live, uint64_t stream,
-                               weighted *w)
+static double resampled_median(pool *p, uint64_t stream)
 {
-    size_t n = 0;
     uint64_t draw = 0;
-    (void)rounds;
-    for (size_t r = 0; r < n_live; r++) {
-        size_t pick = live[la_random_below(stream, draw++, n_live)];
-        for (size_t i = 0; i < round_n[pick]; i++) {
-            size_t j = (size_t)la_random_below(stream, draw++, round_n[pick]);
-            w[n++] = (weighted){x[start[pick] + j], 1.0 / (double)(round_n[pick] * n_live)};
-        }
+    for (size_t i = 0; i < p->n; i++) p->weight[i] = 0.0;
+    for (size_t r = 0; r < p->n_live; r++) {
+        size_t pick = p->live[la_random_below(stream, draw++, p->n_live)], n = p->round_n[pick];
+        for (size_t i = 0; i < n; i++)
+            p->weight[p->rank[p->start[pick] + la_random_below(stream, draw++, n)]] +=
+                1.0 / (double)(n * p->n_live);
     }
-    qsort(w, n, sizeof *w, by_x);
-    return weighted_median(w, n);
+    return weighted_median(p);
 }
 
-/* Two-level bootstrap: 2000 resamples of rounds, then of samples within them, from a fixed seed. */
-static void bootstrap(const double *x, const size_t *round_n, const size_t *start, size_t rounds,
-                      const size_t *live, size_t n_live, double *lo, double *hi)
+/* Two-level bootstrap: 2000 resamples of rounds, then of samples within them, from a fixed seed; of the
+ * median of x, or with y of the median of x over that of y. */
+static void bootstrap(pool *x, pool *y, double *lo, double *hi)
 {
     enum { RESAMPLES = 2000 };
-    size_t widest = 1;
-    for (size_t r = 0; r < rounds; r++)
-        if (round_n[r] > widest) widest = round_n[r];
-    weighted *w = la_alloc(n_live * widest * sizeof *w, NULL);
     double *medians = la_alloc(RESAMPLES * sizeof *medians, NULL);
-    if (w && medians) {
-        for (int s = 0; s < RESAMPLES; s++)
-            medians[s] = resampled_median(x, round_n, start, rounds, live, n_live,
-                                          la_stream(1, 0x626f6f74, (uint64_t)s), w);
+    for (int s = 0; medians && s < RESAMPLES; s++) {
+        medians[s] = resampled_median(x, la_stream(1, 0x626f6f74, (uint64_t)s));
+        if (y) medians[s] /= resampled_median(y, la_stream(2, 0x626f6f74, (uint64_t)s));
+    }
+    if (medians) {
         qsort(medians, RESAMPLES, sizeof *medians, by_value);
         *lo = quantile(medians, RESAMPLES, (1 - LEVEL) / 2);
         *hi = quantile(medians, RESAMPLES, (1 + LEVEL) / 2);
     }
-    la_free(w);
     la_free(medians);
 }
 
 void la_summarise_rounds(const double *x, const size_t *round_n, size_t rounds, la_summary *out)
 {
-    size_t n = 0, n_live = 0;
+    size_t n = 0;
+    pool p;
     for (size_t r = 0; r < rounds; r++) n += round_n[r];
     la_summarise(x, n, out);
     if (n == 0 || rounds < 2) return;
-    size_t *start = la_alloc(2 * rounds * sizeof *start, NULL);
-    weighted *w = la_alloc(n * sizeof *w, NULL);
-    if (!start || !w) {
+    if (!pool_init(&p, x, round_n, rounds)) {
         out->n = 0;
-        goto done;
+        return;
     }
-    size_t *live = start + rounds, at = 0;
-    for (size_t r = 0; r < rounds; r++) {
-        start[r] = at;
-        at += round_n[r];
-        if (round_n[r]) live[n_live++] = r;
-    }
-    for (size_t r = 0; r < rounds; r++)
-        for (size_t i = 0; i < round_n[r]; i++)
-            w[start[r] + i] = (weighted){x[start[r] + i], 1.0 / (double)(round_n[r] * n_live)};
-    qsort(w, n, sizeof *w, by_x);
-    out->median = weighted_median(w, n);
+    out->median = pooled_median(&p);
     /* The interval across rounds: the union of the rounds' own intervals, or of their medians where
      * a round is too short to have one; the two-level bootstrap once there are rounds enough. */
     double lo = NAN, hi = NAN;
     for (size_t r = 0; r < rounds; r++) {
         la_summary one;
-        la_summarise(x + start[r], round_n[r], &one);
+        la_summarise(x + p.start[r], round_n[r], &one);
         lo = fmin(lo, isnan(one.lo) ? one.median : one.lo);
         hi = fmax(hi, isnan(one.hi) ? one.median : one.hi);
     }
-    if (n_live >= 5) bootstrap(x, round_n, start, rounds, live, n_live, &lo, &hi);
+    if (p.n_live >= MANY_ROUNDS) bootstrap(&p, NULL, &lo, &hi);
     if (n >= MIN_CI) {
         out->lo = fmin(out->lo, lo);
         out->hi = fmax(out->hi, hi);
     }
+    pool_release(&p);
+}
+
+/* Least and largest of the rounds' own medians. */
+static void extreme_medians(const pool *p, const double *x, double *least, double *most)
+{
+    *least = INFINITY;
+    *most = -INFINITY;
+    for (size_t r = 0; r < p->n_live; r++) {
+        la_summary one;
+        la_summarise(x + p->start[p->live[r]], p->round_n[p->live[r]], &one);
+        *least = fmin(*least, one.median);
+        *most = fmax(*most, one.median);
+    }
+}
+
+void la_ratio_rounds(const double *x, const size_t *x_n, size_t x_rounds, const double *y,
+                     const size_t *y_n, size_t y_rounds, la_ratio *out)
+{
+    pool p = {0}, q = {0};
+    *out = (la_ratio){NAN, NAN, NAN};
+    if (!pool_init(&p, x, x_n, x_rounds) || !pool_init(&q, y, y_n, y_rounds)) goto done;
+    if (p.n == 0 || q.n == 0) goto done;
+    out->ratio = pooled_median(&p) / pooled_median(&q);
+    if (p.n < MIN_CI || q.n < MIN_CI) goto done;
+    bootstrap(&p, &q, &out->lo, &out->hi);
+    if (p.n_live < MANY_ROUNDS || q.n_live < MANY_ROUNDS) {
+        double x_least, x_most, y_least, y_most;
+        extreme_medians(&p, x, &x_least, &x_most);
+        extreme_medians(&q, y, &y_least, &y_most);
+        out->lo = fmin(out->lo, x_least / y_most);
+        out->hi = fmax(out->hi, x_most / y_least);
+    }
 done:
-    la_free(start);
-    la_free(w);
+    pool_release(&p);
+    pool_release(&q);
 }
 
 void la_wilson(int64_t k, int64_t n, double *lo, double *hi)

@@ -25,6 +25,15 @@ void la_median_ranks(size_t n, size_t *lo, size_t *hi, double *level);
 /* Rounds weigh the same: median over the pooled samples of equal-weight rounds, the interval the
  * wider of within and across rounds. x holds the rounds one after the other. */
 void la_summarise_rounds(const double *x, const size_t *round_n, size_t rounds, la_summary *out);
+/* Median of x over that of y, each pooled over rounds that weigh the same. The interval is a two-level
+ * bootstrap of both; with fewer than five rounds on a side, which say little about what differs from
+ * process to process, it is widened to what the rounds' own medians allow. NaN below 6 samples on a side;
+ * all NaN when a side is empty or memory is short. */
+typedef struct la_ratio {
+    double ratio, lo, hi;
+} la_ratio;
+void la_ratio_rounds(const double *x, const size_t *x_n, size_t x_rounds, const double *y,
+                     const size_t *y_n, size_t y_rounds, la_ratio *out);
 /* Wilson score interval of k right out of n, 95 %. */
 void la_wilson(int64_t k, int64_t n, double *lo, double *hi);
 /* Least-squares slope of log y over log x; NaN with fewer than 2 points. */

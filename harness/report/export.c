@@ -13,11 +13,12 @@
 
 #include "alloc.h"
 #include "query.h"
+#include "speedups.h"
 #include "text.h"
 
 typedef struct kind {
     const char *name, *summary;
-    const char *view;  /* csv and json take all its columns */
+    const char *view;  /* csv and json take all its columns; NULL: the speed-ups, computed */
     const char *where; /* rows that belong to it */
     const char *order; /* unique, so that the same rows give the same bytes */
     const char *brief; /* the columns of a markdown table */
@@ -36,6 +37,11 @@ static const kind kinds[] = {
      "sweep_id, ordinal",
      CELL_BRIEF ", state_bytes, work_bytes, saved_bytes, instance_bytes, output_bytes, "
                 "workspace_peak_bytes, " OR_OUTCOME("rss_peak_bytes")},
+    {"speedups", "each impl beside labench's best of its variant: ratios of time and memory", NULL,
+     "1", "sweep_id, ordinal, impl",
+     "variant, impl, base_impl, pass, mask, dtype, batch, heads, dk, dv, threads, seqlen AS "
+     "length, "
+     "their_ns, base_ns, speedup, lo, hi, n, memory_kind, memory_ratio"},
     {"accuracy", "share of right answers of a task, with interval and chance", "v_accuracy", "1",
      "sweep_id, ordinal, metric",
      "variant, impl, task, task_options, mask, seqlen AS length, metric, accuracy, lo, hi, n, "
@@ -275,7 +281,75 @@ static void md_row(const la_query *q, FILE *out)
     fputc('\n', out);
 }
 
+/* ---- latex ---- */
+
+static void latex_text(const char *s, FILE *out)
+{
+    static const struct {
+        char c;
+        const char *text;
+    } escapes[] = {{'\\', "\\textbackslash{}"},  {'~', "\\textasciitilde{}"},
+                   {'^', "\\textasciicircum{}"}, {'<', "\\textless{}"},
+                   {'>', "\\textgreater{}"},     {'|', "\\textbar{}"},
+                   {'"', "\\textquotedbl{}"}};
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        const char *text = NULL;
+        for (size_t i = 0; i < LA_COUNT(escapes); i++)
+            if (*s == escapes[i].c) text = escapes[i].text;
+        if (text)
+            fputs(text, out);
+        else if (c < 0x20 || c == 0x7F)
+            fputc(' ', out);
+        else
+            fprintf(out, strchr("&%$#_{}", c) ? "\\%c" : "%c", c);
+    }
+}
+
+static void latex_head(const la_query *q, FILE *out)
+{
+    fputs("\\begin{tabular}{", out);
+    for (int i = 0; i < la_query_columns(q); i++) fputc('l', out);
+    fputs("}\n\\hline\n", out);
+    for (int i = 0; i < la_query_columns(q); i++) {
+        if (i) fputs(" & ", out);
+        latex_text(la_query_name(q, i), out);
+    }
+    fputs(" \\\\\n\\hline\n", out);
+}
+
+static void latex_row(const la_query *q, FILE *out)
+{
+    for (int i = 0; i < la_query_columns(q); i++) {
+        if (i) fputs(" & ", out);
+        switch (la_query_type(q, i)) {
+        case LA_COLUMN_NULL:
+            break;
+        case LA_COLUMN_INT:
+            fprintf(out, "%" PRId64, la_query_int(q, i));
+            break;
+        case LA_COLUMN_REAL:
+            md_real(la_query_real(q, i), out);
+            break;
+        default:
+            latex_text(la_query_text(q, i) ? la_query_text(q, i) : "", out);
+        }
+    }
+    fputs(" \\\\\n", out);
+}
+
 /* ---- all ---- */
+
+/* How a format writes its rows; json is written by hand, for it counts them. */
+static const struct {
+    const char *name;
+    void (*head)(const la_query *, FILE *), (*row)(const la_query *, FILE *);
+    const char *foot;
+    bool brief; /* the columns of a table, not all */
+} formats[] = {{"csv", csv_head, csv_row, "", false},
+               {"json", NULL, NULL, "", false},
+               {"md", md_head, md_row, "", true},
+               {"latex", latex_head, latex_row, "\\hline\n\\end{tabular}\n", true}};
 
 static la_status find_kind(const char *what, const kind **out, la_err *err)
 {
@@ -296,40 +370,52 @@ static la_status find_kind(const char *what, const kind **out, la_err *err)
 static la_status open_rows(la_store *store, int64_t sweep_id, const kind *k, bool brief,
                            la_query **out, la_err *err)
 {
-    char sql[1024], id[24];
-    snprintf(sql, sizeof sql, "SELECT %s FROM %s WHERE %s AND %s ORDER BY %s",
-             brief ? k->brief : "*", k->view, k->where, sweep_id ? "sweep_id = ?1" : "?1 IS NULL",
-             k->order);
+    char id[24];
+    la_text sql = {0}, json = {0};
+    la_status st = k->view ? LA_OK : la_speedups(store, sweep_id, NULL, &json, err);
+    la_text_add(&sql, "SELECT %s FROM ", brief ? k->brief : "*");
+    if (k->view)
+        la_text_add(&sql, "%s", k->view);
+    else
+        la_text_add(&sql, "(\n%s\n)", la_speedups_sql);
+    la_text_add(&sql, " WHERE %s AND %s ORDER BY %s", k->where,
+                sweep_id ? "sweep_id = ?1" : "?1 IS NULL", k->order);
     snprintf(id, sizeof id, "%" PRId64, sweep_id);
-    const char *args[] = {sweep_id ? id : NULL};
-    return la_query_open(store, sql, args, 1, out, err);
+    const char *args[] = {sweep_id ? id : NULL, la_text_str(&json)};
+    if (st == LA_OK) st = la_query_open(store, la_text_str(&sql), args, k->view ? 1 : 2, out, err);
+    la_text_release(&sql);
+    la_text_release(&json);
+    return st;
 }
 
 la_status la_export(la_store *store, int64_t sweep_id, const char *what, const char *format,
                     FILE *out, la_err *err)
 {
-    bool csv = strcmp(format, "csv") == 0, json = strcmp(format, "json") == 0;
-    if (!csv && !json && strcmp(format, "md") != 0)
-        return LA_FAIL(err, LA_E_ARG, "there is no format '%s'; there is csv, json, md", format);
+    size_t f = 0;
+    while (f < LA_COUNT(formats) && strcmp(format, formats[f].name) != 0) f++;
+    if (f == LA_COUNT(formats))
+        return LA_FAIL(err, LA_E_ARG, "there is no format '%s'; there is csv, json, md, latex",
+                       format);
     const kind *k;
     LA_TRY(find_kind(what, &k, err));
     la_query *q;
-    LA_TRY(open_rows(store, sweep_id, k, !csv && !json, &q, err));
+    LA_TRY(open_rows(store, sweep_id, k, formats[f].brief, &q, err));
+    bool json = !formats[f].row;
     if (json)
         fprintf(out, "{\"format\": \"labench\", \"schema\": %d, \"export\": \"%s\", \"rows\": [",
                 LA_SCHEMA_VERSION, k->name);
     else
-        (csv ? csv_head : md_head)(q, out);
+        formats[f].head(q, out);
     bool more = false, first = true;
     la_status st;
     while ((st = la_query_next(q, &more, err)) == LA_OK && more && !ferror(out)) {
         if (json)
             json_row(q, first, out);
         else
-            (csv ? csv_row : md_row)(q, out);
+            formats[f].row(q, out);
         first = false;
     }
-    if (json) fputs(first ? "]}\n" : "\n]}\n", out);
+    fputs(json ? first ? "]}\n" : "\n]}\n" : formats[f].foot, out);
     la_query_close(q);
     errno = 0;
     if (st == LA_OK && (fflush(out) != 0 || ferror(out)))

@@ -19,6 +19,7 @@ const char *la_export_summary(size_t i); /* one line */
  *   json  {"format":"labench","schema":1,"export":...,"rows":[{...}]}; no value, and NaN, is null;
  *         options are objects
  *   md    a table of the columns a reader wants; the outcome's word stands where a number is missing
+ *   latex a tabular of the same columns
  * Unknown kinds and formats are LA_E_ARG with what there is; a failed write is LA_E_IO. */
 la_status la_export(la_store *store, int64_t sweep_id, const char *what, const char *format,
                     FILE *out, la_err *err);

@@ -368,6 +368,17 @@ static la_status compose(const la_kind *kind, const char *title, const char *ste
     return st;
 }
 
+static la_status load_lines(la_store *store, int64_t sweep_id, const la_kind *kind,
+                            const char *task, la_lines *lines, la_err *err)
+{
+    if (!kind->rows) return la_lines_load(store, sweep_id, kind->sql, task, lines, err);
+    la_text json = {0};
+    la_status st = kind->rows(store, sweep_id, task, &json, err);
+    if (st == LA_OK) st = la_lines_load(store, sweep_id, kind->sql, la_text_str(&json), lines, err);
+    la_text_release(&json);
+    return st;
+}
+
 la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind, const char *task,
                           const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err)
 {
@@ -376,7 +387,7 @@ la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind
     la_text caption = {0};
     char title[128];
     snprintf(title, sizeof title, "%.60s%s%s", task ? task : "", task ? ": " : "", kind->title);
-    LA_TRY(la_lines_load(store, sweep_id, kind->sql, task, &lines, err));
+    LA_TRY(load_lines(store, sweep_id, kind, task, &lines, err));
     *empty = !has_numbers(&lines, kind->scale != LA_SCALE_PART);
     la_status st = LA_OK;
     if (*empty) goto done;

@@ -27,6 +27,9 @@ typedef struct la_kind {
     const char *name, *summary, *title, *what; /* what: begins the caption */
     /* rules: horizontal lines (label, y); may be NULL. Where tasks is given, ?2 is a task. */
     const char *sql, *rules, *gp;
+    /* Where given, ?2 of `sql` is what it writes of the task instead, a JSON array. */
+    la_status (*rows)(la_store *store, int64_t sweep_id, const char *task, la_text *json,
+                      la_err *err);
     const char *tasks;  /* query of the tasks to draw, one figure each; NULL: one figure */
     const char *suffix; /* of the file's stem, where one name stands for several figures; or NULL */
     la_yscale scale;

@@ -24,7 +24,9 @@ void la_number_time(double ns, double lo, double hi, char value[40], char interv
     int decimals = x > 0 ? 2 - (int)floor(log10(x)) : 0;
     if (half > 0) {
         int certain = -(int)floor(log10(half));
+        int least = decimals - 2; /* the first digit stands, however wide the interval */
         decimals = certain < decimals + 1 ? certain : decimals + 1;
+        if (decimals < least) decimals = least;
     }
     if (interval) *interval = '\0';
     char text[3][40];

@@ -10,11 +10,14 @@
 #include "gnuplot.h"
 #include "query.h"
 #include "report.h"
+#include "speedups.h"
 
 /* The embedded files of plots/. */
 extern const char la_plot_time_sql[], la_plot_time_gp[];
 extern const char la_plot_decode_sql[], la_plot_decode_gp[];
 extern const char la_plot_throughput_sql[], la_plot_throughput_gp[], la_plot_throughput_rules_sql[];
+extern const char la_plot_speedup_sql[], la_plot_speedup_gp[], la_plot_speedup_tasks_sql[],
+    la_plot_speedup_rules_sql[];
 extern const char la_plot_memory_sql[], la_plot_memory_gp[];
 extern const char la_plot_accuracy_sql[], la_plot_accuracy_gp[], la_plot_accuracy_rules_sql[];
 extern const char la_plot_learned_sql[], la_plot_learned_gp[], la_plot_learned_tasks_sql[];
@@ -44,6 +47,18 @@ const la_kind la_kinds[] = {
      .rules = la_plot_throughput_rules_sql,
      .gp = la_plot_throughput_gp,
      .scale = LA_SCALE_RATE,
+     .x = LA_X_LENGTH},
+    {.name = "speedup",
+     .summary = "time of each impl over labench's best of its variant, a figure for each pass",
+     .title = "time beside labench's best",
+     .what = "Median time over that of labench's best impl of the same variant: above 1 labench is "
+             "faster.",
+     .sql = la_plot_speedup_sql,
+     .rows = la_speedups,
+     .rules = la_plot_speedup_rules_sql,
+     .gp = la_plot_speedup_gp,
+     .tasks = la_plot_speedup_tasks_sql,
+     .scale = LA_SCALE_ERROR,
      .x = LA_X_LENGTH},
     {.name = "decode",
      .summary = "time of one token after T - 1 others",

@@ -11,6 +11,7 @@
 #include "query.h"
 #include "report.h"
 #include "series.h"
+#include "speedups.h"
 #include "text.h"
 
 extern const char la_table_sql[];
@@ -281,6 +282,7 @@ la_status la_report_table(la_store *store, int64_t sweep_id, FILE *out, int widt
             fprintf(out, "* %s, the others %s\n", t.mask,
                     strcmp(t.mask, "causal") == 0 ? "bidirectional" : "causal");
         st = la_report_learned(store, sweep_id, out, width, err);
+        if (st == LA_OK) st = la_report_speedups(store, sweep_id, out, err);
         if (st == LA_OK) st = print_warnings(store, sweep_id, out, err);
     }
     if (st == LA_OK && ferror(out)) st = LA_FAIL(err, LA_E_IO, "the table could not be written");

@@ -203,6 +203,58 @@ static void test_many_rounds_are_bootstrapped(void **state)
     assert_true(s.hi - s.lo > 1.2 * (pooled.hi - pooled.lo));
 }
 
+static void test_ratio_of_medians(void **state)
+{
+    (void)state;
+    double x[12], y[12];
+    size_t n[] = {6, 6}, none[] = {0, 0}, few[] = {3, 2};
+    la_ratio r;
+    for (size_t i = 0; i < 12; i++) x[i] = 6, y[i] = 4;
+    la_ratio_rounds(x, n, 2, y, n, 2, &r);
+    near(r.ratio, 1.5, 0);
+    near(r.lo, 1.5, 0);
+    near(r.hi, 1.5, 0);
+    /* Rounds that disagree: what their medians allow. */
+    for (size_t i = 6; i < 12; i++) x[i] = 8;
+    la_ratio_rounds(x, n, 2, y, n, 2, &r);
+    near(r.ratio, 7.0 / 4, 1e-12);
+    near(r.lo, 6.0 / 4, 1e-12);
+    near(r.hi, 8.0 / 4, 1e-12);
+    la_ratio_rounds(x, few, 2, y, n, 2, &r);
+    near(r.ratio, 1.5, 0);
+    assert_true(isnan(r.lo) && isnan(r.hi));
+    la_ratio_rounds(x, none, 2, y, n, 2, &r);
+    assert_true(isnan(r.ratio));
+}
+
+/* The interval holds the true ratio in most repetitions: one process each, and three whose level moves. */
+static void test_ratio_interval_covers_the_true_ratio(void **state)
+{
+    (void)state;
+    enum { TRIALS = 120, N = 30 };
+    for (size_t rounds = 1; rounds <= 3; rounds += 2) {
+        int covered = 0;
+        for (uint64_t trial = 0; trial < TRIALS; trial++) {
+            double x[N], y[N];
+            size_t n[3] = {N / rounds, N / rounds, N / rounds};
+            uint64_t s = la_stream(21, rounds, trial);
+            for (size_t i = 0; i < N; i++) {
+                uint64_t round = rounds > 1 ? i / (N / rounds) : 0;
+                double moved = rounds > 1 ? 1 : 0;
+                x[i] =
+                    200 + 4 * moved * la_random_normal(s + 1, round) + 5 * la_random_normal(s, i);
+                y[i] = 100 + 2 * moved * la_random_normal(s + 2, round) +
+                       3 * la_random_normal(s, N + i);
+            }
+            la_ratio r;
+            la_ratio_rounds(x, n, rounds, y, n, rounds, &r);
+            covered += r.lo <= 2 && 2 <= r.hi;
+        }
+        double share = 100.0 * covered / TRIALS;
+        if (share < 90) fail_msg("%zu rounds: covered %.1f %%", rounds, share);
+    }
+}
+
 static void test_wilson_interval_is_the_known_one(void **state)
 {
     (void)state;
@@ -249,6 +301,8 @@ int main(void)
         cmocka_unit_test(test_drift_shows_as_trend),
         cmocka_unit_test(test_rounds_weigh_the_same),
         cmocka_unit_test(test_many_rounds_are_bootstrapped),
+        cmocka_unit_test(test_ratio_of_medians),
+        cmocka_unit_test(test_ratio_interval_covers_the_true_ratio),
         cmocka_unit_test(test_wilson_interval_is_the_known_one),
         cmocka_unit_test(test_exponent_of_a_power_law),
     };

@@ -275,3 +275,66 @@ void synthetic_loads(fixture *f)
             finish(f, plan(f, &c, v->tags), LA_OUTCOME_OK, NULL, 0, 0, 0, accuracy);
         }
 }
+
+static void timed(fixture *f, const char *variant, const char *tags, const char *impl,
+                  int64_t seqlen, double ns, la_outcome outcome)
+{
+    const invented v = {.variant = variant,
+                        .tags = tags,
+                        .impl = impl,
+                        .mask = "causal",
+                        .exponent = 1,
+                        .bytes = 1e5};
+    const cell_spec c = {&v, variant, "fwd", "", "{}", seqlen};
+    finish(f, plan(f, &c, tags), outcome, outcome == LA_OUTCOME_OK ? NULL : "row 3 differs", ns, 20,
+           1e-6, -1);
+}
+
+void synthetic_rivals(fixture *f)
+{
+    serial = 0x4000;
+    for (int64_t seqlen = 1024; seqlen <= 8192; seqlen *= 2) {
+        double ns = 1e3 * (double)seqlen;
+        bool last = seqlen == 8192;
+        timed(f, "softmax", "quadratic", "cpu_naive", seqlen, 4 * ns, LA_OUTCOME_OK);
+        timed(f, "softmax", "quadratic", "torch_math", seqlen, 7.2 * ns,
+              last ? LA_OUTCOME_WRONG : LA_OUTCOME_OK);
+        timed(f, "softmax", "quadratic", "torch_naive", seqlen, 2 * ns, LA_OUTCOME_OK);
+        timed(f, "deltanet", "recurrent", "cpu_chunk", seqlen, ns, LA_OUTCOME_OK);
+        timed(f, "deltanet", "recurrent", "cpu_recurrent", seqlen, 4 * ns, LA_OUTCOME_OK);
+        timed(f, "deltanet", "recurrent", "torch_chunk", seqlen, 3 * ns, LA_OUTCOME_OK);
+        timed(f, "flash", "quadratic", "cpu_tiled", seqlen, ns, LA_OUTCOME_OK);
+    }
+}
+
+void synthetic_family(fixture *f)
+{
+    static const struct {
+        const char *variant, *tags, *impls[3];
+    } all[] = {{"softmax", "quadratic", {"cpu_naive", "torch_math", "torch_naive"}},
+               {"flash", "quadratic", {"cpu_tiled", "torch_flash"}},
+               {"local", "quadratic", {"cpu_tiled"}},
+               {"linear", "kernel", {"cpu_chunk", "cpu_recurrent", "torch_chunk"}},
+               {"performer", "kernel", {"cpu_chunk"}},
+               {"linformer", "low_rank", {"cpu_gemm"}},
+               {"fnet", "fourier", {"cpu_fft"}},
+               {"deltanet", "recurrent", {"cpu_chunk", "cpu_recurrent", "torch_chunk"}},
+               {"gated_deltanet", "recurrent", {"cpu_chunk", "cpu_recurrent", "torch_chunk"}},
+               {"retnet", "recurrent", {"cpu_chunk", "torch_chunk"}},
+               {"gla", "recurrent", {"cpu_chunk", "torch_chunk"}},
+               {"mamba2", "recurrent", {"cpu_chunk", "torch_chunk"}},
+               {"kda", "recurrent", {"cpu_chunk", "torch_chunk"}},
+               {"rwkv7", "recurrent", {"cpu_chunk", "cpu_recurrent"}},
+               {"ttt_linear", "recurrent", {"cpu_chunk"}},
+               {"null", "baseline", {"cpu_plain"}},
+               {"copy", "baseline", {"cpu_plain"}}};
+    serial = 0x5000;
+    for (int64_t seqlen = 1024; seqlen <= 16384; seqlen *= 2)
+        for (size_t i = 0; i < LA_COUNT(all); i++)
+            for (size_t k = 0; k < 3 && all[i].impls[k]; k++) {
+                double exponent = i < 2 ? 2 : 1, t = (double)seqlen / 1024;
+                double ns = 1e5 * (1 + 0.37 * (double)((7 * i) % 17)) * (1 + 0.8 * (double)k);
+                timed(f, all[i].variant, all[i].tags, all[i].impls[k], seqlen,
+                      ns * pow(t, exponent), LA_OUTCOME_OK);
+            }
+}

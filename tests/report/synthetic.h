@@ -17,6 +17,12 @@ void synthetic_loads(fixture *f);
  * linformer has no fixed length beyond 256, fnet's seed 2 ended with a loss that is not finite. */
 void synthetic_models(fixture *f);
 
+/* softmax and deltanet beside impls of others, forward from 1k to 8k: torch_math takes 1.8 times as long as
+ * softmax, torch_naive half as long; deltanet's chunk form is 4 times as fast as its recurrent one and 3
+ * times as torch_chunk; flash has no other. At 8k torch_math was wrong. */
+void synthetic_rivals(fixture *f);
+/* Every variant of the library, and two forms or rivals of most, forward from 1k to 16k. */
+void synthetic_family(fixture *f);
 /* A variant that does no operations and makes no error, at 64 and 128. */
 void synthetic_baseline(fixture *f);
 

@@ -98,14 +98,15 @@ static void test_every_kind_exports_in_every_format(void **state)
     fixture *f = *state;
     fill(f, "it crashed");
     fill_model(f);
-    static const char *const formats[] = {"csv", "json", "md"};
+    static const char *const formats[] = {"csv", "json", "md", "latex"};
     for (size_t i = 0; i < la_export_count(); i++) {
         for (size_t j = 0; j < LA_COUNT(formats); j++) {
             char *one = exported(f, f->sweep, la_export_name(i), formats[j]);
             char *all = exported(f, 0, la_export_name(i), formats[j]);
             assert_string_equal(one, all);
-            assert_true(count_of(one, "\n") > 1);
-            if (j == 1) {
+            bool empty = strcmp(la_export_name(i), "speedups") == 0; /* there is one impl */
+            assert_true(empty || count_of(one, "\n") > 1);
+            if (j == 1 && !empty) {
                 cJSON *json = cJSON_Parse(one);
                 assert_non_null(json);
                 assert_true(cJSON_GetArraySize(cJSON_GetObjectItem(json, "rows")) > 0);
@@ -211,7 +212,7 @@ static void test_unknown_words_are_refused_with_what_there_is(void **state)
     assert_int_equal(la_export(f->store, 0, "tyme", "csv", stdout, &err), LA_E_ARG);
     assert_non_null(strstr(err.msg, "time, memory"));
     assert_int_equal(la_export(f->store, 0, "time", "xml", stdout, &err), LA_E_ARG);
-    assert_non_null(strstr(err.msg, "csv, json, md"));
+    assert_non_null(strstr(err.msg, "csv, json, md, latex"));
 }
 
 static void test_a_file_appears_whole_or_not_at_all(void **state)

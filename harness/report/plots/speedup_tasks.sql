@@ -1,0 +1,6 @@
+-- Passes in which some variant was timed with two impls; each has a figure.
+SELECT DISTINCT pass FROM (
+  SELECT pass FROM v_time
+  WHERE sweep_id = CAST(?1 AS INT) AND task = '' AND recipe IS NULL AND median_ns > 0
+  GROUP BY pass, variant, seqlen, device_name HAVING count(DISTINCT impl) > 1)
+ORDER BY CASE pass WHEN 'fwd' THEN 0 WHEN 'bwd' THEN 1 WHEN 'fwdbwd' THEN 2 ELSE 3 END

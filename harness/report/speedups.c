@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Ratios of medians with their intervals, from the samples of the store.
+ */
+#include "speedups.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "numbers.h"
+#include "query.h"
+#include "series.h"
+#include "stats.h"
+
+extern const char la_speedups_pairs_sql[];
+
+/* Times of one call of a cell, ns, round after round. */
+typedef struct samples {
+    int64_t cell;
+    double *x;
+    size_t n, cap;
+    size_t *round_n;
+    size_t rounds, rounds_cap;
+} samples;
+
+static void samples_release(samples *s)
+{
+    la_free(s->x);
+    la_free(s->round_n);
+    *s = (samples){0};
+}
+
+static la_status samples_add(samples *s, bool new_round, double x, la_err *err)
+{
+    if (new_round) {
+        LA_TRY(
+            la_grow((void **)&s->round_n, &s->rounds_cap, s->rounds + 1, sizeof *s->round_n, err));
+        s->round_n[s->rounds++] = 0;
+    }
+    LA_TRY(la_grow((void **)&s->x, &s->cap, s->n + 1, sizeof *s->x, err));
+    s->x[s->n++] = x;
+    s->round_n[s->rounds - 1]++;
+    return LA_OK;
+}
+
+/* The samples that the cell's summary rests on. */
+static la_status samples_read(la_store *store, int64_t cell, samples *s, la_err *err)
+{
+    static const char sql[] = "SELECT l.round, 1.0 * p.total_ns / p.iters FROM v_last l "
+                              "JOIN sample p ON p.attempt_id = l.attempt_id "
+                              "WHERE l.cell_id = CAST(?1 AS INT) AND l.outcome = 'ok' "
+                              "ORDER BY l.round, p.idx";
+    char id[24];
+    int64_t last = -1;
+    *s = (samples){.cell = cell};
+    snprintf(id, sizeof id, "%" PRId64, cell);
+    la_query *q = NULL;
+    LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &q, err));
+    bool more = true;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
+        int64_t round = la_query_int(q, 0);
+        if ((st = samples_add(s, round != last, la_query_real(q, 1), err)) != LA_OK) break;
+        last = round;
+    }
+    la_query_close(q);
+    if (st != LA_OK) samples_release(s);
+    return st;
+}
+
+static void add_number(la_text *json, const char *name, double x)
+{
+    if (isfinite(x)) la_text_add(json, ", \"%s\": %.17g", name, x);
+}
+
+static la_status add_pair(la_store *store, int64_t cell, int64_t base, samples *kept, la_text *json,
+                          la_err *err)
+{
+    samples theirs;
+    if (kept->cell != base) { /* one base stands beside several */
+        samples_release(kept);
+        LA_TRY(samples_read(store, base, kept, err));
+    }
+    LA_TRY(samples_read(store, cell, &theirs, err));
+    la_ratio r;
+    la_ratio_rounds(theirs.x, theirs.round_n, theirs.rounds, kept->x, kept->round_n, kept->rounds,
+                    &r);
+    samples_release(&theirs);
+    la_text_add(json, "%s{\"cell\": %" PRId64 ", \"base\": %" PRId64, json->len > 1 ? ", " : "",
+                cell, base);
+    add_number(json, "ratio", r.ratio);
+    add_number(json, "lo", r.lo);
+    add_number(json, "hi", r.hi);
+    la_text_add(json, "}");
+    return LA_OK;
+}
+
+la_status la_speedups(la_store *store, int64_t sweep_id, const char *pass, la_text *json,
+                      la_err *err)
+{
+    char id[24];
+    samples kept = {0};
+    snprintf(id, sizeof id, "%" PRId64, sweep_id);
+    la_query *q = NULL;
+    const char *args[] = {sweep_id ? id : NULL, pass};
+    LA_TRY(la_query_open(store, la_speedups_pairs_sql, args, 2, &q, err));
+    la_text_add(json, "[");
+    bool more = true;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more)
+        if ((st = add_pair(store, la_query_int(q, 0), la_query_int(q, 1), &kept, json, err)) !=
+            LA_OK)
+            break;
+    la_text_add(json, "]");
+    la_query_close(q);
+    samples_release(&kept);
+    if (st == LA_OK && json->failed)
+        st = LA_FAIL(err, LA_E_NOMEM, "no memory for the speed-ups of a sweep");
+    return st;
+}
+
+/* ---- the table ---- */
+
+enum { VARIANT, IMPL, BASE, PASS, LENGTH, THEIRS, OURS, SPEEDUP, INTERVAL, MEMORY, COLUMNS };
+static const char *const heads[COLUMNS] = {
+    "variant", "impl",      "beside",   "pass",          "T",
+    "time",    "labench's", "speed-up", "95 % interval", "memory"};
+
+/* What the table takes of the rows. The impl has a column of its own, and so no place in the label, which
+ * says what else tells rows of a variant apart. */
+static const char table_columns[] =
+    "variant, impl AS their_impl, base_impl, pass, dtype, mask, batch, heads, kv_heads, qk_heads, "
+    "dk, dv, threads, options, cache_mode, device_name, seqlen, seqlen AS x, their_ns, base_ns, "
+    "speedup, lo, "
+    "hi, memory_ratio, memory_kind";
+
+typedef struct row {
+    char cell[COLUMNS][64];
+} row;
+
+typedef struct table {
+    row *rows;
+    size_t n, cap;
+} table;
+
+static const char *text_of(la_query *q, const char *name)
+{
+    const char *s = la_query_text(q, la_query_find(q, name));
+    return s ? s : "";
+}
+
+static double real_of(la_query *q, const char *name)
+{
+    return la_query_real(q, la_query_find(q, name));
+}
+
+/* "3.42x": three digits. */
+static void put_ratio(char cell[64], double x)
+{
+    if (isfinite(x)) snprintf(cell, 64, x < 9.995 ? "%.2fx" : x < 99.95 ? "%.1fx" : "%.0fx", x);
+}
+
+static void fill(row *r, la_query *q, const la_lines *lines)
+{
+    char count[24];
+    const la_series *line = la_lines_match(lines, q);
+    double lo = real_of(q, "lo"), hi = real_of(q, "hi");
+    snprintf(r->cell[VARIANT], 64, "%.60s", line ? line->label : text_of(q, "variant"));
+    snprintf(r->cell[IMPL], 64, "%.60s", text_of(q, "their_impl"));
+    snprintf(r->cell[BASE], 64, "%.60s", text_of(q, "base_impl"));
+    snprintf(r->cell[PASS], 64, "%.60s", text_of(q, "pass"));
+    snprintf(r->cell[LENGTH], 64, "%s", la_format_count((int64_t)real_of(q, "seqlen"), count));
+    la_number_time(real_of(q, "their_ns"), (double)NAN, (double)NAN, r->cell[THEIRS], NULL);
+    la_number_time(real_of(q, "base_ns"), (double)NAN, (double)NAN, r->cell[OURS], NULL);
+    put_ratio(r->cell[SPEEDUP], real_of(q, "speedup"));
+    if (isfinite(lo)) snprintf(r->cell[INTERVAL], 64, "[%.3g, %.3g]", lo, hi);
+    put_ratio(r->cell[MEMORY], real_of(q, "memory_ratio"));
+    if (r->cell[MEMORY][0] && strcmp(text_of(q, "memory_kind"), "resident") == 0)
+        strcat(r->cell[MEMORY], " RSS");
+}
+
+static void print(const table *t, FILE *out)
+{
+    size_t width[COLUMNS];
+    for (int c = 0; c < COLUMNS; c++) {
+        width[c] = strlen(heads[c]);
+        for (size_t i = 0; i < t->n; i++)
+            if (strlen(t->rows[i].cell[c]) > width[c]) width[c] = strlen(t->rows[i].cell[c]);
+    }
+    fprintf(out,
+            "\nspeed-ups: median time of an impl over that of labench's best of the same variant, "
+            "and its bytes likewise\n");
+    for (size_t i = 0; i <= t->n; i++) {
+        for (int c = 0; c < COLUMNS; c++) {
+            const char *cell = i == 0 ? heads[c] : t->rows[i - 1].cell[c];
+            int pad = (int)(width[c] - strlen(cell));
+            if (c > 0) fputs("  ", out);
+            if (c <= PASS)
+                fprintf(out, "%s%*s", cell, pad, "");
+            else
+                fprintf(out, "%*s%s", pad, "", cell);
+        }
+        fputc('\n', out);
+    }
+}
+
+la_status la_report_speedups(la_store *store, int64_t sweep_id, FILE *out, la_err *err)
+{
+    char id[24];
+    la_text json = {0}, sql = {0};
+    table t = {0};
+    la_lines lines = {0};
+    la_query *q = NULL;
+    snprintf(id, sizeof id, "%" PRId64, sweep_id);
+    la_status st = la_speedups(store, sweep_id, NULL, &json, err);
+    if (st != LA_OK || json.len <= 2) goto done;
+    la_text_add(&sql, "SELECT %s FROM (\n%s\n) ORDER BY variant, ordinal, seqlen, their_impl",
+                table_columns, la_speedups_sql);
+    st = la_lines_load(store, sweep_id, la_text_str(&sql), la_text_str(&json), &lines, err);
+    if (st != LA_OK) goto done;
+    const char *args[] = {id, la_text_str(&json)};
+    st = la_query_open(store, la_text_str(&sql), args, 2, &q, err);
+    bool more = st == LA_OK;
+    while (st == LA_OK && (st = la_query_next(q, &more, err)) == LA_OK && more) {
+        void *grown = t.rows;
+        if ((st = la_grow(&grown, &t.cap, t.n + 1, sizeof *t.rows, err)) != LA_OK) break;
+        t.rows = grown;
+        t.rows[t.n] = (row){0};
+        fill(&t.rows[t.n++], q, &lines);
+    }
+    la_query_close(q);
+    if (st == LA_OK) print(&t, out);
+done:
+    la_lines_release(&lines);
+    la_text_release(&json);
+    la_text_release(&sql);
+    la_free(t.rows);
+    return st;
+}
