@@ -301,6 +301,7 @@ void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row
         row->origin = cell->peer->peer->path;
         row->code_hash = cell->peer->peer->code;
         row->isa = "peer";
+        row->state_bytes = row->saved_bytes = row->work_bytes = row->instance_bytes = -1;
     }
     const la_learn *learn = cell->learn;
     if (!learn) return;

@@ -325,6 +325,7 @@ static la_status add_impls(la_axes *x, la_cell *proto, la_err *err)
     const la_variant *v = proto->variant;
     const la_impl *list[LA_PLAN_IMPLS];
     la_err why = {0};
+    if (x->names_peers && !x->names_ours) return LA_OK; /* impls of peers alone are asked for */
     size_t n = candidates(x, v, list, LA_PLAN_IMPLS, &why), added = 0;
     for (size_t i = 0; i < n; i++) {
         proto->impl = list[i];
@@ -547,6 +548,12 @@ la_status la_plan_expand(const la_spec *spec, const la_device *device, la_plan *
     la_free(x.variants);
     if (st != LA_OK) goto fail;
     size_t runs = 0;
+    if (out->n == 0) {
+        st = LA_FAIL(err, LA_E_ARG,
+                     "--impls names peers' impls alone, and --pass or --tasks leave "
+                     "them nothing to do");
+        goto fail;
+    }
     for (size_t i = 0; i < out->n; i++) runs += !out->cells[i].refused;
     if (runs == 0) {
         st = LA_FAIL(err, LA_E_ARG, "%s; %s", out->cells[0].reason,

@@ -54,7 +54,7 @@ static la_status bind_field(la_store *store, sqlite3_stmt *stmt, int at, const l
         break;
     default:
         memcpy(&number, field, sizeof number);
-        rc = sqlite3_bind_int64(stmt, at, number);
+        rc = number >= 0 ? sqlite3_bind_int64(stmt, at, number) : sqlite3_bind_null(stmt, at);
     }
     return rc == SQLITE_OK ? LA_OK : la_sql_fail(store, rc, "use", err);
 }

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The labench database, schema version 2.
+-- The labench database, schema version 3.
 --
 -- Times are whole nanoseconds, sizes are bytes, rates are per second, UTC is ISO 8601 text. A value
 -- that is not known, and NaN, is NULL. A finished attempt and what hangs on it never changes: a rerun
@@ -10,7 +10,7 @@
 -- an older file can be brought up to date (migrate.c).
 
 PRAGMA application_id = 0x4C41424E; -- "LABN"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE machine(
   machine_id INTEGER PRIMARY KEY,
@@ -69,7 +69,7 @@ CREATE TABLE build(
 CREATE TABLE variant(
   variant_id INTEGER PRIMARY KEY,
   name       TEXT NOT NULL,
-  origin     TEXT NOT NULL,         -- builtin, or the plugin's file
+  origin     TEXT NOT NULL,         -- builtin, or the file of the plugin or the peer
   code_hash  TEXT NOT NULL,         -- results of changed code are not mixed
   tags       TEXT NOT NULL,         -- family and groups, separated by commas
   UNIQUE(name, code_hash)
@@ -383,7 +383,8 @@ FROM v_cell x JOIN cell k ON k.cell_id = x.cell_id
 CREATE VIEW v_memory AS
 SELECT x.*, k.state_bytes, k.saved_bytes, k.work_bytes, k.instance_bytes, k.output_bytes,
   k.input_bytes,
-  k.saved_bytes + k.work_bytes + k.instance_bytes AS extra_bytes,
+  coalesce(k.saved_bytes + k.work_bytes + k.instance_bytes, r.workspace_peak_bytes,
+    r.rss_peak_bytes - r.rss_base_bytes) AS extra_bytes,
   k.state_bytes + k.saved_bytes + k.work_bytes + k.instance_bytes AS extra_state_bytes,
   r.workspace_peak_bytes, r.rss_peak_bytes, r.rss_base_bytes,
   r.rss_peak_bytes - r.rss_base_bytes AS rss_extra_bytes

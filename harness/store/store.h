@@ -16,7 +16,7 @@
 
 #include "labench/status.h"
 
-#define LA_SCHEMA_VERSION 2 /* PRAGMA user_version of the file */
+#define LA_SCHEMA_VERSION 3 /* PRAGMA user_version of the file */
 
 typedef struct la_store la_store;
 typedef enum la_store_mode {
@@ -126,6 +126,7 @@ typedef struct la_cell_row {
     double flops_algo, bytes_algo; /* useful work */
     double flops_impl, bytes_impl; /* what the form really does */
     const char *cost_model;
+    /* -1: not known, as of a peer */
     int64_t state_bytes, saved_bytes, work_bytes, instance_bytes, output_bytes, input_bytes;
     int64_t rounds; /* attempts planned, at most 64 */
     /* Passes train and eval of learned tasks; "" and 0 for all others. */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workers with one bad habit each, named by the impl: bad_hang, bad_garbage, ... The variant is copy,
-o = v, so that everything else about them is right."""
+o = v and dv = do, so that everything else about them is right."""
 import ctypes
 import json
 import mmap
@@ -99,6 +99,12 @@ def main():
          for name, t in job["tensors"].items()}
     send(PHASE, {"phase": 'a "quoted" \\ phase' if habit == "quoted" else "measure"})
     x["o"][:] = x["v"]
+    if "do" in x:
+        x["dv"][:] = x["do"]
+        for name in ("dq", "dk"):
+            x[name][:] = memoryview(bytes(4 * len(x[name]))).cast("f")
+        if habit == "short_gradient" and job["cell"]["tokens"] == 2048:
+            x["dv"][77] += 1.0
     in_the_middle(habit, x["v"], x["o"])
     if habit == "no_end":
         sys.exit(0)
