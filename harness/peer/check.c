@@ -56,6 +56,10 @@ la_status la_peer_check(const la_peer_impl *impl, const la_problem *p, la_pass p
     const la_peer *peer = impl->peer;
     const char *v = impl->variant_name, *name = impl->name;
     uint32_t mask = p->mask == LA_MASK_CAUSAL ? LA_CAP_CAUSAL : LA_CAP_BIDIRECTIONAL;
+    /* First, so that the command to install it stands in every row of a missing peer. */
+    if (peer->probed && !peer->usable)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s is not usable here (%s); install: %s", peer->name,
+                       peer->reason, peer->install);
     if (!(impl->passes & 1u << pass))
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s %s has no %s", v, name, la_pass_name(pass));
     if (!(impl->impl.caps & mask))
@@ -73,10 +77,6 @@ la_status la_peer_check(const la_peer_impl *impl, const la_problem *p, la_pass p
                        "%s %s takes no qk-heads %" PRId64 " below heads %" PRId64, v, name, p->Hqk,
                        p->H);
     LA_TRY(check_options(impl, opts_json, err));
-    if (!peer->probed) return LA_OK;
-    if (!peer->usable)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s is not usable here (%s); install: %s", peer->name,
-                       peer->reason, peer->install);
     if (*impl->unusable)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s cannot run here: %s", name, impl->unusable);
     return LA_OK;

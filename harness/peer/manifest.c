@@ -299,7 +299,8 @@ static la_status read_command(const reader *r, const cJSON *o, la_peer *peer)
 
 static la_status read_all(reader *r, la_peer *peer)
 {
-    static const char *const members[] = {"name", "summary", "install", "command", "impls", NULL};
+    static const char *const members[] = {"name",    "summary", "install", "command",
+                                          "example", "impls",   NULL};
     const cJSON *o = peer->manifest;
     LA_TRY(known_members(r, o, members));
     LA_TRY(get_text(r, o, "name", &peer->name));
@@ -308,6 +309,9 @@ static la_status read_all(reader *r, la_peer *peer)
     LA_TRY(get_text(r, o, "summary", &peer->summary));
     LA_TRY(get_text(r, o, "install", &peer->install));
     LA_TRY(read_command(r, o, peer));
+    const cJSON *example = cJSON_GetObjectItemCaseSensitive(o, "example");
+    if (example && !cJSON_IsBool(example)) return wrong(r, "wants true or false for '", "example");
+    peer->example = cJSON_IsTrue(example);
     return read_impls(r, o, peer);
 }
 

@@ -35,6 +35,7 @@ typedef struct la_peer {
     la_peer_impl *impls;
     size_t n_impls;
     struct cJSON *manifest;
+    bool example;        /* not meant by `--peers all` */
     bool probed, usable; /* usable is known once probed */
     char reason[256];    /* why not */
     char version[128];   /* "torch 2.9.0" */

@@ -16,9 +16,10 @@ static bool has_something(const la_axes *x, const la_peer *peer)
     return false;
 }
 
-/* `all` leaves out who has nothing for this sweep; a name is meant. */
+/* `all` leaves out examples and who has nothing for this sweep; a name is meant. */
 static la_status take(la_axes *x, la_peer *peer, bool from_all, la_err *err)
 {
+    if (from_all && peer->example) return LA_OK;
     if (!has_something(x, peer)) {
         if (from_all) return LA_OK;
         return LA_FAIL(err, LA_E_ARG,

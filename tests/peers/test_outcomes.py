@@ -2,6 +2,7 @@
 """Peers that misbehave: each bad habit costs its own row only, and has the right word there."""
 import json
 import os
+import subprocess
 import unittest
 
 from common import HERE, Case, impl, manifest
@@ -66,7 +67,8 @@ class Outcomes(Case):
         tail, = self.ask("SELECT stderr_tail FROM attempt JOIN cell USING (cell_id) "
                          "WHERE impl = 'bad_raise'")
         self.assertIn("the library is broken", tail[0])
-        left = [line for line in os.popen("ps -eo args").read().splitlines() if folder in line]
+        running = subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True).stdout
+        left = [line for line in running.splitlines() if folder in line]
         self.assertEqual(left, [])
 
     def test_wrong_gradients_are_found(self):
