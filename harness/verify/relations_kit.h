@@ -60,7 +60,9 @@ la_status la_relation_fixed_decay(const la_relation *, const la_device *, la_err
 la_status la_relation_exact_recall(const la_relation *, const la_device *, la_err *);
 la_status la_relation_full_window(const la_relation *, const la_device *, la_err *);
 la_status la_relation_full_rank(const la_relation *, const la_device *, la_err *);
-la_status la_relation_tends_to_softmax(const la_relation *, const la_device *, la_err *);
+la_status la_relation_positive_tends(const la_relation *, const la_device *, la_err *);
+la_status la_relation_hyperbolic_tends(const la_relation *, const la_device *, la_err *);
+la_status la_relation_trig_tends(const la_relation *, const la_device *, la_err *);
 la_status la_relation_fourier_twice(const la_relation *, const la_device *, la_err *);
 la_status la_relation_plain_sum(const la_relation *, const la_device *, la_err *);
 

@@ -199,16 +199,17 @@ done:
     return st;
 }
 
-/* RMS error of performer with M features against softmax, over draws of W, relative to softmax. */
-static la_status error_with(const la_setting_of *softmax, const double *want, int64_t features,
-                            int draws, double *out, la_err *err)
+/* RMS error of performer with M rows of W against softmax, over draws of W, relative to softmax. */
+static la_status error_with(const la_setting_of *softmax, const char *kernel, const double *want,
+                            int64_t features, int draws, double *out, la_err *err)
 {
     double sum = 0, base = 0;
     int64_t n = la_setting_outputs(softmax);
     for (int64_t i = 0; i < n; i++) base += want[i] * want[i];
     for (int draw = 0; draw < draws; draw++) {
         char text[64];
-        snprintf(text, sizeof text, "features=%" PRId64 " redraw=%d", features, draw);
+        snprintf(text, sizeof text, "kernel=%s features=%" PRId64 " redraw=%d", kernel, features,
+                 draw);
         la_setting_of s;
         la_status st = la_setting_make(&s, "performer", &softmax->p, text, LA_INPUTS_DEFAULT,
                                        softmax->device, err);
@@ -224,7 +225,8 @@ static la_status error_with(const la_setting_of *softmax, const double *want, in
     return LA_OK;
 }
 
-la_status la_relation_tends_to_softmax(const la_relation *r, const la_device *device, la_err *err)
+static la_status tends_to_softmax(const char *kernel, const la_relation *r, const la_device *device,
+                                  la_err *err)
 {
     enum { POINTS = 4, DRAWS = 8 };
     static const int64_t features[POINTS] = {64, 256, 1024, 4096};
@@ -239,7 +241,7 @@ la_status la_relation_tends_to_softmax(const la_relation *r, const la_device *de
     want = la_setting_reference(&s, NULL, err);
     if (!want) st = LA_E_INTERNAL;
     for (int i = 0; i < POINTS && st == LA_OK; i++)
-        st = error_with(&s, want, features[i], DRAWS, &error[i], err);
+        st = error_with(&s, kernel, want, features[i], DRAWS, &error[i], err);
     if (st != LA_OK) goto done;
     for (int i = 0; i < POINTS; i++) {
         mx += log((double)features[i]) / POINTS;
@@ -261,6 +263,21 @@ done:
     la_free(want);
     la_setting_release(&s);
     return st;
+}
+
+la_status la_relation_positive_tends(const la_relation *r, const la_device *device, la_err *err)
+{
+    return tends_to_softmax("positive", r, device, err);
+}
+
+la_status la_relation_hyperbolic_tends(const la_relation *r, const la_device *device, la_err *err)
+{
+    return tends_to_softmax("hyperbolic", r, device, err);
+}
+
+la_status la_relation_trig_tends(const la_relation *r, const la_device *device, la_err *err)
+{
+    return tends_to_softmax("trig", r, device, err);
 }
 
 /* Re F is (F + F^-1) / 2 up to the scale T D, and F F mirrors: two applications give

@@ -213,6 +213,23 @@ static void test_performer_gradients_agree_with_the_reference(void **state)
     over_shapes("performer", "", LA_INPUTS_WIDE);
 }
 
+static void test_gradients_of_performer_kernels_agree_with_the_reference(void **state)
+{
+    (void)state;
+    over_shapes("performer", "kernel=hyperbolic", LA_INPUTS_DEFAULT);
+    over_shapes("performer", "kernel=hyperbolic,features=13", LA_INPUTS_WIDE);
+    over_shapes("performer", "kernel=relu", LA_INPUTS_DEFAULT);
+    over_shapes("performer", "kernel=relu,features=13", LA_INPUTS_WIDE);
+    /* Short rows and many features: what trig estimates is then positive, and the quotient steady. */
+    for (size_t i = 0; i < LA_COUNT(shapes); i++)
+        for (int mask = LA_MASK_CAUSAL; mask <= LA_MASK_BIDIRECTIONAL; mask++) {
+            const shape *x = &shapes[i];
+            la_problem p = problem_of(x->B, x->T, x->H, x->dk, x->dv, (la_mask)mask, x->threads);
+            p.scale = 0.5 / (double)x->dk;
+            agrees("performer", "kernel=trig,features=120", p, LA_INPUTS_DEFAULT);
+        }
+}
+
 /* Exponents that climb by 40 every few tokens: chunks must be cut, some down to one token. */
 static void test_performer_gradients_survive_leaping_exponents(void **state)
 {
@@ -328,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_linear_gradients_agree_with_the_reference),
         cmocka_unit_test(test_gradients_of_maps_agree_with_the_reference),
         cmocka_unit_test(test_performer_gradients_agree_with_the_reference),
+        cmocka_unit_test(test_gradients_of_performer_kernels_agree_with_the_reference),
         cmocka_unit_test(test_performer_gradients_survive_leaping_exponents),
         cmocka_unit_test(test_linear_gradients_of_two_pieces_are_those_of_the_whole),
         cmocka_unit_test(test_gradients_alone_are_those_together),

@@ -131,6 +131,9 @@ static void test_performer_reference_gradients_are_differences(void **state)
     for (int mask = LA_MASK_CAUSAL; mask <= LA_MASK_BIDIRECTIONAL; mask++) {
         differences_agree("performer", "", (la_mask)mask, false, 1.0);
         differences_agree("performer", "features=9", (la_mask)mask, false, 3.0);
+        differences_agree("performer", "kernel=hyperbolic,features=9", (la_mask)mask, false, 2.0);
+        differences_agree("performer", "kernel=trig,features=40", (la_mask)mask, false, 0.5);
+        differences_agree("performer", "kernel=relu", (la_mask)mask, false, 1.0);
     }
 }
 

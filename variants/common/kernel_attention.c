@@ -9,8 +9,6 @@
 
 #include "labench/kit.h"
 
-#define CHUNK 64
-
 static int64_t round_up(int64_t floats)
 {
     return (floats + 15) / 16 * 16;
@@ -46,7 +44,7 @@ void la_ka_init(la_ka *ka, la_isa isa)
     if (ka->p.T == 1) ka->recurrent = true;
     if (ka->recurrent) ka->prepare = NULL, ka->shared = 0;
     ka->tile = la_tile_get(isa);
-    ka->chunk = ka->recurrent ? 1 : ka->p.T < CHUNK ? ka->p.T : CHUNK;
+    ka->chunk = ka->recurrent ? 1 : ka->p.T < LA_KA_CHUNK ? ka->p.T : LA_KA_CHUNK;
     ka->ldm = round_up(ka->m);
     ka->segments = heads < threads && !ka->recurrent ? (threads + heads - 1) / heads : 1;
     if (ka->segments > la_ka_chunks(ka)) ka->segments = la_ka_chunks(ka);

@@ -31,6 +31,7 @@
 #include "labench/tile.h"
 #include "labench/variant.h"
 
+#define LA_KA_CHUNK 64 /* tokens at most */
 #define LA_KA_BLOCK 16 /* rows of a triangle that are taken at a time */
 
 typedef struct la_ka la_ka;

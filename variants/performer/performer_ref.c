@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The definition, in float64: phi(x)_i = exp(w_i.y - |y|^2/2)/sqrt(M), y = sqrt(s) x, and
+ * The definition, in float64, of the kernels that are exponentials: phi(x)_i = exp(w_i.y - |y|^2/2)/sqrt(M),
+ * y = sqrt(s) x (hyperbolic: of W and -W, one below the other), and
  *   o = sum_j phi(q).phi(k_j) v_j / sum_j phi(q).phi(k_j)
  * as running sums, token by token. The constant 1/sqrt(M) and the query's |y|^2/2 cancel. Sums of
  * feature i are kept relative to exp(c_i), c_i the largest exponent so far, as the state's definition
@@ -20,7 +21,8 @@
 #include "performer_internal.h"
 
 typedef struct sums {
-    int64_t M, dk, dv;
+    int64_t M, dk, dv; /* features, also where they are twice the rows of W */
+    int64_t rows;
     double root_s;
     double *W;         /* [dk,M], transposed */
     double *S, *z, *c; /* [M,dv], [M], [M] */
@@ -95,15 +97,30 @@ static void sums_at(sums *u, double *base)
     u->e = u->c + u->M;
 }
 
+/* W' [dk,M], with -W' beside it where there are twice the features. */
+static void load_w(sums *u, const double *W)
+{
+    for (int64_t i = 0; i < u->M; i++)
+        for (int64_t d = 0; d < u->dk; d++)
+            u->W[d * u->M + i] = (i < u->rows ? 1 : -1) * W[i % u->rows * u->dk + d];
+}
+
+static bool is_plain(const void *opts)
+{
+    int64_t kernel = ((const la_performer_options *)opts)->kernel;
+    return kernel == LA_PERFORMER_TRIG || kernel == LA_PERFORMER_RELU;
+}
+
 static la_status forward(const la_problem *p, const void *opts, const la_ref_io *io, la_err *err)
 {
+    if (is_plain(opts)) return la_performer_plain_reference.forward(p, opts, io, err);
     int64_t T = p->T, M = la_performer_features(p, opts);
     sums u = {.M = M, .dk = p->dk, .dv = p->dv, .root_s = sqrt(la_scale(p))};
     u.W = la_alloc((size_t)(M * (u.dk + u.dv + 3)) * sizeof(double), err);
     if (!u.W) return LA_E_NOMEM;
     sums_at(&u, u.W + M * u.dk);
-    for (int64_t i = 0; i < M; i++)
-        for (int64_t d = 0; d < u.dk; d++) u.W[d * M + i] = io->params[0][i * u.dk + d];
+    u.rows = la_performer_rows(p, opts);
+    load_w(&u, io->params[0]);
     state_from(&u, io->state_in);
     bool causal = p->mask == LA_MASK_CAUSAL;
     for (int64_t t = 0, r = 0; t < T; t++) {
@@ -188,7 +205,8 @@ static void pull(const sums *u, const double *x, bool norm, double *dx, double *
         double dy = -u->root_s * x[d] * all;
         for (int64_t i = 0; i < u->M; i++) dy += u->W[d * u->M + i] * u->e[i];
         if (dx) dx[d] = u->root_s * dy;
-        for (int64_t i = 0; dW && i < u->M; i++) dW[i * u->dk + d] += u->e[i] * u->root_s * x[d];
+        for (int64_t i = 0; dW && i < u->M; i++)
+            dW[i % u->rows * u->dk + d] += (i < u->rows ? 1 : -1) * u->e[i] * u->root_s * x[d];
     }
 }
 
@@ -221,13 +239,14 @@ static void both_ways(const la_problem *p, const la_ref_io *io, const la_ref_gra
 static la_status backward(const la_problem *p, const void *opts, const la_ref_io *io,
                           const la_ref_grads *g, la_err *err)
 {
+    if (is_plain(opts)) return la_performer_plain_reference.backward(p, opts, io, g, err);
     int64_t T = p->T, M = la_performer_features(p, opts), one = M * (p->dv + 3);
     size_t n = (size_t)(M * p->dk + 2 * one + T * (p->dv + 2) + M);
     sums u = {.M = M, .dk = p->dk, .dv = p->dv, .root_s = sqrt(la_scale(p))};
     u.W = la_alloc(n * sizeof(double), err);
     if (!u.W) return LA_E_NOMEM;
-    for (int64_t i = 0; i < M; i++)
-        for (int64_t d = 0; d < u.dk; d++) u.W[d * M + i] = io->params[0][i * u.dk + d];
+    u.rows = la_performer_rows(p, opts);
+    load_w(&u, io->params[0]);
     sums grad = u;
     sums_at(&u, u.W + M * u.dk);
     sums_at(&grad, u.S + one);
