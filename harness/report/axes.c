@@ -131,11 +131,12 @@ void la_canvas_frame(const la_canvas *c, const char *title, la_text *out)
     la_text_add(out,
                 "set lmargin at screen %.4f\nset rmargin at screen %.4f\n"
                 "set bmargin at screen %.4f\nset tmargin at screen %.4f\n",
-                c->left / LA_FIGURE_WIDTH, c->right / LA_FIGURE_WIDTH, c->bottom / LA_FIGURE_HEIGHT,
-                c->top / LA_FIGURE_HEIGHT);
+                c->left / LA_FIGURE_WIDTH, c->right / LA_FIGURE_WIDTH, c->bottom / c->height,
+                c->top / c->height);
     la_text_add(out, "set label ");
     la_gp_quote(out, title);
-    la_text_add(out, " at screen 0.012, screen 0.962 left font ',13' tc rgb '#111111'\n");
+    la_text_add(out, " at screen 0.012, screen %.4f left font ',13' tc rgb '#111111'\n",
+                1 - 18 / c->height);
 }
 
 void la_canvas_terminals(const char *stem, double height, la_text *svg, la_text *png)

@@ -112,10 +112,11 @@ static la_status find_marks(la_canvas *c, const la_lines *lines, bool lengths, l
     return LA_OK;
 }
 
-/* Rows of the band such that no two texts touch. */
+/* Rows of the band such that no two texts touch; a mark's py is the number of its row until the height of
+ * the figure is known. */
 static void place_marks(la_canvas *c)
 {
-    enum { ROWS = 12 };
+    enum { ROWS = 64 };
     double ends[ROWS][2]; /* what is taken in each row: leftmost, rightmost */
     int rows = 0;
     for (size_t i = 0; i < c->n_marks; i++) {
@@ -135,9 +136,28 @@ static void place_marks(la_canvas *c)
             ends[row][0] = fmin(ends[row][0], from);
             ends[row][1] = fmax(ends[row][1], to);
         }
-        m->py = c->top - BAND_ROW * (row + 0.6);
+        m->py = row;
     }
     c->band_rows = rows;
+}
+
+/* The key and the band have room, and the data most of what there is. */
+static void choose_height(la_canvas *c, const la_lines *lines)
+{
+    enum { BAND_INSIDE = 5 }; /* rows that the usual height has room for */
+    size_t named = 0;
+    for (size_t i = 0; i < lines->n; i++)
+        for (size_t j = 0; j < lines->v[i].n; j++)
+            if (la_point_good(&lines->v[i].points[j])) {
+                named++;
+                break;
+            }
+    double key = c->bottom + 40 + LABEL_GAP * (double)named;
+    int more = c->band_rows > BAND_INSIDE ? c->band_rows - BAND_INSIDE : 0;
+    c->height = fmax(LA_FIGURE_HEIGHT + BAND_ROW * more, key);
+    c->top = c->height - 40;
+    for (size_t i = 0; i < c->n_marks; i++)
+        c->marks[i].py = c->top - BAND_ROW * (c->marks[i].py + 0.6);
 }
 
 /* Makes room above the data for the band. */
@@ -168,21 +188,21 @@ static int by_py(const void *a, const void *b)
 
 /* Moves sorted labels apart as little as possible: labels that would touch become a block, whose
  * middle is the mean of where its members want to be; blocks that touch are joined. */
-static void spread(la_tag **tags, size_t n, double lo, double hi)
+static void spread(la_tag *tags, size_t n, double lo, double hi)
 {
-    enum { MAX = 64 };
+    enum { MAX = 128 };
     double first[MAX]; /* place of each block's lowest label */
     size_t begin[MAX + 1], blocks = 0;
     if (n > MAX) n = MAX;
     double gap = n > 1 ? fmin(LABEL_GAP, (hi - lo) / (double)(n - 1)) : LABEL_GAP;
     for (size_t i = 0; i < n; i++) {
         begin[blocks] = i;
-        first[blocks++] = tags[i]->py;
+        first[blocks++] = tags[i].py;
         begin[blocks] = i + 1;
         for (;;) {
             size_t b = blocks - 1, len = begin[b + 1] - begin[b];
             double mean = 0, height = gap * (double)(len - 1);
-            for (size_t k = begin[b]; k < begin[b + 1]; k++) mean += tags[k]->py / (double)len;
+            for (size_t k = begin[b]; k < begin[b + 1]; k++) mean += tags[k].py / (double)len;
             first[b] = fmax(lo, fmin(hi - height, mean - height / 2));
             if (b == 0) break;
             double below = first[b - 1] + gap * (double)(begin[b] - begin[b - 1]);
@@ -193,7 +213,7 @@ static void spread(la_tag **tags, size_t n, double lo, double hi)
     }
     for (size_t b = 0; b < blocks; b++)
         for (size_t k = begin[b]; k < begin[b + 1]; k++)
-            tags[k]->py = first[b] + gap * (double)(k - begin[b]);
+            tags[k].py = first[b] + gap * (double)(k - begin[b]);
 }
 
 /* How much a box of text covers points and lines of the figure. */
@@ -221,72 +241,35 @@ static double covered(const la_canvas *c, const la_lines *lines, double x, doubl
             py0 = py1;
         }
     }
-    for (size_t i = 0; i < c->n_tags; i++)
-        if (fabs(c->tags[i].py - y) < LABEL_GAP - 1 && c->tags[i].px < x + width &&
-            c->tags[i].px + tag_width(c->tags[i].series, true) > x)
-            hits += 20;
     if (x < c->left || x + width > LA_FIGURE_WIDTH - 4 || y < c->bottom + 4 ||
         y > la_canvas_py(c, c->data_hi) - 4)
         hits += 40;
     return hits;
 }
 
-/* A line that ends early is named where it ends: right of it, above or below. */
-static void place_inside(la_canvas *c, const la_lines *lines, la_tag *tag, bool fit)
-{
-    double width = tag_width(tag->series, fit), px = la_canvas_px(c, tag->x),
-           py = la_canvas_py(c, tag->y), best = DBL_MAX;
-    const double tries[][2] = {{px + 10, py},
-                               {px + 8, py + 9},
-                               {px + 8, py - 9},
-                               {px - width - 8, py + 10},
-                               {px - width / 2, py + 16},
-                               {px - width / 2, py - 16},
-                               {px + 10, py - 24}};
-    for (size_t i = 0; i < LA_COUNT(tries); i++) {
-        double cost = covered(c, lines, tries[i][0], tries[i][1], width) + 0.1 * (double)i;
-        if (!(cost < best)) continue;
-        best = cost;
-        tag->px = tries[i][0];
-        tag->py = tries[i][1];
-    }
-}
-
-static la_status place_tags(la_canvas *c, const la_lines *lines, bool fit, la_err *err)
+/* A line that ends before the others is named too, without a leader across them. */
+static la_status place_tags(la_canvas *c, const la_lines *lines, bool leaders, la_err *err)
 {
     c->tags = la_alloc((lines->n + 1) * sizeof *c->tags, err);
-    la_tag **ends = la_alloc((lines->n + 1) * sizeof *ends, err);
-    if (!c->tags || !ends) {
-        la_free(ends);
-        return LA_E_NOMEM;
+    if (!c->tags) return LA_E_NOMEM;
+    for (size_t i = 0; i < lines->n; i++) {
+        const la_series *s = &lines->v[i];
+        const la_point *last = NULL;
+        for (size_t j = 0; j < s->n; j++)
+            if (la_point_good(&s->points[j]) && (!c->ylog || s->points[j].y > 0))
+                last = &s->points[j];
+        if (!last) continue;
+        c->tags[c->n_tags++] = (la_tag){.series = s,
+                                        .x = last->x,
+                                        .y = last->y,
+                                        .px = c->right + 16,
+                                        .py = la_canvas_py(c, last->y),
+                                        .leader = leaders && !(last->x < c->last_x)};
     }
-    size_t n_ends = 0;
-    for (int pass = 0; pass < 2; pass++) /* those at the right edge first */
-        for (size_t i = 0; i < lines->n; i++) {
-            const la_series *s = &lines->v[i];
-            const la_point *last = NULL;
-            for (size_t j = 0; j < s->n; j++)
-                if (la_point_good(&s->points[j]) && (!c->ylog || s->points[j].y > 0))
-                    last = &s->points[j];
-            if (!last || (last->x < c->last_x) != (pass == 1)) continue;
-            la_tag *tag = &c->tags[c->n_tags];
-            *tag = (la_tag){.series = s, .x = last->x, .y = last->y};
-            if (pass == 1) {
-                place_inside(c, lines, tag, fit);
-                c->n_tags++;
-                continue;
-            }
-            tag->px = c->right + 14;
-            tag->py = la_canvas_py(c, last->y);
-            c->n_tags++;
-            n_ends++;
-        }
-    qsort(c->tags, n_ends, sizeof *c->tags, by_py);
-    for (size_t i = 0; i < n_ends; i++) ends[i] = &c->tags[i];
-    spread(ends, n_ends, c->bottom + 4, c->top - 4);
-    for (size_t i = 0; i < n_ends; i++)
-        c->tags[i].leader = fabs(c->tags[i].py - la_canvas_py(c, c->tags[i].y)) > 4;
-    la_free(ends);
+    qsort(c->tags, c->n_tags, sizeof *c->tags, by_py);
+    spread(c->tags, c->n_tags, c->bottom + 4, c->top - 4);
+    for (size_t i = 0; i < c->n_tags; i++)
+        c->tags[i].leader &= fabs(c->tags[i].py - la_canvas_py(c, c->tags[i].y)) > 1;
     return LA_OK;
 }
 
@@ -317,13 +300,13 @@ la_status la_canvas_layout(la_canvas *c, const la_kind *kind, const la_lines *li
     double width = 0;
     for (size_t i = 0; i < lines->n; i++) width = fmax(width, tag_width(&lines->v[i], kind->fit));
     c->left = 84;
-    c->right = LA_FIGURE_WIDTH - fmin(18 + width + 6, LA_FIGURE_WIDTH / 2.5);
-    c->top = LA_FIGURE_HEIGHT - 40;
+    c->right = LA_FIGURE_WIDTH - fmin(16 + LA_KEY_PX + 12 + width, LA_FIGURE_WIDTH / 2.2);
     c->bottom = 54 + 13 * below;
     LA_TRY(find_marks(c, lines, kind->x == LA_X_LENGTH, err));
     place_marks(c);
+    choose_height(c, lines);
     raise_top(c);
-    LA_TRY(place_tags(c, lines, kind->fit, err));
+    LA_TRY(place_tags(c, lines, !kind->front, err));
     place_rules(c, lines);
     return LA_OK;
 }

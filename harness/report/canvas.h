@@ -15,12 +15,14 @@ typedef struct la_mark { /* a failure, in the band above the data */
     bool to_left; /* the text stands left of the mark */
 } la_mark;
 
-typedef struct la_tag { /* a line's name */
+/* A line's place in the key, which stands right of the plot in the order of the lines' ends. */
+typedef struct la_tag {
     const la_series *series;
     double x, y;   /* the line's end, data */
-    double px, py; /* of the text */
-    bool leader;   /* a thin line leads from the end to the text */
+    double px, py; /* of the key's piece of line, LA_KEY_PX wide; the name is behind it */
+    bool leader;   /* a thin line leads there from the end */
 } la_tag;
+enum { LA_KEY_PX = 26 };
 
 enum { LA_MAX_RULES = 8 };
 typedef struct la_rule { /* a horizontal line */
@@ -33,6 +35,7 @@ typedef struct la_canvas {
     double xlo, xhi, ylo, yhi, data_hi; /* data_hi: where the band of failures begins */
     double data_max, last_x;            /* largest number drawn; last x with any point */
     bool ylog, xlog;
+    double height;                   /* of the figure, pixels: more where there are many lines */
     double left, right, bottom, top; /* of the plot, pixels */
     la_rule rules[LA_MAX_RULES];
     size_t n_rules;

@@ -138,7 +138,7 @@ static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c
     }
     for (size_t i = 0; i < lines->n; i++) {
         const la_series *s = &lines->v[i];
-        const char *colour = la_series_colour(s);
+        const char *colour = s->colour;
         char x[48] = "1";
         if (hair > 1)
             snprintf(x, sizeof x, "($1*%.5f)", pow(hair, (double)i - 0.5 * (double)(lines->n - 1)));
@@ -146,8 +146,7 @@ static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c
                     "%s'%s.dat' index %zu using %s:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '%s', "
                     "\\\n     '' index %zu using %s:2 with linespoints lw 1.7 dt %d pt %d ps 0.75 "
                     "lc rgb '%s'",
-                    separator, stem, i, x, colour, i, x, la_series_dash(s), la_series_shape(s),
-                    colour);
+                    separator, stem, i, x, colour, i, x, s->dash, s->shape, colour);
         separator = ", \\\n     ";
         if (seeds[i])
             la_text_add(out, "%s'%s.dat' index %zu using %s:2 with points pt 6 ps 0.35 lc rgb '%s'",
@@ -157,7 +156,7 @@ static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c
         la_text_add(out,
                     "%s'%s.dat' index %zu using 1:2 with points pt %d ps 1.1 lw 1.8 lc rgb '%s'",
                     separator, stem, first_mark + m, mark_shape(c->marks[m].point->outcome),
-                    la_series_colour(c->marks[m].series));
+                    c->marks[m].series->colour);
 }
 
 /* ---- labels, arrows ---- */
@@ -178,20 +177,31 @@ static void add_label_text(la_text *out, const la_series *s, bool fit)
     la_text_release(&quoted);
 }
 
-static void line_labels(la_text *out, const la_canvas *c, bool fit)
+/* The key: a piece of each line with its point, and its name. */
+static void line_labels(la_text *out, const la_canvas *c, bool fit, bool points)
 {
     for (size_t i = 0; i < c->n_tags; i++) {
         const la_tag *t = &c->tags[i];
-        const char *colour = la_series_colour(t->series);
+        const la_series *s = t->series;
+        double x = t->px / LA_FIGURE_WIDTH, y = t->py / c->height,
+               to = (t->px + LA_KEY_PX) / LA_FIGURE_WIDTH;
+        if (!points)
+            la_text_add(out,
+                        "set arrow from screen %.4f, screen %.4f to screen %.4f, screen %.4f "
+                        "nohead lw 1.7 dt %d lc rgb '%s'\n",
+                        x, y, to, y, s->dash, s->colour);
+        la_text_add(out,
+                    "set label '' at screen %.4f, screen %.4f point pt %d ps 0.75 lc rgb '%s'\n",
+                    (x + to) / 2, y, s->shape, s->colour);
         la_text_add(out, "set label ");
-        add_label_text(out, t->series, fit);
-        la_text_add(out, " at screen %.4f, screen %.4f left font ',10' tc rgb '%s'\n",
-                    t->px / LA_FIGURE_WIDTH, t->py / LA_FIGURE_HEIGHT, colour);
+        add_label_text(out, s, fit);
+        la_text_add(out, " at screen %.4f, screen %.4f left font ',10' tc rgb '#222222'\n",
+                    to + 6.0 / LA_FIGURE_WIDTH, y);
         if (!t->leader) continue;
         la_text_add(out,
                     "set arrow from first %.0f, first %.9g to screen %.4f, screen %.4f nohead "
                     "lw 0.5 lc rgb '%s' back\n",
-                    t->x, t->y, (t->px - 3) / LA_FIGURE_WIDTH, t->py / LA_FIGURE_HEIGHT, colour);
+                    t->x, t->y, x - 2.0 / LA_FIGURE_WIDTH, y, s->colour);
     }
 }
 
@@ -202,9 +212,8 @@ static void failure_labels(la_text *out, const la_canvas *c)
         la_text_add(out, "set label ");
         la_gp_quote(out, mark->text);
         la_text_add(out, " at screen %.4f, screen %.4f %s font ',9' tc rgb '%s'\n",
-                    (mark->px + (mark->to_left ? -8 : 8)) / LA_FIGURE_WIDTH,
-                    mark->py / LA_FIGURE_HEIGHT, mark->to_left ? "right" : "left",
-                    la_series_colour(mark->series));
+                    (mark->px + (mark->to_left ? -8 : 8)) / LA_FIGURE_WIDTH, mark->py / c->height,
+                    mark->to_left ? "right" : "left", mark->series->colour);
     }
     if (c->n_marks > 0)
         la_text_add(out,
@@ -329,8 +338,8 @@ static la_status compose(const la_kind *kind, const char *title, const char *ste
     la_text frame = {0}, axes = {0}, marks = {0}, plot = {0}, svg = {0}, png = {0};
     add_rules_to_caption(caption, c);
     la_text foot = {0};
-    int lines_below = la_gp_caption(&foot, la_text_str(caption), LA_FIGURE_HEIGHT);
-    la_status st = la_canvas_layout(c, kind, lines, lines_below, err);
+    la_status st = la_canvas_layout(c, kind, lines, la_gp_caption_lines(la_text_str(caption)), err);
+    la_gp_caption(&foot, la_text_str(caption), c->height);
     if (st == LA_OK) {
         size_t first_mark = write_blocks(dat, kind, lines, c, seeds);
         la_canvas_frame(c, title, &frame);
@@ -338,7 +347,7 @@ static la_status compose(const la_kind *kind, const char *title, const char *ste
         la_canvas_ticks(c, kind, &axes);
         if (kind->guides) slope_guides(&marks, c);
         rule_lines(&marks, c);
-        line_labels(&marks, c, kind->fit);
+        line_labels(&marks, c, kind->fit, kind->front);
         failure_labels(&marks, c);
         plot_command(&plot, lines, c, stem,
                      kind->scale == LA_SCALE_PART && kind->x == LA_X_LENGTH
@@ -346,7 +355,7 @@ static la_status compose(const la_kind *kind, const char *title, const char *ste
                                fmin(4, 24.0 / (double)lines->n) / (c->right - c->left)) /* pixels */
                          : 1,
                      seeds, first_mark, kind->front);
-        la_canvas_terminals(stem, LA_FIGURE_HEIGHT, &svg, &png);
+        la_canvas_terminals(stem, c->height, &svg, &png);
         const char *pairs[] = {"TITLE", title,
                                "STEM",  stem,
                                "STYLE", la_plot_style,

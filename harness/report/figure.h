@@ -68,6 +68,7 @@ void la_dat_quote(la_text *out, const char *text);
 void la_gp_fill(la_text *out, const char *gp, const char *const *pairs);
 /* The caption as `set label` commands, wrapped, in a figure `height` pixels high; returns the number of lines. */
 int la_gp_caption(la_text *out, const char *caption, double height);
+int la_gp_caption_lines(const char *caption);
 
 enum { LA_FIGURE_WIDTH = 720, LA_FIGURE_HEIGHT = 470 };
 #endif

@@ -82,3 +82,11 @@ int la_gp_caption(la_text *out, const char *caption, double height)
     }
     return n;
 }
+
+int la_gp_caption_lines(const char *caption)
+{
+    la_text unused = {0};
+    int n = la_gp_caption(&unused, caption, 0);
+    la_text_release(&unused);
+    return n;
+}

@@ -34,9 +34,6 @@ static const struct {
     [LA_AXIS_MASK] = {"mask", "%s"},
 };
 
-static const char *const families[] = {"quadratic", "kernel",    "low_rank",
-                                       "fourier",   "recurrent", "baseline"};
-
 static char *copy_column(la_query *q, const char *name, la_err *err)
 {
     int column = la_query_find(q, name);
@@ -208,7 +205,7 @@ static la_status make_label(const la_lines *lines, la_series *s, la_err *err)
         la_text_release(&label);
         return LA_FAIL(err, LA_E_NOMEM, "no memory for the label of %s", s->variant);
     }
-    enum { LONGEST = 44 };
+    enum { LONGEST = 40 };
     if (label.len > LONGEST) { /* cut between characters, not within one */
         size_t cut = LONGEST;
         while (cut > 0 && ((unsigned char)label.s[cut] & 0xc0) == 0x80) cut--;
@@ -221,36 +218,30 @@ static la_status make_label(const la_lines *lines, la_series *s, la_err *err)
     return s->label ? LA_OK : LA_E_NOMEM;
 }
 
-static int family_of(const char *tags)
-{
-    size_t len = strcspn(tags, ",");
-    for (size_t f = 0; f < LA_COUNT(families); f++)
-        if (strlen(families[f]) == len && strncmp(tags, families[f], len) == 0) return (int)f;
-    return (int)LA_COUNT(families) - 2; /* a plugin's own family */
-}
-
-/* Hue and tone of the variants, by name over the whole sweep and not this figure's rows: a variant
- * looks the same in all figures. */
+/* The place of an impl is among all that the sweep has of its variant, and not this figure's rows alone. */
 static la_status assign_looks(la_store *store, int64_t sweep_id, la_lines *lines, la_err *err)
 {
-    static const char sql[] = "SELECT DISTINCT variant, tags FROM v_cell "
-                              "WHERE sweep_id = CAST(?1 AS INT) ORDER BY variant";
-    char id[24];
-    int members[LA_COUNT(families)] = {0};
+    static const char sql[] = "SELECT DISTINCT variant, impl FROM v_cell "
+                              "WHERE sweep_id = CAST(?1 AS INT) ORDER BY variant, impl";
+    char id[24], before[64] = "";
+    int impl = 0;
     snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    for (size_t i = 0; i < lines->n; i++) la_series_look(&lines->v[i], 0, 0);
     la_query *q = NULL;
     LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &q, err));
     bool more = true;
     la_status st;
     while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
-        const char *variant = la_query_text(q, 0), *tags = la_query_text(q, 1);
-        int family = family_of(tags ? tags : ""), member = members[family]++, sub = 0;
+        const char *variant = la_query_text(q, 0), *name = la_query_text(q, 1);
+        int line = 0;
+        impl = strcmp(before, variant) == 0 ? impl + 1 : 0;
+        snprintf(before, sizeof before, "%.60s", variant);
         for (size_t i = 0; i < lines->n; i++) {
             la_series *s = &lines->v[i];
-            if (strcmp(s->variant, variant) != 0) continue;
-            s->family = family;
-            s->member = member;
-            s->sub = sub++;
+            const char *own = s->axis[LA_AXIS_IMPL];
+            /* Figures whose lines are no impl's have them in the order of the first. */
+            bool same = *own ? strcmp(own, name) == 0 : impl == 0;
+            if (same && strcmp(s->variant, variant) == 0) la_series_look(s, impl, line++);
         }
     }
     la_query_close(q);
@@ -322,28 +313,6 @@ void la_lines_fit(la_lines *lines)
         }
         s->exponent = n >= LEAST && x[n - 1] * 4 <= last ? la_fit_exponent(x, y, n) : (double)NAN;
     }
-}
-
-const char *la_series_colour(const la_series *s)
-{
-    /* A hue for each family, light and dark tones for its members. Of Wong's set (2011), which
-     * people with protanopia and deuteranopia can tell apart. */
-    static const char *const tones[][2] = {{"#0072b2", "#56b4e9"}, {"#d55e00", "#e69f00"},
-                                           {"#cc79a7", "#a05080"}, {"#000000", "#555555"},
-                                           {"#009e73", "#66c2a5"}, {"#888888", "#b0b0b0"}};
-    return tones[s->family][s->member % 2];
-}
-
-int la_series_dash(const la_series *s)
-{
-    static const int dashes[] = {1, 2, 4, 5, 3};
-    return dashes[(s->member + s->sub) % (int)LA_COUNT(dashes)];
-}
-
-int la_series_shape(const la_series *s)
-{
-    static const int shapes[][2] = {{7, 5}, {9, 11}, {5, 13}, {13, 7}, {15, 7}, {7, 5}};
-    return shapes[s->family][(s->member + s->sub) % 2];
 }
 
 const char *la_outcome_mark(const char *outcome)

@@ -40,10 +40,11 @@ typedef struct la_point {
 typedef struct la_series {
     char *variant, *label; /* owned */
     char *axis[LA_AXIS_COUNT];
-    int family, member, sub; /* hue; tone and shape; dash among the lines of one variant */
-    bool marked;             /* has the rarer mask: a dagger in the label */
-    double exponent;         /* NaN: not fitted */
-    la_point *points;        /* ascending x */
+    const char *colour; /* "#0072b2"; static. These three are gnuplot's */
+    int dash, shape;
+    bool marked;      /* has the rarer mask: a dagger in the label */
+    double exponent;  /* NaN: not fitted */
+    la_point *points; /* ascending x */
     size_t n, cap;
 } la_series;
 
@@ -64,10 +65,9 @@ const la_series *la_lines_match(const la_lines *lines, la_query *query);
 /* Exponent of y over x in each line: the longest range of a factor 16 that ends at the last point
  * with a number, three points at least. */
 void la_lines_fit(la_lines *lines);
-/* The colour, dash and filled point of a line, as gnuplot numbers. */
-const char *la_series_colour(const la_series *series);
-int la_series_dash(const la_series *series);
-int la_series_shape(const la_series *series);
+/* Gives a line its colour and filled point by its variant's name, and its dash by the place of its impl
+ * among the variant's; `line` numbers the lines that have both in common, each of which looks different. */
+void la_series_look(la_series *series, int impl, int line);
 
 /* Ok, with a number? */
 bool la_point_good(const la_point *point);

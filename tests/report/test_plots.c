@@ -117,6 +117,63 @@ static void test_plots_draw_every_kind_and_mark_failures(void **state)
     fixture_release(&f);
 }
 
+/* " dt 2 pt 7 ps 0.75 lc rgb '#0072b2'" of each line of the figure, in their order. */
+static size_t looks_of(const char *gp, char looks[64][64])
+{
+    size_t n = 0;
+    const char *at = strstr(gp, "\nplot ");
+    for (at = at ? strstr(at, "linespoints") : NULL; at && n < 64;
+         at = strstr(at + 1, "linespoints")) {
+        const char *dash = strstr(at, "dt ");
+        if (!dash) break;
+        size_t len = strcspn(dash, ",\\\n");
+        snprintf(looks[n++], 64, "%.*s", (int)(len < 63 ? len : 63), dash);
+    }
+    return n;
+}
+
+/* With every variant and several impls of most, no two lines look alike, each has its place in the key, and
+ * a variant looks as it does in another sweep. */
+static void test_every_line_can_be_told_apart(void **state)
+{
+    (void)state;
+    static char looks[64][64], others[64][64];
+    fixture f;
+    la_err err = {0};
+    const char *kinds[] = {"time", "speedup"};
+    if (!have_gnuplot()) skip();
+    fixture_open(&f);
+    synthetic_family(&f);
+    const char *dir = folder_of(&f, "family");
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 2, dir, NULL, NULL, NULL, &err));
+    char *gp = read_all(dir, "time.gp");
+    size_t n = looks_of(gp, looks);
+    assert_int_equal(n, 31);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(looks[i], looks[j]) == 0) fail_msg("lines %zu and %zu: %s", j, i, looks[i]);
+    size_t keys = 0;
+    for (const char *c = strstr(gp, "set label '' at"); c; c = strstr(c + 1, "set label '' at"))
+        keys++;
+    assert_int_equal(keys, n);
+    la_text_release(&(la_text){.s = gp});
+    remove_folder(dir);
+    fixture_release(&f);
+    fixture_open(&f);
+    synthetic_rivals(&f);
+    dir = folder_of(&f, "few");
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, NULL, &err));
+    gp = read_all(dir, "time.gp");
+    size_t few = looks_of(gp, others), found = 0;
+    for (size_t i = 0; i < few; i++)
+        for (size_t j = 0; j < n; j++) found += strcmp(others[i], looks[j]) == 0;
+    assert_int_equal(few, 7);
+    assert_int_equal(found, few);
+    la_text_release(&(la_text){.s = gp});
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
 static void test_plots_of_the_same_rows_have_the_same_bytes(void **state)
 {
     (void)state;
@@ -283,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plots_draw_every_kind_and_mark_failures),
+        cmocka_unit_test(test_every_line_can_be_told_apart),
         cmocka_unit_test(test_plots_of_the_same_rows_have_the_same_bytes),
         cmocka_unit_test(test_plots_draw_recall_over_load),
         cmocka_unit_test(test_plots_of_a_baseline_alone_end),
