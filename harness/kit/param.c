@@ -58,6 +58,9 @@ la_status la_param_draw(const la_param *param, uint64_t seed, float *out, la_err
             out[i] = i / cols % rows == i % cols ? (float)param->init_scale : 0.0f;
         return LA_OK;
     }
+    case LA_INIT_CONSTANT:
+        for (int64_t i = 0; i < n; i++) out[i] = (float)param->init_scale;
+        return LA_OK;
     case LA_INIT_ORTHOGONAL:
         return draw_orthogonal(stream, param->shape[0], param->shape[1], param->init_scale, out,
                                err);

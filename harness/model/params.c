@@ -118,8 +118,10 @@ static void add_block(la_net *spec, la_block *b, int block)
         la_param *p = &b->params[i];
         align(spec);
         int64_t n = la_param_elements(p), cols = p->rank > 1 ? p->shape[p->rank - 1] : 0;
+        /* What starts constant scales or shifts. */
+        bool decayed = p->rank > 1 && p->init != LA_INIT_CONSTANT;
         b->param_at[i] =
-            add(spec, block, p->name, LA_WEIGHT_VARIANT, cols ? n / cols : n, cols, p->rank > 1);
+            add(spec, block, p->name, LA_WEIGHT_VARIANT, cols ? n / cols : n, cols, decayed);
         la_tensor_spec *t = &spec->tensor[spec->n_tensors - 1];
         t->param = p;
         t->trainable = p->trainable;

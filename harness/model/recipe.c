@@ -125,6 +125,17 @@ static const la_recipe papers[] = {
      .gate = LA_ACT_SILU,
      .norm_eps = 1e-5,
      .A_low = 1},
+    /* ttt-lm-jax on the Mamba backbone, whose gate is a GELU and whose queries and keys share a projection;
+     * the layer norm after the layer spans all heads there */
+    {.variant = "ttt_linear",
+     .heads = 4,
+     .mlp = 4,
+     .conv = 4,
+     .small_init = true,
+     .out_norm = true,
+     .project = true,
+     .gate = LA_ACT_SILU,
+     .norm_eps = 1e-6},
     /* performer-pytorch, linformer (lucidrains): pre-norm transformers with learned positions */
     {.variant = "performer",
      .heads = 8,

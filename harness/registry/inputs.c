@@ -154,6 +154,17 @@ la_status la_inputs_draw_params(la_inputs *in, uint64_t seed, la_err *err)
     return LA_OK;
 }
 
+void la_inputs_vary_constants(la_inputs *in, uint64_t seed)
+{
+    for (size_t i = 0; i < in->n_params; i++) {
+        float *x = in->param[i].data;
+        int64_t n = la_param_elements(&in->params[i]);
+        if (in->params[i].init != LA_INIT_CONSTANT) continue;
+        for (int64_t e = 0; e < n; e++)
+            x[e] += (float)(0.3 * la_random_normal(la_stream(seed, 0x76617279, i), (uint64_t)e));
+    }
+}
+
 static void scale_all(float *x, int64_t n, float factor)
 {
     for (int64_t i = 0; i < n; i++) x[i] *= factor;

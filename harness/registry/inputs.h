@@ -56,6 +56,8 @@ la_status la_inputs_alloc(const la_variant *variant, const la_problem *p, const 
 la_status la_inputs_draw(const la_variant *variant, const la_problem *p, const void *opts,
                          la_input_kind kind, uint64_t seed, la_inputs *out, la_err *err);
 la_status la_inputs_draw_params(la_inputs *in, uint64_t seed, la_err *err);
+/* Moves parameters that start constant: ones and zeros would hide from a test what they multiply. */
+void la_inputs_vary_constants(la_inputs *in, uint64_t seed);
 void la_inputs_release(la_inputs *in);
 /* XXH3-64 over all bytes: an impl that writes its inputs is found out. */
 uint64_t la_inputs_hash(const la_inputs *in);

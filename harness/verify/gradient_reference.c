@@ -155,6 +155,7 @@ la_status la_gradient_reference_check(const la_variant *variant, const la_proble
     probe f = {.variant = variant, .p = p, .opts = opts, .n_out = p->B * p->T * p->H * p->dv};
     la_inputs in;
     LA_TRY(la_inputs_draw(variant, p, opts, kind, seed, &in, err));
+    la_inputs_vary_constants(&in, seed);
     la_status st = la_doubles_of(variant, opts, &in, state, &f.x, err);
     la_inputs_release(&in);
     if (st == LA_OK) st = la_doubles_alloc(variant, p, opts, state, &f.grad, err);

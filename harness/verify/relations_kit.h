@@ -56,6 +56,8 @@ la_status la_relation_equal_channels(const la_relation *, const la_device *, la_
 la_status la_relation_channels_at_rest(const la_relation *, const la_device *, la_err *);
 la_status la_relation_one_key(const la_relation *, const la_device *, la_err *);
 la_status la_relation_no_removal(const la_relation *, const la_device *, la_err *);
+la_status la_relation_steps_are_delta(const la_relation *, const la_device *, la_err *);
+la_status la_relation_one_batch_is_a_sum(const la_relation *, const la_device *, la_err *);
 la_status la_relation_fixed_decay(const la_relation *, const la_device *, la_err *);
 la_status la_relation_exact_recall(const la_relation *, const la_device *, la_err *);
 la_status la_relation_full_window(const la_relation *, const la_device *, la_err *);

@@ -57,6 +57,9 @@ enum la_input { /* inputs the mathematics uses; the generator draws by these */
                 LA_IN_UNIT_KEYS = 1 << 7, /* k has unit norm (delta members) */
                 LA_IN_LOGITS =
                     1 << 8, /* scores pass through exp: the recall probe sharpens its queries */
+                LA_IN_NORMED =
+                    1 << 9, /* values are divided by their spread over the dv channels: of
+                                        * two channels that leaves the sign of their difference */
 };
 
 typedef enum la_family {
@@ -86,6 +89,7 @@ typedef enum la_init {
     LA_INIT_NORMAL,     /* N(0, init_scale^2) */
     LA_INIT_IDENTITY,   /* ones on the diagonal of the last two axes */
     LA_INIT_ORTHOGONAL, /* rows in blocks of shape[1] orthogonal directions, norms ~ chi(shape[1]) */
+    LA_INIT_CONSTANT,   /* every element init_scale */
 } la_init;
 
 /* A learned or drawn tensor: E, F of linformer, W of performer. Always f32. */

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The rows of a mini-batch through the layer norm, its gradient, and the gradient of that; compiled once
+ * per instruction set. A row is dv channels in the L1 cache, so several short sweeps cost little.
+ */
+#include <math.h>
+
+#include "labench/simd.h"
+#include "ttt_linear_internal.h"
+
+la_ttt_inner LA_ISA(la_ttt_inner_rows);
+la_ttt_outer LA_ISA(la_ttt_outer_rows);
+la_ttt_outer_back LA_ISA(la_ttt_outer_back_rows);
+la_ttt_inner_back LA_ISA(la_ttt_inner_back_rows);
+
+/* Lanes that exist at channel c of n: all, some or none. */
+LA_INLINE int64_t lanes_at(int64_t n, int64_t c)
+{
+    return n - c >= LA_VW ? LA_VW : n > c ? n - c : 0;
+}
+
+LA_INLINE la_vf load(const float *p, int64_t c, int64_t lanes)
+{
+    return lanes == LA_VW ? la_v_load(p + c) : la_v_load_n(p + c, lanes);
+}
+
+LA_INLINE void store(float *p, int64_t c, la_vf v, int64_t lanes)
+{
+    if (lanes == LA_VW)
+        la_v_store(p + c, v);
+    else
+        la_v_store_n(p + c, v, lanes);
+}
+
+LA_INLINE void add_to(float *p, int64_t c, la_vf v, int64_t lanes)
+{
+    store(p, c, load(p, c, lanes) + v, lanes);
+}
+
+#define CHANNELS(n) for (int64_t c = 0, lanes; lanes = lanes_at(n, c), c < (n); c += LA_VW)
+
+/* z + bias -> x = (z - mean) / sqrt(var + eps), in place; returns 1 / sqrt(var + eps). */
+LA_INLINE float normed(int64_t n, float *z, const float *bias)
+{
+    la_vf sum = la_v_set(0.0f), squares = la_v_set(0.0f);
+    CHANNELS(n)
+    {
+        la_vf v = load(z, c, lanes) + load(bias, c, lanes);
+        sum += v;
+        store(z, c, v, lanes);
+    }
+    la_vf mean = la_v_set(la_v_sum(sum) / (float)n);
+    CHANNELS(n) store(z, c, load(z, c, lanes) - mean, lanes);
+    CHANNELS(n)
+    {
+        la_vf v = load(z, c, lanes);
+        squares = la_v_fma(v, v, squares);
+    }
+    float r = 1.0f / sqrtf(la_v_sum(squares) / (float)n + (float)LA_TTT_EPS);
+    la_vf by = la_v_set(r);
+    CHANNELS(n) store(z, c, load(z, c, lanes) * by, lanes);
+    return r;
+}
+
+/* y = r (a - mean(a) - x mean(a x)); y may be a. */
+LA_INLINE void through_norm(int64_t n, float r, const float *x, const float *a, float *y)
+{
+    la_vf sum = la_v_set(0.0f), along = la_v_set(0.0f);
+    CHANNELS(n)
+    {
+        la_vf v = load(a, c, lanes);
+        sum += v;
+        along = la_v_fma(v, load(x, c, lanes), along);
+    }
+    la_vf mean = la_v_set(la_v_sum(sum) / (float)n);
+    la_vf share = la_v_set(la_v_sum(along) / (float)n), by = la_v_set(r);
+    CHANNELS(n)
+    store(y, c, by * (load(a, c, lanes) - mean - share * load(x, c, lanes)), lanes);
+}
+
+void LA_ISA(la_ttt_inner_rows)(const la_ttt_rows *r, float *Z, float *rstd, float *G, float *H)
+{
+    int64_t n = r->dv;
+    for (int64_t i = 0; i < r->n; i++) {
+        float *z = Z + i * r->ld, *g = G + i * r->ld, *h = H + i * r->ld;
+        const float *k = r->k + i * r->qk_row, *v = r->v + i * r->v_row;
+        la_vf eta = la_v_set(r->eta[i]);
+        if (!r->gamma) {
+            CHANNELS(n)
+            {
+                la_vf e = load(z, c, lanes) + load(r->bias, c, lanes) - load(v, c, lanes);
+                store(g, c, e, lanes);
+                store(h, c, eta * e, lanes);
+            }
+            continue;
+        }
+        rstd[i] = normed(n, z, r->bias);
+        CHANNELS(n)
+        {
+            la_vf gamma = load(r->gamma, c, lanes);
+            la_vf y = la_v_fma(gamma, load(z, c, lanes), load(r->beta, c, lanes));
+            la_vf error = y + load(k, c, lanes_at(r->dk, c) < lanes ? lanes_at(r->dk, c) : lanes) -
+                          load(v, c, lanes);
+            store(g, c, gamma * error, lanes);
+        }
+        through_norm(n, rstd[i], z, g, g);
+        CHANNELS(n) store(h, c, eta * load(g, c, lanes), lanes);
+    }
+}
+
+void LA_ISA(la_ttt_outer_rows)(const la_ttt_rows *r, float *Z, float *rstd, float *o)
+{
+    int64_t n = r->dv;
+    la_vf s = la_v_set(r->scale);
+    for (int64_t i = 0; i < r->n; i++) {
+        float *z = Z + i * r->ld, *out = o ? o + i * r->v_row : NULL;
+        const float *q = r->q + i * r->qk_row;
+        if (!r->gamma) {
+            if (out) CHANNELS(n) store(out, c, load(z, c, lanes) + load(r->bias, c, lanes), lanes);
+            continue;
+        }
+        rstd[i] = normed(n, z, r->bias);
+        if (!out) continue;
+        CHANNELS(n)
+        {
+            la_vf y =
+                la_v_fma(load(r->gamma, c, lanes), load(z, c, lanes), load(r->beta, c, lanes));
+            la_vf x = load(q, c, lanes_at(r->dk, c) < lanes ? lanes_at(r->dk, c) : lanes);
+            store(out, c, la_v_fma(s, x, y), lanes);
+        }
+    }
+}
+
+void LA_ISA(la_ttt_outer_back_rows)(const la_ttt_rows *r, const float *dout, const float *X,
+                                    const float *rstd, float *N, float *dgamma, float *dbeta)
+{
+    int64_t n = r->dv;
+    for (int64_t i = 0; i < r->n; i++) {
+        const float *d = dout + i * r->v_row, *x = X + i * r->ld;
+        float *out = N + i * r->ld;
+        if (!r->gamma) {
+            CHANNELS(n) store(out, c, load(d, c, lanes), lanes);
+            continue;
+        }
+        CHANNELS(n)
+        {
+            la_vf v = load(d, c, lanes);
+            add_to(dgamma, c, v * load(x, c, lanes), lanes);
+            add_to(dbeta, c, v, lanes);
+            store(out, c, load(r->gamma, c, lanes) * v, lanes);
+        }
+        through_norm(n, rstd[i], x, out, out);
+    }
+}
+
+/* One row of inner_back with a norm. With G = r (a - mean a - x mean(a x)) and D its gradient,
+ *   da = r (D - mean D - x mean(D x))                            (the map is symmetric)
+ *   dx = gamma^2 da - r (mean(a x) D + mean(D x) a)              a = gamma (gamma x + beta - target)
+ *   dz = r (dx - mean dx - x mean(dx x)) - r x mean(D G)         the last from r itself
+ * Takes D from d and leaves dz there; T gets the gradient of the target, -gamma da. */
+LA_INLINE void inner_row_back(const la_ttt_rows *r, int64_t i, float *d, const float *G,
+                              const float *x, float rstd, float *T, float *dgamma, float *dbeta)
+{
+    int64_t n = r->dv;
+    const float *k = r->k + i * r->qk_row, *v = r->v + i * r->v_row;
+    la_vf zero = la_v_set(0.0f), ax = zero, Dx = zero, DG = zero, sum = zero;
+    CHANNELS(n)
+    {
+        la_vf D = load(d, c, lanes), xs = load(x, c, lanes), gamma = load(r->gamma, c, lanes);
+        la_vf error = la_v_fma(gamma, xs, load(r->beta, c, lanes)) +
+                      load(k, c, lanes_at(r->dk, c) < lanes ? lanes_at(r->dk, c) : lanes) -
+                      load(v, c, lanes);
+        store(T, c, error, lanes);
+        ax = la_v_fma(gamma * error, xs, ax);
+        Dx = la_v_fma(D, xs, Dx);
+        DG = la_v_fma(D, load(G, c, lanes), DG);
+        sum += D;
+    }
+    la_vf by = la_v_set(rstd), mean = la_v_set(la_v_sum(sum) / (float)n);
+    la_vf mean_ax = la_v_set(la_v_sum(ax) / (float)n), mean_Dx = la_v_set(la_v_sum(Dx) / (float)n);
+    CHANNELS(n)
+    {
+        la_vf D = load(d, c, lanes), xs = load(x, c, lanes), gamma = load(r->gamma, c, lanes);
+        la_vf error = load(T, c, lanes), da = by * (D - mean - xs * mean_Dx);
+        la_vf dx = gamma * gamma * da - by * (mean_ax * D + mean_Dx * gamma * error);
+        add_to(dgamma, c, da * (error + gamma * xs), lanes);
+        add_to(dbeta, c, gamma * da, lanes);
+        store(T, c, zero - gamma * da, lanes);
+        store(d, c, dx, lanes);
+    }
+    through_norm(n, rstd, x, d, d);
+    la_vf share = la_v_set(rstd * la_v_sum(DG) / (float)n);
+    CHANNELS(n) store(d, c, load(d, c, lanes) - share * load(x, c, lanes), lanes);
+}
+
+void LA_ISA(la_ttt_inner_back_rows)(const la_ttt_rows *r, float *D, const float *G, const float *X,
+                                    const float *rstd, float *deta, float *T, float *dv,
+                                    float *dgamma, float *dbeta)
+{
+    int64_t n = r->dv;
+    for (int64_t i = 0; i < r->n; i++) {
+        float *d = D + i * r->ld, *t = T + i * r->ld;
+        const float *g = G + i * r->ld;
+        la_vf sum = la_v_set(0.0f), eta = la_v_set(r->eta[i]);
+        CHANNELS(n)
+        {
+            la_vf v = load(d, c, lanes);
+            sum = la_v_fma(v, load(g, c, lanes), sum);
+            store(d, c, eta * v, lanes);
+        }
+        deta[i] = la_v_sum(sum);
+        if (r->gamma)
+            inner_row_back(r, i, d, g, X + i * r->ld, rstd[i], t, dgamma, dbeta);
+        else
+            CHANNELS(n) store(t, c, la_v_set(0.0f) - load(d, c, lanes), lanes);
+        if (dv) CHANNELS(n) store(dv, i * r->v_row + c, load(t, c, lanes), lanes);
+    }
+}
