@@ -135,7 +135,7 @@ void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attemp
         len = (size_t)snprintf(out, cap, "%-34s", words);
         if (len < cap && rate > 0)
             len += (size_t)snprintf(out + len, cap - len, " %8.3g GFLOP/s", rate);
-        if (len < cap && rate > 0 && screen->peak_flops > 0)
+        if (len < cap && rate > 0 && screen->peak_flops > 0 && cell->impl->backend == LA_CPU)
             len += (size_t)snprintf(out + len, cap - len, " %3.0f %%",
                                     100e9 * rate / screen->peak_flops);
         if (len < cap && attempt->workspace_peak_bytes >= 0)

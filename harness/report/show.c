@@ -129,7 +129,7 @@ static la_status print_list(la_store *store, const char *head, const char *sql, 
 /* The options of the command line that measure this cell alone. */
 static const char rerun_sql[] =
     "SELECT 'labench run --new --variants ' || variant || "
-    "CASE isa WHEN 'peer' THEN ' --peers ' || (SELECT v.origin FROM cell k JOIN variant v ON "
+    "CASE WHEN isa LIKE 'peer%' THEN ' --peers ' || (SELECT v.origin FROM cell k JOIN variant v ON "
     "v.variant_id = k.variant_id WHERE k.cell_id = c.cell_id) ELSE '' END || "
     "' --impls ' || impl || ' --lengths ' || "
     "seqlen || CASE task WHEN '' THEN ' --pass ' || pass || ' --tasks none' "

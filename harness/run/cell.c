@@ -300,7 +300,7 @@ void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row
     if (cell->peer) {
         row->origin = cell->peer->peer->path;
         row->code_hash = cell->peer->peer->code;
-        row->isa = "peer";
+        row->isa = cell->impl->backend == LA_CUDA ? "peer_cuda" : "peer";
         row->state_bytes = row->saved_bytes = row->work_bytes = row->instance_bytes = -1;
     }
     const la_learn *learn = cell->learn;

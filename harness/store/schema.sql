@@ -111,7 +111,7 @@ CREATE TABLE cell(
   device_id      INT NOT NULL REFERENCES device,
   impl           TEXT NOT NULL,       -- cpu_chunk
   form           TEXT NOT NULL,       -- chunk
-  isa            TEXT NOT NULL,       -- instruction set the impl runs with
+  isa            TEXT NOT NULL,       -- instruction set the impl runs with; peer, peer_cuda: theirs
   task           TEXT NOT NULL,       -- '' for timing
   pass           TEXT NOT NULL CHECK(pass IN ('fwd', 'bwd', 'fwdbwd', 'decode', 'train', 'eval')),
   dtype          TEXT NOT NULL,
@@ -351,7 +351,7 @@ FROM cell c JOIN sweep s ON s.sweep_id = c.sweep_id JOIN variant v ON v.variant_
 CREATE VIEW v_peak AS
 SELECT c.cell_id, p.threads AS peak_threads, p.flops AS peak_flop_per_s,
   p.bandwidth AS peak_byte_per_s, p.gemm_flops AS peak_gemm_flop_per_s, p.source AS peak_source
-FROM cell c JOIN peak p ON p.device_id = c.device_id AND p.threads = (
+FROM cell c JOIN peak p ON p.device_id = c.device_id AND c.isa <> 'peer_cuda' AND p.threads = (
   SELECT max(q.threads) FROM peak q
   WHERE q.device_id = c.device_id AND q.threads IN (0, c.threads));
 

@@ -2,10 +2,12 @@
 """Peers that misbehave: each bad habit costs its own row only, and has the right word there."""
 import json
 import os
+import signal
 import subprocess
+import time
 import unittest
 
-from common import HERE, Case, impl, manifest
+from common import HERE, SMALL, Case, impl, manifest
 
 # habit: outcome, what the message says
 HABITS = {
@@ -67,9 +69,7 @@ class Outcomes(Case):
         tail, = self.ask("SELECT stderr_tail FROM attempt JOIN cell USING (cell_id) "
                          "WHERE impl = 'bad_raise'")
         self.assertIn("the library is broken", tail[0])
-        running = subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True).stdout
-        left = [line for line in running.splitlines() if folder in line]
-        self.assertEqual(left, [])
+        self.assertEqual(self.running(folder), [])
 
     def test_wrong_gradients_are_found(self):
         with open(os.path.join(HERE, "plain", "plain_worker.py")) as f:
@@ -89,6 +89,38 @@ class Outcomes(Case):
         for how in ("bwd", "fwdbwd"):
             self.assertEqual(found["half_loops", how][0], "wrong")
             self.assertIn("dk", found["half_loops", how][1])
+
+    def running(self, word):
+        """Processes whose command line has the word in it."""
+        found = subprocess.run(["ps", "-ww", "-eo", "args"], stdout=subprocess.PIPE, text=True).stdout
+        return [line for line in found.splitlines() if word in line]
+
+    def wait_for(self, what):
+        end = time.monotonic() + 60
+        while not what() and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertTrue(what())
+
+    def test_a_peer_never_outlives_labench(self):
+        with open(os.path.join(HERE, "bad", "bad_worker.py")) as f:
+            worker = f.read()
+        folder = self.write_peer(manifest("bad", ["python3", "bad_worker.py"],
+                                          [impl("bad_hang", variant="copy")]),
+                                 **{"bad_worker.py": worker})
+        program = os.path.join(folder, "bad_worker.py")
+        for how, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
+            with self.subTest(how):
+                one = subprocess.Popen([self.program, "run", *SMALL, "--variants", "copy",
+                                        "--peers", folder, "--lengths", "16", "--pass", "fwd",
+                                        "--rounds", "1", "--new", "--order", "given"],
+                                       cwd=self.dir, env=self.env, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+                self.addCleanup(one.kill)
+                self.wait_for(lambda: [line for line in self.running(program)
+                                       if "--probe" not in line])
+                one.send_signal(how)
+                self.assertEqual(one.wait(20), code)
+                self.wait_for(lambda: not self.running(program))
 
     def test_a_missing_program_is_unsupported_with_the_install_command(self):
         for command, reason in ((["no-such-program-anywhere"], "cannot start"),
