@@ -137,6 +137,7 @@ static void bury(plugin *p, int answered, const char *what)
     last_words(p, words, sizeof words);
     if (answered < 0) {
         stop(p, true);
+        p->starts = MOST_STARTS; /* each further try would cost as long */
         p->last_status = LA_E_TIMEOUT;
         snprintf(p->last, sizeof p->last, "plugin %.300s gave no answer for %d s in %s%s",
                  p->ref.path, PATIENCE_MS / 1000, what, words);

@@ -2,8 +2,8 @@
 # The example beside variants of labench: sweep, plots, options, decode, backward, training, hybrid, verify.
 . "$(dirname "$0")/kit.sh"
 ema="--plugin $plugins/ema.so"
-run "$labench" verify ema --full $ema
-[ $code -eq 0 ] || fail 'the example does not pass verify --full'
+run "$labench" verify ema $ema
+[ $code -eq 0 ] || fail 'the example does not pass verify'
 for word in forward backward decode causality ema_forms_agree; do
     grep -q "ok  $word" out || fail "verify says nothing of $word"
 done
@@ -15,6 +15,9 @@ run "$labench" $ema --variants linear,ema --set ema.halflife=16,256 --lengths 64
 [ $code -eq 0 ] || fail 'the sweep'
 "$labench" export --db t.db flat >rows || fail 'no export'
 [ "$(grep -c 'ema.*,ok,' rows)" -ge 16 ] || { cat rows; fail 'rows of ema are missing'; }
+cell=$(sed -n 's/^[^,]*,[^,]*,[^,]*,[^,]*,\([0-9a-f]*\),.*,ema,.*/\1/p' rows | head -1)
+"$labench" show "$cell" --db t.db >shown || fail "show of cell $cell"
+grep -q "labench run .*--plugin '.*/ema.so'" shown || { cat shown; fail 'show forgets the plugin'; }
 grep -q ema plots/*/time.dat || fail 'ema is not in the plot of time'
 grep -q ema plots/*/accuracy.dat || fail 'ema is not in the plot of accuracy'
 

@@ -6,6 +6,7 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/labench-test-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 unset LABENCH_PLUGIN_PATH LABENCH_DB
+export OMP_WAIT_POLICY=passive
 fail() {
     echo "$1"
     [ -e out ] && sed 's/^/out: /' out
