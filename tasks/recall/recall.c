@@ -15,7 +15,7 @@
  * Load      pairs = T / load, so that what must be held grows with the length
  * Overwrite this share of the pairs is written again with another value; the newer one counts
  * Decay     g at the tokens between; 0 keeps the memory
- * a, b      0: the transition leaves the state alone
+ * a, b      -exp(g) k and k: what was held under the key is taken away, as the delta rule does
  */
 #include <inttypes.h>
 #include <math.h>

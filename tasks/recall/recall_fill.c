@@ -15,7 +15,9 @@ static double sharpness(const la_probe_io *io)
     double wanted = o->sharpness;
     if (wanted == 0) wanted = logits ? 2.0 * log((double)p->T) + 8.0 : 1.0;
     /* Feature maps without a scale take the key as it is. */
-    return !logits && io->variant->family == LA_FAMILY_KERNEL ? wanted : wanted / la_variant_scale(io->variant, p);
+    return !logits && io->variant->family == LA_FAMILY_KERNEL
+               ? wanted
+               : wanted / la_variant_scale(io->variant, p);
 }
 
 static float *row(float *data, const la_problem *p, int64_t b, int64_t t, int64_t heads, int64_t h,
@@ -91,6 +93,26 @@ static void fill_gates(const la_probe_io *io, const la_recall_memory *m, int64_t
     }
 }
 
+/* a and b: what the decayed memory holds under the key of the token is taken away before the value is
+ * written, as by a delta rule with beta = 1. Tokens without a key change nothing. */
+static void fill_removal(const la_probe_io *io, int64_t b, int64_t head, int64_t key_heads)
+{
+    const la_problem *p = io->problem;
+    int64_t share = p->H / key_heads;
+    int64_t channels = io->variant->inputs & LA_IN_GATE_CHANNEL ? p->dk : 1;
+    for (int64_t h = head * share; h < (head + 1) * share; h++)
+        for (int64_t t = 0; t < p->T; t++) {
+            const float *k = row(io->k, p, b, t, key_heads, head, p->dk);
+            const float *g = io->g ? row(io->g, p, b, t, p->H, h, channels) : NULL;
+            float *reads = row(io->a, p, b, t, p->H, h, p->dk);
+            float *writes = row(io->b, p, b, t, p->H, h, p->dk);
+            for (int64_t c = 0; c < p->dk; c++) {
+                reads[c] = -k[c] * (g ? expf(g[channels == 1 ? 0 : c]) : 1.0f);
+                writes[c] = k[c];
+            }
+        }
+}
+
 static la_status fill_head(const la_probe_io *io, int64_t b, int64_t head, const float *codebook,
                            la_err *err)
 {
@@ -106,6 +128,7 @@ static la_status fill_head(const la_probe_io *io, int64_t b, int64_t head, const
     fill_queries(io, &m, b, head, key_heads);
     if (o->filler == LA_RECALL_FILLER_RANDOM) fill_noise(io, &m, b, head, key_heads);
     fill_gates(io, &m, b, head, key_heads);
+    if (io->a && io->b) fill_removal(io, b, head, key_heads);
     la_recall_memory_release(&m);
     return LA_OK;
 }
@@ -124,8 +147,6 @@ la_status la_recall_fill(const la_probe_io *io, la_err *err)
     clear(io->q, tokens * p->Hqk * p->dk);
     clear(io->k, tokens * key_heads * p->dk);
     clear(io->v, tokens * la_recall_value_heads(io->variant, p) * p->dv);
-    clear(io->a, tokens * p->H * p->dk);
-    clear(io->b, tokens * p->H * p->dk);
     la_status st = LA_OK;
 #pragma omp parallel for num_threads(p->threads) schedule(dynamic)
     for (int64_t i = 0; i < p->B * key_heads; i++) {

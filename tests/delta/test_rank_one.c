@@ -204,6 +204,21 @@ static void test_more_threads_than_heads(void **state)
     check(&p, GATES_MILD);
 }
 
+/* A reset starts another stretch inside its chunk; what came before has the same bits as without it. */
+static void test_a_later_reset_leaves_the_past_alone(void **state)
+{
+    (void)state;
+    la_problem p = problem(1, 16, 1, 16, 16);
+    sample a = new_sample(&p, GATES_MILD);
+    float *g = a.in.t[LA_T_G].data, before[9 * 16];
+    run(&a, form(a.v, "cpu_chunk"));
+    memcpy(before, a.o, sizeof before);
+    for (int64_t i = 9 * p.dk; i < p.T * p.dk; i++) g[i] = -50.0f;
+    run(&a, form(a.v, "cpu_chunk"));
+    assert_memory_equal(before, a.o, sizeof before);
+    release(&a);
+}
+
 int main(void)
 {
     la_start(2);
@@ -213,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_a_reset_at_every_token),
         cmocka_unit_test(test_a_memory_that_never_forgets),
         cmocka_unit_test(test_resets_and_rest_side_by_side),
+        cmocka_unit_test(test_a_later_reset_leaves_the_past_alone),
         cmocka_unit_test(test_value_heads_share_queries_and_keys),
         cmocka_unit_test(test_more_threads_than_heads),
     };

@@ -339,8 +339,8 @@ static void test_softmax_recalls_everything(void **state)
 static void test_delta_variants_recall_orthogonal_keys(void **state)
 {
     (void)state;
-    static const char *const names[] = {"deltanet", "gated_deltanet"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const names[] = {"deltanet", "gated_deltanet", "kda", "rwkv7"};
+    for (size_t i = 0; i < LA_COUNT(names); i++) {
         assert_true(accuracy(names[i], "", 512, LA_MASK_CAUSAL, "keys=orthogonal") == 1.0);
         assert_true(accuracy(names[i], "", 512, LA_MASK_CAUSAL, "keys=orthogonal pairs=64") == 1.0);
         /* Grouped values: two value heads read one key head, each with values of its own. */
@@ -357,18 +357,22 @@ static void test_delta_variants_recall_orthogonal_keys(void **state)
 static void test_delta_variants_overwrite_and_forget(void **state)
 {
     (void)state;
-    la_score s =
-        score_of("deltanet", "", problem_of(512, LA_MASK_CAUSAL), "keys=orthogonal overwrite=0.5");
-    assert_int_equal(s.correct, s.total);
-    assert_string_equal(s.slices[0].name, "old");
-    assert_string_equal(s.slices[1].name, "overwritten");
-    assert_int_equal(s.slices[0].total + s.slices[1].total, s.total);
-    assert_int_equal(s.slices[1].total, s.total / 2);
-    assert_int_equal(s.slices[1].correct, s.slices[1].total);
-    double kept = accuracy("gated_deltanet", "", 512, LA_MASK_CAUSAL, "keys=orthogonal");
-    double hit = accuracy("gated_deltanet", "", 512, LA_MASK_CAUSAL,
-                          "keys=orthogonal decay=-1 filler=random");
-    assert_true(hit < 0.5 * kept);
+    static const char *const names[] = {"deltanet", "rwkv7"};
+    static const char *const gated[] = {"gated_deltanet", "rwkv7"};
+    for (size_t i = 0; i < LA_COUNT(names); i++) {
+        la_score s = score_of(names[i], "", problem_of(512, LA_MASK_CAUSAL),
+                              "keys=orthogonal overwrite=0.5");
+        assert_int_equal(s.correct, s.total);
+        assert_string_equal(s.slices[0].name, "old");
+        assert_string_equal(s.slices[1].name, "overwritten");
+        assert_int_equal(s.slices[0].total + s.slices[1].total, s.total);
+        assert_int_equal(s.slices[1].total, s.total / 2);
+        assert_int_equal(s.slices[1].correct, s.slices[1].total);
+        double kept = accuracy(gated[i], "", 512, LA_MASK_CAUSAL, "keys=orthogonal");
+        double hit =
+            accuracy(gated[i], "", 512, LA_MASK_CAUSAL, "keys=orthogonal decay=-1 filler=random");
+        assert_true(hit < 0.5 * kept);
+    }
 }
 
 /* A state of 64 x 64 numbers holds a few dozen random keys, and not hundreds. The elu feature map

@@ -28,19 +28,6 @@ typedef la_delta_chunk_kept chunk;
 
 /* ---- to and from the caller's tensors ---- */
 
-/* Asks for n floats of each of the chunk's tokens from t on (those there are): rows lie apart, and long
- * stretches of arithmetic come between, too irregular for the hardware to see them coming. */
-LA_INLINE void ask(const walk *w, const float *p, int64_t row, int64_t n, int64_t t, bool to_write)
-{
-    if (!p || t < 0) return;
-    for (int64_t i = t; i < t + C && i < w->x->T; i++)
-        for (int64_t e = 0; e < n; e += 16)
-            if (to_write)
-                __builtin_prefetch(p + i * row + e, 1, 2);
-            else
-                __builtin_prefetch(p + i * row + e, 0, 2);
-}
-
 /* to_i = by_i from_i for the C rows of `ld` floats. */
 static void scale_rows(const float *by, const float *from, int64_t ld, float *to)
 {
@@ -101,13 +88,13 @@ static void enter(const walk *w, chunk *c, int64_t t, int64_t n)
 {
     const la_delta_slice *x = w->x;
     int64_t K = w->K;
-    ask(w, x->q, x->qk_row, x->dk, t + C, false);
+    la_rows_ask(x, x->q, x->qk_row, x->dk, t + C, false);
     la_rows_fetch(n, x->dk, x->q + t * x->qk_row, x->qk_row, 1.0f, c->qk, K);
     la_rows_fetch(n, x->dk, x->k + t * x->qk_row, x->qk_row, 1.0f, c->qk + C * K, K);
     la_rows_fetch(n, x->w, x->v + t * x->v_row, x->v_row, 1.0f, c->X, w->W);
     for (int64_t i = 0; i < C; i++)
         c->weight[i] = i >= n ? 0.0f : x->beta ? x->beta[(t + i) * x->gate_row] : 1.0f;
-    ask(w, x->k, x->qk_row, x->dk, t + C, false);
+    la_rows_ask(x, x->k, x->qk_row, x->dk, t + C, false);
     if (x->decay == LA_DECAY_CHANNEL) {
         no_decays(w, c);
         LA_ISA(la_delta_channel_enter)(w, c, t, n);
@@ -122,7 +109,7 @@ static void enter(const walk *w, chunk *c, int64_t t, int64_t n)
         scale_rows(c->fade, c->qk + C * K, K, c->in + C * K);
         scale_rows(c->to, c->qk + C * K, K, c->out);
     }
-    ask(w, x->v, x->v_row, x->w, t + C, false);
+    la_rows_ask(x, x->v, x->v_row, x->w, t + C, false);
     x->tile->transpose(C, K, c->qk + C * K, K, w->TT, C);
     la_small((la_small_product){.M = w->stack,
                                 .N = C,
@@ -417,9 +404,9 @@ static void back(const walk *w, const chunk *c, int64_t t, int64_t n)
     int64_t K = w->K, W = w->W;
     float dot[C];
     la_rows_fetch(n, x->w, y->dout + t * x->v_row, x->v_row, x->scale, w->G, W);
-    ask(w, y->dv, x->v_row, x->w, t, true);
+    la_rows_ask(x, y->dv, x->v_row, x->w, t, true);
     solve_back(w, c, dot);
-    ask(w, y->dout, x->v_row, x->w, t - C, false);
+    la_rows_ask(x, y->dout, x->v_row, x->w, t - C, false);
     for (int64_t i = 0; y->dbeta && i < n; i++) y->dbeta[(t + i) * x->gate_row] = dot[i];
     if (y->dv)
         la_rows_deliver(n, x->w, w->G + C * W, W, -1.0f, false, y->dv + t * x->v_row, x->v_row);
@@ -435,9 +422,9 @@ static void back(const walk *w, const chunk *c, int64_t t, int64_t n)
                                     .ldb = C,
                                     .to = w->dPA,
                                     .ldc = C});
-        ask(w, y->dq, x->qk_row, x->dk, t, true);
+        la_rows_ask(x, y->dq, x->qk_row, x->dk, t, true);
         read_states(w, c);
-        ask(w, y->dk, x->qk_row, x->dk, t, true);
+        la_rows_ask(x, y->dk, x->qk_row, x->dk, t, true);
         if (gates) gate_gradients(w, c, n, y->dg + t * x->gate_row);
         mask(w, c->D, w->dPA);
         if (by_channel) LA_ISA(la_delta_channel_gradients)

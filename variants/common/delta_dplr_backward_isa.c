@@ -200,11 +200,13 @@ static void gates_of_pairs(const walk *k, const chunk *c, int e, const la_dplr_s
         }
 }
 
-static void tokens_back(const walk *k, const chunk *c)
+static void tokens_back(const walk *k, const chunk *c, int64_t t)
 {
-    int64_t K = k->w.K, W = k->w.W;
+    int64_t K = k->w.K, W = k->w.W, dk = k->w.x->dk, ab = k->w.x->gate_row * dk;
     const la_tile *tile = k->w.x->tile;
+    la_rows_ask(k->w.x, k->y->dg, ab, dk, t, true);
     through_state(k, k->Y, c->S, k->dreads);
+    la_rows_ask(k->w.x, k->y->da, ab, dk, t, true);
     through_state(k, c->U, k->dS, k->dwrites);
     if (k->y->dg) gates_of_ends(k, c);
     tile->mul(C * K, k->dreads, c->fade, k->dreads);
@@ -222,6 +224,7 @@ static void tokens_back(const walk *k, const chunk *c)
                                 .to = k->dM,
                                 .ldc = 2 * C});
     LA_ISA(la_dplr_mask)(k->dM);
+    la_rows_ask(k->w.x, k->y->db, ab, dk, t, true);
     for (int e = 0; e < c->stretches; e++) {
         la_dplr_stretch s = LA_ISA(la_dplr_stretch)(&k->w, c, e);
         if (k->y->dg) gates_of_pairs(k, c, e, &s);
@@ -236,10 +239,12 @@ static void back(const walk *k, const chunk *c, int64_t t, int64_t n)
     const la_delta_gradients *y = k->y;
     int64_t K = k->w.K, W = k->w.W, ab = x->gate_row * x->dk;
     la_rows_fetch(n, x->w, y->dout + t * x->v_row, x->v_row, x->scale, k->Y + C * W, W);
+    la_rows_ask(x, y->dv, x->v_row, x->w, t, true);
     values_back(k, c);
+    la_rows_ask(x, y->dout, x->v_row, x->w, t - C, false);
     if (y->dv)
         la_rows_deliver(n, x->w, k->Z + C * W, W, 1.0f, false, y->dv + t * x->v_row, x->v_row);
-    if (y->dq || y->dk || y->da || y->db || y->dg) tokens_back(k, c);
+    if (y->dq || y->dk || y->da || y->db || y->dg) tokens_back(k, c, t);
     if (y->dg) la_rows_deliver(n, x->dk, k->gates, K, 1.0f, false, y->dg + t * ab, ab);
     if (y->da) la_rows_deliver(n, x->dk, k->dreads, K, 1.0f, false, y->da + t * ab, ab);
     if (y->db) la_rows_deliver(n, x->dk, k->dwrites, K, 1.0f, false, y->db + t * ab, ab);

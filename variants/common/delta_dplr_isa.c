@@ -19,20 +19,23 @@ typedef la_dplr_chunk chunk;
 static void sums(const walk *w, const chunk *c, int64_t t, int64_t n)
 {
     const la_delta_slice *x = w->x;
-    int64_t K = w->K, row = x->gate_row * x->dk;
+    int64_t K = w->K, dk = x->dk, row = x->gate_row * dk;
     for (int64_t r = 0; r < K; r++) c->G[r] = 0.0;
-    for (int64_t i = 0; i < C; i++)
-        for (int64_t r = 0; r < K; r++) {
-            double g = i < n && r < x->dk ? (double)x->g[(t + i) * row + r] : 0.0;
-            c->G[(i + 1) * K + r] = c->G[i * K + r] + g;
-        }
+    for (int64_t i = 0; i < C; i++) {
+        const double *from = c->G + i * K;
+        double *to = c->G + (i + 1) * K;
+        const float *g = x->g + (t + i) * row;
+        memcpy(to, from, (size_t)K * sizeof *to);
+        for (int64_t r = 0; i < n && r < dk; r++) to[r] = from[r] + (double)g[r];
+    }
 }
 
+/* Some channel falls too far between two times (or is not a number). */
 static bool falls(int64_t K, const double *from, const double *to)
 {
-    for (int64_t r = 0; r < K; r++)
-        if (!(from[r] - to[r] < FALL)) return true;
-    return false;
+    int64_t held = 0;
+    for (int64_t r = 0; r < K; r++) held += from[r] - to[r] < FALL;
+    return held != K;
 }
 
 static void find_stretches(const walk *w, chunk *c)
@@ -177,12 +180,18 @@ void LA_ISA(la_dplr_enter)(const walk *w, chunk *c, int64_t t, int64_t n)
     la_rows_fetch(n, x->dk, x->b + t * ab, ab, 1.0f, c->writes, K);
     la_rows_fetch(n, x->dk, x->k + t * x->qk_row, x->qk_row, 1.0f, c->writes + C * K, K);
     la_rows_fetch(n, x->w, x->v + t * x->v_row, x->v_row, 1.0f, c->U + C * w->W, w->W);
+    la_rows_ask(x, x->a, ab, x->dk, t + C, false);
     decays(w, c, t, n);
+    la_rows_ask(x, x->g, ab, x->dk, t + C, false);
     scores(w, c);
+    la_rows_ask(x, x->b, ab, x->dk, t + C, false);
     read_state(w, c, c->in, c->U);
+    la_rows_ask(x, x->k, x->qk_row, x->dk, t + C, false);
     read_writes(w, c->M + C, c->U + C * w->W, c->U);
+    la_rows_ask(x, x->q, x->qk_row, x->dk, t + C, false);
     for (; j + 4 * LA_VW <= w->W; j += 4 * LA_VW) substitute_columns(w, c, j, 4);
     for (; j < w->W; j += LA_VW) substitute_columns(w, c, j, 1);
+    la_rows_ask(x, x->v, x->v_row, x->w, t + C, false);
 }
 
 void LA_ISA(la_dplr_leave)(const walk *w, const chunk *c, float *next)
@@ -210,6 +219,7 @@ void LA_ISA(la_dplr_forward)(const la_delta_slice *x)
     for (int64_t t = 0; t < x->T; t += C) {
         int64_t n = x->T - t < C ? x->T - t : C, done = t + n;
         LA_ISA(la_dplr_enter)(&w, &c, t, n);
+        la_rows_ask(x, x->o, x->v_row, x->w, t, true);
         read_state(&w, &c, c.in + C * w.K, O);
         read_writes(&w, c.M + 2 * C * C, c.U, O);
         read_writes(&w, c.M + 2 * C * C + C, c.U + C * w.W, O);

@@ -99,7 +99,10 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
         .backward = la_delta_backward, .decode = la_delta_decode                                   \
     }
 
-#define LA_DELTA_FORMS(member)                                                                     \
+#define LA_DELTA_FORMS(member) LA_DELTA_RANKED_FORMS(member, la_rank_any_cpu, la_rank_second_cpu)
+
+/* The same, the chunk form ranked `first` and the recurrent `second`. */
+#define LA_DELTA_RANKED_FORMS(member, first, second)                                               \
     static la_status check(const la_problem *p, la_pass pass, const void *opts,                    \
                            const la_device *dev, la_err *err)                                      \
     {                                                                                              \
@@ -114,7 +117,7 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
     }                                                                                              \
     LA_DELTA_FORM_(member, recurrent, LA_DELTA_RECURRENT)                                          \
     LA_DELTA_FORM_(member, chunk, LA_DELTA_CHUNK)                                                  \
-    static const la_impl forms[] = {LA_DELTA_IMPL_(chunk, la_rank_any_cpu),                        \
-                                    LA_DELTA_IMPL_(recurrent, la_rank_second_cpu)};
+    static const la_impl forms[] = {LA_DELTA_IMPL_(chunk, first),                                  \
+                                    LA_DELTA_IMPL_(recurrent, second)};
 
 #endif

@@ -10,6 +10,20 @@
 #include "delta_backward.h"
 #include "labench/simd.h"
 
+/* Asks for n floats of each of the chunk's tokens from t on (those there are): rows lie apart, and long
+ * stretches of arithmetic come between, too irregular for the hardware to see them coming. */
+LA_INLINE void la_rows_ask(const la_delta_slice *x, const float *p, int64_t row, int64_t n,
+                           int64_t t, bool to_write)
+{
+    if (!p || t < 0) return;
+    for (int64_t i = t; i < t + LA_DELTA_BACK && i < x->T; i++)
+        for (int64_t e = 0; e < n; e += 16)
+            if (to_write)
+                __builtin_prefetch(p + i * row + e, 1, 2);
+            else
+                __builtin_prefetch(p + i * row + e, 0, 2);
+}
+
 /* to [LA_DELTA_BACK,ld] = scale times n rows of `columns` floats; zeros around them. */
 static inline void la_rows_fetch(int64_t n, int64_t columns, const float *from, int64_t row,
                                  float scale, float *to, int64_t ld)
