@@ -32,7 +32,7 @@ for kind in variant_abi:'ABI' no_variant:'no variant' null_forward:'forward are 
     same_as_unknown:"'nowhere'" many_impls:'at most 8'; do
     refused "${kind%%:*}" "${kind#*:}" constructor
 done
-refused crash_load "crashed in loading (SIGSEGV).*about to go wrong" constructor
+refused crash_load "crashed in loading (SIGABRT).*about to go wrong" constructor
 refused exit_load 'ended its process in loading (exit code 7)' constructor
 [ "$(uname -m)" = x86_64 ] && refused float_mode 'without -ffast-math' constructor
 
