@@ -138,6 +138,7 @@ int la_cli_main(int argc, char **argv)
 {
     /* A limit on file sizes becomes a failed write, which has a sentence, and not a silent death. */
     signal(SIGXFSZ, SIG_IGN);
+    if (argc > 2 && la_command_find(argv[1]) == LA_CMD_WORKER) return la_child_become(argc, argv);
     la_cli_settle_blas(argv);
     if (argc < 2) {
         short_help(stdout);
@@ -145,7 +146,6 @@ int la_cli_main(int argc, char **argv)
     }
     if (argv[1][0] == '-') return without_command(argc, argv);
     la_command command = la_command_find(argv[1]);
-    if (command == LA_CMD_WORKER && argc > 2) return la_child_become(argc, argv);
     if (command == LA_CMD_WORKER) return la_worker_main(4, 3);
     if (command == LA_CMD_PLUGIN)
         return argc > 2 ? la_plugin_do(argc, argv) : la_plugin_host_main(3);

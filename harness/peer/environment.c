@@ -11,11 +11,12 @@
 #include "text.h"
 
 /* Where OpenMP puts threads is each program's own choice: binding suits our kernels, and leaves some
- * builds of BLAS a single core. */
+ * builds of BLAS a single core. LABENCH_ISA lowers our own products, not those of others. */
 static bool left_out(const char *var, bool lib)
 {
     static const char *const names[] = {
-        "OMP_PROC_BIND=", "OMP_PLACES=", "GOMP_CPU_AFFINITY=", "LABENCH_PEER_LIB=", "PYTHONPATH="};
+        "OMP_PROC_BIND=",     "OMP_PLACES=",       "GOMP_CPU_AFFINITY=",
+        "OPENBLAS_CORETYPE=", "LABENCH_PEER_LIB=", "PYTHONPATH="};
     for (size_t i = 0; i < LA_COUNT(names) - (lib ? 0 : 2); i++)
         if (strncmp(var, names[i], strlen(names[i])) == 0) return true;
     return false;

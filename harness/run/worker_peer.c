@@ -143,6 +143,12 @@ static la_status keep_samples(la_work *w, const la_attempt *a, la_err *err)
     return LA_OK;
 }
 
+/* -1: not known; nothing else below 0 makes sense. */
+static int64_t known(int64_t bytes)
+{
+    return bytes < 0 ? -1 : bytes;
+}
+
 static void keep_figures(la_work *w, const la_attempt *a)
 {
     static const char *const reasons[] = {"target", "settled", "max_time", "slow", "samples"};
@@ -151,9 +157,9 @@ static void keep_figures(la_work *w, const la_attempt *a)
     w->timing.warmup_iters = a->row.warmup_iters;
     w->timing.warmup_ns = a->row.warmup_ns;
     w->first_ns = a->call_ns;
-    w->workspace = a->row.workspace_peak_bytes;
-    w->rss_base = a->row.rss_base_bytes;
-    w->rss_peak = a->row.rss_peak_bytes;
+    w->workspace = known(a->row.workspace_peak_bytes);
+    w->rss_base = known(a->row.rss_base_bytes);
+    w->rss_peak = known(a->row.rss_peak_bytes);
 }
 
 static la_status check_untouched(la_work *w, const la_peer_file *file, la_err *err)

@@ -54,7 +54,7 @@ class Outcomes(Case):
                      [impl("bad_" + habit, variant="copy") for habit in HABITS]),
             **{"bad_worker.py": worker})
         self.sweep("--variants", "copy", "--peers", folder, "--lengths", "16", "--pass", "fwd",
-                   "--rounds", "1", "--timeout", "3", "--memory-limit", "600M", code=1)
+                   "--rounds", "1", "--timeout", "6", "--memory-limit", "600M", code=1)
         found = {name: (outcome, message) for name, outcome, message in self.cells()}
         for habit, (outcome, words) in HABITS.items():
             with self.subTest(habit):
