@@ -14,6 +14,8 @@
 
 /* The embedded files of plots/. */
 extern const char la_plot_time_sql[], la_plot_time_gp[];
+extern const char la_plot_time_fwdbwd_sql[], la_plot_time_fwdbwd_gp[];
+extern const char la_plot_memory_fwdbwd_sql[], la_plot_memory_fwdbwd_gp[];
 extern const char la_plot_decode_sql[], la_plot_decode_gp[];
 extern const char la_plot_throughput_sql[], la_plot_throughput_gp[], la_plot_throughput_rules_sql[];
 extern const char la_plot_speedup_sql[], la_plot_speedup_gp[], la_plot_speedup_tasks_sql[],
@@ -35,6 +37,17 @@ const la_kind la_kinds[] = {
      .what = "Time of one forward call.",
      .sql = la_plot_time_sql,
      .gp = la_plot_time_gp,
+     .scale = LA_SCALE_TIME,
+     .x = LA_X_LENGTH,
+     .fit = true,
+     .guides = true},
+    {.name = "time",
+     .summary = "time of forward and backward over the length",
+     .title = "Time of forward and backward",
+     .what = "Time of one forward call that saves what its backward needs, and the backward.",
+     .sql = la_plot_time_fwdbwd_sql,
+     .gp = la_plot_time_fwdbwd_gp,
+     .suffix = "_fwdbwd",
      .scale = LA_SCALE_TIME,
      .x = LA_X_LENGTH,
      .fit = true,
@@ -75,6 +88,17 @@ const la_kind la_kinds[] = {
      .what = "Bytes besides inputs and outputs, exact: scratch, what is saved, plans.",
      .sql = la_plot_memory_sql,
      .gp = la_plot_memory_gp,
+     .scale = LA_SCALE_BYTES,
+     .x = LA_X_LENGTH,
+     .fit = true,
+     .guides = true},
+    {.name = "memory",
+     .summary = "extra bytes of forward and backward over the length",
+     .title = "Workspace of forward and backward",
+     .what = "Bytes besides inputs and outputs: scratch, what is saved, plans.",
+     .sql = la_plot_memory_fwdbwd_sql,
+     .gp = la_plot_memory_fwdbwd_gp,
+     .suffix = "_fwdbwd",
      .scale = LA_SCALE_BYTES,
      .x = LA_X_LENGTH,
      .fit = true,

@@ -183,6 +183,7 @@ static void fill(row *r, la_query *q, const la_lines *lines)
 
 static void print(const table *t, FILE *out)
 {
+    bool resident = false;
     size_t width[COLUMNS];
     for (int c = 0; c < COLUMNS; c++) {
         width[c] = strlen(heads[c]);
@@ -203,7 +204,11 @@ static void print(const table *t, FILE *out)
                 fprintf(out, "%*s%s", pad, "", cell);
         }
         fputc('\n', out);
+        resident |= i > 0 && strstr(t->rows[i - 1].cell[MEMORY], "RSS");
     }
+    if (resident)
+        fputs("RSS: by how much the processes grew; one of the two does not tell its workspace\n",
+              out);
 }
 
 la_status la_report_speedups(la_store *store, int64_t sweep_id, FILE *out, la_err *err)
