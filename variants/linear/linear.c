@@ -29,7 +29,8 @@
  *          terms. With relu and dpfp it is 0 where no key shares a direction with the query; then o is 0,
  *          thanks to eps. With identity it has no sign: near 0 the quotient is large and hangs on the
  *          last bits of q and k, in float32 and float64 alike; that is the definition, not an error,
- *          and comparisons leave such tokens out.
+ *          and conformance leaves such tokens out. A sweep compares what it samples as it comes: long
+ *          cells with identity and a denominator may be called wrong for one such token.
  */
 #include "kernel_attention.h"
 #include "labench/kit.h"

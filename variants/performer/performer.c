@@ -25,8 +25,10 @@
  *          (see kernel_attention.h). 1/sqrt(M) and what only the query's |y|^2/2 does cancel, too.
  *          trig and relu have no c. The estimate of trig may be negative, and its sum over keys near 0:
  *          then the quotient is large and hangs on the last bits of q and k, in float64 as in float32.
- *          That is what positive features cure, and not an error here; comparisons leave such tokens
- *          out. It holds while |y|^2/2 of a key is under 115, and is infinite or NaN beyond.
+ *          That is what positive features cure, and not an error here; conformance leaves such tokens
+ *          out, while a sweep compares what it samples as it comes and may call a long cell wrong for
+ *          one of them. Keys' features of trig are kept times exp(-40), so that |y|^2/2 of a key may
+ *          be 115; beyond, they are infinite.
  */
 #include "labench/kit.h"
 #include "performer_internal.h"
