@@ -234,6 +234,54 @@ static void test_gated_deltanet_without_decay_has_the_gradients_of_deltanet(void
     la_inputs_release(&in);
 }
 
+/* Where every channel decays as the head does, its gates' gradients add up to the head's. A channel member
+ * without beta is mamba2 with dt = 1. */
+static void check_equal_channels(const char *by_channel, const char *by_head,
+                                 la_input_kind inputs_of)
+{
+    const la_variant *many = la_registry_find(by_channel), *one = la_registry_find(by_head);
+    la_problem p = problem(1, 90, 3, 20, 36);
+    p.scale = 0.3;
+    la_inputs in = inputs(one, &p, inputs_of), wide = inputs(many, &p, inputs_of);
+    float *channel = wide.t[LA_T_G].data, *head = in.t[LA_T_G].data, *beta = in.t[LA_T_BETA].data;
+    int64_t rows = p.T * p.H;
+    for (int i = LA_T_Q; i <= LA_T_V; i++) memcpy(wide.t[i].data, in.t[i].data, in.t[i].bytes);
+    for (int64_t i = 0; i < rows; i++) {
+        if (wide.t[LA_T_BETA].data)
+            ((float *)wide.t[LA_T_BETA].data)[i] = beta[i];
+        else
+            beta[i] = 1.0f;
+        for (int64_t c = 0; c < p.dk; c++) channel[i * p.dk + c] = head[i];
+    }
+    la_gradients want = new_gradients(one, &p), got = new_gradients(many, &p);
+    differentiate(one, form(one, "cpu_chunk"), &p, 16, &in, NULL, &want);
+    differentiate(many, form(many, "cpu_chunk"), &p, 16, &wide, NULL, &got);
+    float *sums = got.d[LA_T_G].data;
+    for (int64_t i = 0; i < rows; i++) {
+        float sum = 0.0f;
+        for (int64_t c = 0; c < p.dk; c++) sum += sums[i * p.dk + c];
+        sums[i] = sum;
+    }
+    for (size_t kind = 0; kind < KINDS; kind++)
+        if (buffer_of(&got, kind)->data)
+            assert_same(one, &p, by_channel, kind, buffer_of(&got, kind)->data,
+                        buffer_of(&want, kind)->data);
+    la_gradients_release(&want);
+    la_gradients_release(&got);
+    la_inputs_release(&in);
+    la_inputs_release(&wide);
+}
+
+static void test_equal_channels_have_the_gradients_of_one_decay(void **state)
+{
+    (void)state;
+    const la_input_kind kinds[] = {LA_INPUTS_DEFAULT, LA_INPUTS_STRONG_DECAY, LA_INPUTS_NO_DECAY};
+    for (size_t i = 0; i < LA_COUNT(kinds); i++) {
+        check_equal_channels("kda", "gated_deltanet", kinds[i]);
+        check_equal_channels("gla", "mamba2", kinds[i]);
+    }
+}
+
 /* Tokens [t0, t1) of one batch entry, as buffers of their own. */
 static void cut_out(const la_buffer *whole, int64_t T, int64_t t0, int64_t t1, la_buffer *part)
 {
@@ -371,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_are_the_reference),
         cmocka_unit_test(test_gated_deltanet_without_decay_has_the_gradients_of_deltanet),
+        cmocka_unit_test(test_equal_channels_have_the_gradients_of_one_decay),
         cmocka_unit_test(test_a_sequence_may_be_cut),
         cmocka_unit_test(test_threads_and_repetition_change_nothing),
         cmocka_unit_test(test_unwanted_gradients_do_not_change_the_others),
