@@ -21,6 +21,7 @@ extern const char la_plot_throughput_sql[], la_plot_throughput_gp[], la_plot_thr
 extern const char la_plot_speedup_sql[], la_plot_speedup_gp[], la_plot_speedup_tasks_sql[],
     la_plot_speedup_rules_sql[];
 extern const char la_plot_memory_sql[], la_plot_memory_gp[];
+extern const char la_plot_resident_sql[], la_plot_resident_gp[], la_plot_resident_tasks_sql[];
 extern const char la_plot_accuracy_sql[], la_plot_accuracy_gp[], la_plot_accuracy_rules_sql[];
 extern const char la_plot_learned_sql[], la_plot_learned_gp[], la_plot_learned_tasks_sql[];
 extern const char la_plot_curves_sql[], la_plot_curves_gp[], la_plot_curves_tasks_sql[];
@@ -103,6 +104,16 @@ const la_kind la_kinds[] = {
      .x = LA_X_LENGTH,
      .fit = true,
      .guides = true},
+    {.name = "resident",
+     .summary = "resident memory that a call adds, beside peers, a figure for each pass",
+     .title = "resident memory of a call",
+     .what = "What the first call added to resident memory, its results included, as measured: "
+             "allocators and libraries take whole pages and keep them.",
+     .sql = la_plot_resident_sql,
+     .gp = la_plot_resident_gp,
+     .tasks = la_plot_resident_tasks_sql,
+     .scale = LA_SCALE_BYTES,
+     .x = LA_X_LENGTH},
     {.name = "accuracy",
      .summary = "recall accuracy over the length",
      .title = "Recall accuracy",

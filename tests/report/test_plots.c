@@ -82,8 +82,9 @@ static void test_plots_draw_every_kind_and_mark_failures(void **state)
                                         "pareto_state_recall"};
     expect_ok(la_report_plots(f.store, f.sweep, NULL, 0, dir, NULL, NULL, &counts, &err));
     assert_int_equal(counts.drawn, LA_COUNT(stems));
-    /* One load, one impl of each and no backward: no figures of them. */
-    assert_int_equal(counts.empty, 4);
+    /* One load only, no backward, one impl of each and no peer: `load`, `time` and `memory` of both
+     * passes, `speedup` and `resident` stay empty. */
+    assert_int_equal(counts.empty, 5);
     assert_false(exists(dir, "load.svg"));
     for (size_t i = 0; i < LA_COUNT(stems); i++) {
         static const char *const endings[] = {"svg", "png", "gp", "dat"};

@@ -140,6 +140,32 @@ static bool have_gnuplot(void)
     return system("gnuplot --version >/dev/null 2>&1") == 0;
 }
 
+/* Peers declare no workspace; what a call added to resident memory is known of them and of ours. */
+static void test_memory_beside_peers_has_a_figure(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    la_plots counts;
+    char dir[512], path[640], command[640];
+    const char *kinds[] = {"resident"};
+    fixture_open(&f);
+    synthetic_rivals(&f);
+    if (!have_gnuplot()) skip();
+    snprintf(dir, sizeof dir, "%s/memory", f.folder);
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, &counts, &err));
+    assert_int_equal(counts.drawn, 0);
+    int rc = raw_sql(f.path, "UPDATE cell SET work_bytes = NULL WHERE impl LIKE 'torch%'");
+    assert_int_equal(rc, 0);
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, &counts, &err));
+    assert_int_equal(counts.drawn, 1);
+    snprintf(path, sizeof path, "%s/resident_fwd.svg", dir);
+    assert_int_equal(access(path, R_OK), 0);
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    assert_int_equal(system(command), 0);
+    fixture_release(&f);
+}
+
 static void test_a_figure_for_each_pass(void **state)
 {
     (void)state;
@@ -171,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_every_format_has_the_rows),
         cmocka_unit_test(test_the_table_says_how_much),
         cmocka_unit_test(test_a_figure_for_each_pass),
+        cmocka_unit_test(test_memory_beside_peers_has_a_figure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
