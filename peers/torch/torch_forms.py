@@ -120,29 +120,32 @@ def linear(q, k, v, feature, eps, causal, C=CHUNK):
     return o[..., :-1] / (o[..., -1:] + eps)
 
 
-def channel_products(q, k, G):
-    """P_ij = sum_c q_ic k_jc exp(G_ic - G_jc) for j <= i, else 0; [...,C,C] of [...,C,dk].
+def channel_products(rows, k, G):
+    """For each x in rows: P_ij = sum_c x_ic k_jc exp(G_ic - G_jc) for j <= i, else 0; [...,C,C] of
+    [...,C,dk].
 
     Blocks of 16 tokens. Below the diagonal both factors are taken relative to G before the row block
-    and stay at most 1; on the diagonal the differences are formed pair by pair."""
-    C, dk = q.shape[-2], q.shape[-1]
+    and stay at most 1; on the diagonal the differences are formed pair by pair, once for all rows."""
+    C = k.shape[-2]
     n = C // BLOCK
     # G before the first token of each block; 0 before the chunk.
     start = F.pad(G[..., BLOCK - 1:-1:BLOCK, :], (0, 0, 1, 0))
-    qb, kb, Gb = (x.unflatten(-2, (n, BLOCK)) for x in (q, k, G))
-    later = torch.ones(BLOCK, BLOCK, dtype=torch.bool, device=q.device).triu(1)
+    kb, Gb = (x.unflatten(-2, (n, BLOCK)) for x in (k, G))
+    later = torch.ones(BLOCK, BLOCK, dtype=torch.bool, device=k.device).triu(1)
     pairs = (Gb.unsqueeze(-2) - Gb.unsqueeze(-3)).masked_fill(later.unsqueeze(-1), -math.inf).exp()
-    diagonal = torch.einsum("...id,...ijd,...jd->...ij", qb, pairs, kb).unbind(-3)
-    q_rel = (qb * (Gb - start.unsqueeze(-2)).exp()).unbind(-3)
-    rows = []
-    for i, (own, left, at) in enumerate(zip(diagonal, q_rel, start.unbind(-2))):
+    both = torch.stack(rows, -1).unflatten(-3, (n, BLOCK))  # [...,n,16,dk,rows]
+    diagonal = ((pairs * kb.unsqueeze(-3)) @ both).movedim(-1, 0)  # [rows,...,n,16,16]
+    lefts = (both * (Gb - start.unsqueeze(-2)).exp().unsqueeze(-1)).movedim(-1, 0)
+    bands = []
+    for i, (own, left, at) in enumerate(zip(diagonal.unbind(-3), lefts.unbind(-3),
+                                            start.unbind(-2))):
         past = i * BLOCK
-        row = [own, own.new_zeros(*own.shape[:-1], C - past - BLOCK)]
+        band = [own, own.new_zeros(*own.shape[:-1], C - past - BLOCK)]
         if i:
-            k_rel = k[..., :past, :] * (at.unsqueeze(-2) - G[..., :past, :]).exp()
-            row.insert(0, left @ k_rel.mT)
-        rows.append(torch.cat(row, -1))
-    return torch.cat(rows, -2)
+            right = k[..., :past, :] * (at.unsqueeze(-2) - G[..., :past, :]).exp()
+            band.insert(0, left @ right.mT)
+        bands.append(torch.cat(band, -1))
+    return torch.cat(bands, -2).unbind(0)
 
 
 def gla(q, k, v, g, C=CHUNK):
@@ -152,7 +155,8 @@ def gla(q, k, v, g, C=CHUNK):
     G = to_chunks(g, C).cumsum(-2)
     last = G[..., -1:, :]
     S = states_before((K * (last - G).exp()).mT @ V, last.exp().mT)
-    return from_chunks(channel_products(Q, K, G) @ V + (Q * G.exp()) @ S, T)
+    P, = channel_products([Q], K, G)
+    return from_chunks(P @ V + (Q * G.exp()) @ S, T)
 
 
 # Delta rules -------------------------------------------------------------------------------------
@@ -204,6 +208,5 @@ def kda(q, k, v, beta, g, C=CHUNK):
     Q, K, V, b = to_chunks(q, C), to_chunks(k, C), to_chunks(v, C), to_chunks(beta, C)
     G = to_chunks(g, C).cumsum(-2)
     own, last = G.exp(), G[..., -1:, :]
-    L = channel_products(K * b.unsqueeze(-1), K, G).tril(-1)
-    return delta_chunks(channel_products(Q, K, G), L, Q * own, K * (last - G).exp(),
-                        last.exp().mT, V, K * own, b, T)
+    P, L = channel_products([Q, K * b.unsqueeze(-1)], K, G)
+    return delta_chunks(P, L.tril(-1), Q * own, K * (last - G).exp(), last.exp().mT, V, K * own, b, T)
