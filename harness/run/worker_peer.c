@@ -57,7 +57,7 @@ static la_status make_job(const la_work *w, const la_cell *cell, const la_stop_r
     cJSON *o = cJSON_Parse(plain);
     la_free(plain);
     bool ok =
-        o && cJSON_AddNumberToObject(o, "scale", la_scale(p)) &&
+        o && cJSON_AddNumberToObject(o, "scale", la_variant_scale(cell->variant, p)) &&
         cJSON_AddNumberToObject(o, "threads", p->threads) &&
         cJSON_AddNumberToObject(o, "pos", cell->pass == LA_DECODE ? (double)(p->Tcap - 1) : 0.0) &&
         cJSON_AddNumberToObject(o, "tensors_bytes", (double)file->bytes);
