@@ -126,12 +126,12 @@ static const la_recipe papers[] = {
      .norm_eps = 1e-5,
      .A_low = 1},
     /* ttt-lm-jax on the Mamba backbone, whose gate is a GELU and whose queries and keys share a projection;
-     * the layer norm after the layer spans all heads there */
+     * the layer norm after the layer spans all heads there. Its 0.02 is for widths of 768 and more: at 64 the
+     * keys are then so short that nothing is written. */
     {.variant = "ttt_linear",
      .heads = 4,
      .mlp = 4,
      .conv = 4,
-     .small_init = true,
      .out_norm = true,
      .project = true,
      .gate = LA_ACT_SILU,
