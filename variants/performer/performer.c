@@ -109,7 +109,7 @@ LA_VARIANT(performer) = {
     .name = "performer",
     .family = LA_FAMILY_KERNEL,
     .paper = "arXiv:2009.14794",
-    .summary = "softmax attention by positive random features",
+    .summary = "softmax attention by random features, positive ones by default",
     .cost_words = "O(T M d) time, O(M d) memory, M = d ln d",
     .inputs = LA_IN_QKV | LA_IN_LOGITS,
     .reference = &la_performer_reference,
