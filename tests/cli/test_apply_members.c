@@ -173,6 +173,19 @@ static double bound_of(const la_variant *v)
     return v->inputs & LA_IN_LOGITS && v->family == LA_FAMILY_KERNEL ? 1e-3 : 1e-4;
 }
 
+/* The same of every part of the state, called PREFIX and the part's name. */
+static void near_parts(const la_variant *v, const char *more, const char *prefix, double bound)
+{
+    la_part parts[LA_MAX_PARTS];
+    la_problem p = problem_of(v);
+    size_t n = v->state_parts(&p, NULL, parts, LA_MAX_PARTS);
+    for (size_t i = 0; i < n; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", prefix, parts[i].name);
+        near(v, more, "got", "want", name, bound);
+    }
+}
+
 /* Every form and T steps of decode, with states in and out where the form has them. */
 static void forms(const la_variant *v)
 {
@@ -189,7 +202,7 @@ static void forms(const la_variant *v)
                  with ? " --state" : "");
         apply(v, "in", "got", more);
         near(v, more, "got", "want", "o", bound_of(v));
-        if (drawn) near(v, more, "got", "want", "state_S", bound_of(v));
+        if (drawn) near_parts(v, more, "state_", bound_of(v));
     }
     run("rm -r in got want", 0, "");
 }
@@ -270,7 +283,7 @@ static void gradients(const la_variant *v)
         found++;
     }
     assert_true(found > 0);
-    if (drawn) near(v, "--grad", "got", "want", "dstate_in_S", 1e-3);
+    if (drawn) near_parts(v, "--grad", "dstate_in_", 1e-3);
     run("rm -r in got want", 0, "");
 }
 
