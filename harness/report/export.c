@@ -381,6 +381,8 @@ static la_status open_rows(la_store *store, int64_t sweep_id, const kind *k, boo
     la_text_add(&sql, " WHERE %s AND %s ORDER BY %s", k->where,
                 sweep_id ? "sweep_id = ?1" : "?1 IS NULL", k->order);
     snprintf(id, sizeof id, "%" PRId64, sweep_id);
+    if (st == LA_OK && (sql.failed | json.failed))
+        st = LA_FAIL(err, LA_E_NOMEM, "out of memory for a query");
     const char *args[] = {sweep_id ? id : NULL, la_text_str(&json)};
     if (st == LA_OK) st = la_query_open(store, la_text_str(&sql), args, k->view ? 1 : 2, out, err);
     la_text_release(&sql);

@@ -144,7 +144,7 @@ static const char rerun_sql[] =
     "coalesce((SELECT group_concat(' --set ' || c.task || '.' || key || '=' || value, '') "
     "FROM json_each(c.task_options)), '') || "
     /* A plugin's variant needs its file; in quotes, as a shell wants them. */
-    "(SELECT CASE v.origin WHEN 'builtin' THEN '' "
+    "(SELECT CASE WHEN v.origin = 'builtin' OR c.isa LIKE 'peer%' THEN '' "
     "ELSE ' --plugin ' || char(39) || replace(v.origin, char(39), char(39, 92, 39, 39)) || "
     "char(39) END FROM cell x JOIN variant v ON v.variant_id = x.variant_id "
     "WHERE x.cell_id = c.cell_id) "

@@ -223,7 +223,9 @@ la_status la_report_speedups(la_store *store, int64_t sweep_id, FILE *out, la_er
     if (st != LA_OK || json.len <= 2) goto done;
     la_text_add(&sql, "SELECT %s FROM (\n%s\n) ORDER BY variant, ordinal, seqlen, their_impl",
                 table_columns, la_speedups_sql);
-    st = la_lines_load(store, sweep_id, la_text_str(&sql), la_text_str(&json), &lines, err);
+    if (sql.failed | json.failed) st = LA_FAIL(err, LA_E_NOMEM, "out of memory for a query");
+    if (st == LA_OK)
+        st = la_lines_load(store, sweep_id, la_text_str(&sql), la_text_str(&json), &lines, err);
     if (st != LA_OK) goto done;
     const char *args[] = {id, la_text_str(&json)};
     st = la_query_open(store, la_text_str(&sql), args, 2, &q, err);
