@@ -178,12 +178,19 @@ static void add_options(la_text *label, const la_lines *lines, const la_series *
     cJSON_Delete(mine);
 }
 
+/* A line of a peer says so even where it is the only one of its variant. */
+static bool of_peer(const la_series *s)
+{
+    const char *impl = s->axis[LA_AXIS_IMPL];
+    return *impl && strncmp(impl, "cpu_", 4) != 0 && strncmp(impl, "cuda_", 5) != 0;
+}
+
 static la_status make_label(const la_lines *lines, la_series *s, la_err *err)
 {
     la_text label = {0};
     la_text_add(&label, "%s", s->variant);
     for (int a = 0; a < LA_AXIS_COUNT; a++) {
-        if (!lines->varies[a]) continue;
+        if (!lines->varies[a] && !(a == LA_AXIS_IMPL && of_peer(s))) continue;
         if (a >= LA_AXIS_OPTIONS && a <= LA_AXIS_TRAIN) {
             add_options(&label, lines, s, (la_axis)a);
         } else if (a == LA_AXIS_LENGTH) {
