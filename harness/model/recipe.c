@@ -18,6 +18,10 @@
 
 #define COMMON .out_norm = true, .project = true, .norm_eps = 1e-5, .A_low = 0.01
 
+#define ZOOLOGY_ATTENTION                                                                          \
+    .heads = 1, .learned_positions = true, .layer_norm = true, .small_init = true, .bias = true,   \
+    .project = true, .dropout = 0.1, .norm_eps = 1e-5
+
 /* FLA's layers: gla squeezes x through 16 numbers and divides by 16; kda through the width of a head.
  * RWKV-7: no channel decays faster than exp(-e^{-1/2}) a token. */
 static const la_decay_form decays[] = {
@@ -35,25 +39,10 @@ const la_decay_form *la_decay_form_find(const la_variant *variant)
 static const la_recipe controlled = {.heads = 2, .conv = 4, COMMON};
 
 static const la_recipe papers[] = {
-    /* Zoology's attention, as in its figure 2 */
-    {.variant = "softmax",
-     .heads = 1,
-     .learned_positions = true,
-     .layer_norm = true,
-     .small_init = true,
-     .bias = true,
-     .project = true,
-     .dropout = 0.1,
-     .norm_eps = 1e-5},
-    {.variant = "flash",
-     .heads = 1,
-     .learned_positions = true,
-     .layer_norm = true,
-     .small_init = true,
-     .bias = true,
-     .project = true,
-     .dropout = 0.1,
-     .norm_eps = 1e-5},
+    /* Zoology's attention, as in its figure 2; a window of it for local */
+    {.variant = "softmax", ZOOLOGY_ATTENTION},
+    {.variant = "flash", ZOOLOGY_ATTENTION},
+    {.variant = "local", ZOOLOGY_ATTENTION},
     /* flash-linear-attention's layers */
     {.variant = "linear",
      .heads = 8,

@@ -25,7 +25,8 @@ typedef struct kind {
 } kind;
 
 #define CELL_BRIEF                                                                                 \
-    "variant, impl, isa, pass, mask, dtype, batch, heads, dk, dv, threads, seqlen AS length"
+    "variant, impl, options, isa, pass, mask, dtype, batch, heads, kv_heads, qk_heads, dk, dv, "   \
+    "threads, seqlen AS length"
 #define OR_OUTCOME(column) "iif(outcome = 'ok', " column ", outcome) AS " column
 
 static const kind kinds[] = {
@@ -44,8 +45,8 @@ static const kind kinds[] = {
      "their_ns, base_ns, speedup, lo, hi, n, memory_kind, memory_ratio"},
     {"accuracy", "share of right answers of a task, with interval and chance", "v_accuracy", "1",
      "sweep_id, ordinal, metric",
-     "variant, impl, task, task_options, mask, seqlen AS length, metric, accuracy, lo, hi, n, "
-     "chance"},
+     "variant, impl, options, task, task_options, mask, seqlen AS length, metric, accuracy, lo, "
+     "hi, n, chance"},
     {"seeds", "accuracy of each seed of a task, with its model and data", "v_seed", "1",
      "sweep_id, ordinal, round",
      "variant, task, mask, seqlen AS length, round AS seed, accuracy, lo, hi, n, model, "
