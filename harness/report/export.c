@@ -40,8 +40,8 @@ static const kind kinds[] = {
                 "workspace_peak_bytes, " OR_OUTCOME("rss_peak_bytes")},
     {"speedups", "each impl beside labench's best of its variant: ratios of time and memory", NULL,
      "1", "sweep_id, ordinal, impl",
-     "variant, impl, base_impl, pass, mask, dtype, batch, heads, dk, dv, threads, seqlen AS "
-     "length, "
+     "variant, impl, base_impl, pass, mask, dtype, batch, heads, kv_heads, qk_heads, dk, dv, "
+     "threads, options, seqlen AS length, "
      "their_ns, base_ns, speedup, lo, hi, n, memory_kind, memory_ratio"},
     {"accuracy", "share of right answers of a task, with interval and chance", "v_accuracy", "1",
      "sweep_id, ordinal, metric",
