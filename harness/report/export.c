@@ -112,6 +112,24 @@ static void put_real(double x, FILE *out)
     fputs(text, out);
 }
 
+/* One value as its format writes numbers and texts; nothing for NULL. */
+static void put_cell(const la_query *q, int i, void (*real)(double, FILE *),
+                     void (*text)(const char *, FILE *), FILE *out)
+{
+    switch (la_query_type(q, i)) {
+    case LA_COLUMN_NULL:
+        break;
+    case LA_COLUMN_INT:
+        fprintf(out, "%" PRId64, la_query_int(q, i));
+        break;
+    case LA_COLUMN_REAL:
+        real(la_query_real(q, i), out);
+        break;
+    default:
+        text(la_query_text(q, i) ? la_query_text(q, i) : "", out);
+    }
+}
+
 /* ---- csv ---- */
 
 static void csv_text(const char *s, FILE *out)
@@ -133,18 +151,7 @@ static void csv_row(const la_query *q, FILE *out)
 {
     for (int i = 0; i < la_query_columns(q); i++) {
         if (i) fputc(',', out);
-        switch (la_query_type(q, i)) {
-        case LA_COLUMN_NULL:
-            break;
-        case LA_COLUMN_INT:
-            fprintf(out, "%" PRId64, la_query_int(q, i));
-            break;
-        case LA_COLUMN_REAL:
-            put_real(la_query_real(q, i), out);
-            break;
-        default:
-            csv_text(la_query_text(q, i) ? la_query_text(q, i) : "", out);
-        }
+        put_cell(q, i, put_real, csv_text, out);
     }
     fputs("\r\n", out);
 }
@@ -265,18 +272,7 @@ static void md_row(const la_query *q, FILE *out)
     fputc('|', out);
     for (int i = 0; i < la_query_columns(q); i++) {
         fputc(' ', out);
-        switch (la_query_type(q, i)) {
-        case LA_COLUMN_NULL:
-            break;
-        case LA_COLUMN_INT:
-            fprintf(out, "%" PRId64, la_query_int(q, i));
-            break;
-        case LA_COLUMN_REAL:
-            md_real(la_query_real(q, i), out);
-            break;
-        default:
-            md_text(la_query_text(q, i) ? la_query_text(q, i) : "", out);
-        }
+        put_cell(q, i, md_real, md_text, out);
         fputs(" |", out);
     }
     fputc('\n', out);
@@ -323,18 +319,7 @@ static void latex_row(const la_query *q, FILE *out)
 {
     for (int i = 0; i < la_query_columns(q); i++) {
         if (i) fputs(" & ", out);
-        switch (la_query_type(q, i)) {
-        case LA_COLUMN_NULL:
-            break;
-        case LA_COLUMN_INT:
-            fprintf(out, "%" PRId64, la_query_int(q, i));
-            break;
-        case LA_COLUMN_REAL:
-            md_real(la_query_real(q, i), out);
-            break;
-        default:
-            latex_text(la_query_text(q, i) ? la_query_text(q, i) : "", out);
-        }
+        put_cell(q, i, md_real, latex_text, out);
     }
     fputs(" \\\\\n", out);
 }
