@@ -21,7 +21,7 @@ typedef struct loops {
 static loops loops_of(la_isa isa)
 {
 #ifdef LA_BUILT_AVX512
-    if (isa == LA_ISA_AVX512) return (loops){la_peak_fma_avx512, la_peak_read_avx512};
+    if (isa >= LA_ISA_AVX512) return (loops){la_peak_fma_avx512, la_peak_read_avx512};
 #endif
 #ifdef LA_BUILT_AVX2
     if (isa >= LA_ISA_AVX2) return (loops){la_peak_fma_avx2, la_peak_read_avx2};

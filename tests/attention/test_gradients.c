@@ -17,7 +17,7 @@
 #include "registry.h"
 
 static const la_variant *variant;
-static la_device devices[3];
+static la_device devices[LA_ISAS];
 static size_t n_devices;
 
 enum { DQ, DK, DV, GRADS };

@@ -16,7 +16,7 @@
 #include "suite.h"
 
 static const la_variant *local;
-static la_device devices[3];
+static la_device devices[LA_ISAS];
 static size_t n_devices;
 
 static int start(void **state)

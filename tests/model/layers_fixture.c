@@ -6,7 +6,7 @@
 
 enum { GUARD = 64 };
 
-const la_layers *layer_tables[3];
+const la_layers *layer_tables[LA_ISAS];
 int layer_tables_len;
 
 int collect_tables(void **state)

@@ -55,7 +55,7 @@ double *layer_forward(layer_case *c);
 double *layer_gradient(layer_case *c, tensor *input);
 
 /* The tables of this machine and build, generic first. */
-extern const la_layers *layer_tables[3];
+extern const la_layers *layer_tables[LA_ISAS];
 extern int layer_tables_len;
 int collect_tables(void **state);
 

@@ -21,15 +21,19 @@ static float A[ROOM], B[ROOM], C[ROOM], D[ROOM];
 static float scratch[LA_TILE_SCRATCH(MAX_SIDE)] __attribute__((aligned(64)));
 static const int64_t sides[] = {0, 1, 2, 3, 7, 8, 9, 16, 23, 48, 49, 64, 65, 97, 150};
 
-static const la_tile *tables[3];
+static const la_tile *tables[LA_ISAS];
 static size_t n_tables;
 
 static int collect(void **state)
 {
     (void)state;
     la_isa best = la_isa_best();
-    for (int isa = 0; isa <= (int)best; isa++) tables[n_tables++] = la_tile_get((la_isa)isa);
-    assert_int_equal(tables[n_tables - 1]->isa, best);
+    for (int isa = 0; isa <= (int)best; isa++) {
+        const la_tile *t = la_tile_get((la_isa)isa);
+        if (t->isa == (la_isa)isa) tables[n_tables++] = t;
+    }
+    /* bf16 is a table of its own; every other set has one here. */
+    assert_int_equal(tables[n_tables - 1]->isa, best < LA_ISA_AVX512 ? best : LA_ISA_AVX512);
     return 0;
 }
 

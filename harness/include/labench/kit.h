@@ -24,8 +24,12 @@ LA_API void la_free(void *p);
 
 /* ---- instruction set ---- */
 LA_API const char *la_isa_name(la_isa isa);
-/* Best set that this CPU has and this build contains; LABENCH_ISA=generic|avx2|avx512 lowers it. */
+/* Best set that this CPU has and this build contains; LABENCH_ISA=generic|avx2|avx512|avx512_bf16
+ * lowers it. */
 LA_API la_isa la_isa_best(void);
+/* Refuses a bf16 problem where the device has no bf16 dot products, in the name of an impl. */
+LA_API la_status la_bf16_check(const la_problem *p, const la_device *dev, const char *name,
+                               la_err *err);
 
 /* ---- random numbers: Philox 4x32-10; element i of stream s can be made alone, in any order ---- */
 /* A stream id from a seed and up to two numbers that tell streams apart. */

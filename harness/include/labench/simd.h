@@ -6,12 +6,19 @@
  *
  * and becomes la_thing_generic, la_thing_avx2, la_thing_avx512, each with vectors of LA_VW lanes.
  * LA_ISA_TABLE(la_thing, isa) picks one of the three at run time. Loads and stores need no alignment.
+ *
+ * What computes in bfloat16 is a file of its own, compiled once, for AVX-512 with bf16 dot products
+ * (`BF16 file.c` of la_add_variant): la_thing_avx512_bf16, which LA_BF16_TABLE(la_thing, isa) finds.
+ * Everything else at that instruction set is the AVX-512 code.
  */
 #ifndef LABENCH_SIMD_H
 #define LABENCH_SIMD_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "labench/bf16.h"
 
 #if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
 #include <immintrin.h>
@@ -37,9 +44,15 @@
 #define LA_ISA_AVX512_OR(name, other) other
 #endif
 #define LA_ISA_TABLE(name, isa)                                                                    \
-    ((isa) == LA_ISA_AVX512 ? LA_ISA_AVX512_OR(name, LA_ISA_AVX2_OR(name, name##_generic))         \
+    ((isa) >= LA_ISA_AVX512 ? LA_ISA_AVX512_OR(name, LA_ISA_AVX2_OR(name, name##_generic))         \
      : (isa) == LA_ISA_AVX2 ? LA_ISA_AVX2_OR(name, name##_generic)                                 \
                             : name##_generic)
+/* The symbol of `name` in a bf16 file, or NULL where this build or that set has none. */
+#ifdef LA_BUILT_AVX512_BF16
+#define LA_BF16_TABLE(name, isa) ((isa) >= LA_ISA_AVX512_BF16 ? name##_avx512_bf16 : NULL)
+#else
+#define LA_BF16_TABLE(name, isa) ((void)(isa), NULL)
+#endif
 
 /* Vectors across a panel of the tile products (la_tile.panel = LA_VPANEL LA_VW): beside the accumulators
  * of 8 rows (4 without AVX-512) they fill the register file. */
@@ -350,5 +363,63 @@ LA_INLINE la_vf la_v_exp_falling(la_vf x)
     la_vf n = la_v_round_(x * log2_e);
     return la_v_exp2_(n, la_v_fma(x, log2_e, la_v_set(0.0f) - n));
 }
+
+/* ---- bfloat16, in files compiled for it ---- */
+#if defined(__AVX512BF16__)
+/* 16 pairs of neighbours along the inner dimension of a product: the earlier one in the low half. */
+typedef __m512i la_vb;
+
+LA_INLINE la_vb la_v_pairs(const void *p) /* 16 pairs, 64 bytes */
+{
+    return _mm512_loadu_si512(p);
+}
+LA_INLINE la_vb la_v_pairs_n(const void *p, int64_t n) /* n pairs, the others 0 */
+{
+    return _mm512_maskz_loadu_epi32(la_v_first_(n), p);
+}
+LA_INLINE la_vb la_v_pair(uint32_t pair) /* the same in every lane */
+{
+    return _mm512_set1_epi32((int)pair);
+}
+/* c + low(a) low(b) + high(a) high(b), lane by lane, in float32. */
+LA_INLINE la_vf la_v_dot2(la_vb a, la_vb b, la_vf c)
+{
+    return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)b);
+}
+/* Lane by lane (low, high), rounded. */
+LA_INLINE la_vb la_v_pair_of(la_vf low, la_vf high)
+{
+    __m256i lo = (__m256i)_mm512_cvtneps_pbh(low), hi = (__m256i)_mm512_cvtneps_pbh(high);
+    return _mm512_or_si512(_mm512_cvtepu16_epi32(lo),
+                           _mm512_slli_epi32(_mm512_cvtepu16_epi32(hi), 16));
+}
+LA_INLINE la_vf la_v_low(la_vb pairs)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+}
+LA_INLINE la_vf la_v_high(la_vb pairs)
+{
+    return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32((int)0xffff0000u)));
+}
+/* 16 consecutive elements, widened or rounded on the way. */
+LA_INLINE la_vf la_v_load_bf16(const la_bf16 *p)
+{
+    return _mm512_castsi512_ps(
+        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i_u *)p)), 16));
+}
+LA_INLINE la_vf la_v_load_bf16_n(const la_bf16 *p, int64_t n)
+{
+    return _mm512_castsi512_ps(
+        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(la_v_first_(n), p)), 16));
+}
+LA_INLINE void la_v_store_bf16(la_bf16 *p, la_vf v)
+{
+    _mm256_storeu_si256((__m256i_u *)p, (__m256i)_mm512_cvtneps_pbh(v));
+}
+LA_INLINE void la_v_store_bf16_n(la_bf16 *p, la_vf v, int64_t n)
+{
+    _mm256_mask_storeu_epi16(p, la_v_first_(n), (__m256i)_mm512_cvtneps_pbh(v));
+}
+#endif
 
 #endif
