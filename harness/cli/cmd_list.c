@@ -281,7 +281,7 @@ static la_status list_text(const list_args *args, la_err *err)
             LA_TRY(la_print_task(la_tasks_at(i), args->full, stdout, err));
     if (args->what == PLOTS)
         for (size_t i = 0; i < la_plot_count(); i++)
-            printf("%-12s %s\n", la_plot_name(i), la_plot_summary(i));
+            printf("%-12s %s\n", la_plot_heading(i), la_plot_summary(i));
     if (args->what == DEVICES) {
         la_device cpu;
         char memory[24];

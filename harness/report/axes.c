@@ -86,7 +86,7 @@ static void byte_ticks(const char *axis, double lo, double hi, la_text *out)
     la_text_add(out, ")\n");
 }
 
-static void linear_ticks(const char *axis, double hi, double top, la_text *out)
+static void linear_ticks(const char *axis, double hi, double top, double least, la_text *out)
 {
     const char *separator = "";
     if (!(top > 0)) top = 1; /* the baselines do no arithmetic: their throughput is 0 */
@@ -97,6 +97,7 @@ static void linear_ticks(const char *axis, double hi, double top, la_text *out)
         step = 5 * unit;
     else if (raw / unit > 1)
         step = 2 * unit;
+    step = fmax(step, least);
     la_text_add(out, "set %s (", axis);
     for (int i = 0; i * step <= fmin(top, hi) * 1.0001; i++) {
         char label[24];
@@ -111,9 +112,12 @@ void la_canvas_ticks(const la_canvas *c, const la_kind *kind, la_text *out)
     la_text_add(out, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n", c->xlo, c->xhi, c->ylo,
                 c->yhi);
     if (kind->x == LA_X_STEP)
-        linear_ticks("xtics", c->xhi, c->last_x, out);
-    else if (kind->x == LA_X_TIME)
-        decade_ticks("xtics", c->xlo, c->xhi, LA_SCALE_TIME, out);
+        linear_ticks("xtics", c->xhi, c->last_x, 0, out);
+    else if (kind->x == LA_X_THREADS)
+        linear_ticks("xtics", c->xhi, c->last_x, 1, out);
+    else if (kind->x == LA_X_TIME || kind->x == LA_X_RATIO)
+        decade_ticks("xtics", c->xlo, c->xhi, kind->x == LA_X_TIME ? LA_SCALE_TIME : LA_SCALE_ERROR,
+                     out);
     else if (kind->x == LA_X_BYTES)
         byte_ticks("xtics", c->xlo, c->xhi, out);
     else
@@ -123,7 +127,7 @@ void la_canvas_ticks(const la_canvas *c, const la_kind *kind, la_text *out)
     else if (c->ylog)
         decade_ticks("ytics", c->ylo, c->data_hi, kind->scale, out);
     else
-        linear_ticks("ytics", c->data_hi, kind->scale == LA_SCALE_PART ? 1 : c->data_hi, out);
+        linear_ticks("ytics", c->data_hi, kind->scale == LA_SCALE_PART ? 1 : c->data_hi, 0, out);
 }
 
 void la_canvas_frame(const la_canvas *c, const char *title, la_text *out)

@@ -43,12 +43,15 @@ void la_canvas_ranges(la_canvas *c, const la_kind *kind, const la_lines *lines)
 {
     double xmin = DBL_MAX, xmax = 0, ymin = DBL_MAX, ymax = 0;
     c->ylog = kind->scale <= LA_SCALE_ERROR;
-    c->xlog = kind->x != LA_X_STEP;
+    c->xlog = kind->x != LA_X_STEP && kind->x != LA_X_THREADS;
+    c->size_lo = DBL_MAX;
     for (size_t i = 0; i < lines->n; i++)
         for (size_t j = 0; j < lines->v[i].n; j++) {
             const la_point *p = &lines->v[i].points[j];
             xmin = fmin(xmin, p->x);
             xmax = fmax(xmax, p->x);
+            c->size_lo = fmin(c->size_lo, p->size);
+            c->size_hi = fmax(c->size_hi, p->size);
             if (!la_point_good(p) || (c->ylog && !(p->y > 0))) continue;
             ymin = fmin(ymin, isfinite(p->lo) && p->lo > 0 ? p->lo : p->y);
             ymax = fmax(ymax, isfinite(p->hi) ? p->hi : p->y);
@@ -60,6 +63,9 @@ void la_canvas_ranges(la_canvas *c, const la_kind *kind, const la_lines *lines)
         if (!r->inside) continue;
         ymax = fmax(ymax, r->y);
         if (c->ylog) ymin = fmin(ymin, r->y);
+        if (!c->xlog || !(r->slope > 0)) continue;
+        xmin = fmin(xmin, 0.4 * r->y / r->slope); /* where the lines meet is always seen */
+        xmax = fmax(xmax, 2.5 * r->y / r->slope);
     }
     if (!(ymax > 0)) ymax = 1; /* rates of a variant that does no operations */
     double air = xmax > xmin ? pow(xmax / xmin, 0.03) : 2;
@@ -216,6 +222,17 @@ static void spread(la_tag *tags, size_t n, double lo, double hi)
             tags[k].py = first[b] + gap * (double)(k - begin[b]);
 }
 
+double la_canvas_roof(const la_canvas *c)
+{
+    double from = 0;
+    for (size_t i = 0; i < c->n_rules; i++) {
+        const la_rule *r = &c->rules[i];
+        if (!(r->slope > 0) || !c->xlog) continue;
+        from = fmax(from, (la_canvas_px(c, r->y / r->slope) - c->left) / (c->right - c->left));
+    }
+    return from;
+}
+
 /* How much a box of text covers points and lines of the figure. */
 static double covered(const la_canvas *c, const la_lines *lines, double x, double y, double width)
 {
@@ -241,7 +258,7 @@ static double covered(const la_canvas *c, const la_lines *lines, double x, doubl
             py0 = py1;
         }
     }
-    if (x < c->left || x + width > LA_FIGURE_WIDTH - 4 || y < c->bottom + 4 ||
+    if (x < c->left || x + width > c->right || y < c->bottom + 4 ||
         y > la_canvas_py(c, c->data_hi) - 4)
         hits += 40;
     return hits;
@@ -277,12 +294,14 @@ static la_status place_tags(la_canvas *c, const la_lines *lines, bool leaders, l
 static void place_rules(la_canvas *c, const la_lines *lines)
 {
     static const double tries[] = {0.01, 0.25, 0.5, 0.75};
+    double from = la_canvas_roof(c);
     for (size_t i = 0; i < c->n_rules; i++) {
         la_rule *r = &c->rules[i];
         double best = DBL_MAX, width = la_text_px(r->label, MARK_FONT);
         if (!r->inside) continue;
         for (size_t k = 0; k < 2 * LA_COUNT(tries); k++) {
-            double at = tries[k % LA_COUNT(tries)];
+            double at = from + (1 - from) * tries[k % LA_COUNT(tries)];
+            if (r->slope > 0) break; /* its name goes along it */
             bool below = k >= LA_COUNT(tries);
             double cost = covered(c, lines, c->left + at * (c->right - c->left),
                                   la_canvas_py(c, r->y) + (below ? -8 : 8), width);
@@ -306,7 +325,7 @@ la_status la_canvas_layout(la_canvas *c, const la_kind *kind, const la_lines *li
     place_marks(c);
     choose_height(c, lines);
     raise_top(c);
-    LA_TRY(place_tags(c, lines, !kind->front, err));
+    LA_TRY(place_tags(c, lines, !kind->front && !kind->sizes, err));
     place_rules(c, lines);
     return LA_OK;
 }

@@ -25,15 +25,17 @@ typedef struct la_tag {
 enum { LA_KEY_PX = 26 };
 
 enum { LA_MAX_RULES = 8 };
-typedef struct la_rule { /* a horizontal line */
+typedef struct la_rule { /* a horizontal line, or y = slope x up to y */
     char label[64];
     double y, at;       /* at: of the name, part of the width */
+    double slope;       /* 0: horizontal, from where the steepest slope meets it */
     bool inside, below; /* below: the name stands under the line */
 } la_rule;
 
 typedef struct la_canvas {
     double xlo, xhi, ylo, yhi, data_hi; /* data_hi: where the band of failures begins */
     double data_max, last_x;            /* largest number drawn; last x with any point */
+    double size_lo, size_hi;            /* of the points: tokens */
     bool ylog, xlog;
     double height;                   /* of the figure, pixels: more where there are many lines */
     double left, right, bottom, top; /* of the plot, pixels */
@@ -56,6 +58,8 @@ void la_canvas_release(la_canvas *c);
 double la_canvas_px(const la_canvas *c, double x);
 double la_canvas_py(const la_canvas *c, double y);
 double la_canvas_y_at(const la_canvas *c, double py);
+/* Where flat roofs begin, as a part of the width: where the last slope reaches its own. 0: none. */
+double la_canvas_roof(const la_canvas *c);
 /* Pixels that text of this many bytes takes, about. */
 double la_text_px(const char *text, double font);
 

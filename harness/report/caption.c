@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "figure.h"
@@ -20,6 +21,25 @@ static void add_shared(la_text *out, const la_lines *lines, la_axis axis, const 
 {
     const char *value = shared(lines, axis);
     if (value) la_text_add(out, ", %s%s%s", before, value, after);
+}
+
+/* "The larger a point, the longer: 1k to 128k tokens." */
+static void add_sizes(la_text *out, const la_lines *lines)
+{
+    double lo = INFINITY, hi = 0;
+    char from[24], to[24];
+    for (size_t i = 0; i < lines->n; i++)
+        for (size_t j = 0; j < lines->v[i].n; j++) {
+            lo = fmin(lo, lines->v[i].points[j].size);
+            hi = fmax(hi, lines->v[i].points[j].size);
+        }
+    if (!(hi >= lo)) return;
+    la_format_count((int64_t)lo, from);
+    la_format_count((int64_t)hi, to);
+    if (hi > lo)
+        la_text_add(out, " The larger a point, the longer: %s to %s tokens.", from, to);
+    else
+        la_text_add(out, " T %s.", to);
 }
 
 /* Are these lines of trained models? */
@@ -65,7 +85,8 @@ static void add_setting(la_text *out, const la_lines *lines)
 {
     const char *device = shared(lines, LA_AXIS_DEVICE), *length = shared(lines, LA_AXIS_LENGTH);
     bool learned = shared_learned(lines); /* their columns are of a batch that is no setting */
-    if (length) la_text_add(out, " T %s.", length);
+    char count[24];
+    if (length) la_text_add(out, " T %s.", la_format_count(strtoll(length, NULL, 10), count));
     if (!learned || device) la_text_add(out, " %s", device ? device : "Several devices");
     add_shared(out, lines, LA_AXIS_THREADS, "", " threads");
     add_shared(out, lines, LA_AXIS_DTYPE, "", "");
@@ -178,6 +199,7 @@ la_status la_figure_caption(la_store *store, int64_t sweep_id, const la_kind *ki
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)sweep_id);
     la_text_add(out, "%s", kind->what);
+    if (kind->sizes) add_sizes(out, lines);
     add_statistics(out, kind, lines);
     add_setting(out, lines);
     add_task(out, lines);

@@ -81,7 +81,8 @@ static void write_series(la_text *dat, const la_series *s, bool positive)
 {
     la_text_add(dat, "# ");
     la_dat_quote(dat, s->label);
-    la_text_add(dat, "\n# x y lo hi n rounds\n");
+    bool sizes = s->n > 0 && isfinite(s->points[0].size);
+    la_text_add(dat, "\n# x y lo hi n rounds%s\n", sizes ? " tokens" : "");
     bool broken = true, any = false;
     for (size_t i = 0; i < s->n; i++) {
         const la_point *p = &s->points[i];
@@ -99,7 +100,9 @@ static void write_series(la_text *dat, const la_series *s, bool positive)
         add_number(dat, p->y);
         add_number(dat, p->lo);
         add_number(dat, p->hi);
-        la_text_add(dat, " %lld %lld\n", (long long)p->n, (long long)p->rounds);
+        la_text_add(dat, " %lld %lld", (long long)p->n, (long long)p->rounds);
+        if (sizes) add_number(dat, p->size);
+        la_text_add(dat, "\n");
     }
     if (!any) la_text_add(dat, "nan nan nan nan 0 0\n");
     la_text_add(dat, "\n\n");
@@ -125,13 +128,26 @@ static int mark_shape(const char *outcome)
     return 2;                                                                         /* cross */
 }
 
+/* One line: its points, joined; or, where they have sizes, apart and the larger the longer. */
+static void plot_series(la_text *out, const la_series *s, size_t block, const char *x, bool sizes,
+                        const la_canvas *c)
+{
+    la_text_add(out, "'' index %zu using %s:2", block, x);
+    if (sizes)
+        la_text_add(out, ":(0.4+%.5f*log($7/%.9g)) with points ps variable",
+                    c->size_hi > c->size_lo ? 0.9 / log(c->size_hi / c->size_lo) : 0, c->size_lo);
+    else
+        la_text_add(out, " with linespoints lw 1.7 dt %d ps 0.75", s->dash);
+    la_text_add(out, " pt %d lc rgb '%s'", s->shape, s->colour);
+}
+
 /* Where many lines lie on one another (accuracy 1.0), each is moved sideways by a hair: `hair` is
  * the factor in x between neighbours, 1 for none. */
 static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c, const char *stem,
-                         double hair, const size_t *seeds, size_t first_mark, bool front)
+                         double hair, const size_t *seeds, size_t first_mark, const la_kind *kind)
 {
     const char *separator = "";
-    if (front) {
+    if (kind->front) {
         la_text_add(out, "'%s.dat' index %zu using 1:2 with steps lw 1 dt 3 lc rgb '#999999'", stem,
                     first_mark - 1);
         separator = ", \\\n     ";
@@ -144,9 +160,9 @@ static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c
             snprintf(x, sizeof x, "($1*%.5f)", pow(hair, (double)i - 0.5 * (double)(lines->n - 1)));
         la_text_add(out,
                     "%s'%s.dat' index %zu using %s:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '%s', "
-                    "\\\n     '' index %zu using %s:2 with linespoints lw 1.7 dt %d pt %d ps 0.75 "
-                    "lc rgb '%s'",
-                    separator, stem, i, x, colour, i, x, s->dash, s->shape, colour);
+                    "\\\n     ",
+                    separator, stem, i, x, colour);
+        plot_series(out, s, i, x, kind->sizes, c);
         separator = ", \\\n     ";
         if (seeds[i])
             la_text_add(out, "%s'%s.dat' index %zu using %s:2 with points pt 6 ps 0.35 lc rgb '%s'",
@@ -222,16 +238,44 @@ static void failure_labels(la_text *out, const la_canvas *c)
                     c->data_hi, c->data_hi);
 }
 
-/* Horizontal lines: peaks, chance, bounds. Those far above the data are left to the caption. */
+/* y = slope x from the left edge or the bottom up to y, its name along it near the upper end. */
+static void sloped_rule(la_text *out, const la_canvas *c, const la_rule *r)
+{
+    double x0 = fmax(c->xlo, c->ylo / r->slope), x1 = fmin(c->xhi, r->y / r->slope);
+    double y0 = r->slope * x0, y1 = r->slope * x1;
+    double dx = la_canvas_px(c, x1) - la_canvas_px(c, x0);
+    double dy = la_canvas_py(c, y1) - la_canvas_py(c, y0), length = hypot(dx, dy);
+    if (!(length > 0)) return;
+    /* Seven pixels above the line. */
+    double px = la_canvas_px(c, x1) - 0.04 * dx - 7 * dy / length;
+    double py = la_canvas_py(c, y1) - 0.04 * dy + 7 * dx / length;
+    la_text_add(
+        out,
+        "set arrow from first %.9g, first %.9g to first %.9g, first %.9g nohead dt 2 lw 0.8 "
+        "lc rgb '#999999' back\nset label ",
+        x0, y0, x1, y1);
+    la_gp_quote(out, r->label);
+    la_text_add(out,
+                " at screen %.4f, screen %.4f right rotate by %.1f font ',9' tc rgb '#777777'\n",
+                px / LA_FIGURE_WIDTH, py / c->height, atan2(dy, dx) * 57.29577951308232);
+}
+
+/* Lines behind the data: peaks, chance, bounds. Those far above the data are left to the caption. */
 static void rule_lines(la_text *out, const la_canvas *c)
 {
+    double from = la_canvas_roof(c);
     for (size_t i = 0; i < c->n_rules; i++) {
         const la_rule *r = &c->rules[i];
         if (!r->inside) continue;
-        la_text_add(out,
-                    "set arrow from graph 0, first %.9g to graph 1, first %.9g nohead dt 2 lw 0.8 "
-                    "lc rgb '#999999' back\nset label ",
-                    r->y, r->y);
+        if (r->slope > 0) {
+            sloped_rule(out, c, r);
+            continue;
+        }
+        la_text_add(
+            out,
+            "set arrow from graph %.4g, first %.9g to graph 1, first %.9g nohead dt 2 lw 0.8 "
+            "lc rgb '#999999' back\nset label ",
+            from, r->y, r->y);
         la_gp_quote(out, r->label);
         la_text_add(out,
                     " at graph %.2f, first %.9g left offset 0, char %.2f font ',9' "
@@ -281,8 +325,11 @@ static la_status load_rules(la_store *store, int64_t sweep_id, const la_kind *ki
         la_rule *r = &c->rules[c->n_rules];
         const char *label = la_query_text(q, 0);
         r->y = la_query_real(q, 1);
+        r->slope = la_query_find(q, "slope") < 0 ? 0 : la_query_real(q, la_query_find(q, "slope"));
         if (!label || !isfinite(r->y)) continue;
-        if (kind->scale == LA_SCALE_RATE)
+        if (r->slope > 0 || kind->sizes)
+            snprintf(r->label, sizeof r->label, "%.60s", label);
+        else if (kind->scale == LA_SCALE_RATE)
             snprintf(r->label, sizeof r->label, "%.32s %.0f", label, r->y);
         else if (kind->scale == LA_SCALE_PART)
             snprintf(r->label, sizeof r->label, "%.32s %.1g", label, r->y);
@@ -347,14 +394,14 @@ static la_status compose(const la_kind *kind, const char *title, const char *ste
         la_canvas_ticks(c, kind, &axes);
         if (kind->guides) slope_guides(&marks, c);
         rule_lines(&marks, c);
-        line_labels(&marks, c, kind->fit, kind->front);
+        line_labels(&marks, c, kind->fit, kind->front || kind->sizes);
         failure_labels(&marks, c);
         plot_command(&plot, lines, c, stem,
                      kind->scale == LA_SCALE_PART && kind->x == LA_X_LENGTH
                          ? pow(c->xhi / c->xlo,
                                fmin(4, 24.0 / (double)lines->n) / (c->right - c->left)) /* pixels */
                          : 1,
-                     seeds, first_mark, kind->front);
+                     seeds, first_mark, kind);
         la_canvas_terminals(stem, c->height, &svg, &png);
         const char *pairs[] = {"TITLE", title,
                                "STEM",  stem,

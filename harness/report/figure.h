@@ -16,16 +16,19 @@ typedef enum la_yscale {
 } la_yscale;
 
 typedef enum la_xscale {
-    LA_X_COUNT,  /* log2, plain counts */
-    LA_X_LENGTH, /* log2, ticks 1k 2k ... */
-    LA_X_STEP,   /* linear from 0 */
-    LA_X_TIME,   /* log10, ns */
-    LA_X_BYTES,  /* log2, bytes */
+    LA_X_COUNT,   /* log2, plain counts */
+    LA_X_LENGTH,  /* log2, ticks 1k 2k ... */
+    LA_X_STEP,    /* linear from 0 */
+    LA_X_THREADS, /* linear from 0, whole numbers */
+    LA_X_RATIO,   /* log10, plain numbers */
+    LA_X_TIME,    /* log10, ns */
+    LA_X_BYTES,   /* log2, bytes */
 } la_xscale;
 
 typedef struct la_kind {
     const char *name, *summary, *title, *what; /* what: begins the caption */
-    /* rules: horizontal lines (label, y); may be NULL. Where tasks is given, ?2 is a task. */
+    /* rules: lines (label, y and, where they are not horizontal, slope); may be NULL. Where tasks is
+     * given, ?2 is a task. */
     const char *sql, *rules, *gp;
     /* Where given, ?2 of `sql` is what it writes of the task instead, a JSON array. */
     la_status (*rows)(la_store *store, int64_t sweep_id, const char *task, la_text *json,
@@ -37,6 +40,7 @@ typedef struct la_kind {
     bool fit, guides; /* exponents in the labels; lines T and T^2 */
     bool outcomes;    /* the grid, not lines */
     bool front;       /* points, and the steps of those that nothing is better than */
+    bool sizes;       /* points, the larger the longer (column `size`, tokens) */
 } la_kind;
 
 extern const la_kind la_kinds[];

@@ -18,6 +18,10 @@ extern const char la_plot_time_fwdbwd_sql[], la_plot_time_fwdbwd_gp[];
 extern const char la_plot_memory_fwdbwd_sql[], la_plot_memory_fwdbwd_gp[];
 extern const char la_plot_decode_sql[], la_plot_decode_gp[];
 extern const char la_plot_throughput_sql[], la_plot_throughput_gp[], la_plot_throughput_rules_sql[];
+extern const char la_plot_roofline_sql[], la_plot_roofline_gp[], la_plot_roofline_tasks_sql[],
+    la_plot_roofline_rules_sql[];
+extern const char la_plot_scaling_sql[], la_plot_scaling_gp[], la_plot_scaling_tasks_sql[],
+    la_plot_scaling_rules_sql[];
 extern const char la_plot_speedup_sql[], la_plot_speedup_gp[], la_plot_speedup_tasks_sql[],
     la_plot_speedup_rules_sql[];
 extern const char la_plot_memory_sql[], la_plot_memory_gp[];
@@ -62,6 +66,29 @@ const la_kind la_kinds[] = {
      .gp = la_plot_throughput_gp,
      .scale = LA_SCALE_RATE,
      .x = LA_X_LENGTH},
+    {.name = "roofline",
+     .summary = "GFLOP/s against FLOP a byte under the measured roofs, a figure for each pass",
+     .title = "roofline",
+     .what =
+         "Operations that the mathematics needs (causal: half) over the median time, beside the "
+         "bytes that must move at least once; what the caches keep may lie above the slope.",
+     .sql = la_plot_roofline_sql,
+     .rules = la_plot_roofline_rules_sql,
+     .gp = la_plot_roofline_gp,
+     .tasks = la_plot_roofline_tasks_sql,
+     .scale = LA_SCALE_ERROR,
+     .x = LA_X_RATIO,
+     .sizes = true},
+    {.name = "scaling",
+     .summary = "how much faster more threads are, a figure for each pass",
+     .title = "gain from threads",
+     .what = "Median time with one thread over that with several.",
+     .sql = la_plot_scaling_sql,
+     .rules = la_plot_scaling_rules_sql,
+     .gp = la_plot_scaling_gp,
+     .tasks = la_plot_scaling_tasks_sql,
+     .scale = LA_SCALE_RATE,
+     .x = LA_X_THREADS},
     {.name = "speedup",
      .summary = "time of each impl over labench's best of its variant, a figure for each pass",
      .title = "time beside labench's best",
@@ -202,6 +229,11 @@ size_t la_plot_count(void)
 const char *la_plot_name(size_t i)
 {
     return la_kinds[i].name;
+}
+
+const char *la_plot_heading(size_t i)
+{
+    return i > 0 && strcmp(la_kinds[i].name, la_kinds[i - 1].name) == 0 ? "" : la_kinds[i].name;
 }
 
 const char *la_plot_summary(size_t i)

@@ -27,6 +27,8 @@ la_status la_report_cell_line(la_store *store, int64_t cell_id, char *out, size_
 /* Kinds of figures, in the order of `labench plot all`: "time", "throughput", ... */
 size_t la_plot_count(void);
 const char *la_plot_name(size_t i);
+/* The name, or "" where a list has it already: several figures may have one name. */
+const char *la_plot_heading(size_t i);
 const char *la_plot_summary(size_t i);
 
 typedef struct la_plots { /* what la_report_plots did */

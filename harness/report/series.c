@@ -136,6 +136,7 @@ static la_status add_row(la_lines *lines, la_query *q, la_err *err)
                     .y = real_column(q, "y"),
                     .lo = real_column(q, "lo"),
                     .hi = real_column(q, "hi"),
+                    .size = real_column(q, "size"),
                     .n = int_column(q, "n"),
                     .rounds = int_column(q, "n_rounds")};
     p->outcome = copy_column(q, "outcome", err);

@@ -32,6 +32,7 @@ typedef enum la_axis {
 
 typedef struct la_point {
     double x, y, lo, hi; /* y NaN where there is no number; lo, hi NaN where there is no interval */
+    double size;         /* of the point: tokens; NaN where the figure has no sizes */
     int64_t n, rounds;
     char *outcome, *message; /* owned; message may be NULL */
     char *seeds;             /* owned; values of y of each seed, separated by spaces; may be NULL */

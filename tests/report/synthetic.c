@@ -27,7 +27,7 @@ static const invented eight[] = {
 typedef struct cell_spec {
     const invented *v;
     const char *variant, *pass, *task, *task_opts;
-    int64_t seqlen;
+    int64_t seqlen, threads; /* 0: as ever */
 } cell_spec;
 
 static unsigned serial;
@@ -50,6 +50,7 @@ static int64_t plan(fixture *f, const cell_spec *c, const char *tags)
     row.seqlen = row.tcap = c->seqlen;
     row.heads = row.kv_heads = row.qk_heads = 2;
     row.dk = row.dv = 64;
+    if (c->threads) row.threads = (int)c->threads;
     row.opts_json = "{}";
     row.task_opts_json = c->task_opts;
     row.model_json = row.train_json = row.recipe = NULL;
@@ -93,9 +94,9 @@ static void one_length(fixture *f, const invented *v, int64_t seqlen)
 {
     double t = (double)seqlen / 1024, ns = v->ns * pow(t, v->exponent);
     static const char task_opts[] = "{\"pairs\":32,\"filler\":\"random\"}";
-    cell_spec fwd = {v, v->variant, "fwd", "", "{}", seqlen};
-    cell_spec decode = {v, v->variant, "decode", "", "{}", seqlen};
-    cell_spec recall = {v, v->variant, "eval", "recall", task_opts, seqlen};
+    cell_spec fwd = {v, v->variant, "fwd", "", "{}", seqlen, 0};
+    cell_spec decode = {v, v->variant, "decode", "", "{}", seqlen, 0};
+    cell_spec recall = {v, v->variant, "eval", "recall", task_opts, seqlen, 0};
     int64_t a = plan(f, &fwd, v->tags), b = plan(f, &decode, v->tags),
             c = plan(f, &recall, v->tags);
     size_t n = ns > 3e8 ? 3 : 20;
@@ -247,7 +248,7 @@ void synthetic_models(fixture *f)
 void synthetic_variant(fixture *f, const char *name)
 {
     for (int64_t seqlen = 1024; seqlen <= 2048; seqlen *= 2) {
-        cell_spec c = {&eight[1], name, "fwd", "", "{}", seqlen};
+        cell_spec c = {&eight[1], name, "fwd", "", "{}", seqlen, 0};
         finish(f, plan(f, &c, "kernel"), LA_OUTCOME_OK, NULL, (double)seqlen * 1000, 10, 1e-6, -1);
     }
 }
@@ -257,7 +258,7 @@ void synthetic_baseline(fixture *f)
     static const invented idle = {"null", "baseline", "cpu_plain", "causal", 80, 0,
                                   0,      0,          88,          0,        0,  0};
     for (int64_t seqlen = 64; seqlen <= 128; seqlen *= 2) {
-        cell_spec c = {&idle, "null", "fwd", "", "{}", seqlen};
+        cell_spec c = {&idle, "null", "fwd", "", "{}", seqlen, 0};
         finish(f, plan(f, &c, "baseline"), LA_OUTCOME_OK, NULL, 80, 3, 0, -1);
     }
 }
@@ -270,7 +271,7 @@ void synthetic_loads(fixture *f)
             char opts[64];
             snprintf(opts, sizeof opts, "{\"pairs\":%d,\"load\":0,\"filler\":\"null\"}", pairs);
             const invented *v = &eight[which[i]];
-            cell_spec c = {v, v->variant, "eval", "recall", opts, 4096};
+            cell_spec c = {v, v->variant, "eval", "recall", opts, 4096, 0};
             double accuracy = fmin(1, (i ? 90.0 : 20.0) / pairs);
             finish(f, plan(f, &c, v->tags), LA_OUTCOME_OK, NULL, 0, 0, 0, accuracy);
         }
@@ -285,7 +286,7 @@ static void timed(fixture *f, const char *variant, const char *tags, const char 
                         .mask = "causal",
                         .exponent = 1,
                         .bytes = 1e5};
-    const cell_spec c = {&v, variant, "fwd", "", "{}", seqlen};
+    const cell_spec c = {&v, variant, "fwd", "", "{}", seqlen, 0};
     finish(f, plan(f, &c, tags), outcome, outcome == LA_OUTCOME_OK ? NULL : "row 3 differs", ns, 20,
            1e-6, -1);
 }
@@ -305,6 +306,20 @@ void synthetic_rivals(fixture *f)
         timed(f, "deltanet", "recurrent", "torch_chunk", seqlen, 3 * ns, LA_OUTCOME_OK);
         timed(f, "flash", "quadratic", "cpu_tiled", seqlen, ns, LA_OUTCOME_OK);
     }
+}
+
+void synthetic_threads(fixture *f)
+{
+    serial = 0x6000;
+    for (int64_t seqlen = 4096; seqlen <= 8192; seqlen *= 2)
+        for (int64_t threads = 1; threads <= 4; threads *= 2) {
+            double n = (double)threads, ns = 4e3 * (double)seqlen;
+            cell_spec flash = {&eight[1], "flash", "fwd", "", "{}", seqlen, threads};
+            cell_spec delta = {&eight[6], "deltanet", "fwd", "", "{}", seqlen, threads};
+            finish(f, plan(f, &flash, "quadratic"), LA_OUTCOME_OK, NULL, ns / n, 20, 1e-6, -1);
+            finish(f, plan(f, &delta, "recurrent"), LA_OUTCOME_OK, NULL, ns / pow(1.6, log2(n)), 20,
+                   1e-6, -1);
+        }
 }
 
 void synthetic_family(fixture *f)

@@ -4,6 +4,7 @@
  */
 #include "synthetic.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -69,6 +70,8 @@ static void test_plots_draw_every_kind_and_mark_failures(void **state)
     const char *dir = folder_of(&f, "eight");
     static const char *const stems[] = {"time",
                                         "throughput",
+                                        "roofline_fwd",
+                                        "roofline_decode",
                                         "decode",
                                         "memory",
                                         "accuracy",
@@ -82,9 +85,9 @@ static void test_plots_draw_every_kind_and_mark_failures(void **state)
                                         "pareto_state_recall"};
     expect_ok(la_report_plots(f.store, f.sweep, NULL, 0, dir, NULL, NULL, &counts, &err));
     assert_int_equal(counts.drawn, LA_COUNT(stems));
-    /* One load only, no backward, one impl of each and no peer: `load`, `time` and `memory` of both
-     * passes, `speedup` and `resident` stay empty. */
-    assert_int_equal(counts.empty, 5);
+    /* One load only, no backward, one thread count, one impl of each and no peer: `load`, `time` and
+     * `memory` of both passes, `scaling`, `speedup` and `resident` stay empty. */
+    assert_int_equal(counts.empty, 6);
     assert_false(exists(dir, "load.svg"));
     for (size_t i = 0; i < LA_COUNT(stems); i++) {
         static const char *const endings[] = {"svg", "png", "gp", "dat"};
@@ -131,6 +134,84 @@ static size_t looks_of(const char *gp, char looks[64][64])
         snprintf(looks[n++], 64, "%.*s", (int)(len < 63 ? len : 63), dash);
     }
     return n;
+}
+
+/* Points of `block` of a .dat: its x, y and last column; returns how many. */
+static int points_of(const char *dat, const char *block, double x[], double y[], double last[])
+{
+    int n = 0;
+    const char *at = strstr(dat, block);
+    at = at ? strstr(at, "\n# x") : NULL;
+    for (at = at ? strchr(at + 1, '\n') : NULL; at && at[1] != '\n'; at = strchr(at + 1, '\n')) {
+        char row[160];
+        snprintf(row, sizeof row, "%.*s", (int)strcspn(at + 1, "\n"), at + 1);
+        assert_int_equal(sscanf(row, "%lf %lf", &x[n], &y[n]), 2);
+        last[n++] = strtod(strrchr(row, ' '), NULL);
+    }
+    return n;
+}
+
+/* One point a thread count at the longest length, beside the line of as many times faster. */
+static void test_threads_have_a_figure(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    la_plots counts;
+    const char *kinds[] = {"scaling", "roofline"};
+    double x[16], y[16], last[16];
+    if (!have_gnuplot()) skip();
+    fixture_open(&f);
+    synthetic_threads(&f);
+    const char *dir = folder_of(&f, "threads");
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 2, dir, NULL, NULL, &counts, &err));
+    assert_int_equal(counts.drawn, 2);
+    char *dat = read_all(dir, "scaling_fwd.dat"), *gp = read_all(dir, "scaling_fwd.gp");
+    assert_int_equal(points_of(dat, "# \"flash\"", x, y, last), 3);
+    for (int i = 0; i < 3; i++) assert_true(fabs(x[i] - (1 << i)) < 1e-9);
+    for (int i = 0; i < 3; i++) assert_true(fabs(y[i] - (1 << i)) < 0.01);
+    assert_int_equal(points_of(dat, "# \"deltanet\"", x, y, last), 3);
+    assert_true(fabs(y[1] - 1.6) < 0.01 && fabs(y[2] - 2.56) < 0.02);
+    assert_non_null(strstr(gp, "'ideal'"));
+    assert_non_null(strstr(gp, "T 8k"));
+    la_text_release(&(la_text){.s = dat});
+    la_text_release(&(la_text){.s = gp});
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
+/* A point stands at operations a byte and operations a second, under the measured roofs. */
+static void test_rates_stand_under_their_roofs(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    la_plots counts;
+    const char *kinds[] = {"roofline"};
+    double x[16], y[16], last[16];
+    if (!have_gnuplot()) skip();
+    fixture_open(&f);
+    synthetic_sweep(&f);
+    const char *dir = folder_of(&f, "roofline");
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, &counts, &err));
+    assert_int_equal(counts.drawn, 2); /* forward and decode */
+    char *dat = read_all(dir, "roofline_fwd.dat"), *gp = read_all(dir, "roofline_fwd.gp");
+    /* Linear in its length: 8 lengths of one rate, 5e7 operations in 0.7 ms at 1k. */
+    assert_int_equal(points_of(dat, "# \"linear\"", x, y, last), 8);
+    for (int i = 0; i < 8; i++) {
+        double t = last[i] / 1024;
+        double want = 5e7 * t / (0.7e6 * pow(t, 1.01) * 1.02);
+        assert_true(fabs(y[i] - want) < 0.02 * want);
+        assert_true(fabs(x[i] - 5e7 * t / 2e5) < 1e-6 * x[i]);
+    }
+    assert_non_null(strstr(gp, "f32 multiply-adds 100 GFLOP/s"));
+    assert_non_null(strstr(gp, "reading memory"));
+    assert_non_null(strstr(gp, "rotate by"));
+    assert_non_null(strstr(gp, "1k to 128k tokens"));
+    la_text_release(&(la_text){.s = dat});
+    la_text_release(&(la_text){.s = gp});
+    remove_folder(dir);
+    fixture_release(&f);
 }
 
 /* With every variant and several impls of most, no two lines look alike, each has its place in the key, and
@@ -341,6 +422,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plots_draw_every_kind_and_mark_failures),
+        cmocka_unit_test(test_threads_have_a_figure),
+        cmocka_unit_test(test_rates_stand_under_their_roofs),
         cmocka_unit_test(test_every_line_can_be_told_apart),
         cmocka_unit_test(test_plots_of_the_same_rows_have_the_same_bytes),
         cmocka_unit_test(test_plots_draw_recall_over_load),
