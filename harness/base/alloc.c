@@ -14,7 +14,7 @@
 #define SHIFTS     13u
 #define GUARD      64
 #define GUARD_BYTE 0xA5
-#define NAN_WORD   0x7FC0DEADu /* a quiet NaN that is easy to recognise in a debugger */
+#define NAN_WORD   0x7FC17FC1u /* a quiet NaN as one f32, as two bf16 or f16, and as half an f64 */
 
 /* One cache line in front of every block remembers its size, so that la_free can count. */
 typedef struct header {

@@ -3,6 +3,7 @@
 
 #include <xxhash.h>
 
+#include "elements.h"
 #include "labench/kit.h"
 
 const char *const la_gradient_names[LA_T_COUNT] = {"dq",    "dk", "dv", "dx",
@@ -10,10 +11,11 @@ const char *const la_gradient_names[LA_T_COUNT] = {"dq",    "dk", "dv", "dx",
 
 /* Streams of the gradients given to backward; those of the inputs count from 0. */
 enum { STREAM_OUT = 100, STREAM_STATE = 101 };
+enum { DRAWN = 4096 }; /* floats of a block that is drawn before it is rounded */
 
 static size_t tensor_bytes(const la_variant *variant, const la_problem *p, int which)
 {
-    size_t element = which <= LA_T_X ? la_dtype_size(p->dtype) : sizeof(float);
+    size_t element = la_dtype_size(la_tensor_dtype(p, which));
     return (size_t)la_tensor_elements(variant, p, (la_tensor)which) * element;
 }
 
@@ -71,12 +73,27 @@ void la_gradients_release(la_gradients *g)
     *g = (la_gradients){0};
 }
 
+/* n normal numbers of the type, each the float32 one rounded; a block at a time, whatever its length. */
+static void draw_normal(uint64_t stream, la_dtype dtype, void *to, int64_t n, int threads)
+{
+    if (dtype == LA_F32) {
+        la_random_fill_normal(stream, 0, to, n, threads);
+        return;
+    }
+#pragma omp parallel for num_threads(threads)
+    for (int64_t at = 0; at < n; at += DRAWN) {
+        float x[DRAWN];
+        int64_t now = n - at < DRAWN ? n - at : DRAWN;
+        la_random_fill_normal(stream, (uint64_t)at, x, now, 1);
+        la_elements_from_float(x, now, dtype, (char *)to + (size_t)at * la_dtype_size(dtype));
+    }
+}
+
 void la_gradients_draw(la_gradients *g, uint64_t seed)
 {
     const la_problem *p = &g->problem;
-    LA_ASSERT(p->dtype == LA_F32);
-    la_random_fill_normal(la_stream(seed, STREAM_OUT, 0), 0, g->dout.data,
-                          p->B * p->T * p->H * p->dv, p->threads);
+    draw_normal(la_stream(seed, STREAM_OUT, 0), p->dtype, g->dout.data, p->B * p->T * p->H * p->dv,
+                p->threads);
     if (g->dstate_out.data)
         la_random_fill_normal(la_stream(seed, STREAM_STATE, 0), 0, g->dstate_out.data,
                               (int64_t)(g->dstate_out.bytes / sizeof(float)), p->threads);
@@ -122,6 +139,12 @@ const la_buffer *la_gradients_at(const la_gradients *g, const la_inputs *in, siz
     }
     *name = "state";
     return i == 0 && g->dstate_in.bytes ? &g->dstate_in : NULL;
+}
+
+la_dtype la_gradients_dtype(const la_gradients *g, const la_buffer *buf)
+{
+    bool typed = buf >= &g->d[0] && buf <= &g->d[LA_T_X];
+    return typed ? g->problem.dtype : LA_F32;
 }
 
 la_status la_gradients_guards(const la_gradients *g, const la_inputs *in, la_err *err)

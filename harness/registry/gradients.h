@@ -37,6 +37,9 @@ la_grads la_gradients_grads(const la_gradients *g);
  * *name is that of the tensor or parameter, to be read behind a d ("q", "E", "state"). */
 const la_buffer *la_gradients_at(const la_gradients *g, const la_inputs *in, size_t i,
                                  const char **name);
+/* Type of one of the buffers that la_gradients_at gives: that of the tensor; float32 for parameters and
+ * the state. */
+la_dtype la_gradients_dtype(const la_gradients *g, const la_buffer *buf);
 /* LA_E_WRONG naming the gradient that was written past its end, or a changed dout. */
 la_status la_gradients_guards(const la_gradients *g, const la_inputs *in, la_err *err);
 /* XXH3-64 over dout and dstate_out (what backward may not change), and over what it writes. */

@@ -5,7 +5,10 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "elements.h"
 #include "labench/kit.h"
+
+enum { DRAWN = 1 << 18 }; /* floats of a block that is drawn before it is rounded */
 
 const char *const la_tensor_names[LA_T_COUNT] = {"q", "k", "v", "x", "beta", "g", "a", "b"};
 
@@ -95,10 +98,14 @@ int64_t la_tensor_elements(const la_variant *variant, const la_problem *p, la_te
     return n;
 }
 
-/* q, k, v, x have the problem's type; gates, beta, a, b are float32. */
+la_dtype la_tensor_dtype(const la_problem *p, int which)
+{
+    return which <= LA_T_X ? p->dtype : LA_F32;
+}
+
 static size_t element_size(const la_problem *p, int which)
 {
-    return which <= LA_T_X ? la_dtype_size(p->dtype) : sizeof(float);
+    return la_dtype_size(la_tensor_dtype(p, which));
 }
 
 size_t la_inputs_bytes(const la_variant *variant, const la_problem *p, const void *opts)
@@ -180,13 +187,14 @@ static void unit_rows(float *x, int64_t rows, int64_t d)
     }
 }
 
-/* Every fourth key repeats the one before it, in every head. */
-static void duplicate_keys(float *k, int64_t B, int64_t T, int64_t row)
+/* Every fourth key repeats the one before it, in every head; `row`: bytes of all heads of a token. */
+static void duplicate_keys(char *k, int64_t B, int64_t T, size_t row)
 {
     for (int64_t b = 0; b < B; b++)
-        for (int64_t t = 1; t < T; t++)
-            if (t % 4 == 3)
-                memcpy(k + (b * T + t) * row, k + (b * T + t - 1) * row, (size_t)row * sizeof *k);
+        for (int64_t t = 1; t < T; t++) {
+            char *at = k + (size_t)(b * T + t) * row;
+            if (t % 4 == 3) memcpy(at, at - row, row);
+        }
 }
 
 static void draw_gate(float *g, int64_t n, la_input_kind kind)
@@ -226,42 +234,77 @@ static void draw_ab(float *a, float *b, int64_t rows, int64_t d)
     }
 }
 
+/* What becomes of n drawn numbers (whole rows) of q, k, v or x. */
+static void shape_rows(const la_variant *variant, const la_problem *p, int which,
+                       la_input_kind kind, float *x, int64_t n)
+{
+    bool unit = which == LA_T_K && (variant->inputs & LA_IN_UNIT_KEYS);
+    if (unit) unit_rows(x, n / p->dk, p->dk);
+    /* |q.k| is about sqrt(dk) for normal rows: s q.k then reaches +-1e4. */
+    if (kind == LA_INPUTS_BIG_LOGITS && which == LA_T_Q)
+        scale_all(x, n, (float)(3e3 / (la_variant_scale(variant, p) * sqrt((double)p->dk))));
+    if (kind == LA_INPUTS_WIDE && !unit && which != LA_T_X) scale_all(x, n, 3.0f);
+}
+
+/* A tensor of the problem's type: what f32 would get, rounded. Of other types than f32 a block of rows
+ * at a time, so that no float32 copy of a long sequence is needed. */
+static la_status draw_typed(const la_variant *variant, const la_problem *p, int which,
+                            la_input_kind kind, uint64_t seed, la_buffer *to, la_err *err)
+{
+    uint64_t stream = la_stream(seed, (uint64_t)which, 0);
+    int64_t n = la_tensor_elements(variant, p, (la_tensor)which), shape[4];
+    if (n == 0) return LA_OK;
+    if (p->dtype == LA_F32) {
+        la_random_fill_normal(stream, 0, to->data, n, p->threads);
+        shape_rows(variant, p, which, kind, to->data, n);
+        return LA_OK;
+    }
+    int rank = la_tensor_shape(variant, p, (la_tensor)which, shape);
+    int64_t row = shape[rank - 1], block = row < DRAWN ? DRAWN / row * row : row;
+    float *x = la_alloc((size_t)(block < n ? block : n) * sizeof *x, err);
+    if (!x) return LA_E_NOMEM;
+    for (int64_t at = 0; at < n; at += block) {
+        int64_t now = n - at < block ? n - at : block;
+        la_random_fill_normal(stream, (uint64_t)at, x, now, p->threads);
+        shape_rows(variant, p, which, kind, x, now);
+        la_elements_from_float(x, now, p->dtype,
+                               (char *)to->data + (size_t)at * la_dtype_size(p->dtype));
+    }
+    la_free(x);
+    return LA_OK;
+}
+
+/* Gates and their like: float32 in every type. */
+static void draw_gates(const la_variant *variant, const la_problem *p, la_input_kind kind,
+                       uint64_t seed, la_inputs *out)
+{
+    int64_t n[LA_T_COUNT];
+    for (int i = LA_T_BETA; i < LA_T_COUNT; i++) {
+        n[i] = la_tensor_elements(variant, p, (la_tensor)i);
+        if (n[i])
+            la_random_fill_normal(la_stream(seed, (uint64_t)i, 0), 0, out->t[i].data, n[i],
+                                  p->threads);
+    }
+    if (n[LA_T_BETA]) draw_beta(variant, out->t[LA_T_BETA].data, n[LA_T_BETA], kind);
+    if (n[LA_T_G]) draw_gate(out->t[LA_T_G].data, n[LA_T_G], kind);
+    if (n[LA_T_A]) draw_ab(out->t[LA_T_A].data, out->t[LA_T_B].data, n[LA_T_A] / p->dk, p->dk);
+}
+
 la_status la_inputs_draw(const la_variant *variant, const la_problem *p, const void *opts,
                          la_input_kind kind, uint64_t seed, la_inputs *out, la_err *err)
 {
-    if (p->dtype != LA_F32)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "inputs of type %s are not drawn yet",
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "inputs of type %s are not drawn: use f32 or bf16",
                        la_dtype_name(p->dtype));
     LA_TRY(la_inputs_alloc(variant, p, opts, out, err));
-    for (int i = 0; i < LA_T_COUNT; i++) {
-        int64_t n = la_tensor_elements(variant, p, (la_tensor)i);
-        if (n)
-            la_random_fill_normal(la_stream(seed, (uint64_t)i, 0), 0, out->t[i].data, n,
-                                  p->threads);
-    }
-    float *q = out->t[LA_T_Q].data, *k = out->t[LA_T_K].data;
-    int64_t nq = la_tensor_elements(variant, p, LA_T_Q);
-    int64_t nk = la_tensor_elements(variant, p, LA_T_K);
-    int64_t nv = la_tensor_elements(variant, p, LA_T_V);
-    if (k && (variant->inputs & LA_IN_UNIT_KEYS)) unit_rows(k, nk / p->dk, p->dk);
-    if (k && kind == LA_INPUTS_BETA_EDGES) duplicate_keys(k, p->B, p->T, nk / (p->B * p->T));
-    if (kind == LA_INPUTS_BIG_LOGITS && q) {
-        /* |q.k| is about sqrt(dk) for normal rows: s q.k then reaches +-1e4. */
-        scale_all(q, nq, (float)(3e3 / (la_variant_scale(variant, p) * sqrt((double)p->dk))));
-    }
-    if (kind == LA_INPUTS_WIDE) {
-        if (q) scale_all(q, nq, 3.0f);
-        if (k && !(variant->inputs & LA_IN_UNIT_KEYS)) scale_all(k, nk, 3.0f);
-        if (out->t[LA_T_V].data) scale_all(out->t[LA_T_V].data, nv, 3.0f);
-    }
-    if (out->t[LA_T_BETA].data)
-        draw_beta(variant, out->t[LA_T_BETA].data, la_tensor_elements(variant, p, LA_T_BETA), kind);
-    if (out->t[LA_T_G].data)
-        draw_gate(out->t[LA_T_G].data, la_tensor_elements(variant, p, LA_T_G), kind);
-    if (out->t[LA_T_A].data)
-        draw_ab(out->t[LA_T_A].data, out->t[LA_T_B].data,
-                la_tensor_elements(variant, p, LA_T_A) / p->dk, p->dk);
-    la_status st = la_inputs_draw_params(out, seed, err);
+    la_status st = LA_OK;
+    for (int i = 0; i <= LA_T_X && st == LA_OK; i++)
+        st = draw_typed(variant, p, i, kind, seed, &out->t[i], err);
+    la_buffer *k = &out->t[LA_T_K];
+    if (st == LA_OK && k->data && kind == LA_INPUTS_BETA_EDGES)
+        duplicate_keys(k->data, p->B, p->T, k->bytes / (size_t)(p->B * p->T));
+    draw_gates(variant, p, kind, seed, out);
+    if (st == LA_OK) st = la_inputs_draw_params(out, seed, err);
     if (st != LA_OK) la_inputs_release(out);
     return st;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The inputs of a problem, drawn from a seed as the variant's input bits say (rulings: q, k, v normal;
  * unit-norm keys for delta members; beta = sigmoid(normal); g = -exp(normal(-2,1)); ...).
- * Any element of any tensor depends on (seed, tensor, index) alone.
+ * Any element of any tensor depends on (seed, tensor, index) alone. In bf16, q, k, v and x are those of
+ * float32 rounded to nearest even, and the reference sees the rounded values.
  */
 #ifndef LA_INPUTS_H
 #define LA_INPUTS_H
@@ -48,6 +49,8 @@ bool la_input_kind_applies(const la_variant *variant, la_input_kind kind);
 int la_tensor_shape(const la_variant *variant, const la_problem *p, la_tensor which,
                     int64_t shape[4]);
 int64_t la_tensor_elements(const la_variant *variant, const la_problem *p, la_tensor which);
+/* q, k, v, x have the problem's type; gates, beta, a, b are float32. So have their gradients. */
+la_dtype la_tensor_dtype(const la_problem *p, int which);
 /* Bytes of all inputs and parameters. */
 size_t la_inputs_bytes(const la_variant *variant, const la_problem *p, const void *opts);
 /* Allocates without filling (tasks and apply fill themselves); parameters are allocated too. */

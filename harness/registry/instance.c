@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "elements.h"
 #include "inputs.h"
 
 static size_t output_bytes(const la_problem *p)
@@ -64,9 +65,10 @@ void la_instance_state_initial(la_instance *in)
     for (size_t i = 0; i < in->n_parts; i++) {
         const la_part *part = &in->parts[i];
         if (part->initial == 0.0) continue;
-        LA_ASSERT(part->dtype == LA_F32);
-        float *x = (float *)(void *)((char *)in->state.data + in->part_offset[i]);
-        for (int64_t e = 0; e < la_part_elements(part); e++) x[e] = (float)part->initial;
+        char *x = (char *)in->state.data + in->part_offset[i];
+        size_t size = la_dtype_size(part->dtype);
+        for (int64_t e = 0; e < la_part_elements(part); e++)
+            la_elements_from_double(&part->initial, 1, part->dtype, x + (size_t)e * size);
     }
 }
 

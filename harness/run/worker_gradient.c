@@ -48,8 +48,9 @@ la_status la_work_gradients_finite(la_work *w, la_err *err)
     const la_buffer *buf;
     const char *name;
     for (size_t i = 0; (buf = la_gradients_at(&w->grads, &w->in, i, &name)); i++) {
-        int64_t n = (int64_t)(buf->bytes / sizeof(float));
-        int64_t bad = la_count_nonfinite(buf->data, n, LA_F32);
+        la_dtype dtype = la_gradients_dtype(&w->grads, buf);
+        int64_t n = (int64_t)(buf->bytes / la_dtype_size(dtype));
+        int64_t bad = la_count_nonfinite(buf->data, n, dtype);
         if (bad == 0) continue;
         la_work_metric_add(w, "nonfinite", (double)bad / (double)n, NAN, NAN, bad, n);
         return LA_FAIL(err, LA_E_NONFINITE,

@@ -35,18 +35,13 @@ static int output_shape(const la_variant *variant, const la_problem *p, int64_t 
     return flat ? 3 : 4;
 }
 
-static la_dtype dtype_of(const la_problem *p, int which)
-{
-    return which <= LA_T_X ? p->dtype : LA_F32; /* gates and the like are float32 in any type */
-}
-
 static void add_inputs(la_peer_file *f, const la_variant *v, const la_problem *p,
                        const la_inputs *in)
 {
     int64_t shape[4];
     for (int i = 0; i < LA_T_COUNT; i++) {
         int rank = la_tensor_shape(v, p, (la_tensor)i, shape);
-        if (rank) add(f, "", la_tensor_names[i], dtype_of(p, i), rank, shape, in->t[i].data);
+        if (rank) add(f, "", la_tensor_names[i], la_tensor_dtype(p, i), rank, shape, in->t[i].data);
     }
     for (size_t i = 0; i < in->n_params; i++) {
         const la_param *param = &in->params[i];
@@ -62,7 +57,7 @@ static void add_gradients(la_peer_file *f, const la_variant *v, const la_problem
     add(f, "", "do", p->dtype, rank, shape, g->dout.data);
     for (int i = 0; i < LA_T_COUNT; i++) {
         rank = la_tensor_shape(v, p, (la_tensor)i, shape);
-        if (rank) add(f, "", la_gradient_names[i], dtype_of(p, i), rank, shape, NULL);
+        if (rank) add(f, "", la_gradient_names[i], la_tensor_dtype(p, i), rank, shape, NULL);
     }
     for (size_t i = 0; i < in->n_params; i++) {
         const la_param *param = &in->params[i];

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "elements.h"
 #include "suite.h"
 
 /* Overwrites tokens after t of `to` with those of `other`. */
@@ -27,26 +28,26 @@ static void replace_future(la_inputs *to, const la_inputs *other, int64_t t)
 static la_status same_past(const la_case *c, const char *was, const char *is, int64_t t,
                            la_err *err)
 {
-    double allowed = la_tolerance_causal(c->variant, c->impl);
+    double allowed = la_tolerance_causal(c->variant, c->impl, c->p.dtype);
     size_t row = la_case_row_bytes(c), past = (size_t)(t + 1) * row;
     for (int64_t b = 0; b < c->p.B; b++) {
         size_t at = (size_t)(b * c->p.T) * row;
         if (memcmp(was + at, is + at, past) == 0) continue;
-        LA_ASSERT(c->p.dtype == LA_F32);
-        const float *x = (const float *)(const void *)(was + at);
-        const float *y = (const float *)(const void *)(is + at);
         double norm2 = 0;
-        int64_t n = (int64_t)(past / sizeof(float)), width = c->p.H * c->p.dv;
-        for (int64_t i = 0; i < n; i++) norm2 += (double)x[i] * (double)x[i];
+        int64_t n = (int64_t)(past / la_dtype_size(c->p.dtype)), width = c->p.H * c->p.dv;
+        for (int64_t i = 0; i < n; i++) {
+            double x = la_element(was + at, i, c->p.dtype);
+            norm2 += x * x;
+        }
         double rms = sqrt(norm2 / (double)n);
         for (int64_t i = 0; i < n; i++) {
-            double d = fabs((double)x[i] - (double)y[i]);
-            if (d <= allowed * rms) continue;
-            return LA_FAIL(
-                err, LA_E_WRONG,
-                "changing the tokens after %" PRId64 " changes o at batch %" PRId64
-                ", token %" PRId64 ", head %" PRId64 ", channel %" PRId64 " from %.9g to %.9g",
-                t, b, i / width, i % width / c->p.dv, i % c->p.dv, (double)x[i], (double)y[i]);
+            double x = la_element(was + at, i, c->p.dtype), y = la_element(is + at, i, c->p.dtype);
+            if (fabs(x - y) <= allowed * rms) continue;
+            return LA_FAIL(err, LA_E_WRONG,
+                           "changing the tokens after %" PRId64 " changes o at batch %" PRId64
+                           ", token %" PRId64 ", head %" PRId64 ", channel %" PRId64
+                           " from %.9g to %.9g",
+                           t, b, i / width, i % width / c->p.dv, i % c->p.dv, x, y);
         }
     }
     return LA_OK;

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gradient_compare.h"
+#include "compare.h"
 
 #include <inttypes.h>
 #include <math.h>
 
-static double value_at(const void *data, int64_t i, la_dtype dtype)
-{
-    if (dtype == LA_F64) return ((const double *)data)[i];
-    LA_ASSERT(dtype == LA_F32);
-    return (double)((const float *)data)[i];
-}
+#include "elements.h"
+#include "gradient_compare.h"
 
 /* Sums over what was compared so far; row by row, so that an output need not be gathered first. */
 typedef struct sums {
@@ -35,7 +31,7 @@ static void add_row(sums *s, const void *got_row, la_dtype dtype, const double *
     double row_diff = 0, row2;
     double row_rms = rms_of(want, width, &row2);
     for (int64_t c = 0; c < width; c++) {
-        double got = value_at(got_row, c, dtype), w = want[c];
+        double got = la_element(got_row, c, dtype), w = want[c];
         if (got == w && !isfinite(w)) continue;
         double d = fabs(got - w);
         if (!isfinite(got)) {
@@ -98,20 +94,22 @@ void la_compare_doubles(const double *got, const double *want, int64_t n, int64_
     finish(&s);
 }
 
-void la_compare_least(const float *got, const double *want, int64_t n, int64_t width, double least,
-                      la_error *out)
+void la_compare_least(const void *got, la_dtype dtype, const double *want, int64_t n, int64_t width,
+                      double least, la_error *out)
 {
     *out = (la_error){.n = n, .worst = -1};
     sums s = {.e = out, .least = least};
     s.rms = rms_of(want, n, &s.want2);
-    for (int64_t at = 0; at < n; at += width) add_row(&s, got + at, LA_F32, want + at, width, at);
+    for (int64_t at = 0; at < n; at += width)
+        add_row(&s, (const char *)got + (size_t)at * la_dtype_size(dtype), dtype, want + at, width,
+                at);
     finish(&s);
 }
 
 int64_t la_count_nonfinite(const void *data, int64_t n, la_dtype dtype)
 {
     int64_t bad = 0;
-    for (int64_t i = 0; i < n; i++) bad += !isfinite(value_at(data, i, dtype));
+    for (int64_t i = 0; i < n; i++) bad += !isfinite(la_element(data, i, dtype));
     return bad;
 }
 

@@ -23,35 +23,36 @@ typedef struct shape {
     int64_t B, T, H, dk, dv, kv_group, qk_group;
     la_level level;
     bool special; /* also with the inputs other than the default, and with every option */
+    bool narrow;  /* also in types narrower than float32 */
 } shape;
 
 static const shape shapes[] = {
-    {1, 1, 1, 1, 1, 1, 1, LA_LEVEL_QUICK, false},
-    {2, 1, 2, 3, 5, 1, 1, LA_LEVEL_QUICK, true},
-    {2, 7, 3, 17, 3, 1, 1, LA_LEVEL_QUICK, true},
-    {1, 2, 1, 64, 64, 1, 1, LA_LEVEL_QUICK, false},
-    {1, 63, 1, 16, 64, 1, 1, LA_LEVEL_QUICK, false},
-    {1, 64, 2, 64, 64, 1, 1, LA_LEVEL_QUICK, false},
-    {1, 65, 1, 64, 17, 1, 1, LA_LEVEL_QUICK, false},
-    {2, 100, 2, 16, 24, 1, 1, LA_LEVEL_QUICK, true},
-    {1, 130, 1, 128, 128, 1, 1, LA_LEVEL_QUICK, false},
-    {1, 200, 2, 17, 33, 1, 1, LA_LEVEL_QUICK, false},
-    {3, 5, 1, 8, 1, 1, 1, LA_LEVEL_QUICK, false},
-    {2, 70, 4, 16, 8, 2, 1, LA_LEVEL_QUICK, false},
-    {1, 33, 3, 5, 7, 3, 1, LA_LEVEL_QUICK, false},
-    {2, 70, 4, 16, 8, 1, 2, LA_LEVEL_QUICK, false},
-    {1, 33, 3, 5, 7, 1, 3, LA_LEVEL_QUICK, false},
-    {1, 257, 4, 32, 64, 1, 1, LA_LEVEL_FULL, false},
-    {4, 129, 2, 3, 128, 1, 1, LA_LEVEL_FULL, false},
-    {2, 127, 1, 1, 1, 1, 1, LA_LEVEL_FULL, true},
-    {1, 300, 5, 48, 80, 1, 1, LA_LEVEL_FULL, true},
-    {1, 192, 2, 256, 200, 1, 1, LA_LEVEL_FULL, false},
-    {1, 513, 1, 128, 128, 1, 1, LA_LEVEL_FULL, false},
-    {1, 1000, 2, 64, 64, 1, 1, LA_LEVEL_FULL, true},
-    {17, 3, 3, 2, 2, 1, 1, LA_LEVEL_FULL, false},
-    {1, 4, 40, 4, 4, 1, 1, LA_LEVEL_FULL, false},
-    {1, 260, 8, 64, 64, 4, 1, LA_LEVEL_FULL, true},
-    {1, 260, 8, 64, 64, 1, 4, LA_LEVEL_FULL, true},
+    {1, 1, 1, 1, 1, 1, 1, LA_LEVEL_QUICK, false, true},
+    {2, 1, 2, 3, 5, 1, 1, LA_LEVEL_QUICK, true, false},
+    {2, 7, 3, 17, 3, 1, 1, LA_LEVEL_QUICK, true, true},
+    {1, 2, 1, 64, 64, 1, 1, LA_LEVEL_QUICK, false, false},
+    {1, 63, 1, 16, 64, 1, 1, LA_LEVEL_QUICK, false, true},
+    {1, 64, 2, 64, 64, 1, 1, LA_LEVEL_QUICK, false, false},
+    {1, 65, 1, 64, 17, 1, 1, LA_LEVEL_QUICK, false, true},
+    {2, 100, 2, 16, 24, 1, 1, LA_LEVEL_QUICK, true, true},
+    {1, 130, 1, 128, 128, 1, 1, LA_LEVEL_QUICK, false, true},
+    {1, 200, 2, 17, 33, 1, 1, LA_LEVEL_QUICK, false, false},
+    {3, 5, 1, 8, 1, 1, 1, LA_LEVEL_QUICK, false, false},
+    {2, 70, 4, 16, 8, 2, 1, LA_LEVEL_QUICK, false, true},
+    {1, 33, 3, 5, 7, 3, 1, LA_LEVEL_QUICK, false, false},
+    {2, 70, 4, 16, 8, 1, 2, LA_LEVEL_QUICK, false, true},
+    {1, 33, 3, 5, 7, 1, 3, LA_LEVEL_QUICK, false, false},
+    {1, 257, 4, 32, 64, 1, 1, LA_LEVEL_FULL, false, true},
+    {4, 129, 2, 3, 128, 1, 1, LA_LEVEL_FULL, false, false},
+    {2, 127, 1, 1, 1, 1, 1, LA_LEVEL_FULL, true, false},
+    {1, 300, 5, 48, 80, 1, 1, LA_LEVEL_FULL, true, true},
+    {1, 192, 2, 256, 200, 1, 1, LA_LEVEL_FULL, false, false},
+    {1, 513, 1, 128, 128, 1, 1, LA_LEVEL_FULL, false, true},
+    {1, 1000, 2, 64, 64, 1, 1, LA_LEVEL_FULL, true, true},
+    {17, 3, 3, 2, 2, 1, 1, LA_LEVEL_FULL, false, false},
+    {1, 4, 40, 4, 4, 1, 1, LA_LEVEL_FULL, false, false},
+    {1, 260, 8, 64, 64, 4, 1, LA_LEVEL_FULL, true, true},
+    {1, 260, 8, 64, 64, 1, 4, LA_LEVEL_FULL, true, false},
 };
 
 typedef struct suite {
@@ -63,8 +64,13 @@ typedef struct suite {
     void *context;
     la_conformance_report *report;
     const char *options; /* words of the option set in use, "" for the defaults */
-    bool impl_ready[64]; /* impls that run here */
+    uint32_t types[64];  /* of each impl, those that it runs here (bits 1u << la_dtype) */
 } suite;
+
+static bool runs(const suite *s, size_t i, la_dtype dtype)
+{
+    return s->types[i] & 1u << dtype;
+}
 
 static bool has_mask(const la_impl *impl, la_mask mask)
 {
@@ -157,9 +163,9 @@ static void note_check(const la_case *c, const char *name)
 {
     const la_problem *p = &c->p;
     la_conformance_note("%s of %s %s, B %" PRId64 " T %" PRId64 " H %" PRId64 " dk %" PRId64
-                        " dv %" PRId64 ", %s",
+                        " dv %" PRId64 ", %s, %s",
                         name, c->variant->name, c->impl ? c->impl->name : "reference", p->B, p->T,
-                        p->H, p->dk, p->dv, la_mask_name(p->mask));
+                        p->H, p->dk, p->dv, la_mask_name(p->mask), la_dtype_name(p->dtype));
 }
 
 static void tell(const suite *s, const la_case *c, const char *name, la_status st, bool skipped,
@@ -170,10 +176,11 @@ static void tell(const suite *s, const la_case *c, const char *name, la_status s
     if (st != LA_OK || skipped)
         snprintf(message, sizeof message,
                  "%s %s, B %" PRId64 " T %" PRId64 " H %" PRId64 " (kv %" PRId64 ", qk %" PRId64
-                 ") dk %" PRId64 " dv %" PRId64 ", %s, inputs %s, seed %" PRIu64 "%s%s: %s: %s",
+                 ") dk %" PRId64 " dv %" PRId64 ", %s, %s, inputs %s, seed %" PRIu64 "%s%s: %s: %s",
                  s->variant->name, c->impl ? c->impl->name : "reference", p->B, p->T, p->H, p->Hkv,
-                 p->Hqk, p->dk, p->dv, la_mask_name(p->mask), la_input_kind_name(c->kind), c->seed,
-                 s->options[0] ? ", " : "", s->options, name, why);
+                 p->Hqk, p->dk, p->dv, la_mask_name(p->mask), la_dtype_name(p->dtype),
+                 la_input_kind_name(c->kind), c->seed, s->options[0] ? ", " : "", s->options, name,
+                 why);
     la_conformance_report *r = s->report;
     if (skipped)
         r->skipped++;
@@ -263,11 +270,11 @@ done:
 }
 
 /* Some impl that runs here has backward. */
-static bool some_backward(const suite *s)
+static bool some_backward(const suite *s, la_dtype dtype)
 {
     bool found = false;
     for (size_t i = 0; i < s->variant->impls_len; i++)
-        found = found || (s->impl_ready[i] && (s->variant->impls[i].caps & LA_CAP_BACKWARD));
+        found = found || (runs(s, i, dtype) && (s->variant->impls[i].caps & LA_CAP_BACKWARD));
     return found;
 }
 
@@ -316,11 +323,11 @@ static la_status run_case(const suite *s, la_case *c, la_err *err)
     bool delicate = c->kind == LA_INPUTS_BIG_LOGITS || may_be_signed(s) ||
                     (p->dv == 2 && (s->variant->inputs & LA_IN_NORMED));
     if (st == LA_OK && delicate) st = trust(c, want, rows, err);
-    if (st == LA_OK && some_backward(s) && la_variant_reference(s->variant)->backward)
+    if (st == LA_OK && some_backward(s, p->dtype) && la_variant_reference(s->variant)->backward)
         st = la_case_gradients(c, delicate, err);
     for (size_t i = 0; i < s->variant->impls_len && st == LA_OK; i++) {
         c->impl = &s->variant->impls[i];
-        if (!s->impl_ready[i] || !has_mask(c->impl, p->mask)) continue;
+        if (!runs(s, i, p->dtype) || !has_mask(c->impl, p->mask)) continue;
         if ((p->Hkv != p->H && !(c->impl->caps & LA_CAP_GROUPED_KV)) ||
             (p->Hqk != p->H && !(c->impl->caps & LA_CAP_GROUPED_QK)))
             continue;
@@ -337,7 +344,7 @@ static la_status run_case(const suite *s, la_case *c, la_err *err)
     return st;
 }
 
-static la_problem problem_of(const shape *sh, la_mask mask)
+static la_problem problem_of(const shape *sh, la_mask mask, la_dtype dtype)
 {
     return (la_problem){.B = sh->B,
                         .T = sh->T,
@@ -348,31 +355,63 @@ static la_problem problem_of(const shape *sh, la_mask mask)
                         .dk = sh->dk,
                         .dv = sh->dv,
                         .mask = mask,
-                        .dtype = LA_F32,
+                        .dtype = dtype,
                         .threads = THREADS};
 }
 
-/* All masks and kinds of one shape with one option set. */
+static bool some_run(const suite *s, la_mask mask, la_dtype dtype)
+{
+    for (size_t i = 0; i < s->variant->impls_len; i++)
+        if (runs(s, i, dtype) && has_mask(&s->variant->impls[i], mask)) return true;
+    return false;
+}
+
+/* Whether a kind of inputs is asked of a type. In a narrow type, logits of hundreds are decided by the
+ * rounding of the inputs, and so is a quotient of signed sums: what is right there is no number to hold
+ * an impl to. The rest of what options do is the same code in every type. */
+static bool asked(const suite *s, const shape *sh, la_input_kind kind, la_dtype dtype)
+{
+    if (!la_input_kind_applies(s->variant, kind)) return false;
+    if (dtype == LA_F32) return true;
+    return sh->narrow && kind != LA_INPUTS_BIG_LOGITS && kind != LA_INPUTS_WIDE &&
+           !may_be_signed(s);
+}
+
+/* All types, masks and kinds of one shape with one option set. */
 static la_status run_shape(const suite *s, const shape *sh, const void *opts, bool defaults,
                            la_err *err)
 {
-    for (int mask = LA_MASK_CAUSAL; mask <= LA_MASK_BIDIRECTIONAL; mask++)
-        for (int kind = 0; kind < LA_INPUTS_KINDS; kind++) {
-            if (kind != LA_INPUTS_DEFAULT && !(defaults && sh->special)) continue;
-            if (!la_input_kind_applies(s->variant, (la_input_kind)kind)) continue;
-            la_case c = {.variant = s->variant,
-                         .device = s->device,
-                         .opts = opts,
-                         .p = problem_of(sh, (la_mask)mask),
-                         .kind = (la_input_kind)kind,
-                         .seed = SEED};
-            bool wanted = false;
-            for (size_t i = 0; i < s->variant->impls_len; i++)
-                wanted =
-                    wanted || (s->impl_ready[i] && has_mask(&s->variant->impls[i], (la_mask)mask));
-            if (wanted) LA_TRY(run_case(s, &c, err));
-        }
+    enum { TYPES = 2, MASKS = 2, ALL = TYPES * MASKS * LA_INPUTS_KINDS };
+    static const la_dtype types[TYPES] = {LA_F32, LA_BF16};
+    for (int i = 0; i < ALL; i++) {
+        la_dtype dtype = types[i / LA_INPUTS_KINDS / MASKS];
+        la_mask mask = (la_mask)(i / LA_INPUTS_KINDS % MASKS);
+        la_input_kind kind = (la_input_kind)(i % LA_INPUTS_KINDS);
+        if (kind != LA_INPUTS_DEFAULT && !(defaults && sh->special)) continue;
+        if (!some_run(s, mask, dtype) || !asked(s, sh, kind, dtype)) continue;
+        la_case c = {.variant = s->variant,
+                     .device = s->device,
+                     .opts = opts,
+                     .p = problem_of(sh, mask, dtype),
+                     .kind = kind,
+                     .seed = SEED};
+        LA_TRY(run_case(s, &c, err));
+    }
     return LA_OK;
+}
+
+/* The types of an impl that run here: bf16 needs instructions that a CPU may not have. */
+static uint32_t types_here(const suite *s, la_case *c)
+{
+    uint32_t types = c->impl->dtypes;
+    la_err why = {0};
+    c->p.dtype = LA_BF16;
+    if (!(types & 1u << LA_BF16)) return types;
+    la_status st = c->impl->check(&c->p, LA_FORWARD, c->opts, s->device, &why);
+    if (st == LA_OK) return types;
+    bool declined = st == LA_E_UNSUPPORTED;
+    tell(s, c, "bf16", declined ? LA_OK : st, declined, why.msg);
+    return types & ~(1u << LA_BF16);
 }
 
 /* Descriptor and refusals, and which impls can run here. */
@@ -385,15 +424,16 @@ static void run_once(suite *s, const void *opts)
                      .opts = opts,
                      .seed = SEED};
         c.p = problem_of(&shapes[7],
-                         c.impl->caps & LA_CAP_CAUSAL ? LA_MASK_CAUSAL : LA_MASK_BIDIRECTIONAL);
+                         c.impl->caps & LA_CAP_CAUSAL ? LA_MASK_CAUSAL : LA_MASK_BIDIRECTIONAL,
+                         LA_F32);
         if (s->only && s->only != c.impl) continue;
         la_err why = {0};
         int rank = c.impl->rank(s->device, &why);
-        s->impl_ready[i] = rank > 0;
         if (rank == 0)
             tell(s, &c, "descriptor", LA_OK, true, why.msg[0] ? why.msg : "cannot run here");
         else
             run_checks(s, &c, once_checks, LA_COUNT(once_checks));
+        if (rank > 0) s->types[i] = types_here(s, &c);
     }
 }
 
@@ -408,7 +448,7 @@ static la_status reference_gradient(const suite *s, const shape *sh, la_mask mas
         la_case c = {.variant = s->variant,
                      .device = s->device,
                      .opts = opts,
-                     .p = problem_of(sh, mask),
+                     .p = problem_of(sh, mask, LA_F32),
                      .kind = (la_input_kind)kind,
                      .seed = SEED};
         la_err why = {0};
@@ -422,14 +462,14 @@ static la_status reference_gradient(const suite *s, const shape *sh, la_mask mas
 
 static la_status run_reference(const suite *s, const void *opts, la_err *err)
 {
-    static const shape small[] = {{2, 5, 2, 3, 4, 1, 1, LA_LEVEL_QUICK, false},
-                                  {1, 1, 1, 2, 3, 1, 1, LA_LEVEL_QUICK, false},
-                                  {1, 6, 4, 2, 3, 2, 1, LA_LEVEL_QUICK, false},
-                                  {1, 6, 4, 2, 3, 1, 2, LA_LEVEL_QUICK, false},
-                                  {1, 21, 1, 5, 4, 1, 1, LA_LEVEL_FULL, false}};
+    static const shape small[] = {{2, 5, 2, 3, 4, 1, 1, LA_LEVEL_QUICK, false, false},
+                                  {1, 1, 1, 2, 3, 1, 1, LA_LEVEL_QUICK, false, false},
+                                  {1, 6, 4, 2, 3, 2, 1, LA_LEVEL_QUICK, false, false},
+                                  {1, 6, 4, 2, 3, 1, 2, LA_LEVEL_QUICK, false, false},
+                                  {1, 21, 1, 5, 4, 1, 1, LA_LEVEL_FULL, false, false}};
     uint32_t caps = 0;
     for (size_t i = 0; i < s->variant->impls_len; i++)
-        if (s->impl_ready[i]) caps |= s->variant->impls[i].caps;
+        if (s->types[i]) caps |= s->variant->impls[i].caps;
     bool there = la_variant_reference(s->variant)->backward != NULL;
     if (!there && !(caps & LA_CAP_BACKWARD)) return LA_OK;
     for (size_t i = 0; i < LA_COUNT(small); i++) {
@@ -477,9 +517,9 @@ la_status la_conformance_run(const la_variant *variant, const la_impl *impl,
                .report = report,
                .options = ""};
     *report = (la_conformance_report){0};
-    if (variant->impls_len > LA_COUNT(s.impl_ready))
+    if (variant->impls_len > LA_COUNT(s.types))
         return LA_FAIL(err, LA_E_ARG, "variant %s has more than %zu impls", variant->name,
-                       LA_COUNT(s.impl_ready));
+                       LA_COUNT(s.types));
     void *opts = la_zalloc(variant->options_size + 8, err);
     if (!opts) return LA_E_NOMEM;
     la_status st = run_options(&s, opts, err);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "elements.h"
 #include "labench/kit.h"
 #include "suite.h"
 
@@ -175,13 +176,13 @@ la_status la_check_query(const la_case *c, la_err *err)
     io.k = io.v = NULL;
     io.state_in = io.state_out = inst.state.data;
     st = inst.impl->decode(inst.self, &io, err);
-    const float *o = inst.o.data;
     int64_t row = c->p.H * c->p.dv;
-    for (int64_t i = 0; st == LA_OK && i < c->p.B * row; i++)
-        if (!(o[i] == 0.0f))
-            st = LA_FAIL(err, LA_E_WRONG,
-                         "a query on an empty cache gives %.9g at %" PRId64 " where 0 is right",
-                         (double)o[i], i);
+    for (int64_t i = 0; st == LA_OK && i < c->p.B * row; i++) {
+        double o = la_element(inst.o.data, i, c->p.dtype);
+        if (o == 0) continue;
+        st = LA_FAIL(err, LA_E_WRONG,
+                     "a query on an empty cache gives %.9g at %" PRId64 " where 0 is right", o, i);
+    }
     if (st == LA_OK) st = walk_decode(&w, c->p.T, err);
     if (st != LA_OK) goto done;
     /* The query sees all T tokens without adding one: the last row of the causal forward. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "elements.h"
 #include "labench/kit.h"
 #include "registry.h"
 
@@ -47,13 +48,9 @@ la_status la_doubles_of(const la_variant *variant, const void *opts, const la_in
                         bool state, la_doubles *out, la_err *err)
 {
     LA_TRY(la_doubles_alloc(variant, &in->problem, opts, state, out, err));
-    for (int i = 0; i < LA_T_COUNT; i++) {
-        bool wide = i <= LA_T_X && in->problem.dtype == LA_F64;
-        LA_ASSERT(wide || i > LA_T_X || in->problem.dtype == LA_F32);
-        const float *x = in->t[i].data;
-        if (wide && out->n[i]) memcpy(out->t[i], in->t[i].data, in->t[i].bytes);
-        for (int64_t e = 0; !wide && e < out->n[i]; e++) out->t[i][e] = (double)x[e];
-    }
+    for (int i = 0; i < LA_T_COUNT; i++)
+        la_elements_to_double(in->t[i].data, la_tensor_dtype(&in->problem, i), 0, out->n[i],
+                              out->t[i]);
     for (size_t i = 0; i < out->n_params; i++)
         for (int64_t e = 0; e < out->n_param[i]; e++)
             out->param[i][e] = (double)in->param_ptr[i][e];

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "elements.h"
 #include "labench/kit.h"
 #include "suite.h"
 
@@ -28,7 +29,7 @@ static int64_t outputs(const la_case *c)
     return c->p.B * c->p.T * c->p.H * c->p.dv;
 }
 
-/* Normal numbers, 0 at the tokens that hang on the last bit of the inputs. */
+/* Normal numbers of the case's type, 0 at the tokens that hang on the last bit of the inputs. */
 static float *draw_dout(const la_case *c, la_err *err)
 {
     int64_t n = outputs(c), width = c->p.H * c->p.dv;
@@ -40,6 +41,7 @@ static float *draw_dout(const la_case *c, la_err *err)
         return NULL;
     }
     la_random_fill_normal(la_stream(c->seed, STREAM, 0), 0, all, n, 1);
+    la_elements_round(all, n, c->p.dtype);
     for (int64_t b = 0; b < c->p.B; b++)
         for (int64_t r = 0; r < c->n_rows; r++) {
             int64_t at = (b * c->p.T + (c->rows ? c->rows[r] : r)) * width;
@@ -107,7 +109,7 @@ static la_status trip_forward(trip *t, const la_case *c, int threads, bool state
     *t = (trip){0};
     LA_TRY(la_case_instance(c, LA_FWDBWD, c->p.T, threads, &t->inst, err));
     LA_TRY(la_gradients_alloc(c->variant, &c->p, c->opts, state, &t->g, err));
-    memcpy(t->g.dout.data, c->dout, t->g.dout.bytes);
+    la_elements_from_float(c->dout, outputs(c), c->p.dtype, t->g.dout.data);
     LA_TRY(la_case_call(&t->inst, c->in, state_in, NULL, state_in ? c->p.T : 0, err));
     t->io = la_instance_io(&t->inst, c->in);
     t->io.state_in = state_in;

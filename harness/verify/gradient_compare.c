@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "elements.h"
 #include "labench/kit.h"
 
 #define LEAST          1e-3 /* of the gradient of the values */
@@ -29,11 +30,14 @@ static double rms_between(const double *x, const double *y, int64_t n)
 /* What the gradients of keys, parameters and state are multiplied by on their way: s q. */
 static double query_size(const la_variant *variant, const la_inputs *in)
 {
-    const float *q = in->t[LA_T_Q].data;
-    int64_t n = (int64_t)(in->t[LA_T_Q].bytes / sizeof(float));
+    const void *q = in->t[LA_T_Q].data;
+    int64_t n = la_tensor_elements(variant, &in->problem, LA_T_Q);
     double sum = 0;
     if (!q) return 1;
-    for (int64_t i = 0; i < n; i++) sum += (double)q[i] * (double)q[i];
+    for (int64_t i = 0; i < n; i++) {
+        double x = la_element(q, i, in->problem.dtype);
+        sum += x * x;
+    }
     return fmax(1, la_variant_scale(variant, &in->problem) * sqrt(sum / (double)n));
 }
 
@@ -60,13 +64,13 @@ typedef struct judged {
     double least;
 } judged;
 
-static la_status judge(const judged *j, const float *got, int64_t at, int64_t n, int64_t width,
-                       const char *part, la_error *e, la_err *err)
+static la_status judge(const judged *j, const void *got, la_dtype dtype, int64_t at, int64_t n,
+                       int64_t width, const char *part, la_error *e, la_err *err)
 {
     la_tolerance allowed = la_tolerance_gradient(j->variant, j->impl, j->p->dtype);
     double least = j->least;
     if (j->moved) least += FORGIVEN * rms_between(j->want + at, j->moved + at, n) / allowed.rel_rms;
-    la_compare_least(got, j->want + at, n, width, least, e);
+    la_compare_least(got, dtype, j->want + at, n, width, least, e);
     la_err why = {0};
     la_status st = la_judge(e, allowed, &why);
     if (st == LA_OK) return LA_OK;
@@ -83,12 +87,11 @@ static la_status judge_state(const judged *j, const void *opts, const char *got,
     la_status st = LA_OK;
     int64_t at = 0;
     for (size_t i = 0; i < n; i++) {
-        LA_ASSERT(parts[i].dtype == LA_F32);
-        const float *x = (const float *)(const void *)(got + offset[i]);
         int64_t elements = la_part_elements(&parts[i]);
         la_error e;
-        la_status one = judge(j, x, at, elements, parts[i].shape[parts[i].rank - 1], parts[i].name,
-                              &e, st == LA_OK ? err : NULL);
+        la_status one =
+            judge(j, got + offset[i], parts[i].dtype, at, elements,
+                  parts[i].shape[parts[i].rank - 1], parts[i].name, &e, st == LA_OK ? err : NULL);
         if (one != LA_OK && st == LA_OK) st = one;
         if (i == 0 || !(e.rel_rms <= worst->rel_rms)) *worst = e;
         at += elements;
@@ -123,7 +126,7 @@ la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, con
         if (moved) j.moved = la_doubles_at(moved, *n, &elements, &which);
         la_err *say = st == LA_OK ? err : NULL;
         la_status got_st = state ? judge_state(&j, opts, buf->data, &one->e, say)
-                                 : judge(&j, buf->data, 0, elements,
+                                 : judge(&j, buf->data, la_gradients_dtype(got, buf), 0, elements,
                                          row_width(variant, p, in, which), "", &one->e, say);
         if (got_st != LA_OK && st == LA_OK) st = got_st;
     }

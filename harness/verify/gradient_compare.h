@@ -28,8 +28,8 @@ la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, con
                              const la_doubles *moved, la_gradient_error *each, size_t *n,
                              la_err *err);
 
-/* A gradient of float32 against doubles in rows of `width`; errors are relative to `least` at least. */
-void la_compare_least(const float *got, const double *want, int64_t n, int64_t width, double least,
-                      la_error *out);
+/* A gradient against doubles in rows of `width`; errors are relative to `least` at least. */
+void la_compare_least(const void *got, la_dtype dtype, const double *want, int64_t n, int64_t width,
+                      double least, la_error *out);
 
 #endif

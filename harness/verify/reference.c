@@ -5,15 +5,9 @@
 #include <string.h>
 
 #include "compare.h"
+#include "elements.h"
 #include "labench/kit.h"
 #include "registry.h"
-
-static double widen(const void *data, int64_t i, la_dtype dtype)
-{
-    if (dtype == LA_F64) return ((const double *)data)[i];
-    LA_ASSERT(dtype == LA_F32);
-    return (double)((const float *)data)[i];
-}
 
 /* Rows [n, d] of one (batch, head) out of tokens from..from+n-1 of [B, T, heads, d]. */
 static void slice(const void *data, la_dtype dtype, int64_t b, int64_t T, int64_t from, int64_t n,
@@ -21,12 +15,7 @@ static void slice(const void *data, la_dtype dtype, int64_t b, int64_t T, int64_
 {
     for (int64_t t = 0; t < n; t++) {
         int64_t at = ((b * T + from + t) * heads + h) * d;
-        if (dtype == LA_F32) {
-            const float *row = (const float *)data + at;
-            for (int64_t c = 0; c < d; c++) out[t * d + c] = (double)row[c];
-        } else {
-            for (int64_t c = 0; c < d; c++) out[t * d + c] = widen(data, at + c, dtype);
-        }
+        la_elements_to_double(data, dtype, at, d, out + t * d);
     }
 }
 
@@ -87,8 +76,8 @@ static la_status slice_inputs(const job *j, const piece *at, double *t[LA_T_COUN
         if (i != LA_T_X) head = head_of(j, (la_tensor)i, at->h, &heads);
         t[i] = la_alloc((size_t)(p->T * d) * sizeof(double), err);
         if (!t[i]) return LA_E_NOMEM;
-        slice(j->in->t[i].data, i <= LA_T_X ? p->dtype : LA_F32, at->b, j->in->problem.T, j->from,
-              p->T, heads, head, d, t[i]);
+        slice(j->in->t[i].data, la_tensor_dtype(p, i), at->b, j->in->problem.T, j->from, p->T,
+              heads, head, d, t[i]);
     }
     return LA_OK;
 }
@@ -230,10 +219,9 @@ void la_state_from_double(const la_part *parts, size_t n, const double *packed, 
     size_t offsets[LA_MAX_PARTS];
     la_state_layout(parts, n, offsets);
     for (size_t i = 0; i < n; i++) {
-        LA_ASSERT(parts[i].dtype == LA_F32);
-        float *to = (float *)(void *)((char *)state + offsets[i]);
         int64_t len = la_part_elements(&parts[i]);
-        for (int64_t e = 0; e < len; e++) to[e] = (float)*packed++;
+        la_elements_from_double(packed, len, parts[i].dtype, (char *)state + offsets[i]);
+        packed += len;
     }
 }
 
@@ -242,8 +230,8 @@ void la_state_to_double(const la_part *parts, size_t n, const void *state, doubl
     size_t offsets[LA_MAX_PARTS];
     la_state_layout(parts, n, offsets);
     for (size_t i = 0; i < n; i++) {
-        const void *from = (const char *)state + offsets[i];
         int64_t len = la_part_elements(&parts[i]);
-        for (int64_t e = 0; e < len; e++) *packed++ = widen(from, e, parts[i].dtype);
+        la_elements_to_double((const char *)state + offsets[i], parts[i].dtype, 0, len, packed);
+        packed += len;
     }
 }

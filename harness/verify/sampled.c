@@ -185,7 +185,7 @@ static la_status prepare(const la_variant *variant, const la_problem *whole, con
         r->n_state = la_reference_state_elements(variant, whole, opts);
         for (int i = 0; i < LA_T_COUNT; i++)
             r->token_bytes += (size_t)la_tensor_elements(variant, &one, (la_tensor)i) *
-                              (i <= LA_T_X ? la_dtype_size(one.dtype) : sizeof(float));
+                              la_dtype_size(la_tensor_dtype(&one, i));
     }
     LA_TRY(la_ref_rows_alloc(r, err));
     memcpy(r->rows, rows, (size_t)r->n_rows * sizeof *rows);
@@ -346,6 +346,7 @@ size_t la_sampled_bytes(const la_variant *variant, const la_problem *p, la_pass 
     int64_t cores = omp_get_num_procs();
     if (pieces > cores || walks) cores = pieces < cores ? pieces : cores;
     la_problem block = whole;
+    block.dtype = LA_F32; /* so that bytes count elements, whatever their type */
     if (walks && block.T > BLOCK) block.T = BLOCK;
     /* One head's float64 tensors on each core, with as much again for the reference's own. */
     double floats = (double)la_inputs_bytes(variant, &block, opts) / sizeof(float);

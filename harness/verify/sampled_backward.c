@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "elements.h"
 #include "labench/kit.h"
 #include "sampled_file.h"
 
@@ -41,7 +42,7 @@ static la_status compute(const la_variant *variant, const la_problem *p, const v
     with_cores.threads = omp_get_num_procs();
     double *dout = la_alloc((size_t)n * sizeof *dout, err);
     la_status st = dout ? la_doubles_of(variant, opts, in, false, &wide, err) : LA_E_NOMEM;
-    for (int64_t i = 0; dout && i < n; i++) dout[i] = (double)((const float *)g->dout.data)[i];
+    if (dout) la_elements_to_double(g->dout.data, p->dtype, 0, n, dout);
     if (st == LA_OK)
         st = la_doubles_backward(variant, &with_cores, opts, &wide, dout, NULL, want, err);
     la_doubles_release(&wide);
@@ -144,6 +145,7 @@ size_t la_sampled_backward_bytes(const la_variant *variant, const la_impl *impl,
     la_problem q = la_sampled_backward_problem(p);
     la_sizes sizes = {0};
     if (impl->sizes(&q, LA_FWDBWD, opts, device, &sizes, NULL) != LA_OK) return 0;
+    q.dtype = LA_F32; /* so that bytes count elements, whatever their type */
     size_t inputs = la_inputs_bytes(variant, &q, opts);
     size_t output = (size_t)(q.B * q.T * q.H * q.dv) * sizeof(float);
     /* Inputs and gradients in float32; in float64 both again whole, cut into heads (heads that share a key

@@ -134,7 +134,7 @@ static void test_performer_rows_before_a_leap_do_not_feel_it(void **state)
     leap(&calm, T);
     leap(&leaping, CUT);
     const float *a = subject_run(&leaping, NULL, NULL), *b = subject_run(&calm, NULL, NULL);
-    double allowed = la_tolerance_causal(leaping.variant, leaping.impl);
+    double allowed = la_tolerance_causal(leaping.variant, leaping.impl, LA_F32);
     assert_true(distance(a, b, CUT * 8) <= allowed);
     subject_close(&calm);
     subject_close(&leaping);

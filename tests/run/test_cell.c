@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -113,6 +114,22 @@ static void test_sizes_are_those_of_the_impl(void **state)
     la_cell_release(&c);
 }
 
+static void test_bytes_follow_the_type(void **state)
+{
+    (void)state;
+    la_cell f32 = small_cell("copy", LA_FORWARD, 600), bf16 = small_cell("copy", LA_FORWARD, 600);
+    bf16.problem.dtype = LA_BF16;
+    assert_int_equal(la_cell_finish(&f32, &device, NULL), LA_OK);
+    assert_int_equal(la_cell_finish(&bf16, &device, NULL), LA_OK);
+    assert_false(bf16.refused);
+    assert_int_equal(2 * bf16.input_bytes, f32.input_bytes);
+    assert_int_equal(2 * bf16.output_bytes, f32.output_bytes);
+    assert_true(fabs(2 * bf16.useful.bytes - f32.useful.bytes) < 1);
+    assert_string_not_equal(bf16.key, f32.key);
+    la_cell_release(&f32);
+    la_cell_release(&bf16);
+}
+
 static void refused(la_cell c, const char *words)
 {
     assert_int_equal(la_cell_finish(&c, &device, NULL), LA_OK);
@@ -132,8 +149,8 @@ static void test_refusals_are_cells_with_a_reason(void **state)
     c.problem.Hkv = 1;
     refused(c, "kv-heads");
     c = small_cell("copy", LA_FORWARD, 64);
-    c.problem.dtype = LA_BF16;
-    refused(c, "bf16");
+    c.problem.dtype = LA_F16;
+    refused(c, "f16");
 }
 
 static void test_impossible_problems_are_errors(void **state)
@@ -203,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_key_changes_with_every_part_of_the_identity),
         cmocka_unit_test(test_rounds_do_not_change_the_key),
         cmocka_unit_test(test_sizes_are_those_of_the_impl),
+        cmocka_unit_test(test_bytes_follow_the_type),
         cmocka_unit_test(test_refusals_are_cells_with_a_reason),
         cmocka_unit_test(test_impossible_problems_are_errors),
         cmocka_unit_test(test_broken_json_is_refused),

@@ -27,7 +27,7 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
                        la_err *err)
 {
     (void)opts, (void)dev;
-    if (p->dtype != LA_F32)
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "null has no %s kernel", la_dtype_name(p->dtype));
     if (p->Hkv != p->H || p->Hqk != p->H)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "null has no grouped heads");
@@ -58,7 +58,7 @@ static la_status forward(void *self, const la_io *io, la_err *err)
 {
     (void)err;
     const la_problem *p = self;
-    memset(io->o, 0, (size_t)(p->B * p->T * p->H * p->dv) * sizeof(float));
+    memset(io->o, 0, (size_t)(p->B * p->T * p->H * p->dv) * la_dtype_size(p->dtype));
     return LA_OK;
 }
 
@@ -67,7 +67,7 @@ static la_status backward(void *self, const la_io *io, const la_grads *grads, la
 {
     (void)io, (void)err;
     const la_problem *p = self;
-    size_t rows = (size_t)(p->B * p->T * p->H) * sizeof(float);
+    size_t rows = (size_t)(p->B * p->T * p->H) * la_dtype_size(p->dtype);
     if (grads->dq) memset(grads->dq, 0, rows * (size_t)p->dk);
     if (grads->dk) memset(grads->dk, 0, rows * (size_t)p->dk);
     if (grads->dv) memset(grads->dv, 0, rows * (size_t)p->dv);
@@ -78,7 +78,7 @@ static const la_impl impls[] = {
     {.name = "cpu_plain",
      .backend = LA_CPU,
      .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = sizes,

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "elements.h"
+
+#include <string.h>
+
+#include "labench/bf16.h"
+
+double la_element(const void *data, int64_t i, la_dtype dtype)
+{
+    if (dtype == LA_F32) return (double)((const float *)data)[i];
+    if (dtype == LA_BF16) return (double)la_bf16_to_float(((const la_bf16 *)data)[i]);
+    LA_ASSERT(dtype == LA_F64);
+    return ((const double *)data)[i];
+}
+
+void la_elements_to_double(const void *data, la_dtype dtype, int64_t first, int64_t n, double *to)
+{
+    if (dtype == LA_F32) { /* the usual case, without a choice in the loop */
+        const float *x = (const float *)data + first;
+        for (int64_t i = 0; i < n; i++) to[i] = (double)x[i];
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) to[i] = la_element(data, first + i, dtype);
+}
+
+void la_elements_from_float(const float *from, int64_t n, la_dtype dtype, void *to)
+{
+    LA_ASSERT(dtype == LA_F32 || dtype == LA_BF16);
+    if (dtype == LA_F32) memcpy(to, from, (size_t)n * sizeof *from);
+    for (int64_t i = 0; dtype == LA_BF16 && i < n; i++)
+        ((la_bf16 *)to)[i] = la_bf16_from_float(from[i]);
+}
+
+void la_elements_from_double(const double *from, int64_t n, la_dtype dtype, void *to)
+{
+    LA_ASSERT(dtype == LA_F32 || dtype == LA_BF16);
+    for (int64_t i = 0; dtype == LA_F32 && i < n; i++) ((float *)to)[i] = (float)from[i];
+    for (int64_t i = 0; dtype == LA_BF16 && i < n; i++)
+        ((la_bf16 *)to)[i] = la_bf16_from_float((float)from[i]);
+}
+
+void la_elements_round(float *x, int64_t n, la_dtype dtype)
+{
+    for (int64_t i = 0; dtype == LA_BF16 && i < n; i++)
+        x[i] = la_bf16_to_float(la_bf16_from_float(x[i]));
+}
