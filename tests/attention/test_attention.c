@@ -281,6 +281,23 @@ static void test_pieces_through_the_cache_are_the_whole(void **state)
             }
 }
 
+/* Few new tokens behind a long cache: flash cuts the keys of a block into parts for the threads. */
+static void test_few_rows_over_a_long_cache(void **state)
+{
+    (void)state;
+    for (size_t d = 0; d < n_devices; d++) {
+        la_problem p = problem(1, 2301, 1, 12, 7, LA_MASK_CAUSAL);
+        la_inputs in;
+        la_err err;
+        ok(la_inputs_draw(variant, &p, NULL, LA_INPUTS_DEFAULT, 4, &in, &err), &err);
+        float *o = la_alloc((size_t)(p.T * p.dv) * sizeof *o, &err);
+        run_in_pieces(&p, &in, &devices[d], 2290, false, false, o);
+        assert_right(&p, &in, o);
+        la_free(o);
+        la_inputs_release(&in);
+    }
+}
+
 /* A long cache and one head: flash cuts it into parts for the threads. The last row of the whole. */
 static void test_decode_over_a_long_cache(void **state)
 {
@@ -424,6 +441,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_the_future_never_reaches_the_past),
         cmocka_unit_test(test_grouped_heads_are_repeated_heads),
         cmocka_unit_test(test_pieces_through_the_cache_are_the_whole),
+        cmocka_unit_test(test_few_rows_over_a_long_cache),
         cmocka_unit_test(test_decode_over_a_long_cache),
         cmocka_unit_test(test_an_empty_cache_gives_zero),
         cmocka_unit_test(test_a_full_cache_is_refused),

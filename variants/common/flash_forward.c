@@ -14,6 +14,7 @@ enum {
     DECODE_KEYS = 256,    /* keys whose scores are held at once */
     MAX_PANELS = 8,       /* of a block: its Q and O stay in L2 with a tile of K and V */
     BLOCKS_A_THREAD = 12, /* wanted, so that threads end together */
+    SPLIT_KEYS = 1024,    /* of the cache, worth a part of their own */
 };
 /* Below this a call is over before a second thread is awake. */
 #define DECODE_SERIAL_BYTES (256 * 1024)
@@ -50,6 +51,12 @@ static flash plan(const la_problem *p, int64_t window, const la_device *dev)
     int64_t panels = all * p->B * p->H / ((int64_t)p->threads * BLOCKS_A_THREAD);
     f.panels = panels < 2 ? 2 : panels > MAX_PANELS ? MAX_PANELS : panels;
     if (f.panels > all) f.panels = all;
+    /* Few rows over a long cache: each block's keys are shared out too. */
+    int64_t units = p->B * p->H * ((all + f.panels - 1) / f.panels);
+    int64_t spare = (f.capacity - p->T) / SPLIT_KEYS;
+    f.splits = 1;
+    while (f.splits < spare && units < 4 * p->threads && units * f.splits % p->threads != 0)
+        f.splits++;
     /* The fewest parts of at least DECODE_KEYS keys that share evenly among the threads. */
     int64_t heads = p->B * p->Hkv, most = f.capacity / DECODE_KEYS;
     f.parts = 1;
@@ -57,6 +64,19 @@ static flash plan(const la_problem *p, int64_t window, const la_device *dev)
         f.parts++;
     la_flash_back_plan(&f);
     return f;
+}
+
+/* Blocks of query rows of all heads. */
+static int64_t blocks_of(const flash *f)
+{
+    int64_t step = f->panels * f->tile->panel;
+    return f->p.B * f->p.H * ((f->p.T + step - 1) / step);
+}
+
+/* Working sets of a forward: one for each thread; where keys are cut into parts, one for each of them. */
+static int64_t sets_of(const flash *f)
+{
+    return f->splits > 1 ? blocks_of(f) * f->splits : f->p.threads;
 }
 
 static size_t keys_bytes(const flash *f)
@@ -74,7 +94,7 @@ la_status la_flash_sizes(const la_problem *p, la_pass pass, int64_t window, cons
         out->work = (size_t)(p->B * p->H * f.parts * (p->dv + 2)) * sizeof(float);
         return LA_OK;
     }
-    out->work = (size_t)p->threads * layout_of(&f).total * sizeof(float);
+    out->work = (size_t)sets_of(&f) * layout_of(&f).total * sizeof(float);
     if (pass == LA_BACKWARD || pass == LA_FWDBWD) {
         size_t back = la_flash_back_bytes(&f);
         if (back > out->work) out->work = back;
@@ -263,43 +283,89 @@ static void pass_over(const flash *f, const flash_block *b, const flash_run *run
     }
 }
 
-/* Rows first.. of one (batch, head) i: over the cache, then over this call's own keys. */
-static void run_block(const flash *f, const la_io *io, int64_t pos, int64_t i, int64_t first,
-                      int64_t rows, float *work)
+/* A block of query rows: rows first.. of (batch, head) i = b H + h. */
+typedef struct rows_of_head {
+    int64_t i, first, rows;
+} rows_of_head;
+
+/* Item 0 is the last block of the first head: under a causal mask the last rows cost most, and the cheap
+ * ones fill the end. */
+static rows_of_head rows_of(const flash *f, int64_t item)
+{
+    int64_t heads = f->p.B * f->p.H, step = f->panels * f->tile->panel;
+    int64_t first = (blocks_of(f) / heads - 1 - item / heads) * step;
+    return (rows_of_head){item % heads, first, f->p.T - first < step ? f->p.T - first : step};
+}
+
+/* A block over part `part` of the cache, and over this call's own keys in the last part. */
+static void run_block(const flash *f, const la_io *io, int64_t pos, const rows_of_head *r,
+                      int64_t part, float *work)
 {
     const la_problem *p = &f->p;
-    int64_t T = p->T, b = i / p->H, h = i % p->H, kv = h / (p->H / p->Hkv);
-    int64_t q_step = p->H * p->dk, o_step = p->H * p->dv;
-    flash_block block = block_in(f, work, rows);
-    enter(f, &block, (const float *)io->q + (b * T + first) * q_step + h * p->dk, q_step);
-    for (int64_t held = la_flash_held(f, pos), from = 0; from < held;) {
+    int64_t T = p->T, b = r->i / p->H, h = r->i % p->H, kv = h / (p->H / p->Hkv);
+    int64_t q_step = p->H * p->dk, held = la_flash_held(f, pos);
+    flash_block block = block_in(f, work, r->rows);
+    enter(f, &block, (const float *)io->q + (b * T + r->first) * q_step + h * p->dk, q_step);
+    int64_t from = held * part / f->splits, to = held * (part + 1) / f->splits;
+    while (from < to) {
         flash_run old = la_flash_cached(f, io->state_in, b * p->Hkv + kv, pos, held, from);
-        pass_over(f, &block, &old, first);
+        if (old.n > to - from) old.n = to - from;
+        pass_over(f, &block, &old, r->first);
         from += old.n;
     }
+    if (part < f->splits - 1) return;
     flash_run own = la_flash_own(p, io, b, kv);
-    pass_over(f, &block, &own, first);
-    leave(f, &block, (float *)io->o + (b * T + first) * o_step + h * p->dv, o_step,
-          io->saved ? (float *)io->saved + i * T + first : NULL);
+    pass_over(f, &block, &own, r->first);
+}
+
+/* Adds what another part of the keys gave: both are brought to the common maximum. */
+static void merge(const flash_block *to, const flash_block *from)
+{
+    int64_t w = to->tile->panel, dv = to->dv;
+    for (int64_t r = 0; r < to->panels * w; r++) {
+        float top = fmaxf(to->top[r], from->top[r]), *o = to->ot + r / w * dv * w + r % w;
+        const float *x = from->ot + r / w * dv * w + r % w;
+        float c = exp2f((to->top[r] - top) * to->scale2);
+        float d = exp2f((from->top[r] - top) * to->scale2);
+        for (int64_t i = 0; i < dv; i++) o[i * w] = c * o[i * w] + d * x[i * w];
+        to->sum[r] = c * to->sum[r] + d * from->sum[r];
+        to->top[r] = top;
+    }
+}
+
+/* Joins the parts of a block, whose working sets lie `own` floats apart, in order, and writes its rows. */
+static void finish(const flash *f, const la_io *io, const rows_of_head *r, float *work, size_t own)
+{
+    const la_problem *p = &f->p;
+    int64_t b = r->i / p->H, h = r->i % p->H, o_step = p->H * p->dv;
+    flash_block block = block_in(f, work, r->rows);
+    for (int64_t part = 1; part < f->splits; part++) {
+        flash_block other = block_in(f, work + (size_t)part * own, r->rows);
+        merge(&block, &other);
+    }
+    leave(f, &block, (float *)io->o + (b * p->T + r->first) * o_step + h * p->dv, o_step,
+          io->saved ? (float *)io->saved + r->i * p->T + r->first : NULL);
 }
 
 la_status la_flash_forward(void *self, const la_io *io, la_err *err)
 {
     const flash *f = self;
     const la_problem *p = &f->p;
-    int64_t pos = io->state_in ? io->pos : 0;
+    int64_t pos = io->state_in ? io->pos : 0, blocks = blocks_of(f), splits = f->splits;
     LA_TRY(fits(f, io, pos + p->T, err));
-    int64_t step = f->panels * f->tile->panel, blocks = (p->T + step - 1) / step;
-    int64_t heads = p->B * p->H;
     size_t own = layout_of(f).total;
+    float *work = io->work;
     int threads = la_flash_flops(f, pos) < FLASH_SERIAL_FLOPS ? 1 : p->threads;
-    /* The last rows first: under a causal mask they cost most, and the cheap ones fill the end. */
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-    for (int64_t item = 0; item < heads * blocks; item++) {
-        int64_t first = (blocks - 1 - item / heads) * step;
-        int64_t rows = p->T - first < step ? p->T - first : step;
-        float *work = (float *)io->work + (size_t)omp_get_thread_num() * own;
-        run_block(f, io, pos, item % heads, first, rows, work);
+    for (int64_t unit = 0; unit < blocks * splits; unit++) {
+        rows_of_head r = rows_of(f, unit / splits);
+        float *set = work + (size_t)(splits > 1 ? unit : omp_get_thread_num()) * own;
+        run_block(f, io, pos, &r, unit % splits, set);
+        if (splits == 1) finish(f, io, &r, set, own);
+    }
+    for (int64_t item = 0; splits > 1 && item < blocks; item++) {
+        rows_of_head r = rows_of(f, item);
+        finish(f, io, &r, work + (size_t)(item * splits) * own, own);
     }
     append(f, io, pos, p->T);
     return LA_OK;

@@ -101,6 +101,7 @@ typedef struct flash { /* an instance */
     void (*back)(const flash_back_block *, const flash_back_keys *);
     double scale;
     int64_t panels;      /* of a block in forward */
+    int64_t splits;      /* parts that the keys of a block are cut into, in forward */
     int64_t parts;       /* a cache is cut into, in decode */
     int64_t back_panels; /* of a block in backward */
     int64_t back_parts;  /* the blocks of a (batch, kv head) are shared out among, in backward */

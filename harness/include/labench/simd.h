@@ -332,8 +332,8 @@ LA_INLINE la_vf la_v_exp(la_vf x)
     return la_v_select(la_v_less(high, x), la_v_set(__builtin_inff()), y);
 }
 
-/* 2^(n + r) for whole n in [-127, 127] and |r| <= 1/2; 0 for n = -127. */
-LA_INLINE la_vf la_v_exp2_(la_vf n, la_vf r)
+/* 2^r for |r| <= 1/2, 1 at 0. */
+LA_INLINE la_vf la_v_exp2_half_(la_vf r)
 {
     la_vf y = la_v_set(1.5594678e-4f);
     y = la_v_fma(y, r, la_v_set(1.3406644e-3f));
@@ -341,17 +341,28 @@ LA_INLINE la_vf la_v_exp2_(la_vf n, la_vf r)
     y = la_v_fma(y, r, la_v_set(5.5503106e-2f));
     y = la_v_fma(y, r, la_v_set(2.4022653e-1f));
     y = la_v_fma(y, r, la_v_set(6.9314721e-1f));
-    y = la_v_fma(y, r, la_v_set(1.0f));
-    return la_v_ldexp_(y, n);
+    return la_v_fma(y, r, la_v_set(1.0f));
 }
 
-/* 2^x for x <= 127, for softmax weights: relative error below 2e-7, 0 below -127 (-inf too), 1 at 0.
- * Cheaper than la_v_exp: no reduction in two steps and nothing to guard above. NaN stays NaN. */
+/* 2^(n + r) for whole n in [-127, 127] and |r| <= 1/2; 0 for n = -127. */
+LA_INLINE la_vf la_v_exp2_(la_vf n, la_vf r)
+{
+    return la_v_ldexp_(la_v_exp2_half_(r), n);
+}
+
+/* 2^x for x <= 127, for softmax weights: relative error below 2e-7, 1 at 0. Below -150 (-inf too) exactly 0;
+ * from -126 down to there 0, or a denormal number in a process that keeps those. Cheaper than la_v_exp:
+ * no reduction in two steps and nothing to guard above. NaN stays NaN. */
 LA_INLINE la_vf la_v_exp2(la_vf x)
 {
+#if defined(__AVX512DQ__)
+    la_vf r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); /* 0 for -inf */
+    return _mm512_scalef_ps(la_v_exp2_half_(r), x - r);
+#else
     x = la_v_max(la_v_set(-127.0f), x);
     la_vf n = la_v_round_(x);
     return la_v_exp2_(n, x - n);
+#endif
 }
 
 /* exp(x) for x <= 0, at the price of la_v_exp2: relative error below 2e-7 + 2e-8 |x|, 0 below -87.7, 1 at 0.
