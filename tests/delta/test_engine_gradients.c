@@ -197,15 +197,17 @@ static void compare(const sample *a, int kind)
 
 static void check_all(gate_kind decays)
 {
-    const la_problem shapes[] = {problem(1, 70, 2, 16, 16), problem(2, 50, 1, 5, 21),
-                                 problem(1, 131, 2, 24, 40), problem(1, 9, 1, 40, 8)};
+    la_problem shapes[] = {problem(1, 70, 2, 16, 16), problem(2, 50, 1, 5, 21),
+                           problem(1, 131, 2, 24, 40), problem(1, 9, 1, 40, 8),
+                           problem(1, 200, 1, 20, 50)};
+    shapes[2].threads = 5, shapes[4].threads = 3; /* teams of 2 and 3 threads, and of 3 */
     for (size_t m = 0; m < every_pair_len; m++)
         for (size_t i = 0; i < LA_COUNT(shapes); i++) {
             if (decays != GATES_MILD && every_pair[m].decay < LA_DECAY_HEAD) continue;
             sample a = new_sample(&every_pair[m], &shapes[i], decays);
             for (int64_t bh = 0; bh < a.heads; bh++) reference(&a, bh);
             for (int f = 0; f < 2; f++) {
-                run(&a, f ? LA_DELTA_CHUNK : LA_DELTA_RECURRENT, 16 + 24 * (int64_t)i);
+                run(&a, f ? LA_DELTA_CHUNK : LA_DELTA_RECURRENT, 16 + 24 * (int64_t)(i % 4));
                 for (int kind = 0; kind < KINDS; kind++) {
                     bool has = kind == BETA ? every_pair[m].weighted
                                : kind == G  ? every_pair[m].decay >= LA_DECAY_HEAD

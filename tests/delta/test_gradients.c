@@ -192,7 +192,8 @@ static void test_gradients_are_the_reference(void **state)
                            problem(2, 49, 4, 12, 20),   problem(1, 81, 6, 32, 48)};
     shapes[6].Hqk = 2, shapes[7].Hqk = 1;
     shapes[2].scale = 1.0;
-    shapes[4].threads = 3; /* more than heads: forward divides the columns */
+    /* More than query heads: forward divides the columns, backward has a team for each. */
+    shapes[4].threads = 3, shapes[7].threads = 5;
     const la_input_kind kinds[] = {LA_INPUTS_DEFAULT, LA_INPUTS_STRONG_DECAY, LA_INPUTS_NO_DECAY,
                                    LA_INPUTS_BETA_EDGES};
     for (size_t n = 0; n < LA_COUNT(names); n++)
@@ -339,7 +340,8 @@ static void test_a_sequence_may_be_cut(void **state)
         }
 }
 
-/* Heads are whole jobs: the number of threads changes no bit, and neither does the call. */
+/* Where there are enough heads they are whole jobs: the number of threads changes no bit. The same number
+ * gives the same bits whenever it is called, teams too. */
 static void test_threads_and_repetition_change_nothing(void **state)
 {
     (void)state;
@@ -356,6 +358,11 @@ static void test_threads_and_repetition_change_nothing(void **state)
         assert_true(la_gradients_hash_made(&g) == one);
         differentiate(v, impl, &many, 16, &in, NULL, &g);
         assert_true(la_gradients_hash_made(&g) == one);
+        many.threads = 11; /* teams of 2 and 3 */
+        differentiate(v, impl, &many, 16, &in, NULL, &g);
+        uint64_t teams = la_gradients_hash_made(&g);
+        differentiate(v, impl, &many, 16, &in, NULL, &g);
+        assert_true(la_gradients_hash_made(&g) == teams);
         la_gradients_release(&g);
         la_inputs_release(&in);
     }

@@ -195,13 +195,15 @@ static void test_value_heads_share_queries_and_keys(void **state)
     check(&p, GATES_MIXED);
 }
 
-/* Slices of the columns are as good as the whole. */
+/* Slices of the columns, and segments and columns by turns on the way back, are as good as the whole. */
 static void test_more_threads_than_heads(void **state)
 {
     (void)state;
     la_problem p = problem(1, 300, 1, 32, 70);
     p.threads = 2;
     check(&p, GATES_MILD);
+    p.threads = 3, p.dv = 33;
+    check(&p, GATES_HALF);
 }
 
 /* A reset starts another stretch inside its chunk; what came before has the same bits as without it. */

@@ -6,6 +6,11 @@
  * It first runs forward through a segment again, LA_DELTA_BACK tokens at a time, and keeps what each
  * chunk made in scratch; then it goes back through these chunks with dS, the gradient of the state.
  *
+ * Threads share the heads. Where there are more threads than heads, those of one head are a team that takes as
+ * many segments at once as it has members: each runs forward through one of them, then each takes some columns
+ * of dS through all of them from the last, keeping dS and N of every chunk, and then each makes the
+ * gradients of the segment that it had. Nothing is made twice.
+ *
  * Everything inside is padded with zeros to multiples of 16: channels, columns, and the last chunk's
  * tokens (a token of zeros changes neither the state nor any gradient), so no loop is ragged.
  */
@@ -13,6 +18,7 @@
 #define LA_DELTA_BACKWARD_H
 
 #include "delta_slice.h"
+#include "team.h"
 
 #define LA_DELTA_BACK 16 /* C here: tokens of a chunk on the way back */
 
@@ -37,6 +43,9 @@ typedef struct la_delta_chunk_kept {
     float *weight;    /* [C]: beta */
     float *fade, *to; /* exp(G), exp(G_C - G): [C], or [C,K] by channel */
     float *whole;     /* [K]: exp(G_C) */
+    float *dS;        /* [K,W] after the chunk */
+    float *dO;        /* [2C,W]: s dout, then N = -(gradient of what was held) */
+    float *dots;      /* [C,W/lanes]: sums over parts of a row, which make dbeta */
     /* by channel only */
     float *grow, *back; /* [C,K]: exp(-G) and k exp(-G), where float32 can hold them (mild) */
     double *G;          /* [C,K] */
@@ -46,17 +55,19 @@ typedef struct la_delta_walk {
     const la_delta_slice *x;
     const la_delta_gradients *y;
     int64_t K, W,
-        stack;   /* padded dk and w; 2 C rows of q and k where k reads too (delta), else C */
-    float *kept; /* of all chunks of a segment */
-    float *dS;   /* [K,W] */
-    float *G;    /* [2C,W]: s dout, then N = -(gradient of what was held) */
-    float *GT;   /* [W,2C] */
-    float *T;    /* [2C,K]: gradients of q, then of k */
-    float *TT;   /* [K,2C] */
-    float *H;    /* [C,K]: U dS', the gradient of what k wrote */
-    float *dPA;  /* [2C,C] */
-    float *both; /* [C,C]: dA + dA' */
-    float *run;  /* [K]: by channel, a running sum */
+        stack; /* padded dk and w; 2 C rows of q and k where k reads too (delta), else C */
+    const la_team *team;
+    float *kept;      /* of all chunks of the first member's segment */
+    int64_t apart;    /* floats from there to the next member's */
+    float *dS;        /* [K,W] behind the block of segments at hand */
+    float *dO, *dots; /* of a chunk, where no team keeps them */
+    float *GT;        /* [W,2C]: dO' */
+    float *T;         /* [2C,K]: gradients of q, then of k */
+    float *TT;        /* [K,2C] */
+    float *H;         /* [C,K]: U dS', the gradient of what k wrote */
+    float *dPA;       /* [2C,C] */
+    float *both;      /* [C,C]: dA + dA' */
+    float *run;       /* [K]: by channel, a running sum */
 } la_delta_walk;
 
 static inline int64_t la_delta_segment(int64_t chunk)
@@ -64,12 +75,14 @@ static inline int64_t la_delta_segment(int64_t chunk)
     return (63 + chunk) / chunk * chunk;
 }
 
-static inline int64_t la_delta_kept_floats(la_decay decay, int64_t K, int64_t W)
+/* Floats that a chunk keeps in scratch; those of a team keep what goes from thread to thread too. */
+static inline int64_t la_delta_kept_floats(la_decay decay, int64_t K, int64_t W, bool team)
 {
     const int64_t C = LA_DELTA_BACK;
     int64_t floats = K * W + 2 * C * K + 3 * C * W + 3 * C * C + 3 * C + K;
     if (decay != LA_DECAY_NONE) floats += 3 * C * K;
     if (decay == LA_DECAY_CHANNEL) floats += 6 * C * K;
+    if (team) floats += K * W + 3 * C * W;
     return floats;
 }
 
@@ -79,15 +92,46 @@ static inline int64_t la_delta_kept_chunks(int64_t T, int64_t segment)
     return ((T < segment ? T : segment) + LA_DELTA_BACK - 1) / LA_DELTA_BACK;
 }
 
+/* Of one member. */
 static inline int64_t la_delta_backward_work(la_decay decay, int64_t dk, int64_t dv, int64_t T,
-                                             int64_t segment)
+                                             int64_t segment, bool team)
 {
     const int64_t C = LA_DELTA_BACK;
     int64_t K = la_delta_up(dk), W = la_delta_up(dv);
     int64_t chunks = la_delta_kept_chunks(T, segment);
-    return chunks * la_delta_kept_floats(decay, K, W) + K * W + 4 * C * W + 5 * C * K + 3 * C * C +
-           K;
+    return chunks * la_delta_kept_floats(decay, K, W, team) + K * W + 5 * C * W + 5 * C * K +
+           3 * C * C + K;
 }
+
+/* ---- the order of things (delta_walk.c) ---- */
+
+/* A chunk: number i of the segment that member `rank` has; its n tokens from t on. */
+typedef struct la_delta_place {
+    int rank;
+    int64_t i, t, n;
+} la_delta_place;
+
+/* What is done to a chunk, in this order; `self` is handed on. */
+typedef struct la_delta_back {
+    const la_delta_slice *x;
+    const la_team *team;
+    int64_t K, W;
+    float *dS; /* [K,W] behind the block of segments at hand, shared by the team */
+    void *self;
+    float *(*state)(void *self, int64_t i); /* S before this member's chunk i */
+    /* Forward through a chunk of its own; S after it into next, unless NULL. */
+    void (*again)(void *self, la_delta_place at, float *next);
+    float *(*after)(void *self,
+                    la_delta_place at); /* dS after the chunk; not called of one member */
+    /* At the columns [j, end): what dS after the chunk gives its tokens, then dS before it. */
+    void (*scan)(void *self, la_delta_place at, int64_t j, int64_t end);
+    void (*carry)(void *self, la_delta_place at, int64_t j, int64_t end, float *before);
+    void (*gradients)(void *self, la_delta_place at); /* of the chunk's tokens, all columns there */
+} la_delta_back;
+
+/* From the gradient of the last state (NULL: zeros) to that of the first (NULL: not wanted). Every member of
+ * the team calls it. */
+void la_delta_walk_back(const la_delta_back *back, const float *dS_out, float *dS_in);
 
 /* By channel: the decays of chunk tokens [t, t + n) with P and A (not masked yet), and the end of the way
  * back: from T and H as products with the states and a masked dPA to the gradients. */
@@ -100,7 +144,9 @@ la_delta_channel_enter_fn la_delta_channel_enter_generic, la_delta_channel_enter
 la_delta_channel_gradients_fn la_delta_channel_gradients_generic, la_delta_channel_gradients_avx2,
     la_delta_channel_gradients_avx512;
 
-typedef void la_delta_backward_kernel(const la_delta_slice *slice, const la_delta_gradients *grads);
+/* slice->work: that of the team's first member. */
+typedef void la_delta_backward_kernel(const la_delta_slice *slice, const la_delta_gradients *grads,
+                                      const la_team *team);
 la_delta_backward_kernel la_delta_backward_generic, la_delta_backward_avx2,
     la_delta_backward_avx512;
 

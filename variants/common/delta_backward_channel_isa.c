@@ -100,7 +100,7 @@ static void gates_of_ends(const walk *w, const chunk *c, float *gates)
     int64_t K = w->K, W = w->W;
     bool delta = w->stack > C;
     for (int64_t r = 0; r < K; r++)
-        w->run[r] = c->whole[r] * w->x->tile->dot(W, c->S + r * W, w->dS + r * W);
+        w->run[r] = c->whole[r] * w->x->tile->dot(W, c->S + r * W, c->dS + r * W);
     for (int64_t r = 0; r < K; r += LA_VW) {
         la_vf sum = la_v_load(w->run + r);
         for (int64_t i = C; i-- > 0;) {

@@ -166,18 +166,18 @@ LA_INLINE void solve_columns(const walk *w, const chunk *c, int64_t j, const int
     }
 }
 
-/* Y and N at `vecs` vectors of columns from j, from the last rows up; adds Y . X to dot [C]. */
+/* Y and N at `vecs` vectors of columns from j, from the last rows up, and Y . X of these columns. */
 LA_INLINE void solve_back_columns(const walk *w, const chunk *c, int64_t j, const int vecs,
-                                  bool delta, float *dot)
+                                  bool delta)
 {
     int64_t K = w->K, W = w->W;
-    const float *P = c->PA, *A = c->PA + C * C, *dO = w->G + j;
-    float *N = w->G + C * W + j;
+    const float *P = c->PA, *A = c->PA + C * C, *dO = c->dO + j;
+    float *N = c->dO + C * W + j, *dots = c->dots + j / LA_VW * C;
     for (int64_t i = C - R; i >= 0; i -= R) {
         la_vf y[R * 4];
 #pragma GCC unroll 16
         for (int e = 0; e < R * vecs; e++) y[e] = la_v_set(0.0f);
-        const float *a = c->out + i * K, *B = w->dS + j;
+        const float *a = c->out + i * K, *B = c->dS + j;
         for (int64_t r = 0; r < K; r++, a++, B += W)
 #pragma GCC unroll 4
             for (int m = 0; m < R; m++)
@@ -213,7 +213,7 @@ LA_INLINE void solve_back_columns(const walk *w, const chunk *c, int64_t j, cons
                 la_v_store(N + (i + m) * W + v * LA_VW, n[m * vecs + v]);
                 sum = la_v_fma(value, la_v_load(c->X + (i + m) * W + j + v * LA_VW), sum);
             }
-            dot[i + m] += la_v_sum(sum);
+            dots[i + m] = la_v_sum(sum);
         }
     }
 }
@@ -232,18 +232,17 @@ static void solve(const walk *w, const chunk *c)
     for (; j < w->W; j += LA_VW) solve_columns(w, c, j, 1);
 }
 
-static void solve_back(const walk *w, const chunk *c, float *dot)
+/* The columns [j, end), and in dots [.,C] one sum for each panel of them, zeros between. */
+static void solve_back(const walk *w, const chunk *c, int64_t j, int64_t end)
 {
-    int64_t j = 0;
-    memset(dot, 0, C * sizeof *dot);
+    memset(c->dots + j / LA_VW * C, 0, (size_t)((end - j) / LA_VW * C) * sizeof *c->dots);
     if (w->stack > C) {
-        for (; j + WIDE * LA_VW <= w->W; j += WIDE * LA_VW)
-            solve_back_columns(w, c, j, WIDE, true, dot);
-        for (; j + 2 * LA_VW <= w->W; j += 2 * LA_VW) solve_back_columns(w, c, j, 2, true, dot);
-        for (; j < w->W; j += LA_VW) solve_back_columns(w, c, j, 1, true, dot);
+        for (; j + WIDE * LA_VW <= end; j += WIDE * LA_VW) solve_back_columns(w, c, j, WIDE, true);
+        for (; j + 2 * LA_VW <= end; j += 2 * LA_VW) solve_back_columns(w, c, j, 2, true);
+        for (; j < end; j += LA_VW) solve_back_columns(w, c, j, 1, true);
     } else {
-        for (; j + 2 * LA_VW <= w->W; j += 2 * LA_VW) solve_back_columns(w, c, j, 2, false, dot);
-        for (; j < w->W; j += LA_VW) solve_back_columns(w, c, j, 1, false, dot);
+        for (; j + 2 * LA_VW <= end; j += 2 * LA_VW) solve_back_columns(w, c, j, 2, false);
+        for (; j < end; j += LA_VW) solve_back_columns(w, c, j, 1, false);
     }
 }
 
@@ -277,7 +276,7 @@ static void read_states(const walk *w, const chunk *c)
 {
     int64_t K = w->K, W = w->W, both = w->stack;
     const la_tile *tile = w->x->tile;
-    tile->transpose(both, W, w->G, W, w->GT, 2 * C);
+    tile->transpose(both, W, c->dO, W, w->GT, 2 * C);
     la_small((la_small_product){.M = K,
                                 .N = both,
                                 .K = W,
@@ -292,7 +291,7 @@ static void read_states(const walk *w, const chunk *c)
     la_small((la_small_product){.M = K,
                                 .N = C,
                                 .K = W,
-                                .a = w->dS,
+                                .a = c->dS,
                                 .down = W,
                                 .along = 1,
                                 .B = c->UT,
@@ -317,7 +316,7 @@ static void gate_gradients(const walk *w, const chunk *c, int64_t n, float *dg)
     float across[C] = {0}, wrote[C + 1] = {0};
     for (int64_t i = 0; i < C; i++)
         wrote[i + 1] = wrote[i] + la_v_sum(add_dot(K, w->H + i * K, c->out + i * K, zero));
-    float start = c->whole[0] * w->x->tile->dot(K * w->W, c->S, w->dS); /* from start to end */
+    float start = c->whole[0] * w->x->tile->dot(K * w->W, c->S, c->dS); /* from start to end */
     for (int64_t i = n; i-- > 0;) {
         la_vf sum = zero, row_i = la_v_set((float)i);
         la_vf from_start = add_dot(K, w->T + i * K, c->in + i * K, zero);
@@ -397,65 +396,56 @@ static void token_gradients(const walk *w, const chunk *c)
         }
 }
 
-static void back(const walk *w, const chunk *c, int64_t t, int64_t n)
+/* dbeta of n tokens. */
+static void weight_gradients(const walk *w, const chunk *c, int64_t n, float *dbeta)
+{
+    float sum[C] = {0};
+    for (int64_t panel = 0; panel < w->W / LA_VW; panel++)
+        for (int64_t i = 0; i < C; i++) sum[i] += c->dots[panel * C + i];
+    for (int64_t i = 0; i < n; i++) dbeta[i * w->x->gate_row] = sum[i];
+}
+
+/* The gradients of the chunk's tokens, dS behind it and N being there. */
+static void chunk_gradients(const walk *w, const chunk *c, int64_t t, int64_t n)
 {
     const la_delta_slice *x = w->x;
     const la_delta_gradients *y = w->y;
     int64_t K = w->K, W = w->W;
-    float dot[C];
-    la_rows_fetch(n, x->w, y->dout + t * x->v_row, x->v_row, x->scale, w->G, W);
-    la_rows_ask(x, y->dv, x->v_row, x->w, t, true);
-    solve_back(w, c, dot);
-    la_rows_ask(x, y->dout, x->v_row, x->w, t - C, false);
-    for (int64_t i = 0; y->dbeta && i < n; i++) y->dbeta[(t + i) * x->gate_row] = dot[i];
+    if (y->dbeta) weight_gradients(w, c, n, y->dbeta + t * x->gate_row);
     if (y->dv)
-        la_rows_deliver(n, x->w, w->G + C * W, W, -1.0f, false, y->dv + t * x->v_row, x->v_row);
-    bool by_channel = x->decay == LA_DECAY_CHANNEL, gates = y->dg && x->decay == LA_DECAY_HEAD;
-    if (y->dg || y->dq || y->dk) {
-        la_small((la_small_product){.M = w->stack,
-                                    .N = C,
-                                    .K = W,
-                                    .a = w->G,
-                                    .down = W,
-                                    .along = 1,
-                                    .B = c->UT,
-                                    .ldb = C,
-                                    .to = w->dPA,
-                                    .ldc = C});
-        la_rows_ask(x, y->dq, x->qk_row, x->dk, t, true);
-        read_states(w, c);
-        la_rows_ask(x, y->dk, x->qk_row, x->dk, t, true);
-        if (gates) gate_gradients(w, c, n, y->dg + t * x->gate_row);
-        mask(w, c->D, w->dPA);
-        if (by_channel) LA_ISA(la_delta_channel_gradients)
-        (w, c, n, y->dg ? y->dg + t * x->gate_row * x->dk : NULL);
-        else token_gradients(w, c);
-        if (y->dq)
-            la_rows_deliver(n, x->dk, w->T, K, 1.0f, y->add, y->dq + t * x->qk_row, x->qk_row);
-        if (y->dk)
-            la_rows_deliver(n, x->dk, w->T + C * K, K, 1.0f, y->add, y->dk + t * x->qk_row,
-                            x->qk_row);
-    }
-    la_small((la_small_product){.M = K,
-                                .N = W,
-                                .K = w->stack,
-                                .a = c->in,
-                                .down = 1,
-                                .along = K,
-                                .B = w->G,
-                                .ldb = W,
-                                .keep = c->whole,
-                                .from = w->dS,
-                                .to = w->dS,
-                                .ldc = W});
+        la_rows_deliver(n, x->w, c->dO + C * W, W, -1.0f, false, y->dv + t * x->v_row, x->v_row);
+    if (!y->dg && !y->dq && !y->dk) return;
+    la_small((la_small_product){.M = w->stack,
+                                .N = C,
+                                .K = W,
+                                .a = c->dO,
+                                .down = W,
+                                .along = 1,
+                                .B = c->UT,
+                                .ldb = C,
+                                .to = w->dPA,
+                                .ldc = C});
+    la_rows_ask(x, y->dq, x->qk_row, x->dk, t, true);
+    read_states(w, c);
+    la_rows_ask(x, y->dk, x->qk_row, x->dk, t, true);
+    if (y->dg && x->decay == LA_DECAY_HEAD) gate_gradients(w, c, n, y->dg + t * x->gate_row);
+    mask(w, c->D, w->dPA);
+    if (x->decay == LA_DECAY_CHANNEL) LA_ISA(la_delta_channel_gradients)
+    (w, c, n, y->dg ? y->dg + t * x->gate_row * x->dk : NULL);
+    else token_gradients(w, c);
+    if (y->dq) la_rows_deliver(n, x->dk, w->T, K, 1.0f, y->add, y->dq + t * x->qk_row, x->qk_row);
+    if (y->dk)
+        la_rows_deliver(n, x->dk, w->T + C * K, K, 1.0f, y->add, y->dk + t * x->qk_row, x->qk_row);
 }
 
-/* ---- the walk ---- */
+/* ---- scratch ---- */
 
-static chunk chunk_at(const walk *w, int64_t i)
+/* Chunk number i of the segment that member `rank` has. */
+static chunk chunk_at(const walk *w, int rank, int64_t i)
 {
     int64_t K = w->K, W = w->W;
-    float *p = w->kept + i * la_delta_kept_floats(w->x->decay, K, W);
+    bool team = w->team->size > 1;
+    float *p = w->kept + rank * w->apart + i * la_delta_kept_floats(w->x->decay, K, W, team);
     chunk c = {0};
     c.S = p, p += K * W;
     c.qk = p, p += 2 * C * K;
@@ -468,6 +458,12 @@ static chunk chunk_at(const walk *w, int64_t i)
     c.fade = p, p += C;
     c.to = p, p += C;
     c.whole = p, p += K;
+    c.dS = w->dS, c.dO = w->dO, c.dots = w->dots;
+    if (team) {
+        c.dS = p, p += K * W;
+        c.dO = p, p += 2 * C * W;
+        c.dots = p, p += C * W;
+    }
     c.in = c.qk, c.out = c.qk + C * K;
     if (w->x->decay == LA_DECAY_NONE) return c;
     c.in = p, p += 2 * C * K;
@@ -481,47 +477,106 @@ static chunk chunk_at(const walk *w, int64_t i)
     return c;
 }
 
-static void layout(walk *w, float *work, int64_t chunks)
+/* Member 0's scratch starts with what the team shares; the others leave that place free. */
+static walk layout(const la_delta_slice *x, const la_delta_gradients *y, const la_team *team)
 {
-    int64_t K = w->K, W = w->W;
-    w->kept = work, work += chunks * la_delta_kept_floats(w->x->decay, K, W);
-    w->dS = work, work += K * W;
-    w->G = work, work += 2 * C * W;
-    w->GT = work, work += 2 * C * W;
-    w->T = work, work += 2 * C * K;
-    w->TT = work, work += 2 * C * K;
-    w->H = work, work += C * K;
-    w->dPA = work, work += 2 * C * C;
-    w->both = work, work += C * C;
-    w->run = work;
-}
-
-static void segment(const walk *w, int64_t t0, int64_t t1)
-{
-    const la_delta_slice *x = w->x;
-    int64_t n = (t1 - t0 + C - 1) / C, saved = t0 / x->segment - 1;
-    const float *from = t0 ? x->saved + saved * x->dk * x->S_row : x->S_in;
-    la_state_take(x, from, w->K, w->W, chunk_at(w, 0).S);
-    for (int64_t i = 0; i < n; i++) {
-        chunk c = chunk_at(w, i);
-        int64_t t = t0 + i * C;
-        enter(w, &c, t, t1 - t < C ? t1 - t : C);
-        leave(w, &c, i + 1 < n ? chunk_at(w, i + 1).S : NULL);
-    }
-    for (int64_t i = n; i-- > 0;) {
-        chunk c = chunk_at(w, i);
-        int64_t t = t0 + i * C;
-        back(w, &c, t, t1 - t < C ? t1 - t : C);
-    }
-}
-
-void LA_ISA(la_delta_backward)(const la_delta_slice *x, const la_delta_gradients *y)
-{
-    walk w = {.x = x, .y = y, .K = la_delta_up(x->dk), .W = la_delta_up(x->w)};
+    bool shared = team->size > 1;
+    walk w = {.x = x, .y = y, .team = team, .K = la_delta_up(x->dk), .W = la_delta_up(x->w)};
+    int64_t K = w.K, W = w.W;
     w.stack = x->write == LA_WRITE_DELTA ? 2 * C : C;
-    layout(&w, x->work, la_delta_kept_chunks(x->T, x->segment));
-    la_state_take(x, y->dS_out, w.K, w.W, w.dS);
-    for (int64_t t0 = (x->T - 1) / x->segment * x->segment; t0 >= 0; t0 -= x->segment)
-        segment(&w, t0, t0 + x->segment < x->T ? t0 + x->segment : x->T);
-    la_state_give(x, w.dS, w.W, y->dS_in);
+    w.apart = la_delta_backward_work(x->decay, x->dk, x->w, x->T, x->segment, shared);
+    w.dS = x->work;
+    w.kept = x->work + K * W;
+    float *own =
+        w.kept + team->rank * w.apart +
+        la_delta_kept_chunks(x->T, x->segment) * la_delta_kept_floats(x->decay, K, W, shared);
+    w.dO = own, own += 2 * C * W;
+    w.dots = own, own += C * W;
+    w.GT = own, own += 2 * C * W;
+    w.T = own, own += 2 * C * K;
+    w.TT = own, own += 2 * C * K;
+    w.H = own, own += C * K;
+    w.dPA = own, own += 2 * C * C;
+    w.both = own, own += C * C;
+    w.run = own;
+    return w;
+}
+
+/* ---- the steps of the walk ---- */
+
+static float *state_before(void *self, int64_t i)
+{
+    const walk *w = self;
+    return chunk_at(w, w->team->rank, i).S;
+}
+
+static void again(void *self, la_delta_place at, float *next)
+{
+    const walk *w = self;
+    chunk c = chunk_at(w, at.rank, at.i);
+    enter(w, &c, at.t, at.n);
+    leave(w, &c, next);
+}
+
+static float *state_gradient_after(void *self, la_delta_place at)
+{
+    return chunk_at(self, at.rank, at.i).dS;
+}
+
+/* N at the columns [j, end). */
+static void scan(void *self, la_delta_place at, int64_t j, int64_t end)
+{
+    const walk *w = self;
+    const la_delta_slice *x = w->x;
+    chunk c = chunk_at(w, at.rank, at.i);
+    int64_t columns = x->w < end ? x->w - j : end - j, row = x->v_row;
+    la_rows_fetch_part(at.n, columns, w->y->dout + at.t * row + j, row, x->scale, c.dO + j, end - j,
+                       w->W);
+    la_rows_ask(x, w->y->dv ? w->y->dv + j : NULL, row, columns, at.t, true);
+    solve_back(w, &c, j, end);
+    la_rows_ask(x, w->y->dout + j, row, columns, at.t - C, false);
+}
+
+static void carry(void *self, la_delta_place at, int64_t j, int64_t end, float *before)
+{
+    const walk *w = self;
+    chunk c = chunk_at(w, at.rank, at.i);
+    la_small((la_small_product){.M = w->K,
+                                .N = end - j,
+                                .K = w->stack,
+                                .a = c.in,
+                                .down = 1,
+                                .along = w->K,
+                                .B = c.dO + j,
+                                .ldb = w->W,
+                                .keep = c.whole,
+                                .from = c.dS + j,
+                                .to = before + j,
+                                .ldc = w->W});
+}
+
+static void gradients(void *self, la_delta_place at)
+{
+    const walk *w = self;
+    chunk c = chunk_at(w, at.rank, at.i);
+    chunk_gradients(w, &c, at.t, at.n);
+}
+
+void LA_ISA(la_delta_backward)(const la_delta_slice *x, const la_delta_gradients *y,
+                               const la_team *team)
+{
+    walk w = layout(x, y, team);
+    const la_delta_back back = {.x = x,
+                                .team = team,
+                                .K = w.K,
+                                .W = w.W,
+                                .dS = w.dS,
+                                .self = &w,
+                                .state = state_before,
+                                .again = again,
+                                .after = state_gradient_after,
+                                .scan = scan,
+                                .carry = carry,
+                                .gradients = gradients};
+    la_delta_walk_back(&back, y->dS_out, y->dS_in);
 }

@@ -37,6 +37,9 @@ typedef struct la_dplr_chunk {
     float *fade;         /* [C+1,K]: exp(G) at times 0 to C */
     float *to;           /* [C,K]: exp(G_C - G) at times 1 to C */
     double *G;           /* [C+1,K] */
+    /* of the way back */
+    float *dS;    /* [K,W] after the chunk */
+    float *Y, *Z; /* [2C,W]: gradients of what the reads gave, and what reaches the writes */
     int64_t stretch[LA_DELTA_BACK + 2]; /* times at which stretches begin, and C + 1 */
     int stretches;
 } la_dplr_chunk;
@@ -47,13 +50,17 @@ typedef struct la_dplr_walk {
     float *near, *far;  /* [C+1,K]: of one stretch, by time; 0 outside of it and behind it */
     float *rows, *cols; /* [2C,K]: reads near, writes far */
     float *T;           /* [K,2C] */
-    float *more;        /* of the way back */
+    float *more;        /* of the way back, or O */
+    const la_team *team;
+    int64_t apart;     /* floats from one member's scratch to the next one's */
+    float *dS, *Y, *Z; /* of a chunk, where no team keeps them */
 } la_dplr_walk;
 
-static inline int64_t la_dplr_chunk_floats(int64_t K, int64_t W)
+static inline int64_t la_dplr_chunk_floats(int64_t K, int64_t W, bool team)
 {
     const int64_t C = LA_DELTA_BACK;
-    return K * W + 8 * C * K + 4 * C * C + 2 * C * W + (2 * C + 1) * K + 2 * (C + 1) * K;
+    int64_t shared = team ? K * W + 4 * C * W : 0;
+    return K * W + 8 * C * K + 4 * C * C + 2 * C * W + (2 * C + 1) * K + 2 * (C + 1) * K + shared;
 }
 
 static inline int64_t la_dplr_walk_floats(int64_t K)
@@ -65,23 +72,27 @@ static inline int64_t la_dplr_walk_floats(int64_t K)
 static inline int64_t la_dplr_forward_work(int64_t dk, int64_t w)
 {
     int64_t K = la_delta_up(dk), W = la_delta_up(w);
-    return la_dplr_walk_floats(K) + la_dplr_chunk_floats(K, W) + LA_DELTA_BACK * W;
+    return la_dplr_walk_floats(K) + la_dplr_chunk_floats(K, W, false) + LA_DELTA_BACK * W;
 }
 
-static inline int64_t la_dplr_backward_work(int64_t dk, int64_t dv, int64_t T, int64_t segment)
+/* Of one member of a team. */
+static inline int64_t la_dplr_backward_work(int64_t dk, int64_t dv, int64_t T, int64_t segment,
+                                            bool team)
 {
     const int64_t C = LA_DELTA_BACK;
     int64_t K = la_delta_up(dk), W = la_delta_up(dv), chunks = la_delta_kept_chunks(T, segment);
     int64_t back = K * W + 6 * C * W + 4 * C * C + 7 * C * K;
-    return la_dplr_walk_floats(K) + chunks * la_dplr_chunk_floats(K, W) + back;
+    return la_dplr_walk_floats(K) + chunks * la_dplr_chunk_floats(K, W, team) + back;
 }
 
-/* The place of chunk `i` in scratch that starts with the walk's own. */
-static inline la_dplr_chunk la_dplr_chunk_at(const la_dplr_walk *w, float *work, int64_t i)
+/* The place of chunk `i` in the scratch of member `rank`, which starts with the walk's own. */
+static inline la_dplr_chunk la_dplr_chunk_at(const la_dplr_walk *w, int rank, int64_t i)
 {
     const int64_t C = LA_DELTA_BACK, K = w->K, W = w->W;
-    float *p = work + la_dplr_walk_floats(K) + i * la_dplr_chunk_floats(K, W);
-    la_dplr_chunk c = {0};
+    bool team = w->team->size > 1;
+    float *p = w->x->work + rank * w->apart + la_dplr_walk_floats(K);
+    p += i * la_dplr_chunk_floats(K, W, team);
+    la_dplr_chunk c = {.dS = w->dS, .Y = w->Y, .Z = w->Z};
     c.S = p, p += K * W;
     c.reads = p, p += 2 * C * K;
     c.in = p, p += 2 * C * K;
@@ -91,21 +102,29 @@ static inline la_dplr_chunk la_dplr_chunk_at(const la_dplr_walk *w, float *work,
     c.U = p, p += 2 * C * W;
     c.fade = p, p += (C + 1) * K;
     c.to = p, p += C * K;
-    c.G = (double *)(void *)p;
+    c.G = (double *)(void *)p, p += 2 * (C + 1) * K;
+    if (team) {
+        c.dS = p, p += K * W;
+        c.Y = p, p += 2 * C * W;
+        c.Z = p;
+    }
     return c;
 }
 
-static inline la_dplr_walk la_dplr_walk_in(const la_delta_slice *x, int64_t chunks)
+/* `apart` floats of scratch for each member of the team, each with place for `chunks`. */
+static inline la_dplr_walk la_dplr_walk_in(const la_delta_slice *x, const la_team *team,
+                                           int64_t apart, int64_t chunks)
 {
     const int64_t C = LA_DELTA_BACK;
     la_dplr_walk w = {.x = x, .K = la_delta_up(x->dk), .W = la_delta_up(x->w)};
-    float *p = x->work;
+    w.team = team, w.apart = apart;
+    float *p = x->work + team->rank * apart;
     w.near = p, p += (C + 1) * w.K;
     w.far = p, p += (C + 1) * w.K;
     w.rows = p, p += 2 * C * w.K;
     w.cols = p, p += 2 * C * w.K;
     w.T = p, p += 2 * C * w.K;
-    w.more = p + chunks * la_dplr_chunk_floats(w.K, w.W);
+    w.more = p + chunks * la_dplr_chunk_floats(w.K, w.W, team->size > 1);
     return w;
 }
 

@@ -22,27 +22,26 @@
 
 enum { C = LA_DELTA_BACK };
 
+typedef la_dplr_chunk chunk;
+
 /* The walk, and scratch of the way back. */
 typedef struct walk {
     la_dplr_walk w;
     const la_delta_gradients *y;
-    float *dS;                       /* [K,W] */
-    float *Y, *Z;                    /* [2C,W] */
     float *turned;                   /* [W,2C]: Y', then U' */
     float *dM;                       /* [2C,2C] */
     float *dreads, *dwrites, *pairs; /* [2C,K] */
     float *gates;                    /* [C,K]: gradients of g */
+    chunk kept[LA_DPLR_KEPT];        /* of the segment at hand */
 } walk;
-
-typedef la_dplr_chunk chunk;
 
 /* ---- dW and dV ---- */
 
-/* Z rows of one half of the writes += M' Y for one half of the reads; writes see reads from their own on. */
-static void send_back(const walk *k, const float *M, const float *Y, float *Z)
+/* n columns of Z for one half of the writes += M' Y for one half of the reads; writes see reads from their own on. */
+static void send_back(const walk *k, int64_t n, const float *M, const float *Y, float *Z)
 {
     la_small((la_small_product){.M = C,
-                                .N = k->w.W,
+                                .N = n,
                                 .K = C,
                                 .a = M,
                                 .down = 1,
@@ -62,36 +61,38 @@ LA_INLINE void substitute_columns(const walk *k, const chunk *c, int64_t j, cons
     for (int64_t i = C; i-- > 0;) {
         la_vf sum[4];
 #pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) sum[v] = la_v_load(k->Z + i * W + j + v * LA_VW);
+        for (int v = 0; v < vecs; v++) sum[v] = la_v_load(c->Z + i * W + j + v * LA_VW);
         for (int64_t l = i + 1; l < C; l++)
 #pragma GCC unroll 4
             for (int v = 0; v < vecs; v++)
                 sum[v] = la_v_fma(la_v_set(c->M[l * 2 * C + i]),
-                                  la_v_load(k->Y + l * W + j + v * LA_VW), sum[v]);
+                                  la_v_load(c->Y + l * W + j + v * LA_VW), sum[v]);
 #pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) la_v_store(k->Y + i * W + j + v * LA_VW, sum[v]);
+        for (int v = 0; v < vecs; v++) la_v_store(c->Y + i * W + j + v * LA_VW, sum[v]);
     }
 }
 
-static void values_back(const walk *k, const chunk *c)
+/* Z, dW and dV at the columns [j, end). */
+static void values_back(const walk *k, const chunk *c, int64_t j, int64_t end)
 {
-    int64_t K = k->w.K, W = k->w.W, j = 0;
-    const float *dO = k->Y + C * W;
+    int64_t K = k->w.K, W = k->w.W, n = end - j;
+    const float *dW = c->Y + j, *dO = dW + C * W;
+    float *Z = c->Z + j;
     la_small((la_small_product){.M = 2 * C,
-                                .N = W,
+                                .N = n,
                                 .K = K,
                                 .a = c->out,
                                 .down = K,
                                 .along = 1,
-                                .B = k->dS,
+                                .B = c->dS + j,
                                 .ldb = W,
-                                .to = k->Z,
+                                .to = Z,
                                 .ldc = W});
-    send_back(k, c->M + 2 * C * C, dO, k->Z);
-    send_back(k, c->M + 2 * C * C + C, dO, k->Z + C * W);
-    for (; j + 4 * LA_VW <= W; j += 4 * LA_VW) substitute_columns(k, c, j, 4);
-    for (; j < W; j += LA_VW) substitute_columns(k, c, j, 1);
-    send_back(k, c->M + C, k->Y, k->Z + C * W);
+    send_back(k, n, c->M + 2 * C * C, dO, Z);
+    send_back(k, n, c->M + 2 * C * C + C, dO, Z + C * W);
+    for (; j + 4 * LA_VW <= end; j += 4 * LA_VW) substitute_columns(k, c, j, 4);
+    for (; j < end; j += LA_VW) substitute_columns(k, c, j, 1);
+    send_back(k, n, c->M + C, dW, Z + C * W);
 }
 
 /* ---- d[a; q] and d[b; k] ---- */
@@ -152,7 +153,7 @@ static void gates_of_ends(const walk *k, const chunk *c)
     const float *db = k->dwrites, *dkey = db + C * K;
     float *through = k->gates + (C - 1) * K;
     for (int64_t r = 0; r < K; r++)
-        through[r] = whole[r] * k->w.x->tile->dot(W, c->S + r * W, k->dS + r * W);
+        through[r] = whole[r] * k->w.x->tile->dot(W, c->S + r * W, c->dS + r * W);
     for (int64_t r = 0; r < K; r += LA_VW) {
         la_vf sum = la_v_load(through + r);
         for (int64_t e = (C - 1) * K + r; e >= 0; e -= K) {
@@ -205,9 +206,9 @@ static void tokens_back(const walk *k, const chunk *c, int64_t t)
     int64_t K = k->w.K, W = k->w.W, dk = k->w.x->dk, ab = k->w.x->gate_row * dk;
     const la_tile *tile = k->w.x->tile;
     la_rows_ask(k->w.x, k->y->dg, ab, dk, t, true);
-    through_state(k, k->Y, c->S, k->dreads);
+    through_state(k, c->Y, c->S, k->dreads);
     la_rows_ask(k->w.x, k->y->da, ab, dk, t, true);
-    through_state(k, c->U, k->dS, k->dwrites);
+    through_state(k, c->U, c->dS, k->dwrites);
     if (k->y->dg) gates_of_ends(k, c);
     tile->mul(C * K, k->dreads, c->fade, k->dreads);
     tile->mul(C * K, k->dreads + C * K, c->fade + K, k->dreads + C * K);
@@ -216,7 +217,7 @@ static void tokens_back(const walk *k, const chunk *c, int64_t t)
     la_small((la_small_product){.M = 2 * C,
                                 .N = 2 * C,
                                 .K = W,
-                                .a = k->Y,
+                                .a = c->Y,
                                 .down = W,
                                 .along = 1,
                                 .B = k->turned,
@@ -233,17 +234,68 @@ static void tokens_back(const walk *k, const chunk *c, int64_t t)
     }
 }
 
-static void back(const walk *k, const chunk *c, int64_t t, int64_t n)
+/* ---- the steps of the walk ---- */
+
+static float *state_before(void *self, int64_t i)
 {
+    walk *k = self;
+    k->kept[i] = la_dplr_chunk_at(&k->w, k->w.team->rank, i);
+    return k->kept[i].S;
+}
+
+static void again(void *self, la_delta_place at, float *next)
+{
+    walk *k = self;
+    LA_ISA(la_dplr_enter)(&k->w, &k->kept[at.i], at.t, at.n);
+    if (next) LA_ISA(la_dplr_leave)(&k->w, &k->kept[at.i], next);
+}
+
+static float *state_gradient_after(void *self, la_delta_place at)
+{
+    const walk *k = self;
+    return la_dplr_chunk_at(&k->w, at.rank, at.i).dS;
+}
+
+static void scan(void *self, la_delta_place at, int64_t j, int64_t end)
+{
+    const walk *k = self;
+    const la_delta_slice *x = k->w.x;
+    chunk c = la_dplr_chunk_at(&k->w, at.rank, at.i);
+    int64_t W = k->w.W, columns = x->w < end ? x->w - j : end - j, row = x->v_row;
+    la_rows_fetch_part(at.n, columns, k->y->dout + at.t * row + j, row, x->scale, c.Y + C * W + j,
+                       end - j, W);
+    la_rows_ask(x, k->y->dv ? k->y->dv + j : NULL, row, columns, at.t, true);
+    values_back(k, &c, j, end);
+    la_rows_ask(x, k->y->dout + j, row, columns, at.t - C, false);
+}
+
+static void carry(void *self, la_delta_place at, int64_t j, int64_t end, float *before)
+{
+    const walk *k = self;
+    chunk c = la_dplr_chunk_at(&k->w, at.rank, at.i);
+    la_small((la_small_product){.M = k->w.K,
+                                .N = end - j,
+                                .K = 2 * C,
+                                .a = c.in,
+                                .down = 1,
+                                .along = k->w.K,
+                                .B = c.Y + j,
+                                .ldb = k->w.W,
+                                .keep = c.fade + C * k->w.K,
+                                .from = c.dS + j,
+                                .to = before + j,
+                                .ldc = k->w.W});
+}
+
+static void gradients(void *self, la_delta_place at)
+{
+    const walk *k = self;
+    const chunk *c = &k->kept[at.i];
     const la_delta_slice *x = k->w.x;
     const la_delta_gradients *y = k->y;
-    int64_t K = k->w.K, W = k->w.W, ab = x->gate_row * x->dk;
-    la_rows_fetch(n, x->w, y->dout + t * x->v_row, x->v_row, x->scale, k->Y + C * W, W);
-    la_rows_ask(x, y->dv, x->v_row, x->w, t, true);
-    values_back(k, c);
-    la_rows_ask(x, y->dout, x->v_row, x->w, t - C, false);
+    int64_t K = k->w.K, W = k->w.W, ab = x->gate_row * x->dk, t = at.t, n = at.n;
     if (y->dv)
-        la_rows_deliver(n, x->w, k->Z + C * W, W, 1.0f, false, y->dv + t * x->v_row, x->v_row);
+        la_rows_deliver(n, x->w, c->Z + C * W, W, 1.0f, false, y->dv + t * x->v_row, x->v_row);
     if (y->dq || y->dk || y->da || y->db || y->dg) tokens_back(k, c, t);
     if (y->dg) la_rows_deliver(n, x->dk, k->gates, K, 1.0f, false, y->dg + t * ab, ab);
     if (y->da) la_rows_deliver(n, x->dk, k->dreads, K, 1.0f, false, y->da + t * ab, ab);
@@ -254,59 +306,37 @@ static void back(const walk *k, const chunk *c, int64_t t, int64_t n)
     if (y->dk)
         la_rows_deliver(n, x->dk, k->dwrites + C * K, K, 1.0f, y->add, y->dk + t * x->qk_row,
                         x->qk_row);
-    la_small((la_small_product){.M = K,
-                                .N = W,
-                                .K = 2 * C,
-                                .a = c->in,
-                                .down = 1,
-                                .along = K,
-                                .B = k->Y,
-                                .ldb = W,
-                                .keep = c->fade + C * K,
-                                .from = k->dS,
-                                .to = k->dS,
-                                .ldc = W});
 }
 
-/* ---- the walk ---- */
-
-/* Tokens [t0, t1): forward again from the state before them, then back. */
-static void segment(const walk *k, int64_t t0, int64_t t1)
-{
-    const la_delta_slice *x = k->w.x;
-    chunk kept[LA_DPLR_KEPT];
-    int64_t n = (t1 - t0 + C - 1) / C;
-    const float *from = t0 ? x->saved + (t0 / x->segment - 1) * x->dk * x->S_row : x->S_in;
-    for (int64_t i = 0; i < n; i++) kept[i] = la_dplr_chunk_at(&k->w, x->work, i);
-    la_state_take(x, from, k->w.K, k->w.W, kept[0].S);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t t = t0 + i * C;
-        LA_ISA(la_dplr_enter)(&k->w, &kept[i], t, t1 - t < C ? t1 - t : C);
-        if (i + 1 < n) LA_ISA(la_dplr_leave)(&k->w, &kept[i], kept[i + 1].S);
-    }
-    for (int64_t i = n; i-- > 0;) {
-        int64_t t = t0 + i * C;
-        back(k, &kept[i], t, t1 - t < C ? t1 - t : C);
-    }
-}
-
-void LA_ISA(la_dplr_backward)(const la_delta_slice *x, const la_delta_gradients *y)
+void LA_ISA(la_dplr_backward)(const la_delta_slice *x, const la_delta_gradients *y,
+                              const la_team *team)
 {
     int64_t chunks = la_delta_kept_chunks(x->T, x->segment);
-    walk k = {.w = la_dplr_walk_in(x, chunks), .y = y};
+    int64_t apart = la_dplr_backward_work(x->dk, x->w, x->T, x->segment, team->size > 1);
+    walk k = {.w = la_dplr_walk_in(x, team, apart, chunks), .y = y};
     int64_t K = k.w.K, W = k.w.W;
     float *p = k.w.more;
-    k.dS = p, p += K * W;
-    k.Y = p, p += 2 * C * W;
-    k.Z = p, p += 2 * C * W;
+    k.w.dS = p - team->rank * apart; /* the first member's place, for all */
+    p += K * W;
+    k.w.Y = p, p += 2 * C * W;
+    k.w.Z = p, p += 2 * C * W;
     k.turned = p, p += 2 * C * W;
     k.dM = p, p += 4 * C * C;
     k.dreads = p, p += 2 * C * K;
     k.dwrites = p, p += 2 * C * K;
     k.pairs = p, p += 2 * C * K;
     k.gates = p;
-    la_state_take(x, y->dS_out, K, W, k.dS);
-    for (int64_t t0 = (x->T - 1) / x->segment * x->segment; t0 >= 0; t0 -= x->segment)
-        segment(&k, t0, t0 + x->segment < x->T ? t0 + x->segment : x->T);
-    la_state_give(x, k.dS, W, y->dS_in);
+    const la_delta_back back = {.x = x,
+                                .team = team,
+                                .K = K,
+                                .W = W,
+                                .dS = k.w.dS,
+                                .self = &k,
+                                .state = state_before,
+                                .again = again,
+                                .after = state_gradient_after,
+                                .scan = scan,
+                                .carry = carry,
+                                .gradients = gradients};
+    la_delta_walk_back(&back, y->dS_out, y->dS_in);
 }

@@ -212,8 +212,9 @@ void LA_ISA(la_dplr_leave)(const walk *w, const chunk *c, float *next)
 
 void LA_ISA(la_dplr_forward)(const la_delta_slice *x)
 {
-    walk w = la_dplr_walk_in(x, 1);
-    chunk c = la_dplr_chunk_at(&w, x->work, 0);
+    const la_team alone = {.size = 1};
+    walk w = la_dplr_walk_in(x, &alone, 0, 1);
+    chunk c = la_dplr_chunk_at(&w, 0, 0);
     float *O = w.more;
     la_state_take(x, x->S_in, w.K, w.W, c.S);
     for (int64_t t = 0; t < x->T; t += C) {

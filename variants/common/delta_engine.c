@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <omp.h>
+#include <string.h>
 
 #include "delta_dplr.h"
 #include "labench/simd.h"
@@ -89,10 +90,10 @@ static int64_t work_of(const la_recurrence *m, la_delta_form form, const la_prob
                        la_pass pass, int64_t w, int64_t chunk)
 {
     int64_t segment = segment_of(form, chunk);
-    bool rank_one = m->write == LA_WRITE_RANK_ONE;
+    bool rank_one = m->write == LA_WRITE_RANK_ONE, team = p->B * p->Hqk < p->threads;
     if (pass == LA_BACKWARD)
-        return rank_one ? la_dplr_backward_work(p->dk, p->dv, p->T, segment)
-                        : la_delta_backward_work(m->decay, p->dk, p->dv, p->T, segment);
+        return rank_one ? la_dplr_backward_work(p->dk, p->dv, p->T, segment, team)
+                        : la_delta_backward_work(m->decay, p->dk, p->dv, p->T, segment, team);
     if (form == LA_DELTA_RECURRENT || pass == LA_DECODE) return la_delta_recurrent_work(p->dk);
     return rank_one ? la_dplr_forward_work(p->dk, w)
                     : la_delta_chunk_work(m->decay, p->dk, w, chunk);
@@ -109,7 +110,9 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     if (heads < d.threads && pass != LA_BACKWARD) d.slices = (d.threads + heads - 1) / heads;
     d.columns = la_delta_up((p->dv + d.slices - 1) / d.slices);
     d.slices = (p->dv + d.columns - 1) / d.columns;
-    if (heads * d.slices < d.threads) d.threads = (int)(heads * d.slices);
+    int64_t shares = heads * d.slices;
+    if (pass == LA_BACKWARD) shares *= (p->T - 1) / segment_of(form, chunk) + 1;
+    if (shares < d.threads) d.threads = (int)shares;
     int64_t floats = work_of(m, form, p, pass, d.columns < p->dv ? d.columns : p->dv, chunk);
     d.work = la_align((size_t)floats * sizeof(float));
     return d;
@@ -128,7 +131,7 @@ la_status la_delta_sizes(const la_recurrence *m, la_delta_form form, const la_pr
                       .instance = sizeof(instance)};
     if (!train) return LA_OK;
     division b = divide(m, form, p, LA_BACKWARD, chunk);
-    size_t work = b.work * (size_t)b.threads;
+    size_t work = (b.work + sizeof(la_barrier)) * (size_t)b.threads;
     if (work > out->work) out->work = work;
     out->saved = (size_t)(p->B * p->H * saved_floats(p, segment_of(form, chunk))) * sizeof(float);
     return LA_OK;
@@ -224,7 +227,7 @@ la_status la_delta_forward(void *self, const la_io *io, la_err *err)
 
 /* All value heads of one query head, in order. */
 static void backward_job(const instance *in, const division *d, const la_io *io,
-                         const la_grads *grads, int64_t i, float *work)
+                         const la_grads *grads, int64_t i, float *work, const la_team *team)
 {
     const la_problem *p = &in->p;
     int64_t group = p->H / p->Hqk, b = i / p->Hqk, hq = i % p->Hqk;
@@ -248,20 +251,34 @@ static void backward_job(const instance *in, const division *d, const la_io *io,
             .dS_in = grads->dstate_in ? (float *)grads->dstate_in + state : NULL,
             .add = m > 0,
         };
-        in->backward(&slice, &to);
+        in->backward(&slice, &to, team);
     }
 }
 
+/* Threads take turns at the query heads, or, where there are more of them, form a team for each. */
 la_status la_delta_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
 {
     (void)err;
     const instance *in = self;
     division d = divide(in->member, in->form, &in->p, LA_BACKWARD, in->chunk);
-    int64_t jobs = in->p.B * in->p.Hqk;
-#pragma omp parallel for num_threads(d.threads) schedule(static) if (d.threads > 1)
-    for (int64_t i = 0; i < jobs; i++) {
-        char *work = (char *)io->work + d.work * (size_t)omp_get_thread_num();
-        backward_job(in, &d, io, grads, i, (float *)(void *)work);
+    int64_t heads = in->p.B * in->p.Hqk;
+    la_barrier *barriers = io->work;
+    char *work = (char *)(barriers + d.threads);
+    memset(barriers, 0, (size_t)d.threads * sizeof *barriers);
+#pragma omp parallel num_threads(d.threads) if (d.threads > 1)
+    {
+        int64_t n = omp_get_num_threads(), me = omp_get_thread_num();
+        int64_t first = heads < n ? ((me + 1) * heads - 1) / n : me, leader = me;
+        la_team team = {.size = 1};
+        if (heads < n) {
+            leader = first * n / heads;
+            team = (la_team){.rank = (int)(me - leader),
+                             .size = (int)((first + 1) * n / heads - leader),
+                             .barrier = barriers + leader};
+        }
+        for (int64_t i = first; i < heads; i += n)
+            backward_job(in, &d, io, grads, i, (float *)(void *)(work + d.work * (size_t)leader),
+                         &team);
     }
     return LA_OK;
 }

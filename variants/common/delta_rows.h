@@ -24,18 +24,25 @@ LA_INLINE void la_rows_ask(const la_delta_slice *x, const float *p, int64_t row,
                 __builtin_prefetch(p + i * row + e, 0, 2);
 }
 
-/* to [LA_DELTA_BACK,ld] = scale times n rows of `columns` floats; zeros around them. */
-static inline void la_rows_fetch(int64_t n, int64_t columns, const float *from, int64_t row,
-                                 float scale, float *to, int64_t ld)
+/* to [LA_DELTA_BACK,width] with rows of ld = scale times n rows of `columns` floats; zeros around them. */
+static inline void la_rows_fetch_part(int64_t n, int64_t columns, const float *from, int64_t row,
+                                      float scale, float *to, int64_t width, int64_t ld)
 {
     la_vf by = la_v_set(scale);
     for (int64_t i = 0; i < n; i++, from += row, to += ld) {
         int64_t j = 0;
         for (; j + LA_VW <= columns; j += LA_VW) la_v_store(to + j, by * la_v_load(from + j));
-        for (; j < ld; j += LA_VW)
+        for (; j < width; j += LA_VW)
             la_v_store(to + j, by * la_v_load_n(from + j, columns > j ? columns - j : 0));
     }
-    memset(to, 0, (size_t)((LA_DELTA_BACK - n) * ld) * sizeof *to);
+    for (int64_t i = n; i < LA_DELTA_BACK; i++, to += ld) memset(to, 0, (size_t)width * sizeof *to);
+}
+
+/* The same where the rows have nothing beside them. */
+static inline void la_rows_fetch(int64_t n, int64_t columns, const float *from, int64_t row,
+                                 float scale, float *to, int64_t ld)
+{
+    la_rows_fetch_part(n, columns, from, row, scale, to, ld, ld);
 }
 
 /* n rows of `columns` floats into the caller's tensor: scale from, or += . */
