@@ -46,6 +46,14 @@ def sdpa(q, k, v, causal, extra):
                                           is_causal=causal, **extra).transpose(1, 2)
 
 
+# Fourier -----------------------------------------------------------------------------------------
+
+def fourier(x, norm=None):
+    """The real part of a transform over tokens and channels of x [B,T,D], as the paper's own code and
+    everybody's has it. The result is a view of the complex one."""
+    return torch.fft.fft2(x.flatten(2), norm=norm).real
+
+
 # Chunks ------------------------------------------------------------------------------------------
 
 def to_chunks(x, C):

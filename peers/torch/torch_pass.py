@@ -4,7 +4,7 @@ and fla share. Gradients are autograd's."""
 import labench_peer as peer
 import torch
 
-INPUTS = ("q", "k", "v", "beta", "g", "a", "b")
+INPUTS = ("q", "k", "v", "x", "beta", "g", "a", "b")
 
 
 def prepare(job):

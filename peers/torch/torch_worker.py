@@ -81,7 +81,7 @@ def version():
     cuda = torch.cuda.is_available()
     missing = why_no_sdpa()
     no_cuda = None if cuda else f"torch {torch.__version__} sees no CUDA device"
-    for form in ("naive", "chunk"):
+    for form in ("naive", "chunk", "fft"):
         unusable[f"torch_{form}_cuda"] = no_cuda
     for form in SWITCHES:
         if form in ("math", "flash"):
@@ -193,6 +193,14 @@ def gated_deltanet(job):
 @chunk("kda")
 def kda(job):
     return lambda q, k, v, beta, g: forms.kda(q * job.scale, k, v, beta, g)
+
+
+@peer.impl("torch_fft", "fnet")
+@peer.impl("torch_fft_cuda", "fnet")
+def fft(job, tensors):
+    prepare(job)
+    norm = "ortho" if job.options.get("norm") == "ortho" else None
+    return work(job, tensors, lambda x: forms.fourier(x, norm))
 
 
 if __name__ == "__main__":

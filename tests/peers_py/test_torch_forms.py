@@ -113,6 +113,15 @@ class Forms(unittest.TestCase):
         for causal in (True, False):
             self.each("qkv", lambda q, k, v: forms.linear(q, k, v, "elu", 1e-6, causal), loop(causal))
 
+    def test_fourier(self):
+        for T, D in ((1, 6), (5, 4), (16, 8)):
+            tokens, channels = torch.arange(T), torch.arange(D)
+            angle = 2 * math.pi * (torch.outer(tokens, tokens)[:, None, :, None] / T +
+                                   torch.outer(channels, channels)[None, :, None, :] / D)
+            for norm, factor in ((None, 1.0), ("ortho", (T * D) ** -0.5)):
+                self.agree(lambda x: forms.fourier(x, norm), lambda x: factor * torch.einsum(
+                    "tcuw,buw->btc", angle.cos(), x), {"x": torch.randn(2, T, D)}, "x")
+
     def test_naive_softmax_with_grouped_heads(self):
         for causal in (True, False):
             x = draw(33, H=4)
