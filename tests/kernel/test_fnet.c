@@ -8,7 +8,7 @@
 
 static void open_fnet(subject *s, int64_t T, int64_t D, const char *set)
 {
-    subject_open(s, "fnet", "cpu_fftw", problem_of(1, T, 1, 1, D, LA_MASK_BIDIRECTIONAL, 2), set,
+    subject_open(s, "fnet", "cpu_fft", problem_of(1, T, 1, 1, D, LA_MASK_BIDIRECTIONAL, 2), set,
                  LA_INPUTS_DEFAULT);
 }
 
@@ -70,8 +70,27 @@ static void test_fnet_ortho_is_scaled(void **state)
 static void test_fnet_agrees_for_any_size(void **state)
 {
     (void)state;
-    const int64_t sizes[][2] = {{1, 1},  {1, 2},   {2, 1},    {31, 1},   {33, 2},
-                                {97, 3}, {64, 64}, {257, 31}, {1009, 6}, {100, 127}};
+    const int64_t sizes[][2] = {{1, 1},
+                                {1, 2},
+                                {2, 1},
+                                {31, 1},
+                                {33, 2},
+                                {97, 3},
+                                {257, 31},
+                                {1009, 6},
+                                {100, 127},
+                                {64, 24},
+                                /* powers of two, from 16 on a way of their own */
+                                {8, 64},
+                                {64, 8},
+                                {16, 16},
+                                {16, 512},
+                                {32, 32},
+                                {64, 64},
+                                {128, 16},
+                                {256, 32},
+                                {512, 16},
+                                {1024, 128}};
     for (size_t i = 0; i < LA_COUNT(sizes); i++) {
         subject s;
         open_fnet(&s, sizes[i][0], sizes[i][1], "");

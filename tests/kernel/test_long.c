@@ -39,7 +39,7 @@ static void test_linformer_agrees_over_a_long_sequence(void **state)
 static void test_fnet_agrees_over_a_long_sequence(void **state)
 {
     (void)state;
-    long_run("fnet", "cpu_fftw", LA_MASK_BIDIRECTIONAL, LA_INPUTS_DEFAULT);
+    long_run("fnet", "cpu_fft", LA_MASK_BIDIRECTIONAL, LA_INPUTS_DEFAULT);
 }
 
 int main(void)

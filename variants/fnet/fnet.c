@@ -6,8 +6,11 @@
  * arXiv:2105.03824, section 3.2.
  *
  * Shapes   x, o [B,T,D] with D = H dv; no q, k, v, no gates, no parameters
- * Forms    fftw: rows of length D are real, so half of their spectrum (D/2+1 columns) is kept; then
- *          D/2+1 transforms of length T; the other half of Y is the same numbers with t -> -t
+ * Forms    fft, lengths that are powers of two: x is folded to its even part, which alone matters, and
+ *          half of the numbers of a real transform remain on the whole way; see fnet_fold.h
+ *          fft, other lengths, by FFTW: rows of length D are real, so half of their spectrum (D/2+1
+ *          columns) is kept; then D/2+1 transforms of length T; the other half of Y is the same
+ *          numbers with t -> -t
  * Options  norm = none, or ortho: Y / sqrt(T D)
  * Masks    bidirectional only: every output depends on every token; there is no state to decode with
  * Numerics self-adjoint: its backward is itself. Applied twice, x becomes T D (x + x reflected) / 2,
@@ -71,7 +74,7 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
 }
 
 static const la_impl impls[] = {
-    {.name = "cpu_fftw",
+    {.name = "cpu_fft",
      .backend = LA_CPU,
      .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
      .dtypes = 1u << LA_F32,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Two passes over a spectrum that is kept with the tokens fastest, Z [D/2+1, stride] complex, so that the
+ * Lengths that are powers of two go the way of fnet_fold.h. The others by FFTW:
+ * two passes over a spectrum that is kept with the tokens fastest, Z [D/2+1, stride] complex, so that the
  * long transforms run over contiguous numbers that fit the cache:
  *   1  blocks of ROWS tokens: real transforms of length D, written transposed into Z
  *   2  each of the D/2+1 columns: one transform of length T, in place
@@ -8,6 +9,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "fnet_fold.h"
 #include "fnet_internal.h"
 #include "labench/fft.h"
 #include "labench/kit.h"
@@ -21,6 +23,8 @@ typedef struct fnet {
     int64_t row_in, row_out; /* floats of one thread's block of rows, before and after */
     float factor;
     la_fft *rows, *column;
+    bool folded; /* by the way of fnet_fold.h; then nothing above but p matters */
+    la_fnet_fold fold;
 } fnet;
 
 /* A multiple of 8 complex numbers (64 bytes), and an odd one: columns a power of two apart would all
@@ -31,37 +35,49 @@ static int64_t stride_of(int64_t T)
     return 8 * (blocks | 1);
 }
 
-static void shape(const la_problem *p, fnet *f)
+static void shape(const la_problem *p, const la_device *dev, fnet *f)
 {
     *f = (fnet){.p = *p, .D = p->H * p->dv, .stride = stride_of(p->T)};
     f->half = f->D / 2 + 1;
     f->row_in = (ROWS * f->D + 15) / 16 * 16;
     f->row_out = (ROWS * f->half * 2 + 15) / 16 * 16;
+    f->folded = la_fnet_fold_takes(p);
+    if (f->folded) la_fnet_fold_shape(p, dev->isa, &f->fold);
 }
 
 la_status la_fnet_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                         la_sizes *out, la_err *err)
 {
-    (void)pass, (void)opts, (void)dev, (void)err;
+    (void)pass, (void)opts, (void)err;
     fnet f;
-    shape(p, &f);
-    size_t spectrum = (size_t)(f.half * f.stride * 2) * sizeof(float);
-    size_t blocks = (size_t)p->threads * (size_t)(f.row_in + f.row_out) * sizeof(float);
-    *out = (la_sizes){.work = spectrum + blocks, .instance = sizeof(fnet) + 2 * la_fft_bytes()};
+    shape(p, dev, &f);
+    size_t threads = (size_t)p->threads, floats, instance = sizeof(fnet);
+    if (f.folded) {
+        floats = (size_t)f.fold.spectrum + threads * (size_t)f.fold.scratch;
+        instance += la_fnet_fold_turns(&f.fold) * sizeof(float);
+    } else {
+        floats = (size_t)(f.half * f.stride * 2) + threads * (size_t)(f.row_in + f.row_out);
+        instance += 2 * la_fft_bytes();
+    }
+    *out = (la_sizes){.work = floats * sizeof(float), .instance = instance};
     return LA_OK;
 }
 
 la_status la_fnet_create(const la_problem *p, const void *opts, const la_device *dev, void **self,
                          la_err *err)
 {
-    (void)dev;
     *self = NULL;
     fnet *f = la_alloc(sizeof *f, err);
     if (!f) return LA_E_NOMEM;
-    shape(p, f);
+    shape(p, dev, f);
     f->factor = (float)la_fnet_factor(p, opts);
-    la_status st = la_fft_real_new(f->D, ROWS, &f->rows, err);
-    if (st == LA_OK) st = la_fft_complex_new(p->T, &f->column, err);
+    la_status st;
+    if (f->folded) {
+        st = la_fnet_fold_prepare(&f->fold, f->factor, err);
+    } else {
+        st = la_fft_real_new(f->D, ROWS, &f->rows, err);
+        if (st == LA_OK) st = la_fft_complex_new(p->T, &f->column, err);
+    }
     if (st != LA_OK) {
         la_fnet_destroy(f);
         return st;
@@ -76,6 +92,7 @@ void la_fnet_destroy(void *self)
     if (!f) return;
     la_fft_free(f->rows);
     la_fft_free(f->column);
+    la_free(f->fold.turns);
     la_free(f);
 }
 
@@ -113,27 +130,35 @@ static void write_rows(const fnet *f, const float *Z, int64_t t0, int64_t n, flo
     }
 }
 
-static void transform(const fnet *f, const float *all_x, float *all_o, float *work)
+/* One sequence, by the threads of the parallel region that calls it. */
+static void transform_one(const fnet *f, const float *x, float *o, float *work)
 {
     int64_t T = f->p.T, blocks = (T + ROWS - 1) / ROWS;
-    float *Z = work, *scratch = Z + 2 * f->half * f->stride;
-#pragma omp parallel num_threads(f->p.threads)
-    for (int64_t b = 0; b < f->p.B; b++) {
-        const float *x = all_x + b * T * f->D;
-        float *o = all_o + b * T * f->D;
-        float *block = scratch + omp_get_thread_num() * (f->row_in + f->row_out);
+    float *Z = work, *block = Z + 2 * f->half * f->stride;
+    block += omp_get_thread_num() * (f->row_in + f->row_out);
 #pragma omp for schedule(static)
-        for (int64_t i = 0; i < blocks; i++)
-            transform_rows(f, x, i * ROWS, i + 1 < blocks ? ROWS : T - i * ROWS, Z, block);
+    for (int64_t i = 0; i < blocks; i++)
+        transform_rows(f, x, i * ROWS, i + 1 < blocks ? ROWS : T - i * ROWS, Z, block);
 #pragma omp for schedule(static)
-        for (int64_t c = 0; c < f->half; c++) {
-            float *column = Z + 2 * c * f->stride;
-            la_fft_run(f->column, column, column);
-        }
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < blocks; i++)
-            write_rows(f, Z, i * ROWS, i + 1 < blocks ? ROWS : T - i * ROWS, o);
+    for (int64_t c = 0; c < f->half; c++) {
+        float *column = Z + 2 * c * f->stride;
+        la_fft_run(f->column, column, column);
     }
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < blocks; i++)
+        write_rows(f, Z, i * ROWS, i + 1 < blocks ? ROWS : T - i * ROWS, o);
+}
+
+static void transform(const fnet *f, const float *x, float *o, float *work)
+{
+    int64_t sequence = f->p.T * f->D;
+#pragma omp parallel num_threads(f->p.threads)
+    for (int64_t b = 0; b < f->p.B; b++)
+        if (f->folded)
+            la_fnet_fold_run(&f->fold, x + b * sequence, o + b * sequence, work,
+                             work + f->fold.spectrum);
+        else
+            transform_one(f, x + b * sequence, o + b * sequence, work);
 }
 
 la_status la_fnet_forward(void *self, const la_io *io, la_err *err)
