@@ -45,6 +45,30 @@ static uint64_t example_index(const la_batch *batch, int64_t i)
     return shuffled(batch->seed, index / batch->set, index % batch->set, batch->set);
 }
 
+/* One scored row of the sequence whose first row is `start`. */
+static void add_row(la_lane *lane, int64_t start, const la_answer *answer)
+{
+    int64_t at = lane->n_rows++;
+    LA_ASSERT(answer->group >= 0 && answer->group < LA_MAX_GROUPS);
+    lane->row[at] = (int32_t)(start + answer->position);
+    lane->label[at] = answer->label;
+    lane->distance[at] = answer->distance;
+    lane->group[at] = answer->group;
+}
+
+/* All rows of a sequence: its n answers, and between them the token that comes next. */
+static void add_all_rows(la_lane *lane, int64_t start, int64_t T, const int32_t *tokens, int64_t n)
+{
+    const la_answer *answer = lane->answers, *end = answer + n;
+    for (int64_t t = 0; t < T; t++) {
+        la_answer next = {.position = (int32_t)t, .label = t + 1 < T ? tokens[t + 1] : -1};
+        if (answer < end && answer->position == t)
+            add_row(lane, start, answer++);
+        else if (next.label >= 0)
+            add_row(lane, start, &next);
+    }
+}
+
 la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la_err *err)
 {
     const la_geometry *g = &lane->engine->geometry[geometry];
@@ -61,14 +85,10 @@ la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la
                                           lane->answers, &n, err));
         LA_ASSERT(n <= lane->engine->most_answers);
         if (i >= batch->count) continue;
-        for (int64_t j = 0; j < n; j++, lane->n_rows++) {
-            const la_answer *answer = &lane->answers[j];
-            LA_ASSERT(answer->group >= 0 && answer->group < LA_MAX_GROUPS);
-            lane->row[lane->n_rows] = (int32_t)((i - first) * T + answer->position);
-            lane->label[lane->n_rows] = answer->label;
-            lane->distance[lane->n_rows] = answer->distance;
-            lane->group[lane->n_rows] = answer->group;
-        }
+        if (lane->engine->spec->all_logits && batch->split == LA_SPLIT_TRAIN)
+            add_all_rows(lane, (i - first) * T, T, tokens, n);
+        else
+            for (int64_t j = 0; j < n; j++) add_row(lane, (i - first) * T, &lane->answers[j]);
         if (batch->digest) {
             XXH128_hash_t hash[2] = {
                 XXH3_128bits(tokens, (size_t)T * sizeof *tokens),

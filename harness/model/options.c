@@ -9,6 +9,7 @@ static const char *const gates[] = {"auto", "none", "silu", "sigmoid", NULL};
 static const char *const qk_norms[] = {"auto", "none", "l2", NULL};
 static const char *const norms[] = {"auto", "rms", "layer", NULL};
 static const char *const inits[] = {"auto", "fan", "small", NULL};
+static const char *const logits[] = {"scored", "all", NULL};
 static const char *const schedules[] = {"cosine", "constant", NULL};
 
 #define INT(key, default, low, high, text)                                                         \
@@ -46,6 +47,8 @@ const la_option la_model_option_table[] = {
      .type = LA_OPTION_BOOL,
      .offset = offsetof(OWNER, neg_eigval),
      .help = "beta in (0,2) instead of (0,1)"},
+    CHOICE(logits, logits,
+           "where training names a token: scored, as the task asks; all: the next one elsewhere"),
     REAL(dropout, -1, -1, 0.9, "of the embedding, in training; -1: the recipe's"),
 };
 const size_t la_model_options_len = LA_COUNT(la_model_option_table);

@@ -46,6 +46,11 @@ static la_status plan_training(const la_train_config *c, la_net *spec, la_engine
             "task %s has answers in its input, so %s, which is bidirectional, would read "
             "them off",
             c->task->name, c->variant->name);
+    if (c->model->logits && c->mask == LA_MASK_BIDIRECTIONAL)
+        return LA_FAIL(err, LA_E_UNSUPPORTED,
+                       "model.logits all names the next token everywhere, and %s, which is "
+                       "bidirectional, would read it off",
+                       c->variant->name);
     LA_TRY(la_train_mixture(c, shapes, &n, err));
     int64_t answers = la_train_most_answers(c, shapes, n);
     size_t lengths = la_train_geometries(shapes, n, c->train->tokens, c->threads, geometry);
@@ -124,6 +129,7 @@ static double answers_a_token(const la_train_config *c, int64_t T)
     la_shape shapes[LA_MAX_SHAPES];
     size_t n;
     double sum = 0, count = 0;
+    if (c->model->logits) return 1;
     if (la_train_mixture(c, shapes, &n, NULL) != LA_OK) return 0;
     for (size_t i = 0; i < n; i++)
         if (shapes[i].T == T) {

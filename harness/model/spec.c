@@ -13,6 +13,7 @@
 enum { POS_AUTO, POS_NONE, POS_LEARNED, POS_ROPE };
 enum { GATE_AUTO, GATE_NONE, GATE_SILU, GATE_SIGMOID };
 enum { QK_AUTO, QK_NONE, QK_L2 };
+enum { LOGITS_SCORED, LOGITS_ALL };
 enum { AUTO, FIRST, SECOND }; /* norm: rms, layer; init: fan, small */
 
 int64_t la_train_longest(const la_train_config *config)
@@ -294,6 +295,7 @@ static la_status init(const la_train_config *config, la_net *spec, la_err *err)
     spec->small_init = o->init == AUTO ? r->small_init : o->init == SECOND;
     spec->learned_positions = o->pos == POS_AUTO ? r->learned_positions : o->pos == POS_LEARNED;
     spec->rope = o->pos == POS_AUTO ? r->rope : o->pos == POS_ROPE;
+    spec->all_logits = o->logits == LOGITS_ALL;
     spec->norm_eps = (float)r->norm_eps;
     double dropout = o->dropout < 0 ? r->dropout : o->dropout;
     spec->dropout = (float)dropout;

@@ -109,6 +109,7 @@ typedef struct la_net {
     la_mask mask;
     int64_t V, d, layers, longest;
     bool layer_norm, small_init, learned_positions, rope;
+    bool all_logits; /* training scores every position */
     float norm_eps, dropout;
     la_block block[LA_MAX_LAYERS];
     la_tensor_spec *tensor;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Small models and their training: what the harness calls. The model is a token embedding, L blocks of
  * [norm, mixer, residual; norm, SwiGLU, residual], a final norm, and the embedding again as the output;
- * logits exist at scored positions only. The mixer block holds projections, short convolution, gates,
+ * logits exist at scored positions only, unless model.logits says all. The mixer block holds projections, short convolution, gates,
  * activation and normalisation of q and k, output norm and output gate; the variant is the op inside.
  */
 #ifndef LA_TRAIN_H
@@ -30,7 +30,10 @@ typedef struct la_model_opts {
     int64_t norm;       /* auto | rms | layer */
     int64_t init;       /* auto | fan | small */
     int64_t neg_eigval; /* beta in (0,2) instead of (0,1) */
-    double dropout;     /* of the embedding; -1 */
+    int64_t
+        logits; /* scored | all: every position of a training example has a loss, the next token's
+                         * where the task asks nothing, as in a language model */
+    double dropout; /* of the embedding; -1 */
 } la_model_opts;
 extern const la_option la_model_option_table[];
 extern const size_t la_model_options_len;

@@ -39,6 +39,7 @@ int64_t la_train_most_answers(const la_train_config *config, const la_shape *sha
     int64_t most = 1;
     for (size_t i = 0; i < n; i++) {
         int64_t of = config->task->learned->most_answers(config->task_opts, &shapes[i]);
+        if (config->model->logits && shapes[i].T > of) of = shapes[i].T;
         most = of > most ? of : most;
     }
     return most;

@@ -131,6 +131,40 @@ static void a_fixed_set_is_permuted(void **state)
     la_trainer_release(&t);
 }
 
+/* model.logits all: a label for every token that has a next one or an answer, in training alone. */
+static void all_positions_have_labels(void **state)
+{
+    (void)state;
+    fixture f;
+    la_trainer t;
+    fixture_init(&f, "softmax", 24);
+    fixture_set(&f, "train.tokens=120");
+    fixture_set(&f, "model.logits=all");
+    start(&t, &f);
+    la_lane *lane = &t.engine.lane[0];
+    la_batch batch = {
+        .task = f.config.task, .task_opts = f.config.task_opts, .shape = t.shapes[0], .count = 5};
+    assert_int_equal(la_lane_make(lane, 0, &batch, NULL), LA_OK);
+    assert_in_range(lane->n_rows, 5 * 23, 5 * 24);
+    int64_t next = 0;
+    for (int64_t i = 0; i < lane->n_rows; i++) {
+        if (i > 0) assert_true(lane->row[i] > lane->row[i - 1]);
+        next += lane->row[i] % 24 < 23 && lane->label[i] == lane->tokens[lane->row[i] + 1];
+    }
+    assert_true(next >= 5 * (23 - 2)); /* two answers an example */
+    batch.split = LA_SPLIT_VALIDATION;
+    assert_int_equal(la_lane_make(lane, 0, &batch, NULL), LA_OK);
+    assert_int_equal(lane->n_rows, 5 * 2);
+    la_trainer_release(&t);
+
+    la_err err = {0};
+    fixture_init(&f, "fnet", 24);
+    fixture_set(&f, "model.logits=all");
+    f.config.mask = LA_MASK_BIDIRECTIONAL;
+    assert_int_equal(la_train_check(&f.config, &err), LA_E_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "next token"));
+}
+
 static void divergence_is_told(void **state)
 {
     (void)state;
@@ -266,6 +300,7 @@ int main(void)
         cmocka_unit_test(same_seed_same_bits),
         cmocka_unit_test(threads_change_rounding_only),
         cmocka_unit_test(a_fixed_set_is_permuted),
+        cmocka_unit_test(all_positions_have_labels),
         cmocka_unit_test(divergence_is_told),
         cmocka_unit_test(a_model_learns_and_is_found_again),
         cmocka_unit_test(planned_bytes_are_taken),
