@@ -21,26 +21,15 @@
     }
 #define FINISH(i)                                                                                  \
     if (mr > i) {                                                                                  \
-        if (nv > 1) put(C, c##i##0, al, add, LA_VW);                                               \
-        if (nv > 2) put(C + LA_VW, c##i##1, al, add, LA_VW);                                       \
-        put(C + (nv - 1) * LA_VW, nv == 1 ? c##i##0 : nv == 2 ? c##i##1 : c##i##2, al, add, last); \
+        if (nv > 1) la_tile_put(C, c##i##0, al, add, LA_VW);                                       \
+        if (nv > 2) la_tile_put(C + LA_VW, c##i##1, al, add, LA_VW);                               \
+        la_tile_put(C + (nv - 1) * LA_VW,                                                          \
+                    nv == 1   ? c##i##0                                                            \
+                    : nv == 2 ? c##i##1                                                            \
+                              : c##i##2,                                                           \
+                    al, add, last);                                                                \
         C += ldc;                                                                                  \
     }
-
-/* n lanes of C = alpha c, or +=. */
-LA_INLINE void put(float *to, la_vf c, la_vf alpha, bool add, int64_t n)
-{
-    if (n == LA_VW) {
-        if (add)
-            la_v_store(to, la_v_fma(alpha, c, la_v_load(to)));
-        else
-            la_v_store(to, alpha * c);
-    } else if (add) {
-        la_v_store_n(to, la_v_fma(alpha, c, la_v_load_n(to, n)), n);
-    } else {
-        la_v_store_n(to, alpha * c, n);
-    }
-}
 
 /* C[mr, nv vectors] of one panel. A element (i, k) is a[i rs + k cs]; `last` lanes of the last vector
  * exist in C (all of them exist in the panel). mr and nv are constants where this is inlined. */

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "labench/bf16.h"
 #include "labench/variant.h"
 
 #ifdef __cplusplus
@@ -78,6 +79,60 @@ typedef struct la_tile {
 
 /* The table for an instruction set, or for the best one below it that this build contains. */
 LA_API const la_tile *la_tile_get(la_isa isa);
+
+/* ---- bfloat16, with sums in float32 ----
+ * The dot products of the instruction take neighbours along the inner dimension K two at a time. A pair
+ * is 32 bits, the element of lower k in the low half; where K is odd, the last pair has 0 above. K2 is
+ * the number of pairs, ceil(K/2). Leading dimensions count elements of their own array. Products of two
+ * elements are exact; denormals count as 0. */
+typedef uint32_t la_pair __attribute__((__may_alias__)); /* it may be read where la_bf16 lie */
+
+typedef struct la_tile_bf16 {
+    /* Products are fastest where M is a multiple of `rows` and N of `panel`. */
+    int rows, panel;
+
+    /* C[M,N] = alpha sum over k of A(i,k) B(k,j), or += where `add`; C is not read unless `add`. Pair
+     * (i, k) of A is A[i down + k along]:
+     *   rows of bf16 with even K, in place: (const la_pair *)X, down = ldx / 2, along = 1 (ldx even, X at a
+     *     multiple of 4 bytes); any other rows through pairs_along
+     *   A' given as [K,M]: pairs_of_rows, and down = 1, along = ldt.
+     * B is pairs [K2,N] with rows of ldb, read in place, nothing is packed. */
+    void (*product)(int64_t M, int64_t N, int64_t K2, float alpha, const la_pair *A, int64_t down,
+                    int64_t along, const la_pair *B, int64_t ldb, bool add, float *C, int64_t ldc);
+
+    /* X [K,N] -> pairs [K2,N]: two rows interleaved; from f32 with rounding. */
+    void (*pairs_of_rows)(int64_t K, int64_t N, const la_bf16 *X, int64_t ldx, la_pair *to,
+                          int64_t ldt);
+    void (*pairs_of_floats)(int64_t K, int64_t N, const float *X, int64_t ldx, la_pair *to,
+                            int64_t ldt);
+    /* X [N,K] -> pairs [K2,N]: a transpose of pairs. */
+    void (*pairs_of_columns)(int64_t K, int64_t N, const la_bf16 *X, int64_t ldx, la_pair *to,
+                             int64_t ldt);
+    void (*pairs_of_float_columns)(int64_t K, int64_t N, const float *X, int64_t ldx, la_pair *to,
+                                   int64_t ldt);
+    /* X [M,K] -> pairs [M,K2]: rows as they are, for A of a product. */
+    void (*pairs_along)(int64_t M, int64_t K, const la_bf16 *X, int64_t ldx, la_pair *to,
+                        int64_t ldt);
+    void (*pairs_along_floats)(int64_t M, int64_t K, const float *X, int64_t ldx, la_pair *to,
+                               int64_t ldt);
+
+    void (*widen)(int64_t n, const la_bf16 *x, float *y);
+    void (*narrow)(int64_t n, const float *x, la_bf16 *y); /* to nearest even */
+    /* Y [M,N] = X [M,N] */
+    void (*widen_rows)(int64_t M, int64_t N, const la_bf16 *X, int64_t ldx, float *Y, int64_t ldy);
+    void (*narrow_rows)(int64_t M, int64_t N, const float *X, int64_t ldx, la_bf16 *Y, int64_t ldy);
+
+    float (*dot)(int64_t n, const la_bf16 *x, const la_bf16 *y);
+    /* y[M] = alpha A x (A [M,N], x [N]), or += */
+    void (*mv)(int64_t M, int64_t N, float alpha, const la_bf16 *A, int64_t lda, const la_bf16 *x,
+               bool add, float *y);
+    /* y[N] = alpha A' x (A [M,N], x [M]), or +=; A is widened, x not rounded */
+    void (*vm)(int64_t M, int64_t N, float alpha, const la_bf16 *A, int64_t lda, const float *x,
+               bool add, float *y);
+} la_tile_bf16;
+
+/* NULL where the instruction set, or this build, has no bf16 dot products. */
+LA_API const la_tile_bf16 *la_tile_bf16_get(la_isa isa);
 
 #ifdef __cplusplus
 }
