@@ -47,13 +47,17 @@ void la_ka_init(la_ka *ka, la_isa isa)
     ka->chunk = ka->recurrent ? 1 : ka->p.T < LA_KA_CHUNK ? ka->p.T : LA_KA_CHUNK;
     ka->ldm = round_up(ka->m);
     ka->segments = heads < threads && !ka->recurrent ? (threads + heads - 1) / heads : 1;
+    if (ka->p.mask == LA_MASK_CAUSAL) ka->segments = 1;
     if (ka->segments > la_ka_chunks(ka)) ka->segments = la_ka_chunks(ka);
     la_part parts[3];
     ka->n_parts = la_ka_parts(ka, parts, 3);
     la_state_layout(parts, ka->n_parts, ka->part);
     ka->slot = round_up(ka->m * ka->p.dv) + (int64_t)(ka->n_parts - 1) * ka->ldm;
+    la_ka_team_init(ka);
     /* One state a thread, or one a segment and one more for each thread that adds them up. */
-    ka->slots = ka->segments == 1 ? threads : heads * ka->segments + threads;
+    ka->slots = ka->slices          ? heads * ka->slices
+                : ka->segments == 1 ? threads
+                                    : heads * ka->segments + threads;
     ka->per_thread = la_ka_buffer_floats(ka);
     ka->back_per_thread = la_ka_back_floats(ka);
 }
@@ -80,6 +84,7 @@ la_sizes la_ka_sizes(const la_ka *ka, la_pass pass)
     la_part parts[3];
     size_t n = la_ka_parts(ka, parts, 3);
     int64_t floats = ka->slots * ka->slot + ka->p.threads * ka->per_thread, saved = 0;
+    floats += la_ka_team_floats(ka);
     if (pass == LA_BACKWARD || pass == LA_FWDBWD) {
         int64_t back = ka->p.threads * ka->back_per_thread;
         if (back > floats) floats = back;
@@ -91,8 +96,8 @@ la_sizes la_ka_sizes(const la_ka *ka, la_pass pass)
                       .instance = sizeof *ka};
 }
 
-/* Inside a chunk a token meets others: in forward in A B' and its product with V, all of the chunk where
- * stabilised, else those of a step, then half of them. In backward half of the chunk, in whole blocks: in
+/* Inside a chunk a token meets others: in forward in A B' and its product with V, half of the chunk, in
+ * whole blocks, where stabilised, else those of a step, then half of them. In backward half of the chunk, in whole blocks: in
  * both of these, their gradients, and the gradient of A B' times A and times B; A B' V is not needed. */
 void la_ka_cost(const la_ka *ka, la_pass pass, la_cost *cost)
 {
@@ -100,7 +105,7 @@ void la_ka_cost(const la_ka *ka, la_pass pass, la_cost *cost)
     double tokens = (double)(ka->p.B * ka->p.H) * (double)ka->p.T;
     double m = (double)ka->m, dv = (double)ka->p.dv, C = (double)ka->chunk;
     double forward =
-        ka->stabilised ? 2 * tokens * C * (m + dv) : 2 * tokens * LA_KA_STEP * (m + dv / 2);
+        tokens * (ka->stabilised ? (C + LA_KA_BLOCK) * (m + dv) : 2 * LA_KA_STEP * (m + dv / 2));
     double backward = tokens * (C + LA_KA_BLOCK) * (3 * m + 2 * dv);
     if (pass != LA_BACKWARD) cost->flops += forward;
     if (pass == LA_BACKWARD || pass == LA_FWDBWD) cost->flops += backward;
@@ -123,9 +128,14 @@ la_ka_state la_ka_slot_at(const la_ka *ka, float *base, int64_t i)
     return (la_ka_state){S, ka->n_parts > 1 ? z : NULL, ka->n_parts > 2 ? z + ka->ldm : NULL};
 }
 
+float *la_ka_slots(const la_ka *ka, const la_io *io)
+{
+    return (float *)io->work + round_up(ka->shared);
+}
+
 static la_ka_state slot_at(const la_ka *ka, const la_io *io, int64_t i)
 {
-    return la_ka_slot_at(ka, (float *)io->work + round_up(ka->shared), i);
+    return la_ka_slot_at(ka, la_ka_slots(ka, io), i);
 }
 
 la_ka_state la_ka_part_at(const la_ka *ka, const void *buffer, int64_t i)
@@ -174,37 +184,29 @@ static float rebase(float c, float top)
     return c == top ? 1.0f : exp2f(la_ka_power(c) - la_ka_power(top));
 }
 
-/* total += slot, and slot = total as it was: the state before that segment. */
-static void advance(const la_ka *ka, la_ka_state total, la_ka_state slot)
+/* total += slot */
+static void add_up(const la_ka *ka, la_ka_state total, la_ka_state slot)
 {
     int64_t dv = ka->p.dv;
     for (int64_t i = 0; i < ka->m; i++) {
         float of_total = 1.0f, of_slot = 1.0f;
         if (total.c) {
-            float before = total.c[i], top = fmaxf(before, slot.c[i]);
-            of_total = rebase(before, top);
+            float top = fmaxf(total.c[i], slot.c[i]);
+            of_total = rebase(total.c[i], top);
             of_slot = rebase(slot.c[i], top);
-            slot.c[i] = before;
             total.c[i] = top;
         }
-        if (total.z) {
-            float before = total.z[i];
-            total.z[i] = of_total * before + of_slot * slot.z[i];
-            slot.z[i] = before;
-        }
-        for (int64_t e = i * dv; e < (i + 1) * dv; e++) {
-            float before = total.S[e];
-            total.S[e] = of_total * before + of_slot * slot.S[e];
-            slot.S[e] = before;
-        }
+        if (total.z) total.z[i] = of_total * total.z[i] + of_slot * slot.z[i];
+        for (int64_t e = i * dv; e < (i + 1) * dv; e++)
+            total.S[e] = of_total * total.S[e] + of_slot * slot.S[e];
     }
 }
 
 /* ---- tokens ---- */
 
-static la_ka_buffers buffers_of(const la_ka *ka, const la_io *io, int thread)
+la_ka_buffers la_ka_buffers_of(const la_ka *ka, const la_io *io, int thread)
 {
-    float *base = (float *)io->work + round_up(ka->shared) + ka->slots * ka->slot;
+    float *base = la_ka_slots(ka, io) + ka->slots * ka->slot;
     return la_ka_buffers_at(ka, base + thread * ka->per_thread);
 }
 
@@ -269,7 +271,7 @@ static void forward_by_heads(const la_ka *ka, const la_io *io)
     for (int64_t i = 0; i < ka->p.B * ka->p.H; i++) {
         int thread = omp_get_thread_num();
         la_ka_state st = slot_at(ka, io, thread);
-        la_ka_buffers w = buffers_of(ka, io, thread);
+        la_ka_buffers w = la_ka_buffers_of(ka, io, thread);
         state_in(ka, io, i, st);
         la_ka_enter(ka, st);
         sweep(ka, io, i, 0, causal ? la_ka_chunk_causal : la_ka_chunk_absorb, st, &w);
@@ -280,21 +282,18 @@ static void forward_by_heads(const la_ka *ka, const la_io *io)
     }
 }
 
+/* Every query sees every key: the sums of segments, the whole, then the outputs of segments. */
 static void forward_by_segments(const la_ka *ka, const la_io *io)
 {
     int64_t heads = ka->p.B * ka->p.H, segments = ka->segments;
-    bool causal = ka->p.mask == LA_MASK_CAUSAL;
 #pragma omp parallel num_threads(ka->p.threads)
     {
         int thread = omp_get_thread_num();
-        la_ka_buffers w = buffers_of(ka, io, thread);
+        la_ka_buffers w = la_ka_buffers_of(ka, io, thread);
 #pragma omp for schedule(static)
         for (int64_t u = 0; u < heads * segments; u++) {
-            la_ka_state st = slot_at(ka, io, u);
-            empty_state(ka, st);
-            /* Nothing follows the last segment but the state that goes out. */
-            if (causal && u % segments == segments - 1 && !io->state_out) continue;
-            sweep(ka, io, u / segments, u % segments, la_ka_chunk_absorb, st, &w);
+            empty_state(ka, slot_at(ka, io, u));
+            sweep(ka, io, u / segments, u % segments, la_ka_chunk_absorb, slot_at(ka, io, u), &w);
         }
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < heads; i++) {
@@ -302,18 +301,16 @@ static void forward_by_segments(const la_ka *ka, const la_io *io)
             state_in(ka, io, i, total);
             la_ka_enter(ka, total);
             for (int64_t s = 0; s < segments; s++)
-                advance(ka, total, slot_at(ka, io, i * segments + s));
-            if (!causal) la_ka_copy_state(ka, slot_at(ka, io, i * segments), total);
-            if (!causal) save(ka, io, i, total);
+                add_up(ka, total, slot_at(ka, io, i * segments + s));
+            la_ka_copy_state(ka, slot_at(ka, io, i * segments), total);
+            save(ka, io, i, total);
             la_ka_leave(ka, total);
             state_out(ka, io, i, total);
         }
 #pragma omp for schedule(static)
-        for (int64_t u = 0; u < heads * segments; u++) {
-            int64_t i = u / segments;
-            sweep(ka, io, i, u % segments, causal ? la_ka_chunk_causal : la_ka_chunk_read,
-                  slot_at(ka, io, causal ? u : i * segments), &w);
-        }
+        for (int64_t u = 0; u < heads * segments; u++)
+            sweep(ka, io, u / segments, u % segments, la_ka_chunk_read,
+                  slot_at(ka, io, u / segments * segments), &w);
     }
 }
 
@@ -326,7 +323,7 @@ static void forward_by_steps(const la_ka *ka, const la_io *io)
 #pragma omp parallel for num_threads(ka->p.threads) schedule(static) if (large)
     for (int64_t i = 0; i < heads; i++) {
         int thread = omp_get_thread_num();
-        la_ka_buffers w = buffers_of(ka, io, thread);
+        la_ka_buffers w = la_ka_buffers_of(ka, io, thread);
         la_ka_state st =
             io->state_out ? la_ka_part_at(ka, io->state_out, i) : slot_at(ka, io, thread);
         state_in(ka, io, i, st);
@@ -346,6 +343,8 @@ la_status la_ka_forward(void *self, const la_io *io, la_err *err)
     if (ka->prepare) ka->prepare(ka, io->params, io->work);
     if (ka->recurrent)
         forward_by_steps(ka, io);
+    else if (ka->slices)
+        la_ka_forward_by_team(ka, io);
     else if (ka->segments == 1)
         forward_by_heads(ka, io);
     else

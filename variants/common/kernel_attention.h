@@ -22,8 +22,9 @@
  * Backward, in kernel_attention_back.c, recomputes inside chunks from the states before them, which a
  * forward that is given `saved` leaves there: nothing of size T m dv exists.
  *
- * Work is spread over (batch, head); where there are fewer of those than threads, each sequence is cut
- * into segments: their sums first, then the state before each, then their outputs.
+ * Work is spread over (batch, head). Where these do not keep all threads busy and every query sees every
+ * key, each sequence is cut into segments: their sums first, then the state, then their outputs. Causal,
+ * threads share a sequence: what needs no state is spread over chunks, and the rest over columns of S.
  */
 #ifndef LA_KERNEL_ATTENTION_H
 #define LA_KERNEL_ATTENTION_H
@@ -73,6 +74,8 @@ struct la_ka {
     const la_tile *tile;
     int64_t chunk, ldm;
     int64_t segments; /* of each sequence */
+    int64_t slices;   /* of the columns of S, where threads share sequences; 0: they do not */
+    int64_t pages;    /* chunks of each sequence in a block, then */
     int64_t slot;     /* floats of one state in the work buffer */
     int64_t slots, per_thread;
     int64_t back_per_thread; /* floats of a thread in backward */
@@ -131,12 +134,20 @@ typedef struct la_ka_buffers {
     float *shift, *den; /* [chunk] */
     float *c;           /* [m]: new maxima of the exponents */
     float *R, *grown;   /* [m]: ceil(c / ln 2), and 2^(old R - new R) */
+    float *sums;        /* [m]: of keys' features over the chunk */
     float *scratch;     /* of tile products */
 } la_ka_buffers;
 
 int64_t la_ka_buffer_floats(const la_ka *ka);
 int64_t la_ka_back_floats(const la_ka *ka);
 la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base);
+/* The states in the work buffer start there. */
+float *la_ka_slots(const la_ka *ka, const la_io *io);
+la_ka_buffers la_ka_buffers_of(const la_ka *ka, const la_io *io, int thread);
+/* Causal, with threads that share sequences: kernel_attention_team.c. team_init chooses whether. */
+void la_ka_team_init(la_ka *ka);
+int64_t la_ka_team_floats(const la_ka *ka);
+void la_ka_forward_by_team(const la_ka *ka, const la_io *io);
 /* n tokens from t of (batch, head) i. */
 la_ka_rows la_ka_rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t, int64_t n);
 
@@ -150,6 +161,8 @@ void la_ka_features_of_keys(const la_ka *ka, const la_ka_rows *x, const la_ka_bu
 /* Where stabilised: w->b holds exponents without their shift. Makes them final, c the largest so far, R
  * what the chunk is relative to, and grown what brings the state there: 0 for a row that is still empty. */
 void la_ka_new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w);
+/* The second half of it: R and grown from w->c and what it was before. */
+void la_ka_rise(const la_ka *ka, const float *before, const la_ka_buffers *w);
 /* Outputs and the new state; the state alone; the outputs alone (every key is in the state). A
  * stabilised state is relative to powers of two. */
 void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *rows,
@@ -162,6 +175,23 @@ void la_ka_chunk_read(const la_ka *ka, la_ka_state st, const la_ka_rows *rows,
  * an early row sees. Below this, what float32 flushes to zero (under 1e-38 for each of m C terms, and
  * z grows to T) could be missed. */
 #define LA_KA_SMALLEST_DENOMINATOR 1e-26f
+
+/* ---- the same in pieces, for threads that share a sequence (kernel_attention_team.c). A page is what
+ * a chunk's tokens give without a state, and la_ka_apply brings it to a state or to columns of one ---- */
+
+int64_t la_ka_page_floats(const la_ka *ka);
+/* *own with its own a, b, P, den, c, R, grown and sums; and `top` [m], maxima of the chunk alone. */
+la_ka_buffers la_ka_page_at(const la_ka *ka, const la_ka_buffers *own, float *base, float **top);
+/* Without a stabiliser: A, B and P, by steps. */
+void la_ka_plain_page(const la_ka *ka, const la_ka_rows *rows, const la_ka_buffers *page);
+/* With one: from exponents in a and b, with R and grown, to A (relative to the state's own maxima), B, P,
+ * the sums of rows of P (in den) and of B. */
+void la_ka_weights(const la_ka *ka, int64_t n, const la_ka_buffers *page);
+/* Outputs and the new state from a page. It may hold tokens whose denominators are too small to trust;
+ * then the chunk goes token by token, in the caller's own buffers. Only the latter are written. */
+void la_ka_apply(const la_ka *ka, la_ka_state st, const la_ka_rows *rows, const la_ka_buffers *page,
+                 const la_ka_buffers *own);
+
 /* One token after the other, n of them. A stabilised state is relative to exp(c). */
 void la_ka_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *rows, const la_ka_buffers *w);
 
@@ -202,9 +232,11 @@ typedef struct la_ka_plain {
     float *factor;         /* scratch: [LA_KA_STEP] */
     float eps, read_scale; /* of la_ka */
 } la_ka_plain;
-typedef void la_ka_causal_fn(const la_ka_plain *);
-extern la_ka_causal_fn la_ka_causal_plain_generic, la_ka_causal_plain_avx2,
-    la_ka_causal_plain_avx512;
+typedef void la_ka_plain_fn(const la_ka_plain *);
+/* P; then, with P, outputs and the new state. Columns of V, O and S are independent of each other. */
+extern la_ka_plain_fn la_ka_plain_scores_generic, la_ka_plain_scores_avx2,
+    la_ka_plain_scores_avx512;
+extern la_ka_plain_fn la_ka_plain_carry_generic, la_ka_plain_carry_avx2, la_ka_plain_carry_avx512;
 
 /* The functions that bind a member to one form, and the table `forms` of both. `member` is the
  * variant's la_ka (const la_problem *, const void *opts, bool recurrent, la_isa); `useful` is in scope. */

@@ -33,7 +33,7 @@ int64_t la_ka_buffer_floats(const la_ka *ka)
 {
     int64_t inner = largest(largest(ka->m, ka->chunk), largest(ka->p.dk, ka->p.dv + 1));
     return 2 * ka->chunk * ka->ldm + score_floats(ka) + LA_KA_STEP * ka->m +
-           2 * round_up(ka->chunk) + 3 * ka->ldm + LA_TILE_SCRATCH(inner);
+           2 * round_up(ka->chunk) + 4 * ka->ldm + LA_TILE_SCRATCH(inner);
 }
 
 la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
@@ -48,7 +48,31 @@ la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
     w.c = w.den + round_up(ka->chunk);
     w.R = w.c + ka->ldm;
     w.grown = w.R + ka->ldm;
-    w.scratch = w.grown + ka->ldm;
+    w.sums = w.grown + ka->ldm;
+    w.scratch = w.sums + ka->ldm;
+    return w;
+}
+
+/* A page: a, b, P, den, c, R, grown, sums of a chunk, and its own maxima. */
+int64_t la_ka_page_floats(const la_ka *ka)
+{
+    int64_t scores = ka->stabilised ? score_floats(ka) : round_up(ka->chunk * LA_KA_STEP);
+    return 2 * ka->chunk * ka->ldm + largest(scores, LA_KA_STEP * LA_KA_STEP) +
+           round_up(ka->chunk) + 5 * ka->ldm;
+}
+
+la_ka_buffers la_ka_page_at(const la_ka *ka, const la_ka_buffers *own, float *base, float **top)
+{
+    la_ka_buffers w = *own;
+    w.a = base;
+    w.b = w.a + ka->chunk * ka->ldm;
+    w.den = w.b + ka->chunk * ka->ldm;
+    w.c = w.den + round_up(ka->chunk);
+    w.R = w.c + ka->ldm;
+    w.grown = w.R + ka->ldm;
+    w.sums = w.grown + ka->ldm;
+    *top = w.sums + ka->ldm;
+    w.P = *top + ka->ldm;
     return w;
 }
 
@@ -90,17 +114,29 @@ void la_ka_leave(const la_ka *ka, la_ka_state st)
     rescale(ka, st, -1.0);
 }
 
+void la_ka_rise(const la_ka *ka, const float *before, const la_ka_buffers *w)
+{
+    for (int64_t i = 0; i < ka->m; i++) {
+        w->R[i] = la_ka_power(w->c[i]);
+        w->grown[i] = w->c[i] > before[i] ? exp2f(la_ka_power(before[i]) - w->R[i]) : 1.0f;
+    }
+}
+
 void la_ka_new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w)
 {
     memcpy(w->c, st.c, (size_t)ka->m * sizeof(float));
     la_ka_sweeps_get(ka->tile->isa)->shift_max(n, ka->m, w->shift, w->b, ka->ldm, w->c);
-    for (int64_t i = 0; i < ka->m; i++) {
-        w->R[i] = la_ka_power(w->c[i]);
-        w->grown[i] = w->c[i] > st.c[i] ? exp2f(la_ka_power(st.c[i]) - w->R[i]) : 1.0f;
-    }
+    la_ka_rise(ka, st.c, w);
 }
 
-/* S += B' V, z += sums of B; a stabilised state moves to the new maxima first. */
+/* w->sums = 1' B */
+static void sum_keys(const la_ka *ka, int64_t n, const la_ka_buffers *w)
+{
+    memset(w->sums, 0, (size_t)ka->m * sizeof(float));
+    for (int64_t j = 0; j < n; j++) ka->tile->axpy(ka->m, 1.0f, w->b + j * ka->ldm, w->sums);
+}
+
+/* S += B' V, z += w->sums; a stabilised state moves to the new maxima first. */
 static void add_to_state(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
                          const la_ka_buffers *w)
 {
@@ -114,8 +150,7 @@ static void add_to_state(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
         memcpy(st.c, w->c, (size_t)m * sizeof(float));
     }
     ka->tile->tn(m, dv, x->n, 1.0f, w->b, ka->ldm, x->v, x->ldv, true, st.S, dv, w->scratch);
-    if (st.z)
-        for (int64_t j = 0; j < x->n; j++) ka->tile->axpy(m, 1.0f, w->b + j * ka->ldm, st.z);
+    if (st.z) ka->tile->axpy(m, 1.0f, w->sums, st.z);
 }
 
 /* o_i *= read_scale / (den_i + eps) */
@@ -127,28 +162,39 @@ static void finish_rows(const la_ka *ka, const la_ka_rows *x, const float *den)
     }
 }
 
-/* P = tril(A B') and the denominators; w->b is relative to the new maxima, w->a to them on entry and to
- * the state's own on return. False: the denominators are too small to trust; nothing but buffers has
- * changed. */
-static bool scores(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w)
+/* Y [n, N] += lower triangle P [n, ldp] times B, by blocks of rows. */
+static void lower_times(const la_ka *ka, int64_t n, int64_t N, const float *P, int64_t ldp,
+                        const float *B, int64_t ldb, float *Y, int64_t ldy, float *scratch)
+{
+    for (int64_t i = 0; i < n; i += LA_KA_BLOCK) {
+        int64_t rows = n - i < LA_KA_BLOCK ? n - i : LA_KA_BLOCK;
+        ka->tile->nn(rows, N, i + rows, 1.0f, P + i * ldp, ldp, B, ldb, true, Y + i * ldy, ldy,
+                     scratch);
+    }
+}
+
+void la_ka_weights(const la_ka *ka, int64_t n, const la_ka_buffers *w)
 {
     const la_tile *tile = ka->tile;
+    const la_ka_sweeps *sweeps = la_ka_sweeps_get(tile->isa);
     int64_t m = ka->m, ldm = ka->ldm, C = ka->chunk;
-    tile->nt(n, n, m, 1.0f, w->a, ldm, w->b, ldm, false, w->P, C, w->scratch);
-    for (int64_t i = 0; i + 1 < n; i++)
-        memset(w->P + i * C + i + 1, 0, (size_t)(n - i - 1) * sizeof(float));
-    if (ka->stabilised) {
-        bool moved = false;
-        for (int64_t i = 0; i < m; i++) moved = moved || w->grown[i] != 1.0f;
-        for (int64_t j = 0; moved && j < n; j++)
-            tile->mul(m, w->a + j * ldm, w->grown, w->a + j * ldm);
+    sweeps->exp_keys(n, m, w->R, w->b, ldm);
+    sweeps->exp_queries(n, m, w->R, w->a, ldm);
+    for (int64_t j = 0; j < n; j += LA_KA_BLOCK) { /* what is below and right of the diagonal */
+        int64_t columns = n - j < LA_KA_BLOCK ? n - j : LA_KA_BLOCK;
+        tile->nt(n - j, columns, m, 1.0f, w->a + j * ldm, ldm, w->b + j * ldm, ldm, false,
+                 w->P + j * C + j, C, w->scratch);
     }
-    if (!st.z) return true;
-    tile->mv(n, m, 1.0f, w->a, ldm, st.z, false, w->den);
-    for (int64_t i = 0; i < n; i++) w->den[i] += tile->sum(i + 1, w->P + i * C);
-    for (int64_t i = 0; ka->stabilised && i < n; i++)
-        if (!(w->den[i] >= LA_KA_SMALLEST_DENOMINATOR)) return false;
-    return true;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t end = i / LA_KA_BLOCK * LA_KA_BLOCK + LA_KA_BLOCK;
+        if (end > n) end = n;
+        memset(w->P + i * C + i + 1, 0, (size_t)(end - i - 1) * sizeof(float));
+        w->den[i] = tile->sum(i + 1, w->P + i * C);
+    }
+    bool moved = false;
+    for (int64_t i = 0; i < m; i++) moved = moved || w->grown[i] != 1.0f;
+    for (int64_t j = 0; moved && j < n; j++) tile->mul(m, w->a + j * ldm, w->grown, w->a + j * ldm);
+    sum_keys(ka, n, w);
 }
 
 /* One token whose features (or exponents) are in a and b; both are overwritten. */
@@ -207,65 +253,98 @@ static void chunk_by_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
     la_ka_enter(ka, st);
 }
 
+/* LA_KA_STEP tokens or fewer from token t. With pages, A, B and P of the whole chunk are kept. */
+static la_ka_plain few_tokens(const la_ka *ka, la_ka_state st, const la_ka_rows *x, int64_t t,
+                              bool page, const la_ka_buffers *w)
+{
+    int64_t n = x->n - t < LA_KA_STEP ? x->n - t : LA_KA_STEP, at = page ? t : 0;
+    return (la_ka_plain){.tile = ka->tile,
+                         .n = n,
+                         .m = ka->m,
+                         .dk = page ? 0 : ka->p.dk, /* of rows to ask for */
+                         .dv = ka->p.dv,
+                         .ldm = ka->ldm,
+                         .ldk = x->ldk,
+                         .ldv = x->ldv,
+                         .ahead = x->n - t - n + x->ahead,
+                         .a = w->a + at * ka->ldm,
+                         .b = w->b + at * ka->ldm,
+                         .q = x->q + t * x->ldk,
+                         .k = x->k + t * x->ldk,
+                         .v = x->v + t * x->ldv,
+                         .o = x->o + t * x->ldv,
+                         .S = st.S,
+                         .z = st.z,
+                         .turned = w->turned,
+                         .P = w->P + at * LA_KA_STEP,
+                         .factor = w->den,
+                         .eps = ka->eps,
+                         .read_scale = ka->read_scale};
+}
+
 /* Without a stabiliser nothing is shared by the tokens of a chunk, and few at a time are cheaper. */
 static void chunk_plain(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
                         const la_ka_buffers *w)
 {
-    la_ka_causal_fn *causal = LA_ISA_TABLE(la_ka_causal_plain, ka->tile->isa);
+    la_isa isa = ka->tile->isa;
     for (int64_t t = 0; t < x->n; t += LA_KA_STEP) {
-        la_ka_rows few = *x;
-        few.n = x->n - t < LA_KA_STEP ? x->n - t : LA_KA_STEP;
-        few.q += t * x->ldk, few.k += t * x->ldk, few.v += t * x->ldv;
-        la_ka_features_of_queries(ka, &few, w);
-        la_ka_features_of_keys(ka, &few, w);
-        causal(&(la_ka_plain){.tile = ka->tile,
-                              .n = few.n,
-                              .m = ka->m,
-                              .dk = ka->p.dk,
-                              .dv = ka->p.dv,
-                              .ldm = ka->ldm,
-                              .ldk = x->ldk,
-                              .ldv = x->ldv,
-                              .ahead = x->n - t - few.n + x->ahead,
-                              .a = w->a,
-                              .b = w->b,
-                              .q = few.q,
-                              .k = few.k,
-                              .v = few.v,
-                              .o = x->o + t * x->ldv,
-                              .S = st.S,
-                              .z = st.z,
-                              .turned = w->turned,
-                              .P = w->P,
-                              .factor = w->den,
-                              .eps = ka->eps,
-                              .read_scale = ka->read_scale});
+        la_ka_plain few = few_tokens(ka, st, x, t, false, w);
+        la_ka_rows rows = *x;
+        rows.n = few.n, rows.q = few.q, rows.k = few.k;
+        la_ka_features_of_queries(ka, &rows, w);
+        la_ka_features_of_keys(ka, &rows, w);
+        LA_ISA_TABLE(la_ka_plain_scores, isa)(&few);
+        LA_ISA_TABLE(la_ka_plain_carry, isa)(&few);
     }
+}
+
+void la_ka_plain_page(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *page)
+{
+    la_ka_features_of_queries(ka, x, page);
+    la_ka_features_of_keys(ka, x, page);
+    for (int64_t t = 0; t < x->n; t += LA_KA_STEP) {
+        la_ka_plain few = few_tokens(ka, (la_ka_state){NULL, NULL, NULL}, x, t, true, page);
+        LA_ISA_TABLE(la_ka_plain_scores, ka->tile->isa)(&few);
+    }
+}
+
+void la_ka_apply(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *page,
+                 const la_ka_buffers *own)
+{
+    const la_tile *tile = ka->tile;
+    int64_t n = x->n, m = ka->m, dv = ka->p.dv;
+    la_ka_buffers w = *page;
+    w.den = own->den;
+    for (int64_t t = 0; !ka->stabilised && t < n; t += LA_KA_STEP) {
+        la_ka_plain few = few_tokens(ka, st, x, t, true, &w);
+        LA_ISA_TABLE(la_ka_plain_carry, tile->isa)(&few);
+    }
+    if (!ka->stabilised) return;
+    if (w.den != page->den) memcpy(w.den, page->den, (size_t)n * sizeof(float));
+    tile->mv(n, m, 1.0f, w.a, ka->ldm, st.z, true, w.den);
+    for (int64_t i = 0; i < n; i++) {
+        if (w.den[i] >= LA_KA_SMALLEST_DENOMINATOR) continue;
+        chunk_by_steps(ka, st, x, own);
+        return;
+    }
+    tile->nn(n, dv, m, 1.0f, w.a, ka->ldm, st.S, dv, false, x->o, x->ldv, w.scratch);
+    lower_times(ka, n, dv, w.P, ka->chunk, x->v, x->ldv, x->o, x->ldv, w.scratch);
+    finish_rows(ka, x, w.den);
+    add_to_state(ka, st, x, &w);
 }
 
 void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
                         const la_ka_buffers *w)
 {
-    const la_tile *tile = ka->tile;
-    int64_t n = x->n, m = ka->m, dv = ka->p.dv, C = ka->chunk;
     if (!ka->stabilised) {
         chunk_plain(ka, st, x, w);
         return;
     }
-    const la_ka_sweeps *sweeps = la_ka_sweeps_get(tile->isa);
     la_ka_features_of_queries(ka, x, w);
     la_ka_features_of_keys(ka, x, w);
-    la_ka_new_maxima(ka, st, n, w);
-    sweeps->exp_keys(n, m, w->R, w->b, ka->ldm);
-    sweeps->exp_queries(n, m, w->R, w->a, ka->ldm);
-    if (!scores(ka, st, n, w)) {
-        chunk_by_steps(ka, st, x, w);
-        return;
-    }
-    tile->nn(n, dv, m, 1.0f, w->a, ka->ldm, st.S, dv, false, x->o, x->ldv, w->scratch);
-    tile->nn(n, dv, n, 1.0f, w->P, C, x->v, x->ldv, true, x->o, x->ldv, w->scratch);
-    finish_rows(ka, x, w->den);
-    add_to_state(ka, st, x, w);
+    la_ka_new_maxima(ka, st, x->n, w);
+    la_ka_weights(ka, x->n, w);
+    la_ka_apply(ka, st, x, w, w);
 }
 
 void la_ka_chunk_absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
@@ -276,6 +355,7 @@ void la_ka_chunk_absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
         la_ka_new_maxima(ka, st, x->n, w);
         la_ka_sweeps_get(ka->tile->isa)->exp_keys(x->n, ka->m, w->R, w->b, ka->ldm);
     }
+    if (st.z) sum_keys(ka, x->n, w);
     add_to_state(ka, st, x, w);
 }
 

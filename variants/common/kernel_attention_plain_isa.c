@@ -2,9 +2,10 @@
  * A few tokens of the causal chunk form without a stabiliser, compiled once per instruction set. With n
  * tokens' features A, B [n,m]:
  *
- *   P = tril(A B'),   den = A z + rows of P + eps         `scores`, `divisors`
- *   O = diag(1 / den) (A S + P V)                         `outputs`
- *   S += B' V,   z += 1' B                                `carry`
+ *   P = tril(A B')                                        la_ka_plain_scores
+ *   den = A z + rows of P + eps                           la_ka_plain_carry: `divisors`
+ *   O = diag(1 / den) (A S + P V)                         `output_rows`
+ *   S += B' V,   z += 1' B                                `carry_rows`
  *
  * Few tokens at a time keep P and what lies above its diagonal small beside A S; the state, and
  * everything made here, stays in the L1 cache. Sums live in registers from end to end: outer products of
@@ -67,7 +68,7 @@ LA_INLINE void score_tile(const la_ka_plain *x, int64_t i, int64_t j, int rows)
     }
 }
 
-static void scores(const la_ka_plain *x)
+void LA_ISA(la_ka_plain_scores)(const la_ka_plain *x)
 {
     int64_t i = 0;
     x->tile->transpose(x->n, x->m, x->b, x->ldm, x->turned, STEP);
@@ -184,10 +185,9 @@ static void columns_last(const la_ka_plain *x, int64_t j)
     columns(x, j, 1, x->dv - j);
 }
 
-void LA_ISA(la_ka_causal_plain)(const la_ka_plain *x)
+void LA_ISA(la_ka_plain_carry)(const la_ka_plain *x)
 {
     int64_t j = 0;
-    scores(x);
     divisors(x);
     for (; j + V * LA_VW <= x->dv; j += V * LA_VW) columns_wide(x, j);
     for (; j + 2 * LA_VW <= x->dv; j += 2 * LA_VW) columns_two(x, j);
