@@ -7,8 +7,8 @@
 #include "elements.h"
 #include "labench/kit.h"
 
-#define LEAST          1e-3 /* of the gradient of the values */
-#define LEAST_DELICATE 3e-2 /* where `moved` is given */
+#define LEAST        1e-3 /* of the gradient of the values */
+#define LEAST_COARSE 3e-2 /* where `moved` is given, and in types narrower than float32 */
 /* Sums of hundreds of terms (a mixture of linformer, the divisor of signed features) round more than a move
  * in the last place of each. */
 #define FORGIVEN 64.0
@@ -106,7 +106,8 @@ la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, con
 {
     const la_problem *p = &in->problem;
     const la_tensor values = want->t[LA_T_X] ? LA_T_X : LA_T_V;
-    double of_values = (moved ? LEAST_DELICATE : LEAST) * rms(want->t[values], want->n[values]);
+    bool coarse = moved || p->dtype != LA_F32;
+    double of_values = (coarse ? LEAST_COARSE : LEAST) * rms(want->t[values], want->n[values]);
     double by_query = query_size(variant, in);
     double dot = sqrt((double)p->dv); /* what is not linear in the values sees products do.v */
     la_status st = LA_OK;

@@ -22,7 +22,7 @@ typedef struct la_gradient_error {
  * for what depends on products do.v, and the size of the queries for what is multiplied by them.
  * `moved`, which may be NULL: the reference's gradients at inputs moved by a few units in the last place; as
  * much as they differ from `want` is beyond any float32 kernel, and is forgiven, many times over; and the
- * thousandth is thirty. */
+ * thousandth is thirty, as it is in types narrower than float32. */
 la_status la_gradients_judge(const la_variant *variant, const la_impl *impl, const void *opts,
                              const la_inputs *in, const la_gradients *got, const la_doubles *want,
                              const la_doubles *moved, la_gradient_error *each, size_t *n,

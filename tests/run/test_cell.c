@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 /* cmocka.h needs the four above first. */
 #include <cjson/cJSON.h>
 #include <cmocka.h>
+#include <math.h>
+#include <string.h>
 
 #include "alloc.h"
 #include "cell.h"
