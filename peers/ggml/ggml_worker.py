@@ -10,6 +10,10 @@ What differs from labench
   - All the recurrent operations go token by token; ggml has no chunk form on the CPU.
   - Their state is square, so dk must be dv, and the state after the last token is always written.
   - A causal mask is a matrix of T x T 16-bit floats that ggml reads; it is made before the timing.
+  - Decays that are no input of ours (none in linear, one rate a head in retnet) are a tensor of ggml's
+    like any other, filled before the timing.
+  - ssm_scan ties a token's decay to its step size, by a rate of the head and a softplus. Ours are
+    independent: they are brought to that form before the timing (see ssm).
   - Threads are the cell's, in a pool that stays (or OpenMP's, where the build has it).
 """
 import ctypes
@@ -19,7 +23,9 @@ import mmap
 import labench_peer as peer
 
 ggml = peer.require("ggml")
+numpy = peer.require("numpy")
 OPERATIONS = {"ggml_flash": "ggml_flash_attn_ext", "ggml_gla": "ggml_gated_linear_attn",
+              "ggml_ssm": "ggml_ssm_scan",
               "ggml_delta": "ggml_gated_delta_net", "ggml_wkv7": "ggml_rwkv_wkv7"}
 alive = []  # graphs: what ggml points to lives as long as the process
 MINUS_INFINITY_F16 = b"\x00\xfc"
@@ -112,6 +118,13 @@ def address_of(tensor):
     return ctypes.addressof(ctypes.c_char.from_buffer(tensor.view))
 
 
+def array_of(t, *shape, kind="float32"):
+    """A tensor of ours as an array, slowest axis first."""
+    count = math.prod(shape)
+    memory = (ctypes.c_uint32 * count).from_address(t.contents.data)
+    return numpy.frombuffer(memory, dtype=kind, count=count).reshape(shape)
+
+
 def only_forward(job):
     if job.pass_ != "fwd":
         raise peer.Unsupported("ggml has no backward of this operation")
@@ -154,13 +167,60 @@ def flash(job, tensors):
     return graph.ready(result, address_of(tensors["o"]))
 
 
+def gated_linear(job, tensors, graph, decay):
+    """decay: a tensor of q's sizes."""
+    q, k, v = (graph.view(tensors[n], job.dk, job.H, job.B * job.T) for n in "qkv")
+    state = graph.tensor((job.dk * job.dk * job.H, job.B))
+    result = ggml.ggml_gated_linear_attn(graph.ctx, k, v, q, decay, state, job.scale)
+    return packed(graph, result, job, tensors)
+
+
 @peer.impl("ggml_gla", "gla")
 def gla(job, tensors):
     square(job, None)
-    graph, tokens = Graph(job.threads), job.B * job.T
-    q, k, v, g = (graph.view(tensors[n], job.dk, job.H, tokens) for n in "qkvg")
-    state = graph.tensor((job.dk * job.dk * job.H, job.B))
-    result = ggml.ggml_gated_linear_attn(graph.ctx, k, v, q, graph.exp(g), state, job.scale)
+    graph = Graph(job.threads)
+    g = graph.view(tensors["g"], job.dk, job.H, job.B * job.T)
+    return gated_linear(job, tensors, graph, graph.exp(g))
+
+
+@peer.impl("ggml_gla", "retnet", "linear")
+def fixed_decay(job, tensors):
+    """A decay of the head that no input says: 1 - 2^(-5-h) in retnet, 1 in linear."""
+    square(job, None)
+    if job.variant == "linear" and (job.options.get("map"), str(job.options.get("normalize"))) != \
+            ("identity", "0"):
+        raise peer.Unsupported("ggml has features and denominators of linear attention only as the "
+                               "identity and 1: --set linear.map=identity --set linear.normalize=0")
+    graph = Graph(job.threads)
+    decay = graph.tensor((job.dk, job.H, job.B * job.T))
+    values = array_of(decay, job.B * job.T, job.H, job.dk)
+    for h in range(job.H):
+        values[:, h] = 1 - 2.0 ** (-5 - h) if job.variant == "retnet" else 1
+    return gated_linear(job, tensors, graph, decay)
+
+
+@peer.impl("ggml_ssm", "mamba2")
+def ssm(job, tensors):
+    """ssm_scan computes S <- exp(A s) S + s k x' with s = softplus(its dt). With A = -1 and s = -g the
+    decay is ours; x = v dt / s makes the write ours. s is what softplus in float32 gives."""
+    only_forward(job)
+    graph = Graph(job.threads)
+    g, dt, v = (tensors[n].numpy() for n in ("g", "beta", "v"))
+    if not (g < 0).all():
+        raise peer.Unsupported("ggml's step sizes are above 0, and so are its log-decays below it")
+    step = graph.tensor((job.H, job.T, job.B))
+    before = array_of(step, *g.shape)
+    before[...] = -g + numpy.log(-numpy.expm1(g.astype("float64")))
+    s = numpy.where(before > 20, before, numpy.log(1 + numpy.exp(before)))
+    x = graph.tensor((job.dv, job.H, job.T, job.B))
+    array_of(x, *v.shape)[...] = v * (job.scale * dt / s)[..., None]
+    rate = graph.tensor((1, job.H))
+    array_of(rate, job.H)[...] = -1
+    ids = graph.tensor((job.B,), kind=ggml.GGML_TYPE_I32)
+    array_of(ids, job.B, kind="int32")[...] = range(job.B)
+    state = graph.tensor((job.dk, job.dv, job.H, job.B))
+    q, k = (graph.view(tensors[n]) for n in "qk")
+    result = ggml.ggml_ssm_scan(graph.ctx, state, x, step, rate, k, q, ids)
     return packed(graph, result, job, tensors)
 
 

@@ -61,14 +61,17 @@ def draw(T, names, H=2, Hkv=None, d=16, channels=False, B=2):
 
 
 class Agreement(unittest.TestCase):
-    def attempt(self, variant, impl, x, mask="causal", scale=None, pass_="fwd"):
+    def attempt(self, variant, impl, x, mask="causal", scale=None, pass_="fwd",
+                options=None):
+        shape = x["q"].shape[:3] + x["v"].shape[3:]
         tensors = {n: ("in", t.shape) for n, t in x.items()}
-        tensors["o"] = ("out", x["q"].shape)
+        tensors["o"] = ("out", shape)
         B, T, H, d = x["q"].shape
         job = driver.make_job(variant, impl, tensors, pass_, mask, B=B, T=T, H=H,
-                              Hkv=x["k"].shape[2], dk=d, dv=d, scale=scale, threads=2)
+                              Hkv=x["k"].shape[2], dk=d, dv=shape[3], scale=scale, threads=2,
+                              options=options)
         records, out, _ = driver.run(WORKER, job, {n: t.ravel().tolist() for n, t in x.items()})
-        return driver.end_of(records), np.array(out["o"]).reshape(x["q"].shape)
+        return driver.end_of(records), np.array(out["o"]).reshape(shape)
 
     def check(self, variant, impl, x, wanted, **more):
         end, found = self.attempt(variant, impl, x, **more)
@@ -91,6 +94,22 @@ class Agreement(unittest.TestCase):
             with self.subTest(variant):
                 self.check(variant, impl, x, recurrence(x, 0.25, "beta" in x))
 
+    def test_decays_that_no_input_says(self):
+        x = draw(70, "qkv")
+        self.check("linear", "ggml_gla", x, recurrence(x, 0.25, False),
+                   options={"map": "identity", "normalize": 0})
+        gamma = np.log1p(-2.0 ** np.arange(-5, -7, -1))
+        slow = dict(x, g=np.broadcast_to(gamma, x["q"].shape[:3]))
+        self.check("retnet", "ggml_gla", x, recurrence(slow, 0.25, False))
+
+    def test_mamba2_though_its_decays_are_independent_of_its_steps(self):
+        for dk, dv in ((16, 16), (24, 8)):
+            x = draw(70, ["q", "k", "v", "beta", "g"], d=dk)
+            x["v"] = x["v"][..., :dv]
+            x["g"][:, 7] = -50
+            written = dict(x, v=x["v"] * x["beta"][..., None])
+            self.check("mamba2", "ggml_ssm", x, recurrence(written, 1.0, False), scale=1.0)
+
     def test_rwkv7(self):
         x = draw(33, "qkvgab", d=64, channels=True)
         self.check("rwkv7", "ggml_wkv7", x, recurrence(x, 1.0, False), scale=1.0)
@@ -100,6 +119,8 @@ class Agreement(unittest.TestCase):
         self.assertEqual(self.attempt("rwkv7", "ggml_wkv7", x, scale=1.0)[0]["outcome"],
                          "unsupported")
         x = draw(8, ["q", "k", "v", "beta"])
+        end, _ = self.attempt("linear", "ggml_gla", x, options={"map": "elu", "normalize": 1})
+        self.assertIn("linear.map=identity", end["message"])
         end, _ = self.attempt("deltanet", "ggml_delta", x, scale=1.0)
         self.assertEqual(end["outcome"], "unsupported")
         self.assertTrue(math.isclose(0.25, 16 ** -0.5) and "0.25" in end["message"], end)
