@@ -75,6 +75,27 @@ static inline int64_t la_dplr_forward_work(int64_t dk, int64_t w)
     return la_dplr_walk_floats(K) + la_dplr_chunk_floats(K, W, false) + LA_DELTA_BACK * W;
 }
 
+/* The recurrent form: what one prepared chunk holds, scratch to prepare it, what a scan keeps of w columns. */
+static inline int64_t la_dplr_ready_floats(int64_t dk)
+{
+    return LA_DELTA_BACK * (5 * la_delta_up(dk) + 1);
+}
+
+static inline int64_t la_dplr_prepare_floats(int64_t dk)
+{
+    return la_delta_up(dk);
+}
+
+static inline int64_t la_dplr_scan_floats(int64_t dk, int64_t w)
+{
+    return (la_delta_up(dk) + 1) * la_delta_up(w);
+}
+
+static inline int64_t la_dplr_sweep_work(int64_t dk, int64_t w)
+{
+    return la_dplr_scan_floats(dk, w) + la_dplr_ready_floats(dk) + la_dplr_prepare_floats(dk);
+}
+
 /* Of one member of a team. */
 static inline int64_t la_dplr_backward_work(int64_t dk, int64_t dv, int64_t T, int64_t segment,
                                             bool team)
@@ -145,6 +166,13 @@ la_dplr_leave_fn la_dplr_leave_generic, la_dplr_leave_avx2, la_dplr_leave_avx512
 la_dplr_stretch_fn la_dplr_stretch_generic, la_dplr_stretch_avx2, la_dplr_stretch_avx512;
 la_dplr_mask_fn la_dplr_mask_generic, la_dplr_mask_avx2, la_dplr_mask_avx512;
 
+/* The recurrent form, and its halves (as la_delta_prepare, la_delta_scan): what needs no state for chunk
+ * tokens [t, t + C), and the state's columns through prepared chunks. */
+typedef void la_dplr_prepare_fn(const la_delta_slice *x, int64_t t, float *ready, float *scratch);
+typedef void la_dplr_scan_fn(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready);
+la_dplr_prepare_fn la_dplr_prepare_generic, la_dplr_prepare_avx2, la_dplr_prepare_avx512;
+la_dplr_scan_fn la_dplr_scan_generic, la_dplr_scan_avx2, la_dplr_scan_avx512;
+la_delta_kernel la_dplr_sweep_generic, la_dplr_sweep_avx2, la_dplr_sweep_avx512;
 la_delta_kernel la_dplr_forward_generic, la_dplr_forward_avx2, la_dplr_forward_avx512;
 la_delta_backward_kernel la_dplr_backward_generic, la_dplr_backward_avx2, la_dplr_backward_avx512;
 

@@ -94,6 +94,8 @@ static int64_t work_of(const la_recurrence *m, la_delta_form form, const la_prob
     if (pass == LA_BACKWARD)
         return rank_one ? la_dplr_backward_work(p->dk, p->dv, p->T, segment, team)
                         : la_delta_backward_work(m->decay, p->dk, p->dv, p->T, segment, team);
+    if (form == LA_DELTA_RECURRENT && rank_one && pass != LA_DECODE)
+        return la_dplr_sweep_work(p->dk, w);
     if (form == LA_DELTA_RECURRENT || pass == LA_DECODE) return la_delta_recurrent_work(p->dk);
     return rank_one ? la_dplr_forward_work(p->dk, w)
                     : la_delta_chunk_work(m->decay, p->dk, w, chunk);
@@ -157,7 +159,9 @@ la_status la_delta_create(const la_recurrence *member, la_delta_form form, const
         in->forward = LA_ISA_TABLE(la_dplr_forward, dev->isa);
         in->backward = LA_ISA_TABLE(la_dplr_backward, dev->isa);
     }
-    if (form == LA_DELTA_RECURRENT) in->forward = in->decode;
+    if (form == LA_DELTA_RECURRENT)
+        in->forward =
+            member->write == LA_WRITE_RANK_ONE ? LA_ISA_TABLE(la_dplr_sweep, dev->isa) : in->decode;
     *self = in;
     return LA_OK;
 }

@@ -12,6 +12,7 @@
  * Shapes   q,k [B,T,Hqk,dk]   v,o [B,T,H,dv]   g,a,b [B,T,H,dk]   state S [B,H,dk,dv] float32
  *          Hqk divides H: value head h reads query and key head h / (H / Hqk), and has g, a, b of its own
  * Forms    recurrent: w = S'a; S <- Diag(exp g) S + b w' + k v'; o = s S'q. O(T dk dv) time; decode too.
+ *            Forward is one sweep over S a token (delta_dplr_sweep_isa.c).
  *          chunk: with G_i = g_1 + ... + g_i inside a chunk of 16 tokens and S carried across; exact:
  *            W = (I - A_ab)^{-1} ((A exp(G before)) S + A_ak V)
  *              A_ab_ij = sum_c a_ic b_jc exp(G_{i-1,c} - G_jc) (j < i), A_ak likewise with k for b
