@@ -9,6 +9,8 @@
 #include "labench/simd.h"
 #include "ttt_linear_internal.h"
 
+extern la_ttt_product la_ttt_product_of_generic, la_ttt_product_of_avx2, la_ttt_product_of_avx512;
+extern la_ttt_weigh la_ttt_weigh_rows_generic, la_ttt_weigh_rows_avx2, la_ttt_weigh_rows_avx512;
 extern la_ttt_inner la_ttt_inner_rows_generic, la_ttt_inner_rows_avx2, la_ttt_inner_rows_avx512;
 extern la_ttt_outer la_ttt_outer_rows_generic, la_ttt_outer_rows_avx2, la_ttt_outer_rows_avx512;
 extern la_ttt_outer_back la_ttt_outer_back_rows_generic, la_ttt_outer_back_rows_avx2,
@@ -74,6 +76,14 @@ int la_ttt_threads(const la_problem *p, la_pass pass)
     return heads < p->threads ? (int)heads : p->threads;
 }
 
+static int64_t forward_floats(const la_problem *p, const la_ttt_options *o)
+{
+    room r;
+    int64_t shares = la_ttt_shares(p, o);
+    int64_t threads = shares > 1 ? shares * p->B * p->H : la_ttt_threads(p, LA_FORWARD);
+    return threads * (room_cut(p, o, NULL, &r) + la_ttt_common_floats(p, o));
+}
+
 la_status la_ttt_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_sizes *out, la_err *err)
 {
@@ -82,13 +92,14 @@ la_status la_ttt_sizes(const la_problem *p, la_pass pass, const void *opts, cons
     la_part parts[LA_TTT_PARTS];
     room r;
     int64_t floats = room_cut(p, o, NULL, &r) * la_ttt_threads(p, pass);
+    if (pass != LA_DECODE) floats = forward_floats(p, o);
     la_ttt_state_parts(p, opts, parts, LA_TTT_PARTS);
     *out =
         (la_sizes){.state = la_state_layout(parts, LA_TTT_PARTS, NULL), .instance = sizeof(la_ttt)};
     if (pass == LA_BACKWARD || pass == LA_FWDBWD) {
         int64_t back = la_ttt_backward_work(p, o) * la_ttt_threads(p, LA_BACKWARD) +
                        p->B * p->H * la_ttt_backward_sums(p);
-        floats = most(room_cut(p, o, NULL, &r) * la_ttt_threads(p, LA_FORWARD), back);
+        floats = most(forward_floats(p, o), back);
         out->saved = (size_t)(p->B * p->H * la_ttt_saved(p, o->mini_batch) * la_ttt_memory(p)) *
                      sizeof(float);
     }
@@ -105,7 +116,9 @@ la_status la_ttt_create(const la_problem *p, const void *opts, const la_device *
                   .o = *(const la_ttt_options *)opts,
                   .scale = (float)la_ttt_scale(p),
                   .tile = la_tile_get(dev->isa),
-                  .rows = {LA_ISA_TABLE(la_ttt_inner_rows, dev->isa),
+                  .rows = {LA_ISA_TABLE(la_ttt_product_of, dev->isa),
+                           LA_ISA_TABLE(la_ttt_weigh_rows, dev->isa),
+                           LA_ISA_TABLE(la_ttt_inner_rows, dev->isa),
                            LA_ISA_TABLE(la_ttt_outer_rows, dev->isa),
                            LA_ISA_TABLE(la_ttt_outer_back_rows, dev->isa),
                            LA_ISA_TABLE(la_ttt_inner_back_rows, dev->isa)}};
@@ -278,37 +291,61 @@ void la_ttt_readout(const la_ttt *t, const la_ttt_rows *x, int64_t done, const f
     }
 }
 
-/* Keeps the memory before every segment of mini-batches but the first. */
+float *la_ttt_saved_at(const la_ttt *t, const la_ttt_head *x, int64_t batch)
+{
+    int64_t every = la_ttt_segment(t->o.mini_batch);
+    if (!x->saved || batch == 0 || batch % every) return NULL;
+    return x->saved + (batch / every - 1) * la_ttt_memory(&t->p);
+}
+
 static void save(const la_ttt *t, const la_ttt_head *x, const memory *m, int64_t batch)
 {
-    int64_t every = la_ttt_segment(t->o.mini_batch), n = t->p.dk * t->p.dv;
-    if (!x->saved || batch == 0 || batch % every) return;
-    float *to = x->saved + (batch / every - 1) * la_ttt_memory(&t->p);
+    int64_t n = t->p.dk * t->p.dv;
+    float *to = la_ttt_saved_at(t, x, batch);
+    if (!to) return;
     memcpy(to, m->D, (size_t)n * sizeof *to);
     memcpy(to + la_ttt_up(n), m->db, (size_t)t->p.dv * sizeof *to);
 }
 
-static void chunk_head(const la_ttt *t, const la_ttt_head *x, room *r)
+/* `now` tokens from `first`, all of them in mini-batch `batch` of the call. */
+static void some_tokens(const la_ttt *t, const la_ttt_head *x, int64_t first, int64_t now,
+                        int64_t batch, memory *m, room *r)
 {
     const la_problem *p = &t->p;
-    int64_t n = p->dk * p->dv, T = x->rows.n;
-    memory m = memory_start(t, x, r);
-    for (int64_t first = 0, batch = 0, now; first < T; first += now, batch++) {
-        int64_t done = m.n;
-        now = t->o.mini_batch - done < T - first ? t->o.mini_batch - done : T - first;
-        save(t, x, &m, batch);
-        la_ttt_add(t, x->W0, m.D, n, r->W);
-        la_ttt_add(t, x->b0, m.db, p->dv, r->b);
-        la_ttt_rows rows = la_ttt_rows_of(t, x, first, now, r->eta);
-        rows.bias = r->b;
-        t->tile->nn(now, p->dv, p->dk, 1.0f, rows.k, rows.qk_row, r->W, p->dv, false, r->Z, rows.ld,
-                    r->tile);
-        t->rows.inner(&rows, r->Z, r->rstd, r->G, r->H);
-        la_ttt_readout(t, &rows, done, r->W, m.sums ? m.P : NULL, m.p, r->H, r->A, r->G, r->Y,
-                       r->tile);
-        t->rows.outer(&rows, r->Y, r->rstd, x->o + first * rows.v_row);
-        take(t, &rows, r->H, &m, r->tile);
+    int64_t done = m->n;
+    if (now == 0) return;
+    save(t, x, m, batch);
+    la_ttt_add(t, x->W0, m->D, p->dk * p->dv, r->W);
+    la_ttt_add(t, x->b0, m->db, p->dv, r->b);
+    la_ttt_rows rows = la_ttt_rows_of(t, x, first, now, r->eta);
+    rows.bias = r->b;
+    t->tile->nn(now, p->dv, p->dk, 1.0f, rows.k, rows.qk_row, r->W, p->dv, false, r->Z, rows.ld,
+                r->tile);
+    t->rows.inner(&rows, r->Z, r->rstd, r->G, r->H);
+    la_ttt_readout(t, &rows, done, r->W, m->sums ? m->P : NULL, m->p, r->H, r->A, r->G, r->Y,
+                   r->tile);
+    t->rows.outer(&rows, r->Y, r->rstd, x->o + first * rows.v_row);
+    take(t, &rows, r->H, m, r->tile);
+}
+
+/* The rest of a mini-batch that the state began, whole ones, and the start of one. */
+static void chunk_head(const la_ttt *t, const la_ttt_head *x, room *r, float *common, int share,
+                       int shares)
+{
+    int64_t C = t->o.mini_batch, T = x->rows.n;
+    int64_t done = x->in[0] ? la_ttt_count((double)x->in[LA_TTT_N][0], C) : 0;
+    /* A state of no tokens may still hold sums, which a call then adds to. */
+    int64_t start = x->in[0] ? (C - done < T ? C - done : T) : 0;
+    la_ttt_stretch whole = {start, (T - start) / C, start > 0};
+    memory m = {.D = NULL};
+    if (share == 0) {
+        m = memory_start(t, x, r);
+        some_tokens(t, x, 0, start, 0, &m, r);
     }
+    if (whole.n > 0) la_ttt_whole(t, x, &whole, m.D, m.db, common, share, shares);
+    if (share > 0) return;
+    int64_t first = start + whole.n * C;
+    some_tokens(t, x, first, T - first, whole.batch + whole.n, &m, r);
     memory_end(t, x, &m);
 }
 
@@ -343,42 +380,71 @@ static void recurrent_head(const la_ttt *t, const la_ttt_head *x, room *r)
     memory_end(t, x, &m);
 }
 
-static void run(const la_ttt *t, const la_io *io, la_pass pass, bool recurrent)
+/* Floats of one thread, and of the threads of one head. */
+static int64_t own_floats(const la_problem *p, const la_ttt_options *o)
+{
+    room r;
+    return room_cut(p, o, NULL, &r);
+}
+
+/* By mini-batches: `shares` threads a head, or one, a head after the other. */
+static void run_chunks(const la_ttt *t, const la_io *io)
 {
     const la_problem *p = &t->p;
-    int64_t T = pass == LA_DECODE ? 1 : p->T;
+    int64_t own = own_floats(p, &t->o), common = la_ttt_common_floats(p, &t->o);
+    int shares = la_ttt_shares(p, &t->o), heads = (int)(p->B * p->H);
+    int threads = shares > 1 ? shares * heads : la_ttt_threads(p, LA_FORWARD);
+    float *work = io->work, *commons = work + own * threads;
+    for (int i = 0; common && i < threads; i++) la_ttt_nobody_met(p, &t->o, commons + i * common);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        int thread = omp_get_thread_num(), running = omp_get_num_threads();
+        bool together = shares > 1 && running == threads;
+        room r;
+        room_cut(p, &t->o, work + own * thread, &r);
+        for (int i = together ? thread / shares : thread; i < heads; i += running) {
+            la_ttt_head x;
+            la_ttt_head_of(t, io, p->T, i / p->H, i % p->H, &x);
+            if (together)
+                chunk_head(t, &x, &r, commons + thread / shares * common, thread % shares, shares);
+            else
+                chunk_head(t, &x, &r, commons + thread * common, 0, 1);
+        }
+    }
+}
+
+static void run_steps(const la_ttt *t, const la_io *io, la_pass pass)
+{
+    const la_problem *p = &t->p;
+    int64_t T = pass == LA_DECODE ? 1 : p->T, own = own_floats(p, &t->o);
     int threads = la_ttt_threads(p, pass);
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t i = 0; i < p->B * p->H; i++) {
         la_ttt_head x;
         room r;
-        int64_t floats = room_cut(p, &t->o, NULL, &r);
-        room_cut(p, &t->o, (float *)io->work + floats * omp_get_thread_num(), &r);
+        room_cut(p, &t->o, (float *)io->work + own * omp_get_thread_num(), &r);
         la_ttt_head_of(t, io, T, i / p->H, i % p->H, &x);
-        if (recurrent)
-            recurrent_head(t, &x, &r);
-        else
-            chunk_head(t, &x, &r);
+        recurrent_head(t, &x, &r);
     }
 }
 
 la_status la_ttt_forward(void *self, const la_io *io, la_err *err)
 {
     (void)err;
-    run(self, io, LA_FORWARD, false);
+    run_chunks(self, io);
     return LA_OK;
 }
 
 la_status la_ttt_forward_recurrent(void *self, const la_io *io, la_err *err)
 {
     (void)err;
-    run(self, io, LA_FORWARD, true);
+    run_steps(self, io, LA_FORWARD);
     return LA_OK;
 }
 
 la_status la_ttt_decode(void *self, const la_io *io, la_err *err)
 {
     (void)err;
-    run(self, io, LA_DECODE, true);
+    run_steps(self, io, LA_DECODE);
     return LA_OK;
 }

@@ -4,6 +4,7 @@
 #ifndef LA_TTT_LINEAR_INTERNAL_H
 #define LA_TTT_LINEAR_INTERNAL_H
 
+#include "delta_product.h"
 #include "labench/kit.h"
 #include "labench/tile.h"
 #include "labench/variant.h"
@@ -81,7 +82,14 @@ typedef void la_ttt_inner_back(const la_ttt_rows *r, float *D, const float *G, c
                                const float *rstd, float *deta, float *T, float *dv, float *dgamma,
                                float *dbeta);
 
+/* A product of padded matrices. */
+typedef void la_ttt_product(const la_small_product *x);
+/* A_ij = factor_i (A_ij + 1) for j <= first + i, else 0; A [n, C], C a multiple of 16. */
+typedef void la_ttt_weigh(int64_t n, int64_t first, int64_t C, const float *factor, float *A);
+
 typedef struct la_ttt_kernels {
+    la_ttt_product *product;
+    la_ttt_weigh *weigh;
     la_ttt_inner *inner;
     la_ttt_outer *outer;
     la_ttt_outer_back *outer_back;
@@ -148,6 +156,25 @@ void la_ttt_readout(const la_ttt *t, const la_ttt_rows *x, int64_t done, const f
                     const float *P, const float *p, const float *H, float *A, float *spare,
                     float *Y, float *scratch);
 int la_ttt_threads(const la_problem *p, la_pass pass);
+/* Where the memory before mini-batch `batch` is kept for backward; NULL: nowhere. Before the first of
+ * every segment but the first. */
+float *la_ttt_saved_at(const la_ttt *t, const la_ttt_head *x, int64_t batch);
+
+/* ---- forward by whole mini-batches, several threads a head: ttt_linear_chunk.c ---- */
+
+/* n mini-batches from token `first`, the first of them number `batch` of the call. */
+typedef struct la_ttt_stretch {
+    int64_t first, n, batch;
+} la_ttt_stretch;
+
+/* Threads that share a head. */
+int la_ttt_shares(const la_problem *p, const la_ttt_options *o);
+/* Floats that they share, and what comes first, before any of them starts. */
+int64_t la_ttt_common_floats(const la_problem *p, const la_ttt_options *o);
+void la_ttt_nobody_met(const la_problem *p, const la_ttt_options *o, float *base);
+/* All `shares` threads call this at the same time. D, db: of the first; in and out. */
+void la_ttt_whole(const la_ttt *t, const la_ttt_head *x, const la_ttt_stretch *s, float *D,
+                  float *db, float *base, int share, int shares);
 
 /* Floats of work that backward wants for one thread. */
 int64_t la_ttt_backward_work(const la_problem *p, const la_ttt_options *o);

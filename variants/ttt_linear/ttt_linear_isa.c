@@ -4,9 +4,12 @@
  */
 #include <math.h>
 
+#include "delta_product.h"
 #include "labench/simd.h"
 #include "ttt_linear_internal.h"
 
+la_ttt_product LA_ISA(la_ttt_product_of);
+la_ttt_weigh LA_ISA(la_ttt_weigh_rows);
 la_ttt_inner LA_ISA(la_ttt_inner_rows);
 la_ttt_outer LA_ISA(la_ttt_outer_rows);
 la_ttt_outer_back LA_ISA(la_ttt_outer_back_rows);
@@ -214,4 +217,20 @@ void LA_ISA(la_ttt_inner_back_rows)(const la_ttt_rows *r, float *D, const float 
             CHANNELS(n) store(t, c, la_v_set(0.0f) - load(d, c, lanes), lanes);
         if (dv) CHANNELS(n) store(dv, i * r->v_row + c, load(t, c, lanes), lanes);
     }
+}
+
+void LA_ISA(la_ttt_product_of)(const la_small_product *x)
+{
+    la_small(*x);
+}
+
+void LA_ISA(la_ttt_weigh_rows)(int64_t n, int64_t first, int64_t C, const float *factor, float *A)
+{
+    la_vf one = la_v_set(1.0f), zero = la_v_set(0.0f);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < C; j += LA_VW) {
+            la_vf at = la_v_set((float)j) + la_v_iota(), here = la_v_set((float)(first + i));
+            la_vf x = la_v_set(factor[i]) * (la_v_load(A + i * C + j) + one);
+            la_v_store(A + i * C + j, la_v_select(la_v_less(here, at), zero, x));
+        }
 }
