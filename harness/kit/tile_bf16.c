@@ -10,11 +10,6 @@
 
 #include "tile_tables.h"
 
-LA_INLINE int64_t at_most(int64_t n, int64_t limit)
-{
-    return n < limit ? n : limit;
-}
-
 /* ---- product ---- */
 
 /* Row i of the register block, as far as the constants mr and nv say it exists. */
@@ -24,7 +19,7 @@ LA_INLINE int64_t at_most(int64_t n, int64_t limit)
 #define DECLARE(i) la_vf c##i##_0 = zero, c##i##_1 = zero, c##i##_2 = zero;
 #define STEP(i)                                                                                    \
     if (mr > i) {                                                                                  \
-        la_vb x = la_v_pair(a[i * down]);                                                          \
+        la_vb x = la_v_pair(i < 8 ? a[(i)*down] : far[(i - 8) * down]);                            \
         c##i##_0 = la_v_dot2(b0, x, c##i##_0);                                                     \
         if (nv > 1) c##i##_1 = la_v_dot2(b1, x, c##i##_1);                                         \
         if (nv > 2) c##i##_2 = la_v_dot2(b2, x, c##i##_2);                                         \
@@ -48,6 +43,10 @@ LA_INLINE void block(const int mr, const int nv, int64_t K2, float alpha, const 
                      int64_t ldc, int64_t last)
 {
     const la_vf zero = la_v_set(0.0f);
+    const la_pair *far = mr > 8 ? a + 8 * down : a;
+    __asm__(
+        ""
+        : "+r"(far)); /* rows as distances from two places: from one they would not fit registers */
     ROWS(DECLARE)
     for (int64_t k = 0; k < K2; k++) {
         la_vb end = la_v_pairs_n(b + (nv - 1) * LA_VW, last);
@@ -55,6 +54,7 @@ LA_INLINE void block(const int mr, const int nv, int64_t K2, float alpha, const 
         la_vb b1 = nv > 2 ? la_v_pairs(b + LA_VW) : end, b2 = end;
         ROWS(STEP)
         a += along;
+        far += along;
         b += ldb;
     }
     la_vf al = la_v_set(alpha);
@@ -90,8 +90,8 @@ static void product(int64_t M, int64_t N, int64_t K2, float alpha, const la_pair
     for (int64_t j = 0; j < N;) {
         int64_t left = (N - j + LA_VW - 1) / LA_VW;
         int64_t nv =
-            left == 4 ? 2 : at_most(left, 3); /* twice two keep busier than three and one */
-        int64_t last = at_most(N - j - (nv - 1) * LA_VW, LA_VW), i = 0;
+            left == 4 ? 2 : la_at_most(left, 3); /* twice two keep busier than three and one */
+        int64_t last = la_at_most(N - j - (nv - 1) * LA_VW, LA_VW), i = 0;
         for (int size = nv == 1 ? SIZES - 1 : SIZES - 2; size >= 0; size--)
             for (; i + (1 << size) <= M; i += 1 << size)
                 blocks[nv - 1][size](K2, alpha, A + i * down, down, along, B + j, ldb, add,
@@ -163,39 +163,6 @@ PAIRS_OF_ROWS(pairs_of_floats, float, round32)
 PAIRS_ALONG(pairs_along, la_bf16, load32)
 PAIRS_ALONG(pairs_along_floats, float, round32)
 
-/* A square of 16 x 16 lanes changes rows for columns: pairs, quarters, eighths, halves. */
-LA_INLINE void turn(__m512i r[16])
-{
-    __m512i t[16];
-#pragma GCC unroll 8
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 16; i += 4) {
-        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-    /* r[4 q + c] holds, in its part p, column 4 p + c of rows 4 q .. 4 q + 3. */
-#pragma GCC unroll 4
-    for (int c = 0; c < 4; c++) {
-        t[c] = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x88);     /* parts 0 and 2 */
-        t[4 + c] = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xdd); /* parts 1 and 3 */
-        t[8 + c] = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x88);
-        t[12 + c] = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xdd);
-    }
-#pragma GCC unroll 4
-    for (int c = 0; c < 4; c++) {
-        r[c] = _mm512_shuffle_i32x4(t[c], t[8 + c], 0x88);
-        r[8 + c] = _mm512_shuffle_i32x4(t[c], t[8 + c], 0xdd);
-        r[4 + c] = _mm512_shuffle_i32x4(t[4 + c], t[12 + c], 0x88);
-        r[12 + c] = _mm512_shuffle_i32x4(t[4 + c], t[12 + c], 0xdd);
-    }
-}
-
 #define PAIRS_OF_COLUMNS(name, type, load)                                                         \
     static void name(int64_t K, int64_t N, const type *X, int64_t ldx, la_pair *to, int64_t ldt)   \
     {                                                                                              \
@@ -203,8 +170,8 @@ LA_INLINE void turn(__m512i r[16])
             for (int64_t k = 0; k < K; k += 32) {                                                  \
                 __m512i square[16];                                                                \
                 _Pragma("GCC unroll 16") for (int r = 0; r < 16; r++) square[r] =                  \
-                    load(X + at_most(j + r, N - 1) * ldx + k, K - k);                              \
-                turn(square);                                                                      \
+                    load(X + la_at_most(j + r, N - 1) * ldx + k, K - k);                           \
+                la_tile_turn(square);                                                              \
                 la_pair *row = to + k / 2 * ldt + j;                                               \
                 _Pragma("GCC unroll 16") for (int r = 0; r < 16; r++) if (k + 2 * r < K)           \
                     put_pairs(row + r * ldt, square[r], N - j);                                    \
@@ -262,7 +229,7 @@ static void mv(int64_t M, int64_t N, float alpha, const la_bf16 *A, int64_t lda,
         la_vf sum[8];
 #pragma GCC unroll 8
         for (int r = 0; r < 8; r++) {
-            row[r] = A + at_most(i + r, M - 1) * lda;
+            row[r] = A + la_at_most(i + r, M - 1) * lda;
             sum[r] = la_v_set(0.0f);
         }
         int64_t j = 0;
@@ -311,7 +278,7 @@ LA_INLINE void vm_columns(const int n_blocks, int64_t n, int64_t M, float alpha,
             la_vf v = al * _mm512_permutex2var_ps(even[c], half ? second : first, odd[c]);
             int64_t from = 32 * c + 16 * half, m = n - from;
             if (m <= 0) continue;
-            m = at_most(m, LA_VW);
+            m = la_at_most(m, LA_VW);
             __mmask16 lanes = la_v_first_(m);
             if (add) v = v + _mm512_maskz_loadu_ps(lanes, y + from);
             _mm512_mask_storeu_ps(y + from, lanes, v);
@@ -324,7 +291,8 @@ static void vm(int64_t M, int64_t N, float alpha, const la_bf16 *A, int64_t lda,
     int64_t j = 0;
     for (; j + 128 <= N; j += 128) vm_columns(4, 128, M, alpha, A + j, lda, x, add, y + j);
     for (; j + 64 <= N; j += 64) vm_columns(2, 64, M, alpha, A + j, lda, x, add, y + j);
-    for (; j < N; j += 32) vm_columns(1, at_most(N - j, 32), M, alpha, A + j, lda, x, add, y + j);
+    for (; j < N; j += 32)
+        vm_columns(1, la_at_most(N - j, 32), M, alpha, A + j, lda, x, add, y + j);
 }
 
 const la_tile_bf16 LA_ISA(la_tile_bf16) = {

@@ -157,9 +157,10 @@ static void product(bool trans_a, int64_t M, float alpha, const float *A, int64_
                     const side *s, bool add, float *C, int64_t ldc)
 {
     bool whole = s->trans || conflicts(M, s->K, s->ldb);
-    for (int64_t j = 0; j < s->N; j += LA_NR) {
-        int64_t n = s->N - j < LA_NR ? s->N - j : LA_NR;
-        int64_t vectors = (n + LA_VW - 1) / LA_VW, last = n - (vectors - 1) * LA_VW;
+    for (int64_t j = 0, n; j < s->N; j += n) {
+        int64_t vectors = la_panel_vectors((s->N - j + LA_VW - 1) / LA_VW);
+        n = la_at_most(s->N - j, vectors * LA_VW);
+        int64_t last = n - (vectors - 1) * LA_VW;
         const float *b = s->B + j;
         int64_t ldb = s->ldb;
         if (whole || last < LA_VW) {

@@ -6,13 +6,27 @@
 
 #include "tile_tables.h"
 
-LA_INLINE int64_t at_most(int64_t n, int64_t limit)
-{
-    return n < limit ? n : limit;
-}
-
 /* ---- transpose, by squares of SQUARE x SQUARE in registers ---- */
 
+#if defined(__AVX512F__)
+void LA_ISA(la_tile_transpose)(int64_t M, int64_t N, const float *A, int64_t lda, float *B,
+                               int64_t ldb)
+{
+    for (int64_t j = 0; j < N; j += 16)
+        for (int64_t i = 0; i < M; i += 16) {
+            __mmask16 in = la_v_first_(la_at_most(N - j, 16)),
+                      out = la_v_first_(la_at_most(M - i, 16));
+            __m512i square[16];
+#pragma GCC unroll 16
+            for (int r = 0; r < 16; r++)
+                square[r] = _mm512_maskz_loadu_epi32(in, A + la_at_most(i + r, M - 1) * lda + j);
+            la_tile_turn(square);
+#pragma GCC unroll 16
+            for (int r = 0; r < 16; r++)
+                if (r < N - j) _mm512_mask_storeu_epi32(B + (j + r) * ldb + i, out, square[r]);
+        }
+}
+#else
 #if defined(__AVX2__)
 #define SQUARE 8
 
@@ -72,6 +86,7 @@ void LA_ISA(la_tile_transpose)(int64_t M, int64_t N, const float *A, int64_t lda
     for (; j < N; j++)
         for (int64_t i = 0; i < M; i++) B[j * ldb + i] = A[i * lda + j];
 }
+#endif
 
 /* ---- matrix times vector ---- */
 
@@ -83,7 +98,7 @@ static void mv(int64_t M, int64_t N, float alpha, const float *A, int64_t lda, c
         const float *row[4];
         la_vf sum[4];
         for (int r = 0; r < 4; r++) {
-            row[r] = A + at_most(i + r, M - 1) * lda;
+            row[r] = A + la_at_most(i + r, M - 1) * lda;
             sum[r] = la_v_set(0.0f);
         }
         int64_t j = 0;
@@ -98,7 +113,7 @@ static void mv(int64_t M, int64_t N, float alpha, const float *A, int64_t lda, c
             for (int r = 0; r < 4; r++)
                 sum[r] = la_v_fma(la_v_load_n(row[r] + j, N - j), xj, sum[r]);
         }
-        for (int64_t r = 0; r < at_most(M - i, 4); r++) {
+        for (int64_t r = 0; r < la_at_most(M - i, 4); r++) {
             float value = alpha * la_v_sum(sum[r]);
             y[i + r] = add ? y[i + r] + value : value;
         }
@@ -224,7 +239,7 @@ static float dot(int64_t n, const float *x, const float *y)
         s3 = la_v_fma(la_v_load(x + i + 3 * LA_VW), la_v_load(y + i + 3 * LA_VW), s3);
     }
     for (; i < n; i += LA_VW) {
-        int64_t m = at_most(n - i, LA_VW);
+        int64_t m = la_at_most(n - i, LA_VW);
         s0 = la_v_fma(la_v_load_n(x + i, m), la_v_load_n(y + i, m), s0);
     }
     return la_v_sum((s0 + s1) + (s2 + s3));
@@ -240,7 +255,7 @@ static float sum(int64_t n, const float *x)
         s2 += la_v_load(x + i + 2 * LA_VW);
         s3 += la_v_load(x + i + 3 * LA_VW);
     }
-    for (; i < n; i += LA_VW) s0 += la_v_load_n(x + i, at_most(n - i, LA_VW));
+    for (; i < n; i += LA_VW) s0 += la_v_load_n(x + i, la_at_most(n - i, LA_VW));
     return la_v_sum((s0 + s1) + (s2 + s3));
 }
 
@@ -296,7 +311,7 @@ static float exp_sum(int64_t n, float a, float b, const float *x, float *y)
     }
     float tail = 0.0f;
     for (; i < n; i += LA_VW) {
-        int64_t m = at_most(n - i, LA_VW);
+        int64_t m = la_at_most(n - i, LA_VW);
         float lanes[LA_VW];
         la_v_store(lanes, la_v_exp(la_v_fma(av, la_v_load_n(x + i, m), bv)));
         for (int64_t c = 0; c < m; c++) tail += y[i + c] = lanes[c];
