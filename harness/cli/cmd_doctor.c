@@ -69,6 +69,7 @@ static void text(const doctor *d)
            d->clock_cost_ns);
     printf("peak of %d thread%s\n", d->peak.threads, d->peak.threads == 1 ? "" : "s");
     rate_text("f32 multiply-add", &d->peak.flops, "GFLOP/s");
+    if (d->peak.dots.n) rate_text("bf16 dot products", &d->peak.dots, "GFLOP/s");
     rate_text("sgemm 1024", &d->peak.sgemm, "GFLOP/s");
     rate_text("read from memory", &d->peak.read, "GB/s");
     rate_text("copy in memory", &d->peak.copy, "GB/s");
@@ -98,6 +99,7 @@ static la_status json(const doctor *d, la_err *err)
     cJSON *peak = cJSON_AddObjectToObject(all, "peak");
     cJSON_AddNumberToObject(peak, "threads", d->peak.threads);
     rate_json(peak, "flop_per_s", &d->peak.flops);
+    if (d->peak.dots.n) rate_json(peak, "bf16_flop_per_s", &d->peak.dots);
     rate_json(peak, "sgemm_flop_per_s", &d->peak.sgemm);
     rate_json(peak, "read_byte_per_s", &d->peak.read);
     rate_json(peak, "copy_byte_per_s", &d->peak.copy);

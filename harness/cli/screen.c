@@ -106,6 +106,14 @@ static void training_words(const la_cell *cell, const la_attempt_row *attempt, c
     if (len < cap && right) snprintf(out + len, cap - len, ", validates %.3f", right->value);
 }
 
+/* FLOP/s of the cell's type that this machine reaches at most; 0: not known. */
+static double peak_of(const la_screen *screen, const la_cell *cell)
+{
+    if (cell->impl->backend != LA_CPU) return 0;
+    if (cell->problem.dtype == LA_BF16) return screen->peak_bf16;
+    return cell->problem.dtype == LA_F32 ? screen->peak_flops : 0;
+}
+
 void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attempt_row *attempt,
                    char *out, size_t cap)
 {
@@ -115,6 +123,8 @@ void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attemp
                                   cell->peer ? cell->impl->name : la_impl_form(cell->impl), length,
                                   la_pass_name(cell->pass),
                                   cell->problem.mask == LA_MASK_CAUSAL ? "caus" : "bidir");
+    if (len < cap && cell->problem.dtype != LA_F32)
+        len += (size_t)snprintf(out + len, cap - len, "%s ", la_dtype_name(cell->problem.dtype));
     if (len >= cap) return;
     out += len, cap -= len;
     const la_metric_row *error = metric(attempt, "rel_rms"), *right = metric(attempt, "accuracy");
@@ -135,9 +145,9 @@ void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attemp
         len = (size_t)snprintf(out, cap, "%-34s", words);
         if (len < cap && rate > 0)
             len += (size_t)snprintf(out + len, cap - len, " %8.3g GFLOP/s", rate);
-        if (len < cap && rate > 0 && screen->peak_flops > 0 && cell->impl->backend == LA_CPU)
-            len += (size_t)snprintf(out + len, cap - len, " %3.0f %%",
-                                    100e9 * rate / screen->peak_flops);
+        double peak = peak_of(screen, cell);
+        if (len < cap && rate > 0 && peak > 0)
+            len += (size_t)snprintf(out + len, cap - len, " %3.0f %%", 100e9 * rate / peak);
         if (len < cap && attempt->workspace_peak_bytes >= 0)
             len += (size_t)snprintf(out + len, cap - len, "  %9s",
                                     la_format_bytes((double)attempt->workspace_peak_bytes, bytes));

@@ -10,7 +10,7 @@
 typedef struct la_screen {
     bool quiet, live, color, shown; /* shown: the progress line stands there now */
     int width;
-    double peak_flops; /* for "% peak"; 0: unknown */
+    double peak_flops, peak_bf16; /* for "% peak", by type; 0: unknown */
     size_t done, total;
     size_t outcomes[LA_OUTCOME_COUNT];
 } la_screen;

@@ -102,6 +102,7 @@ static void keep_best(la_peak_row *row, const la_peak_row *before)
     row->flops = fmax(row->flops, before->flops);
     row->bandwidth = fmax(row->bandwidth, before->bandwidth);
     row->gemm_flops = fmax(row->gemm_flops, before->gemm_flops);
+    row->bf16_flops = fmax(row->bf16_flops, before->bf16_flops);
 }
 
 /* The peak of each thread count of the plan: measured by every sweep, the best of all is kept. */
@@ -119,6 +120,7 @@ static la_status store_peaks(sweep *s, la_err *err)
                            .flops = peak.flops.best,
                            .bandwidth = peak.read.best,
                            .gemm_flops = peak.sgemm.best,
+                           .bf16_flops = peak.dots.best,
                            .source = "measured"};
         la_peak_row before;
         bool found;
@@ -379,6 +381,7 @@ int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const 
     if (st != LA_OK) goto failed;
     la_screen_init(&screen, args);
     screen.peak_flops = s.peak.flops;
+    screen.peak_bf16 = s.peak.bf16_flops;
     st = la_run(plan, &args->settings, device, s.store, s.id, la_screen_event, &screen, totals,
                 &err);
     la_screen_clear();

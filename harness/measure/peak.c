@@ -11,10 +11,13 @@
 #include "labench/kit.h"
 #include "peak_loops.h"
 
-enum { RUNS = 12, STREAM_RUNS = 6, FMA_RUN_NS = 15000000, GEMM_N = 1024 };
+enum { RUNS = 12, STREAM_RUNS = 6, ARITHMETIC_NS = 15000000, GEMM_N = 1024 };
+
+/* Does `steps` steps and returns the FLOPs of them. */
+typedef double arithmetic(int64_t steps, float *sink);
 
 typedef struct loops {
-    double (*fma)(int64_t steps, float *sink);
+    arithmetic *fma;
     float (*read)(const float *x, int64_t n);
 } loops;
 
@@ -30,6 +33,16 @@ static loops loops_of(la_isa isa)
     return (loops){la_peak_fma_generic, la_peak_read_generic};
 }
 
+/* NULL: no bf16 dot products. */
+static arithmetic *dots_of(la_isa isa)
+{
+#ifdef LA_BUILT_AVX512_BF16
+    if (isa >= LA_ISA_AVX512_BF16) return la_peak_dot_avx512_bf16;
+#endif
+    (void)isa;
+    return NULL;
+}
+
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -43,8 +56,8 @@ static la_rate rate_of(double *x, int n)
         .best = x[n - 1], .median = 0.5 * (x[(n - 1) / 2] + x[n / 2]), .worst = x[0], .n = n};
 }
 
-/* FLOP/s of one run of about FMA_RUN_NS in every thread at once. */
-static double fma_once(loops with, int threads, int64_t steps)
+/* FLOP/s of one run of about ARITHMETIC_NS in every thread at once. */
+static double run_once(arithmetic *loop, int threads, int64_t steps)
 {
     double flops = 0;
     float sinks = 0;
@@ -52,7 +65,7 @@ static double fma_once(loops with, int threads, int64_t steps)
 #pragma omp parallel num_threads(threads) reduction(+ : flops, sinks)
     {
         float sink;
-        flops += with.fma(steps, &sink);
+        flops += loop(steps, &sink);
         sinks += sink;
     }
     double seconds = (double)(la_now_ns() - begin) * 1e-9;
@@ -66,7 +79,7 @@ static int64_t thread_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static la_rate measure_fma(loops with, int threads)
+static la_rate measure_arithmetic(arithmetic *loop, int threads)
 {
     /* As many steps as fill a run, by the time this thread really computed: on a busy machine any
      * wall time is long, and the run would end up as short as the noise. */
@@ -74,11 +87,11 @@ static la_rate measure_fma(loops with, int threads)
     float sink;
     for (;; steps *= 2) {
         int64_t begin = thread_ns();
-        with.fma(steps, &sink);
-        if (thread_ns() - begin > FMA_RUN_NS / 2) break;
+        loop(steps, &sink);
+        if (thread_ns() - begin > ARITHMETIC_NS / 2) break;
     }
     double x[RUNS];
-    for (int i = 0; i < RUNS; i++) x[i] = fma_once(with, threads, steps);
+    for (int i = 0; i < RUNS; i++) x[i] = run_once(loop, threads, steps);
     return rate_of(x, RUNS);
 }
 
@@ -145,7 +158,9 @@ la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err)
     if (l3 > 64L << 20) out->stream_bytes = (size_t)(l3 < 256L << 20 ? 4 * l3 : 1L << 30);
     la_start(threads);
     loops with = loops_of(isa);
-    out->flops = measure_fma(with, threads);
+    out->flops = measure_arithmetic(with.fma, threads);
+    arithmetic *dots = dots_of(isa);
+    if (dots) out->dots = measure_arithmetic(dots, threads);
     LA_TRY(measure_gemm(&out->sgemm, err));
     return measure_stream(with, out, err);
 }

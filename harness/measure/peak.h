@@ -15,6 +15,7 @@ typedef struct la_peak {
     int threads;
     la_isa isa;         /* of the multiply-add loop */
     la_rate flops;      /* f32 multiply-adds counted as 2, register-only, FLOP/s */
+    la_rate dots;       /* bf16 dot products likewise; n = 0 where the set has none */
     la_rate sgemm;      /* la_gemm on 1024 x 1024 x 1024, FLOP/s */
     la_rate read, copy; /* byte/s, working set far beyond the caches; copy counts both ways */
     size_t stream_bytes;

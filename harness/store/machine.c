@@ -40,15 +40,16 @@ static la_status put_peak(la_store *store, int64_t device_id, const la_peak_row 
     char now[32];
     la_utc(now);
     return la_sql_run(store, err,
-                      "INSERT INTO peak(device_id, threads, flops, bandwidth, gemm_flops, source, "
-                      "at_utc) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+                      "INSERT INTO peak(device_id, threads, flops, bandwidth, gemm_flops, "
+                      "bf16_flops, source, at_utc) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
                       "ON CONFLICT(device_id, threads) DO UPDATE SET "
                       "flops = coalesce(excluded.flops, flops), "
                       "bandwidth = coalesce(excluded.bandwidth, bandwidth), "
                       "gemm_flops = coalesce(excluded.gemm_flops, gemm_flops), "
+                      "bf16_flops = coalesce(excluded.bf16_flops, bf16_flops), "
                       "source = excluded.source, at_utc = excluded.at_utc",
-                      "iidddss", device_id, row->threads, known(row->flops), known(row->bandwidth),
-                      known(row->gemm_flops), row->source, now);
+                      "iiddddss", device_id, row->threads, known(row->flops), known(row->bandwidth),
+                      known(row->gemm_flops), known(row->bf16_flops), row->source, now);
 }
 
 la_status la_store_device(la_store *store, int64_t machine_id, const la_device_row *row,
@@ -82,10 +83,11 @@ la_status la_store_peak_find(la_store *store, int64_t device_id, int64_t threads
     *out = (la_peak_row){.threads = threads};
     *found = false;
     sqlite3_stmt *stmt = NULL;
-    la_status st = la_sql_prepare(store,
-                                  "SELECT flops, bandwidth, gemm_flops, source = 'measured' "
-                                  "FROM peak WHERE device_id = ?1 AND threads = ?2",
-                                  &stmt, err);
+    la_status st =
+        la_sql_prepare(store,
+                       "SELECT flops, bandwidth, gemm_flops, source = 'measured', bf16_flops "
+                       "FROM peak WHERE device_id = ?1 AND threads = ?2",
+                       &stmt, err);
     if (st == LA_OK) st = la_sql_bind(store, stmt, err, "ii", device_id, threads);
     if (st == LA_OK) {
         int rc = sqlite3_step(stmt);
@@ -94,6 +96,7 @@ la_status la_store_peak_find(la_store *store, int64_t device_id, int64_t threads
             out->flops = sqlite3_column_double(stmt, 0);
             out->bandwidth = sqlite3_column_double(stmt, 1);
             out->gemm_flops = sqlite3_column_double(stmt, 2);
+            out->bf16_flops = sqlite3_column_double(stmt, 4);
             if (sqlite3_column_type(stmt, 3) != SQLITE_NULL)
                 out->source = sqlite3_column_int(stmt, 3) ? "measured" : "datasheet";
         } else if (rc != SQLITE_DONE) {

@@ -23,6 +23,7 @@ static const struct {
     {2, "ALTER TABLE cell ADD COLUMN d_model INT NOT NULL DEFAULT 0"},
     {2, "ALTER TABLE attempt ADD COLUMN model_id INT REFERENCES model"},
     {2, "ALTER TABLE attempt ADD COLUMN data_digest TEXT"},
+    {4, "ALTER TABLE peak ADD COLUMN bf16_flops REAL CHECK(bf16_flops > 0)"},
 };
 
 /* Runs `list` on the schema of today: each row is a statement for the file. */

@@ -10,7 +10,7 @@
 -- an older file can be brought up to date (migrate.c).
 
 PRAGMA application_id = 0x4C41424E; -- "LABN"
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 CREATE TABLE machine(
   machine_id INTEGER PRIMARY KEY,
@@ -50,6 +50,7 @@ CREATE TABLE peak(
   gemm_flops REAL CHECK(gemm_flops > 0),       -- FLOP/s of a large f32 matrix product
   source     TEXT CHECK(source IN ('measured', 'datasheet')),
   at_utc     TEXT NOT NULL,                    -- UTC
+  bf16_flops REAL CHECK(bf16_flops > 0),       -- FLOP/s, bf16 dot products; NULL: has none
   PRIMARY KEY(device_id, threads)
 ) STRICT, WITHOUT ROWID;
 
@@ -347,10 +348,12 @@ SELECT s.sweep_id, substr(s.uuid, 1, 8) AS sweep, s.quick, c.cell_id, c.cell_key
 FROM cell c JOIN sweep s ON s.sweep_id = c.sweep_id JOIN variant v ON v.variant_id = c.variant_id
   JOIN device d ON d.device_id = c.device_id JOIN v_outcome o ON o.cell_id = c.cell_id;
 
--- The peak that goes with a cell: of its thread count, else the one for any.
+-- The peak that goes with a cell: of its type, and of its thread count, else the one for any.
 CREATE VIEW v_peak AS
-SELECT c.cell_id, p.threads AS peak_threads, p.flops AS peak_flop_per_s,
-  p.bandwidth AS peak_byte_per_s, p.gemm_flops AS peak_gemm_flop_per_s, p.source AS peak_source
+SELECT c.cell_id, p.threads AS peak_threads,
+  CASE c.dtype WHEN 'f32' THEN p.flops WHEN 'bf16' THEN p.bf16_flops END AS peak_flop_per_s,
+  p.bandwidth AS peak_byte_per_s,
+  CASE c.dtype WHEN 'f32' THEN p.gemm_flops END AS peak_gemm_flop_per_s, p.source AS peak_source
 FROM cell c JOIN peak p ON p.device_id = c.device_id AND c.isa <> 'peer_cuda' AND p.threads = (
   SELECT max(q.threads) FROM peak q
   WHERE q.device_id = c.device_id AND q.threads IN (0, c.threads));

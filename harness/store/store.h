@@ -16,7 +16,7 @@
 
 #include "labench/status.h"
 
-#define LA_SCHEMA_VERSION 3 /* PRAGMA user_version of the file */
+#define LA_SCHEMA_VERSION 4 /* PRAGMA user_version of the file */
 
 typedef struct la_store la_store;
 typedef enum la_store_mode {
@@ -73,6 +73,7 @@ typedef struct la_device_row {
 typedef struct la_peak_row {
     int64_t threads;                     /* 0: whatever the threads */
     double flops, bandwidth, gemm_flops; /* FLOP/s f32, byte/s, FLOP/s of sgemm; 0: unknown */
+    double bf16_flops;                   /* FLOP/s of bf16 dot products; 0: unknown, or has none */
     const char *source;                  /* "measured" or "datasheet" */
 } la_peak_row;
 

@@ -71,9 +71,19 @@ static void test_peaks_are_kept_by_threads(void **state)
     assert_true(found);
     assert_true(out.flops == 50e9 && out.bandwidth == 5e9 && out.gemm_flops == 40e9);
     assert_string_equal(out.source, "measured");
-    /* A cell of 2 threads takes the peak of 2 threads, not the one for any. */
+    /* A cell of 2 threads takes the peak of 2 threads, not the one for any, and of its own type. */
     finished(f, planned(f, 0), 0, LA_OUTCOME_OK);
     assert_true(query_number(f->store, "SELECT peak_flop_per_s FROM v_time") == 50e9);
+    row = (la_peak_row){.threads = 2, .bf16_flops = 100e9, .source = "measured"};
+    expect_ok(la_store_peak(f->store, f->device, &row, &err));
+    expect_ok(la_store_peak_find(f->store, f->device, 2, &out, &found, &err));
+    assert_true(out.flops == 50e9 && out.bf16_flops == 100e9);
+    assert_true(query_number(f->store, "SELECT peak_flop_per_s FROM v_time") == 50e9);
+    assert_int_equal(raw_sql(f->path, "UPDATE cell SET dtype = 'bf16'"), SQLITE_OK);
+    assert_true(query_number(f->store, "SELECT peak_flop_per_s FROM v_time") == 100e9);
+    assert_int_equal(query_number(f->store, "SELECT count(*) FROM v_time WHERE "
+                                            "peak_gemm_flop_per_s IS NOT NULL"),
+                     0);
 }
 
 static void test_a_sweep_keeps_its_seed_and_environment(void **state)
