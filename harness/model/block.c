@@ -31,26 +31,29 @@ static void norm_grad(const la_rows *r, const float *x, int64_t w, int64_t b, co
         r->L->rms_norm_grad(r->N, r->b->d, x, r->w + w, rstd, dy, true, r->lane->dx, g + w);
 }
 
-/* y[N,M] (+)= x[N,K] W', W [M,K]; bias [M] or NULL in front of it. */
-static void linear(const la_rows *r, int64_t M, int64_t K, const float *x, const float *W,
-                   const float *bias, bool add, float *y)
+/* y (+)= x W'; bias [M] or NULL in front of it. */
+static void linear(const la_rows *r, int which, const float *x, const float *bias, bool add,
+                   float *y)
 {
+    const la_matrix *m = &r->matrix[which];
     for (int64_t i = 0; bias && i < r->N; i++) {
         if (add)
-            r->L->add(M, bias, y + i * M);
+            r->L->add(m->M, bias, y + i * m->M);
         else
-            memcpy(y + i * M, bias, (size_t)M * sizeof *y);
+            memcpy(y + i * m->M, bias, (size_t)m->M * sizeof *y);
     }
-    la_gemm(false, true, r->N, M, K, 1.0f, x, K, W, K, add || bias ? 1.0f : 0.0f, y, M);
+    la_product(&r->lane->means, m, r->N, x, m->K, add || bias, y, m->M);
 }
 
-/* dW += dy' x, dbias += sum dy, dx = dy W (where wanted) */
-static void linear_grad(const la_rows *r, int64_t M, int64_t K, const float *x, const float *W,
-                        const float *dy, float *dW, float *dbias, float *dx)
+/* dW += dy' x, dbias += sum dy, dx = dy W */
+static void linear_grad(const la_rows *r, int which, const float *x, const float *dy, float *dbias,
+                        float *dx)
 {
-    la_gemm(true, false, M, K, r->N, 1.0f, dy, M, x, K, 1.0f, dW, K);
-    for (int64_t i = 0; dbias && i < r->N; i++) r->L->add(M, dy + i * M, dbias);
-    if (dx) la_gemm(false, false, r->N, K, M, 1.0f, dy, M, W, K, 0.0f, dx, K);
+    const la_matrix *m = &r->matrix[which];
+    la_product_weights(&r->lane->means, r->N, m->M, m->K, dy, m->M, x, m->K,
+                       r->lane->grad + m->place);
+    for (int64_t i = 0; dbias && i < r->N; i++) r->L->add(m->M, dy + i * m->M, dbias);
+    la_product_back(&r->lane->means, m, r->N, dy, m->M, dx, m->K);
 }
 
 static const float *at(const float *base, int64_t place)
@@ -82,7 +85,7 @@ static void mixer_inputs(const la_rows *r)
 {
     const la_block *b = r->b;
     la_acts *a = r->a;
-    linear(r, b->P, b->d, a->h, r->w + b->in_w, at(r->w, b->in_b), false, a->y);
+    linear(r, LA_MATRIX_IN, a->h, at(r->w, b->in_b), false, a->y);
     for (int i = 0; i < b->n_parts; i++) {
         const la_stream_part *p = &b->part[i];
         if (b->conv > 0)
@@ -117,7 +120,8 @@ la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B
     const la_engine *e = lane->engine;
     const la_block *b = &e->spec->block[layer];
     la_acts *a = &lane->acts[layer];
-    la_rows rows = {e->layers, b, a, weights, lane, B, T, B * T}, *r = &rows;
+    la_rows rows = {e->layers, b, a, weights, lane, e->matrix + layer * LA_MATRICES, B, T, B * T},
+            *r = &rows;
     float *in = lane->x[layer], *out = lane->x[layer + 1], *x1 = b->mlp ? a->x1 : out;
     norm(r, in, b->norm1_w, b->norm1_b, a->h, a->mean1, a->rstd1);
     if (b->project) mixer_inputs(r);
@@ -130,15 +134,15 @@ la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B
     const float *u = has_head(b) ? a->u : a->o;
     if (x1 != in) memcpy(x1, in, (size_t)(r->N * b->d) * sizeof *x1);
     if (b->project)
-        linear(r, b->d, b->width, u, weights + b->out_w, at(weights, b->out_b), true, x1);
+        linear(r, LA_MATRIX_OUT, u, at(weights, b->out_b), true, x1);
     else
         r->L->add(r->N * b->d, u, x1);
     if (!b->mlp) return LA_OK;
     norm(r, x1, b->norm2_w, b->norm2_b, a->h2, a->mean2, a->rstd2);
-    linear(r, 2 * b->mlp, b->d, a->h2, weights + b->up_w, NULL, false, a->uv);
+    linear(r, LA_MATRIX_UP, a->h2, NULL, false, a->uv);
     r->L->swiglu(r->N, b->mlp, a->uv, a->hm);
     if (out != x1) memcpy(out, x1, (size_t)(r->N * b->d) * sizeof *out);
-    linear(r, b->d, b->mlp, a->hm, weights + b->down_w, NULL, true, out);
+    linear(r, LA_MATRIX_DOWN, a->hm, NULL, true, out);
     return LA_OK;
 }
 
@@ -146,11 +150,9 @@ static void mlp_grad(const la_rows *r)
 {
     const la_block *b = r->b;
     la_lane *lane = r->lane;
-    linear_grad(r, b->d, b->mlp, r->a->hm, r->w + b->down_w, lane->dx, lane->grad + b->down_w, NULL,
-                lane->dhm);
+    linear_grad(r, LA_MATRIX_DOWN, r->a->hm, lane->dx, NULL, lane->dhm);
     r->L->swiglu_grad(r->N, b->mlp, r->a->uv, lane->dhm, lane->duv);
-    linear_grad(r, 2 * b->mlp, b->d, r->a->h2, r->w + b->up_w, lane->duv, lane->grad + b->up_w,
-                NULL, lane->dh);
+    linear_grad(r, LA_MATRIX_UP, r->a->h2, lane->duv, NULL, lane->dh);
     norm_grad(r, r->a->x1, b->norm2_w, b->norm2_b, r->a->mean2, r->a->rstd2, lane->dh);
 }
 
@@ -181,8 +183,7 @@ static void mixer_inputs_grad(const la_rows *r)
             la_copy_columns(r->N, p->width, lane->dpart[i], p->width, lane->dy + p->column, b->P);
     }
     la_gates_backward(r);
-    linear_grad(r, b->P, b->d, a->h, r->w + b->in_w, lane->dy, lane->grad + b->in_w,
-                grad_at(r, b->in_b), lane->dh);
+    linear_grad(r, LA_MATRIX_IN, a->h, lane->dy, grad_at(r, b->in_b), lane->dh);
 }
 
 la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B, int64_t T,
@@ -191,12 +192,13 @@ la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t 
     const la_engine *e = lane->engine;
     const la_block *b = &e->spec->block[layer];
     la_acts *a = &lane->acts[layer];
-    la_rows rows = {e->layers, b, a, weights, lane, B, T, B * T}, *r = &rows;
+    la_rows rows = {e->layers, b, a, weights, lane, e->matrix + layer * LA_MATRICES, B, T, B * T},
+            *r = &rows;
     if (b->mlp) mlp_grad(r);
     const float *dout = lane->dx;
     if (b->project) {
-        linear_grad(r, b->d, b->width, has_head(b) ? a->u : a->o, weights + b->out_w, lane->dx,
-                    lane->grad + b->out_w, grad_at(r, b->out_b), lane->du);
+        linear_grad(r, LA_MATRIX_OUT, has_head(b) ? a->u : a->o, lane->dx, grad_at(r, b->out_b),
+                    lane->du);
         dout = lane->du;
     }
     if (has_head(b)) {

@@ -12,6 +12,7 @@ typedef struct la_rows { /* the N = B T rows of one lane in one block */
     la_acts *a;
     const float *w;
     la_lane *lane;
+    const la_matrix *matrix; /* [LA_MATRICES] */
     int64_t B, T, N;
 } la_rows;
 

@@ -30,19 +30,24 @@ size_t la_engine_find(const la_engine *e, int64_t T)
 }
 
 typedef struct la_most { /* of any batch, for one lane */
-    int64_t N, T, B;
+    int64_t N, T;        /* rows of a piece */
+    int64_t B, tokens;   /* of all pieces */
+    int threads;
 } la_most;
 
 static la_most most_of(const la_engine *e, int index)
 {
-    la_most most = {0};
+    la_most most = {.threads = 1};
     for (size_t i = 0; i < e->n_geometries; i++) {
         const la_geometry *g = &e->geometry[i];
         int64_t first, last;
         la_lane_share(g, index, &first, &last);
         int64_t B = last - first;
         if (B == 0) continue;
-        if (B * g->T > most.N) most.N = B * g->T;
+        int64_t N = la_lane_piece(g, index) * g->T;
+        if (N > most.N) most.N = N;
+        if (B * g->T > most.tokens) most.tokens = B * g->T;
+        if (g->threads > most.threads) most.threads = g->threads;
         if (g->T > most.T) most.T = g->T;
         if (B > most.B) most.B = B;
     }
@@ -162,7 +167,9 @@ static void layout_lane(la_arena *m, la_engine *e, la_lane *lane, size_t *instan
     lane->rows_mean = floats(m, e->head_rows);
     lane->rows_rstd = floats(m, e->head_rows);
     lane->logits = floats(m, e->head_rows * spec->V);
-    lane->tokens = la_arena_take(m, (size_t)N * sizeof(int32_t));
+    lane->means.tile = e->tile;
+    lane->means.scratch = floats(m, most.threads * LA_PRODUCT_SCRATCH);
+    lane->tokens = la_arena_take(m, (size_t)most.tokens * sizeof(int32_t));
     lane->row = la_arena_take(m, (size_t)rows * sizeof(int32_t));
     lane->label = la_arena_take(m, (size_t)rows * sizeof(int32_t));
     lane->distance = la_arena_take(m, (size_t)rows * sizeof(int32_t));
@@ -182,10 +189,9 @@ static la_status init_kernels(la_engine *e, la_lane *lane, la_err *err)
         int64_t first, last;
         la_lane_share(g, lane->index, &first, &last);
         if (first == last) continue;
-        int threads = g->lanes > 1 ? 1 : e->threads;
         for (size_t l = 0; l < layers; l++)
             LA_TRY(la_kernel_init(&lane->kernel[i * layers + l], e, &e->spec->block[l],
-                                  last - first, g->T, threads, err));
+                                  la_lane_piece(g, lane->index), g->T, g->threads, err));
     }
     return LA_OK;
 }
@@ -222,8 +228,50 @@ static la_status rope_tables(la_engine *e, bool count_only, la_err *err)
     return LA_OK;
 }
 
+static void layout_panels(la_arena *m, const la_engine *e)
+{
+    for (int64_t i = 0; i <= e->spec->layers * LA_MATRICES; i++) {
+        la_matrix *x = &e->matrix[i];
+        if (x->place < 0) continue;
+        x->across = floats(m, la_panels_floats(e->tile, x->M, x->K));
+        x->back = e->training ? floats(m, la_panels_floats(e->tile, x->K, x->M)) : NULL;
+    }
+}
+
+static la_status place_panels(la_engine *e, bool count_only, la_err *err)
+{
+    const la_net *spec = e->spec;
+    e->matrix = la_zalloc((size_t)(spec->layers * LA_MATRICES + 1) * sizeof *e->matrix, err);
+    if (!e->matrix) return LA_E_NOMEM;
+    la_matrix *x = e->matrix;
+    for (int64_t l = 0; l < spec->layers; l++, x += LA_MATRICES) {
+        const la_block *b = &spec->block[l];
+        x[LA_MATRIX_IN] = (la_matrix){.place = b->in_w, .M = b->P, .K = b->d};
+        x[LA_MATRIX_OUT] = (la_matrix){.place = b->out_w, .M = b->d, .K = b->width};
+        x[LA_MATRIX_UP] = (la_matrix){.place = b->up_w, .M = 2 * b->mlp, .K = b->d};
+        x[LA_MATRIX_DOWN] = (la_matrix){.place = b->down_w, .M = b->d, .K = b->mlp};
+    }
+    *x = (la_matrix){.place = spec->embedding, .M = spec->V, .K = spec->d};
+    la_arena arena = {0};
+    layout_panels(&arena, e);
+    e->bytes += arena.most;
+    if (count_only) return LA_OK;
+    e->panels = la_alloc(arena.most, err);
+    if (!e->panels) return LA_E_NOMEM;
+    arena = (la_arena){.base = e->panels};
+    layout_panels(&arena, e);
+    return LA_OK;
+}
+
+void la_engine_pack(const la_engine *e, const float *weights, int index, int count)
+{
+    for (int64_t i = 0; i <= e->spec->layers * LA_MATRICES; i++)
+        if (e->matrix[i].place >= 0) la_matrix_pack(e->tile, &e->matrix[i], weights, index, count);
+}
+
 static la_status build(la_engine *e, bool count_only, la_err *err)
 {
+    LA_TRY(place_panels(e, count_only, err));
     e->lane = la_zalloc((size_t)e->n_lanes * sizeof *e->lane, err);
     if (!e->lane) return LA_E_NOMEM;
     for (int i = 0; i < e->n_lanes; i++) {
@@ -246,6 +294,7 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
 {
     *e = (la_engine){.spec = spec,
                      .layers = la_layers_get(device->isa),
+                     .tile = la_tile_get(device->isa),
                      .device = device,
                      .threads = threads,
                      .training = training,
@@ -281,6 +330,8 @@ void la_engine_release(la_engine *e)
         la_free(lane->memory);
     }
     la_free(e->lane);
+    la_free(e->matrix);
+    la_free(e->panels);
     la_free(e->cosine);
     la_free(e->sine);
     *e = (la_engine){0};

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The machinery of a step: lanes (one a thread, each with the buffers for its share of a batch), kernels
- * made ready for each length, and the network's forward and backward over one lane.
+ * made ready for each length, and the network's forward and backward over one lane. A lane takes its
+ * sequences a piece at a time through the whole network and back, so that what forward keeps for backward is
+ * still in the L2 and L3 caches there, and memory does not grow with the batch.
  */
 #ifndef LA_ENGINE_H
 #define LA_ENGINE_H
 
+#include "products.h"
 #include "spec.h"
 
 #define LA_MAX_LENGTHS LA_MAX_SHAPES
@@ -39,7 +42,8 @@ typedef struct la_kernel {
 /* One length: how a batch of it is shared out. */
 typedef struct la_geometry {
     int64_t T, B;
-    int lanes; /* that take part: all, or one whose kernels and products use every thread */
+    int lanes;   /* that take part: all, or one whose kernels and products use every thread */
+    int threads; /* of a lane's kernels and products */
 } la_geometry;
 
 typedef struct la_lane {
@@ -62,7 +66,11 @@ typedef struct la_lane {
     double loss;
     la_status status;
     la_err err;
+    la_means means; /* of products; threads as the batch in work has them */
 } la_lane;
+
+/* Matrices of a block; behind those of all blocks lies the embedding. */
+enum { LA_MATRIX_IN, LA_MATRIX_OUT, LA_MATRIX_UP, LA_MATRIX_DOWN, LA_MATRICES };
 
 typedef struct la_engine {
     const la_net *spec;
@@ -76,6 +84,9 @@ typedef struct la_engine {
     la_lane *lane;
     int n_lanes;
     int64_t head_rows; /* rows of logits at a time */
+    const la_tile *tile;
+    la_matrix *matrix; /* [layer][LA_MATRICES], then one */
+    void *panels;
     float *cosine, *sine;
     int64_t rope_T;
     size_t bytes; /* of everything, for la_train_bytes */
@@ -101,8 +112,12 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
                          bool count_only, la_err *err);
 void la_engine_release(la_engine *e); /* accepts zeroed */
 size_t la_engine_find(const la_engine *e, int64_t T);
+/* Packs part `index` of `count` of the weights; all of it before a lane computes with them. */
+void la_engine_pack(const la_engine *e, const float *weights, int index, int count);
 /* Sequences first..last-1 of the batch are lane `index`'s. */
 void la_lane_share(const la_geometry *g, int index, int64_t *first, int64_t *last);
+/* How many of them go through the network together; a divisor of their number. */
+int64_t la_lane_piece(const la_geometry *g, int index);
 
 /* How an evaluation of `examples` sequences of T tokens is shared out: sequences to lanes while there are
  * enough of them and a lane's buffers stay moderate, else one at a time with every thread. */
@@ -130,13 +145,12 @@ la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t 
 /* network.c */
 /* Makes this lane's examples: tokens and scored rows. */
 la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la_err *err);
-la_status la_lane_forward(la_lane *lane, size_t geometry, const la_batch *batch,
-                          const float *weights, la_err *err);
 /* The loss over the scored rows into lane->loss, lane->correct, and the gradient of all (lane->grad is zeroed
  * first); `answers` is how many the whole batch has. */
-la_status la_lane_backward(la_lane *lane, size_t geometry, const la_batch *batch, int64_t answers,
-                           const float *weights, la_err *err);
+la_status la_lane_learn(la_lane *lane, size_t geometry, const la_batch *batch, int64_t answers,
+                        const float *weights, la_err *err);
 /* Loss and correct answers alone, into lane->loss and lane->correct; slices by distance added to *out. */
-void la_lane_score(la_lane *lane, const float *weights, la_eval *out);
+la_status la_lane_score(la_lane *lane, size_t geometry, const la_batch *batch, const float *weights,
+                        la_eval *out, la_err *err);
 
 #endif

@@ -21,10 +21,10 @@ enum {
 la_geometry la_eval_geometry(int64_t T, int64_t examples, int threads, int64_t d_model)
 {
     if (examples < threads || T * d_model > LANE_MOST)
-        return (la_geometry){.T = T, .B = 1, .lanes = 1};
+        return (la_geometry){.T = T, .B = 1, .lanes = 1, .threads = threads};
     int64_t a_lane = LANE_TOKENS / T, most = examples / threads;
     a_lane = a_lane < 1 ? 1 : a_lane > most ? most : a_lane;
-    return (la_geometry){.T = T, .B = a_lane * threads, .lanes = threads};
+    return (la_geometry){.T = T, .B = a_lane * threads, .lanes = threads, .threads = 1};
 }
 
 la_status la_model_load(const la_train_config *config, const char *path, la_model **out,
@@ -73,8 +73,7 @@ static void score(const la_model *model, la_lane *lane, const la_batch *batch, l
 {
     lane->status = la_lane_make(lane, 0, batch, &lane->err);
     if (lane->status == LA_OK)
-        lane->status = la_lane_forward(lane, 0, batch, model->weights, &lane->err);
-    if (lane->status == LA_OK) la_lane_score(lane, model->weights, out);
+        lane->status = la_lane_score(lane, 0, batch, model->weights, out, &lane->err);
 }
 
 static la_status run_batch(const la_model *model, la_engine *e, const la_batch *batch,
@@ -149,6 +148,7 @@ la_status la_model_eval(la_model *model, const la_task *task, const void *task_o
     LA_TRY(la_engine_init(&engine, &model->spec, c->device, c->threads, false, &geometry, 1,
                           answers > 0 ? answers : 1, false, err));
     la_gemm_threads(c->threads);
+    la_engine_pack(&engine, model->weights, 0, 1);
     la_batch batch = {.task = task,
                       .task_opts = task_opts,
                       .shape = *shape,

@@ -18,6 +18,18 @@ void la_lane_share(const la_geometry *g, int index, int64_t *first, int64_t *las
     *last = g->B * (index + 1) / g->lanes;
 }
 
+enum { PIECE_ROWS = 512 }; /* of a piece, at most where a sequence is no longer */
+
+int64_t la_lane_piece(const la_geometry *g, int index)
+{
+    int64_t first, last;
+    la_lane_share(g, index, &first, &last);
+    int64_t share = last - first, piece = PIECE_ROWS / g->T;
+    if (g->threads > 1 || piece > share) piece = share;
+    while (piece > 1 && share % piece) piece--;
+    return piece < 1 ? 1 : piece;
+}
+
 /* Place `i` of pass `epoch` over a set of n: four Feistel rounds on the next even number of bits, again
  * until the number lies in the set. A permutation, for any n, that nothing must be stored for. */
 static uint64_t shuffled(uint64_t seed, uint64_t epoch, uint64_t i, uint64_t n)
@@ -104,43 +116,81 @@ static const float *positions_of(const la_net *spec, const float *weights)
     return spec->positions < 0 ? NULL : weights + spec->positions;
 }
 
-static void drop(const la_lane *lane, size_t geometry, const la_batch *batch, float *x)
+/* Sequences of the batch that go through the network together: places from..from+B-1 of the lane's, whose
+ * scored rows are row..row+n_rows-1 of lane->row. */
+typedef struct la_piece {
+    const la_geometry *g;
+    size_t geometry;
+    int64_t from, B, N, row, n_rows;
+    int64_t place; /* of the first sequence in the whole batch */
+} la_piece;
+
+/* The piece behind `p`, or the first for a zeroed one; false: there is none. */
+static bool next_piece(la_lane *lane, size_t geometry, la_piece *p)
 {
-    const la_engine *e = lane->engine;
-    const la_geometry *g = &e->geometry[geometry];
-    int64_t first, last, per = g->T * e->spec->d;
-    if (!e->training || e->spec->dropout <= 0 || batch->split != LA_SPLIT_TRAIN) return;
+    int64_t first, last;
+    const la_geometry *g = &lane->engine->geometry[geometry];
     la_lane_share(g, lane->index, &first, &last);
-    e->layers->dropout((last - first) * per, e->spec->dropout, batch->drop_stream,
-                       (uint64_t)(first * per), x);
+    lane->means.threads = g->threads;
+    p->g = g;
+    p->geometry = geometry;
+    p->from += p->B;
+    p->row += p->n_rows;
+    p->B = la_lane_piece(g, lane->index);
+    p->N = p->B * g->T;
+    p->place = first + p->from;
+    p->n_rows = 0;
+    int64_t end = (p->from + p->B) * g->T;
+    while (p->row + p->n_rows < lane->n_rows && lane->row[p->row + p->n_rows] < end) p->n_rows++;
+    return first + p->from < last;
 }
 
-la_status la_lane_forward(la_lane *lane, size_t geometry, const la_batch *batch,
-                          const float *weights, la_err *err)
+static void drop(const la_lane *lane, const la_piece *p, const la_batch *batch, float *x)
+{
+    const la_engine *e = lane->engine;
+    int64_t per = p->g->T * e->spec->d;
+    if (!e->training || e->spec->dropout <= 0 || batch->split != LA_SPLIT_TRAIN) return;
+    e->layers->dropout(p->B * per, e->spec->dropout, batch->drop_stream, (uint64_t)(p->place * per),
+                       x);
+}
+
+static la_kernel *kernel_of(const la_lane *lane, const la_piece *p, int64_t layer)
+{
+    return &lane->kernel[p->geometry * (size_t)lane->engine->spec->layers + (size_t)layer];
+}
+
+static la_status piece_forward(la_lane *lane, const la_piece *p, const la_batch *batch,
+                               const float *weights, la_err *err)
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
-    const la_geometry *g = &e->geometry[geometry];
-    int64_t first, last;
-    la_lane_share(g, lane->index, &first, &last);
-    int64_t B = last - first;
-    e->layers->embed(B * g->T, g->T, spec->d, lane->tokens, weights + spec->embedding,
-                     positions_of(spec, weights), lane->x[0]);
-    drop(lane, geometry, batch, lane->x[0]);
+    e->layers->embed(p->N, p->g->T, spec->d, lane->tokens + p->from * p->g->T,
+                     weights + spec->embedding, positions_of(spec, weights), lane->x[0]);
+    drop(lane, p, batch, lane->x[0]);
     for (int64_t l = 0; l < spec->layers; l++)
-        LA_TRY(la_block_forward(lane, l, &lane->kernel[geometry * (size_t)spec->layers + (size_t)l],
-                                B, g->T, weights, err));
+        LA_TRY(la_block_forward(lane, l, kernel_of(lane, p, l), p->B, p->g->T, weights, err));
     return LA_OK;
 }
 
+static const la_matrix *output_of(const la_engine *e)
+{
+    return &e->matrix[e->spec->layers * LA_MATRICES];
+}
+
+/* Where scored row i of the lane lies in the stream of its piece. */
+static int64_t row_in(const la_lane *lane, const la_piece *p, int64_t i)
+{
+    return lane->row[i] - p->from * p->g->T;
+}
+
 /* Rows first..first+n-1 of the scored ones: gathered, normed, and their logits. */
-static void head_forward(la_lane *lane, const float *w, int64_t first, int64_t n)
+static void head_forward(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
     int64_t d = spec->d;
     for (int64_t i = 0; i < n; i++)
-        memcpy(lane->rows + i * d, lane->x[spec->layers] + lane->row[first + i] * d,
+        memcpy(lane->rows + i * d, lane->x[spec->layers] + row_in(lane, p, first + i) * d,
                (size_t)d * sizeof(float));
     if (spec->layer_norm)
         e->layers->layer_norm(n, d, spec->norm_eps, lane->rows, w + spec->final_w,
@@ -148,21 +198,20 @@ static void head_forward(la_lane *lane, const float *w, int64_t first, int64_t n
     else
         e->layers->rms_norm(n, d, spec->norm_eps, lane->rows, w + spec->final_w, lane->rows_norm,
                             lane->rows_rstd);
-    la_gemm(false, true, n, spec->V, d, 1.0f, lane->rows_norm, d, w + spec->embedding, d, 0.0f,
-            lane->logits, spec->V);
+    la_product(&lane->means, output_of(e), n, lane->rows_norm, d, false, lane->logits, spec->V);
 }
 
 /* From the gradient in `logits` to that of the stream at the same rows. */
-static void head_backward(la_lane *lane, const float *w, int64_t first, int64_t n)
+static void head_backward(la_lane *lane, const la_piece *p, const float *w, int64_t first,
+                          int64_t n)
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
     int64_t d = spec->d, V = spec->V;
     float *g = lane->grad;
-    la_gemm(true, false, V, d, n, 1.0f, lane->logits, V, lane->rows_norm, d, 1.0f,
-            g + spec->embedding, d);
-    la_gemm(false, false, n, d, V, 1.0f, lane->logits, V, w + spec->embedding, d, 0.0f,
-            lane->rows_norm, d);
+    la_product_weights(&lane->means, n, V, d, lane->logits, V, lane->rows_norm, d,
+                       g + spec->embedding);
+    la_product_back(&lane->means, output_of(e), n, lane->logits, V, lane->rows_norm, d);
     if (spec->layer_norm)
         e->layers->layer_norm_grad(n, d, lane->rows, w + spec->final_w, lane->rows_mean,
                                    lane->rows_rstd, lane->rows_norm, false, lane->drows,
@@ -171,34 +220,47 @@ static void head_backward(la_lane *lane, const float *w, int64_t first, int64_t 
         e->layers->rms_norm_grad(n, d, lane->rows, w + spec->final_w, lane->rows_rstd,
                                  lane->rows_norm, false, lane->drows, g + spec->final_w);
     for (int64_t i = 0; i < n; i++)
-        memcpy(lane->dx + lane->row[first + i] * d, lane->drows + i * d, (size_t)d * sizeof(float));
+        memcpy(lane->dx + row_in(lane, p, first + i) * d, lane->drows + i * d,
+               (size_t)d * sizeof(float));
 }
 
-la_status la_lane_backward(la_lane *lane, size_t geometry, const la_batch *batch, int64_t answers,
-                           const float *weights, la_err *err)
+static int64_t head_block(const la_lane *lane, const la_piece *p, int64_t done)
+{
+    int64_t left = p->n_rows - done, most = lane->engine->head_rows;
+    return left < most ? left : most;
+}
+
+static la_status piece_backward(la_lane *lane, const la_piece *p, const la_batch *batch,
+                                int64_t answers, const float *weights, la_err *err)
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
-    const la_geometry *g = &e->geometry[geometry];
-    int64_t from, to;
-    la_lane_share(g, lane->index, &from, &to);
-    int64_t B = to - from, N = B * g->T;
-    memset(lane->grad, 0, (size_t)spec->n * sizeof(float));
-    memset(lane->dx, 0, (size_t)(N * spec->d) * sizeof(float));
-    for (int64_t first = 0; first < lane->n_rows; first += e->head_rows) {
-        int64_t n = lane->n_rows - first < e->head_rows ? lane->n_rows - first : e->head_rows;
-        head_forward(lane, weights, first, n);
+    memset(lane->dx, 0, (size_t)(p->N * spec->d) * sizeof(float));
+    for (int64_t done = 0, n; done < p->n_rows; done += n) {
+        int64_t first = p->row + done;
+        n = head_block(lane, p, done);
+        head_forward(lane, p, weights, first, n);
         e->layers->cross_entropy(n, spec->V, lane->logits, lane->label + first, true,
                                  1.0f / (float)answers, &lane->loss, &lane->correct);
-        head_backward(lane, weights, first, n);
+        head_backward(lane, p, weights, first, n);
     }
     for (int64_t l = spec->layers - 1; l >= 0; l--)
-        LA_TRY(la_block_backward(lane, l,
-                                 &lane->kernel[geometry * (size_t)spec->layers + (size_t)l], B,
-                                 g->T, weights, err));
-    drop(lane, geometry, batch, lane->dx);
-    e->layers->embed_grad(N, g->T, spec->d, lane->tokens, lane->dx, lane->grad + spec->embedding,
+        LA_TRY(la_block_backward(lane, l, kernel_of(lane, p, l), p->B, p->g->T, weights, err));
+    drop(lane, p, batch, lane->dx);
+    e->layers->embed_grad(p->N, p->g->T, spec->d, lane->tokens + p->from * p->g->T, lane->dx,
+                          lane->grad + spec->embedding,
                           spec->positions < 0 ? NULL : lane->grad + spec->positions);
+    return LA_OK;
+}
+
+la_status la_lane_learn(la_lane *lane, size_t geometry, const la_batch *batch, int64_t answers,
+                        const float *weights, la_err *err)
+{
+    memset(lane->grad, 0, (size_t)lane->engine->spec->n * sizeof(float));
+    for (la_piece p = {0}; next_piece(lane, geometry, &p);) {
+        LA_TRY(piece_forward(lane, &p, batch, weights, err));
+        LA_TRY(piece_backward(lane, &p, batch, answers, weights, err));
+    }
     return LA_OK;
 }
 
@@ -209,23 +271,34 @@ static int distance_slice(int32_t distance)
     return slice;
 }
 
-void la_lane_score(la_lane *lane, const float *weights, la_eval *out)
+/* Rows first..first+n-1, one by one, to know which were right. */
+static void score_rows(la_lane *lane, int64_t first, int64_t n, la_eval *out)
 {
     const la_engine *e = lane->engine;
-    for (int64_t first = 0; first < lane->n_rows; first += e->head_rows) {
-        int64_t n = lane->n_rows - first < e->head_rows ? lane->n_rows - first : e->head_rows;
-        head_forward(lane, weights, first, n);
-        for (int64_t i = 0; i < n; i++) { /* row by row, to know which were right */
-            int64_t right = 0;
-            e->layers->cross_entropy(1, e->spec->V, lane->logits + i * e->spec->V,
-                                     lane->label + first + i, false, 1.0f, &lane->loss, &right);
-            lane->correct += right;
-            out->group_correct[lane->group[first + i]] += right;
-            out->group_total[lane->group[first + i]]++;
-            int32_t distance = lane->distance[first + i];
-            if (distance <= 0) continue;
-            out->distance_correct[distance_slice(distance)] += right;
-            out->distance_total[distance_slice(distance)]++;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t right = 0;
+        e->layers->cross_entropy(1, e->spec->V, lane->logits + i * e->spec->V,
+                                 lane->label + first + i, false, 1.0f, &lane->loss, &right);
+        lane->correct += right;
+        out->group_correct[lane->group[first + i]] += right;
+        out->group_total[lane->group[first + i]]++;
+        int32_t distance = lane->distance[first + i];
+        if (distance <= 0) continue;
+        out->distance_correct[distance_slice(distance)] += right;
+        out->distance_total[distance_slice(distance)]++;
+    }
+}
+
+la_status la_lane_score(la_lane *lane, size_t geometry, const la_batch *batch, const float *weights,
+                        la_eval *out, la_err *err)
+{
+    for (la_piece p = {0}; next_piece(lane, geometry, &p);) {
+        LA_TRY(piece_forward(lane, &p, batch, weights, err));
+        for (int64_t done = 0, n; done < p.n_rows; done += n) {
+            n = head_block(lane, &p, done);
+            head_forward(lane, &p, weights, p.row + done, n);
+            score_rows(lane, p.row + done, n, out);
         }
     }
+    return LA_OK;
 }

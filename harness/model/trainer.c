@@ -29,7 +29,11 @@ size_t la_train_geometries(const la_shape *shapes, size_t n, int64_t tokens, int
         while (j < count && out[j].T != shapes[i].T) j++;
         if (j < count) continue;
         int64_t B = tokens / shapes[i].T > 1 ? tokens / shapes[i].T : 1;
-        out[count++] = (la_geometry){.T = shapes[i].T, .B = B, .lanes = B >= threads ? threads : 1};
+        bool enough = B >= threads;
+        out[count++] = (la_geometry){.T = shapes[i].T,
+                                     .B = B,
+                                     .lanes = enough ? threads : 1,
+                                     .threads = enough ? 1 : threads};
     }
     return count;
 }
@@ -145,9 +149,7 @@ static void lane_gradient(la_trainer *t, la_lane *lane, size_t geometry, const l
                           int64_t answers)
 {
     if (lane->status != LA_OK || answers == 0) return;
-    lane->status = la_lane_forward(lane, geometry, batch, t->weights, &lane->err);
-    if (lane->status == LA_OK)
-        lane->status = la_lane_backward(lane, geometry, batch, answers, t->weights, &lane->err);
+    lane->status = la_lane_learn(lane, geometry, batch, answers, t->weights, &lane->err);
 }
 
 static int64_t count_rows(const la_engine *e, int lanes)
@@ -179,11 +181,15 @@ static la_status run_step(la_trainer *t, size_t geometry, const la_batch *batch,
     la_adamw how = {0};
     if (alone) {
         la_lane *lane = &e->lane[0];
+        la_engine_pack(e, t->weights, 0, 1);
         lane->status = la_lane_make(lane, geometry, batch, &lane->err);
         lane_gradient(t, lane, geometry, batch, answers = lane->n_rows);
     }
 #pragma omp parallel num_threads(threads)
     {
+#pragma omp for schedule(static, 1) nowait
+        for (int i = 0; i < threads; i++)
+            if (!alone) la_engine_pack(e, t->weights, i, threads);
 #pragma omp for schedule(static, 1)
         for (int i = 0; i < lanes; i++)
             if (!alone)
@@ -255,8 +261,8 @@ static void score_lane(la_trainer *t, la_lane *lane, size_t geometry, const la_b
 {
     lane->status = la_lane_make(lane, geometry, batch, &lane->err);
     if (lane->status == LA_OK)
-        lane->status = la_lane_forward(lane, geometry, batch, t->weights, &lane->err);
-    if (lane->status == LA_OK) la_lane_score(lane, t->weights, &t->scores[lane->index]);
+        lane->status =
+            la_lane_score(lane, geometry, batch, t->weights, &t->scores[lane->index], &lane->err);
 }
 
 static void gather_scores(const la_engine *e, const la_eval *scores, int lanes, la_eval *out)
@@ -305,6 +311,7 @@ static la_status validate_shape(la_trainer *t, const la_shape *shape, la_eval *o
 la_status la_trainer_validate(la_trainer *t, la_err *err)
 {
     t->at.n_val = t->n_shapes;
+    la_engine_pack(&t->engine, t->weights, 0, 1);
     for (size_t i = 0; i < t->n_shapes; i++)
         LA_TRY(validate_shape(t, &t->shapes[i], &t->at.val[i], err));
     return LA_OK;

@@ -39,11 +39,11 @@ static double loss_at(la_trainer *t, bool gradient)
     la_lane *lane = &t->engine.lane[0];
     la_eval eval = {0};
     assert_int_equal(la_lane_make(lane, 0, &batch, NULL), LA_OK);
-    assert_int_equal(la_lane_forward(lane, 0, &batch, t->weights, NULL), LA_OK);
+    la_engine_pack(&t->engine, t->weights, 0, 1);
     if (gradient)
-        assert_int_equal(la_lane_backward(lane, 0, &batch, lane->n_rows, t->weights, NULL), LA_OK);
+        assert_int_equal(la_lane_learn(lane, 0, &batch, lane->n_rows, t->weights, NULL), LA_OK);
     else
-        la_lane_score(lane, t->weights, &eval);
+        assert_int_equal(la_lane_score(lane, 0, &batch, t->weights, &eval, NULL), LA_OK);
     return lane->loss / (double)lane->n_rows;
 }
 
@@ -189,6 +189,21 @@ static void every_piece(void **state)
 }
 
 /* Groups of query heads that share keys and values: with turned and normed keys too. */
+/* More sequences than go through the network together, in training and in a score. */
+static void many_sequences(void **state)
+{
+    (void)state;
+    const char *const variants[] = {"deltanet", "linformer", "softmax"};
+    for (size_t i = 0; i < LA_COUNT(variants); i++) {
+        fixture f;
+        small(&f, variants[i], 24);
+        fixture_set(&f, "train.tokens=1080"); /* 45 sequences, 15 at a time */
+        fixture_set(&f, "model.dropout=0.2");
+        fixture_set(&f, "model.mlp=2");
+        check_model(&f);
+    }
+}
+
 static void grouped_heads(void **state)
 {
     (void)state;
@@ -281,10 +296,15 @@ static void shorter_than_longest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(recipe_controlled), cmocka_unit_test(recipe_paper),
-        cmocka_unit_test(longer_sequences),  cmocka_unit_test(every_piece),
-        cmocka_unit_test(mixed_stacks),      cmocka_unit_test(shorter_than_longest),
-        cmocka_unit_test(grouped_heads),     cmocka_unit_test(grouped_heads_that_cannot_be),
+        cmocka_unit_test(recipe_controlled),
+        cmocka_unit_test(recipe_paper),
+        cmocka_unit_test(longer_sequences),
+        cmocka_unit_test(every_piece),
+        cmocka_unit_test(mixed_stacks),
+        cmocka_unit_test(shorter_than_longest),
+        cmocka_unit_test(many_sequences),
+        cmocka_unit_test(grouped_heads),
+        cmocka_unit_test(grouped_heads_that_cannot_be),
         cmocka_unit_test(feature_maps),
     };
     la_start(1);
