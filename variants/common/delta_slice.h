@@ -57,15 +57,42 @@ static inline int64_t la_delta_recurrent_work(int64_t dk)
     return la_delta_up(dk) * (LA_DELTA_COLUMNS + 2) + LA_DELTA_RUN;
 }
 
+/* Floats of the chunk form: what one prepared chunk holds, scratch to prepare it, and what a scan keeps of
+ * a slice of w columns. */
+static inline int64_t la_delta_ready_floats(la_decay decay, int64_t dk, int64_t chunk)
+{
+    int64_t C = la_delta_up(chunk), K = la_delta_up(dk);
+    return 2 * C * C + 3 * C + K + (decay == LA_DECAY_CHANNEL ? 3 * C * K : 0);
+}
+
+static inline int64_t la_delta_prepare_floats(la_decay decay, int64_t dk, int64_t chunk)
+{
+    int64_t C = la_delta_up(chunk), K = la_delta_up(dk);
+    return K * C + 3 * C + (decay == LA_DECAY_CHANNEL ? 3 * C * K : 0);
+}
+
+static inline int64_t la_delta_scan_floats(int64_t dk, int64_t w, int64_t chunk)
+{
+    return (la_delta_up(dk) + la_delta_up(chunk)) * la_delta_up(w);
+}
+
 static inline int64_t la_delta_chunk_work(la_decay decay, int64_t dk, int64_t w, int64_t chunk)
 {
-    int64_t C = la_delta_up(chunk), W = la_delta_up(w), K = la_delta_up(dk);
-    int64_t by_channel = decay == LA_DECAY_CHANNEL ? 5 * C * K + K : 0;
-    return K * W + K * C + 2 * C * C + C * W + 6 * C + by_channel;
+    return la_delta_scan_floats(dk, w, chunk) + la_delta_ready_floats(decay, dk, chunk) +
+           la_delta_prepare_floats(decay, dk, chunk);
 }
 
 typedef void la_delta_kernel(const la_delta_slice *slice);
 la_delta_kernel la_delta_recurrent_generic, la_delta_recurrent_avx2, la_delta_recurrent_avx512;
 la_delta_kernel la_delta_chunk_generic, la_delta_chunk_avx2, la_delta_chunk_avx512;
+
+/* The chunk form in two halves, for threads that share a head (see delta_chunk.h). The first makes what the
+ * chunk of tokens [t, t + C) needs besides the state, into `ready`. The second takes the slice's columns
+ * through the chunks of tokens [t0, t1), prepared one after the other in `ready`; x->work keeps S from
+ * one call to the next. */
+typedef void la_delta_prepare_fn(const la_delta_slice *x, int64_t t, float *ready, float *scratch);
+typedef void la_delta_scan_fn(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready);
+la_delta_prepare_fn la_delta_prepare_generic, la_delta_prepare_avx2, la_delta_prepare_avx512;
+la_delta_scan_fn la_delta_scan_generic, la_delta_scan_avx2, la_delta_scan_avx512;
 
 #endif
