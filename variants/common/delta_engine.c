@@ -28,6 +28,8 @@ typedef struct instance {
     float scale;
     la_delta_form form;
     la_delta_kernel *forward, *decode;
+    la_delta_prepare_fn *prepare; /* the halves of the chunk form, or NULL */
+    la_delta_scan_fn *scan;
     la_delta_backward_kernel *backward;
     const la_tile *tile;
 } instance;
@@ -78,12 +80,29 @@ la_status la_delta_check(const la_recurrence *m, const la_problem *p, la_pass pa
 }
 
 /* How a call is divided: jobs of (batch, head, slice of columns) over `threads` threads; backward has
- * jobs of (batch, query head), whose gradients sum over columns and value heads. */
+ * jobs of (batch, query head), whose gradients sum over columns and value heads. Where threads share a
+ * head, the chunk form's state-free half is shared over the sequence, a block of chunks at a time. */
 typedef struct division {
     int64_t slices, columns; /* slices of a head; columns of all but perhaps the last */
     int threads;
-    size_t work; /* bytes of one thread */
+    int64_t block;  /* chunks of a head that are prepared at once; 0: each job prepares its own */
+    size_t work;    /* bytes of one thread; of one job where chunks are shared */
+    size_t prepare; /* scratch of one thread to prepare chunks */
+    size_t ready;   /* bytes of one prepared chunk */
 } division;
+
+/* A block is short enough to stay in the L2 cache, and long enough that waiting for each other at its end
+ * costs little. */
+#define BLOCK_TOKENS 1024
+#define BLOCK_BYTES  (512 << 10)
+
+/* Bytes of scratch of the whole call. */
+static size_t scratch_of(const division *d, int64_t heads)
+{
+    if (d->block == 0) return d->work * (size_t)d->threads;
+    return d->work * (size_t)(heads * d->slices) + d->prepare * (size_t)d->threads +
+           2 * d->ready * (size_t)(heads * d->block);
+}
 
 /* Floats of scratch of one job that has w columns. */
 static int64_t work_of(const la_recurrence *m, la_delta_form form, const la_problem *p,
@@ -112,11 +131,22 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     if (heads < d.threads && pass != LA_BACKWARD) d.slices = (d.threads + heads - 1) / heads;
     d.columns = la_delta_up((p->dv + d.slices - 1) / d.slices);
     d.slices = (p->dv + d.columns - 1) / d.columns;
+    bool shared = d.threads > heads && form == LA_DELTA_CHUNK && pass == LA_FORWARD &&
+                  m->write != LA_WRITE_RANK_ONE;
     int64_t shares = heads * d.slices;
     if (pass == LA_BACKWARD) shares *= (p->T - 1) / segment_of(form, chunk) + 1;
-    if (shares < d.threads) d.threads = (int)shares;
-    int64_t floats = work_of(m, form, p, pass, d.columns < p->dv ? d.columns : p->dv, chunk);
+    if (!shared && shares < d.threads) d.threads = (int)shares;
+    int64_t w = d.columns < p->dv ? d.columns : p->dv;
+    int64_t floats =
+        shared ? la_delta_scan_floats(p->dk, w, chunk) : work_of(m, form, p, pass, w, chunk);
     d.work = la_align((size_t)floats * sizeof(float));
+    if (!shared) return d;
+    d.prepare = la_align((size_t)la_delta_prepare_floats(m->decay, p->dk, chunk) * sizeof(float));
+    d.ready = (size_t)la_delta_ready_floats(m->decay, p->dk, chunk) * sizeof(float);
+    int64_t chunks = (p->T + chunk - 1) / chunk, held = (int64_t)(BLOCK_BYTES / d.ready);
+    d.block = BLOCK_TOKENS / chunk;
+    if (d.block > held) d.block = held > 0 ? held : 1;
+    if (d.block > chunks) d.block = chunks;
     return d;
 }
 
@@ -129,7 +159,7 @@ la_status la_delta_sizes(const la_recurrence *m, la_delta_form form, const la_pr
     bool train = pass == LA_BACKWARD || pass == LA_FWDBWD;
     division d = divide(m, form, p, train ? LA_FORWARD : pass, chunk);
     *out = (la_sizes){.state = la_state_layout(&part, 1, NULL),
-                      .work = d.work * (size_t)d.threads,
+                      .work = scratch_of(&d, p->B * p->H),
                       .instance = sizeof(instance)};
     if (!train) return LA_OK;
     division b = divide(m, form, p, LA_BACKWARD, chunk);
@@ -154,6 +184,8 @@ la_status la_delta_create(const la_recurrence *member, la_delta_form form, const
                      .tile = la_tile_get(dev->isa),
                      .decode = LA_ISA_TABLE(la_delta_recurrent, dev->isa),
                      .forward = LA_ISA_TABLE(la_delta_chunk, dev->isa),
+                     .prepare = LA_ISA_TABLE(la_delta_prepare, dev->isa),
+                     .scan = LA_ISA_TABLE(la_delta_scan, dev->isa),
                      .backward = LA_ISA_TABLE(la_delta_backward, dev->isa)};
     if (member->write == LA_WRITE_RANK_ONE) {
         in->forward = LA_ISA_TABLE(la_dplr_forward, dev->isa);
@@ -208,11 +240,64 @@ static la_delta_slice slice_of(const instance *in, const division *d, const la_i
     };
 }
 
+/* Thread `thread` of `threads` prepares its part of the chunks from token t on, of all heads. */
+static void prepare_block(const instance *in, const division *d, const la_io *io, int64_t t,
+                          char *ready, int thread, int threads)
+{
+    int64_t heads = in->p.B * in->p.H, left = (in->p.T - t + in->chunk - 1) / in->chunk;
+    int64_t chunks = left < d->block ? left : d->block, all = heads * chunks;
+    char *scratch =
+        (char *)io->work + d->work * (size_t)(heads * d->slices) + d->prepare * (size_t)thread;
+    for (int64_t i = all * thread / threads; i < all * (thread + 1) / threads; i++) {
+        int64_t head = i / chunks, chunk = i % chunks;
+        la_delta_slice slice = slice_of(in, d, io, in->p.T, head * d->slices);
+        char *to = ready + d->ready * (size_t)(head * d->block + chunk);
+        in->prepare(&slice, t + chunk * in->chunk, (float *)(void *)to, (float *)(void *)scratch);
+    }
+}
+
+/* And takes its slices of columns through them. */
+static void scan_block(const instance *in, const division *d, const la_io *io, int64_t t,
+                       char *ready, int thread, int threads)
+{
+    int64_t jobs = in->p.B * in->p.H * d->slices, end = t + d->block * in->chunk;
+    for (int64_t i = thread; i < jobs; i += threads) {
+        la_delta_slice slice = slice_of(in, d, io, in->p.T, i);
+        slice.work = (float *)(void *)((char *)io->work + d->work * (size_t)i);
+        char *from = ready + d->ready * (size_t)(i / d->slices * d->block);
+        in->scan(&slice, t, end < in->p.T ? end : in->p.T, (float *)(void *)from);
+    }
+}
+
+/* More threads than heads: while columns go through one block of chunks, the next one is prepared. */
+static void run_shared(const instance *in, const division *d, const la_io *io)
+{
+    int64_t heads = in->p.B * in->p.H, tokens = d->block * in->chunk;
+    int64_t blocks = (in->p.T + tokens - 1) / tokens;
+    size_t buffer = d->ready * (size_t)(heads * d->block);
+    char *ready = (char *)io->work + scratch_of(d, heads) - 2 * buffer;
+#pragma omp parallel num_threads(d->threads)
+    {
+        int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+        for (int64_t b = 0; b <= blocks; b++) {
+            char *next = ready + buffer * (size_t)(b % 2),
+                 *last = ready + buffer * (size_t)(1 - b % 2);
+            if (b > 0) scan_block(in, d, io, (b - 1) * tokens, last, thread, threads);
+            if (b < blocks) prepare_block(in, d, io, b * tokens, next, thread, threads);
+#pragma omp barrier
+        }
+    }
+}
+
 static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kernel *kernel)
 {
     int64_t T = pass == LA_DECODE ? 1 : in->p.T;
     division d = divide(in->member, in->form, &in->p, pass, in->chunk);
     int64_t jobs = in->p.B * in->p.H * d.slices;
+    if (d.block > 0) {
+        run_shared(in, &d, io);
+        return;
+    }
 #pragma omp parallel for num_threads(d.threads) schedule(static) if (d.threads > 1)
     for (int64_t i = 0; i < jobs; i++) {
         la_delta_slice slice = slice_of(in, &d, io, T, i);

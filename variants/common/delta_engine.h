@@ -18,7 +18,8 @@
  *         S [B,H,dk,dv]; value head h reads query and key head h / (H / Hqk)
  * Forms   recurrent: token by token, two sweeps over S a token; the decode step too
  *         chunk: C tokens at a time as matrix products, S carried from chunk to chunk
- * Columns of S never meet, so both forms split dv where there are fewer heads than threads.
+ * Columns of S never meet, so both forms split dv where there are fewer heads than threads. The chunk form
+ * then shares what does not depend on S (scores, sums of decays, decayed copies) over the sequence.
  * Backward goes through chunks of 16 tokens from the last, whatever the form (delta_backward.h). It takes
  * S at the start of each segment from what forward saved (dk dv floats for every 64 tokens: as much as
  * one of q, k, v where dk = dv = 64, twice that at 128) and runs through the segment again. Threads share
