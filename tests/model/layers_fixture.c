@@ -13,11 +13,12 @@ int collect_tables(void **state)
 {
     (void)state;
     layer_tables_len = 0;
-    for (int isa = 0; isa <= (int)la_isa_best(); isa++) {
+    la_isa best = la_isa_best();
+    for (int isa = getenv("LABENCH_ISA") ? (int)best : 0; isa <= (int)best; isa++) {
         const la_layers *table = la_layers_get((la_isa)isa);
         if (table->isa == (la_isa)isa) layer_tables[layer_tables_len++] = table;
     }
-    assert_int_equal(layer_tables[0]->isa, LA_ISA_GENERIC);
+    assert_true(layer_tables_len > 0);
     return 0;
 }
 

@@ -54,7 +54,7 @@ void layer_case_free(layer_case *c);
 double *layer_forward(layer_case *c);
 double *layer_gradient(layer_case *c, tensor *input);
 
-/* The tables of this machine and build, generic first. */
+/* The table that LABENCH_ISA names, or all of this machine and build, generic first. */
 extern const la_layers *layer_tables[LA_ISAS];
 extern int layer_tables_len;
 int collect_tables(void **state);
