@@ -9,6 +9,8 @@
 #include "labench/simd.h"
 #include "ttt_linear_internal.h"
 
+extern la_ttt_copy la_ttt_copy_rows_generic, la_ttt_copy_rows_avx2, la_ttt_copy_rows_avx512;
+extern la_ttt_sum la_ttt_sum_rows_generic, la_ttt_sum_rows_avx2, la_ttt_sum_rows_avx512;
 extern la_ttt_product la_ttt_product_of_generic, la_ttt_product_of_avx2, la_ttt_product_of_avx512;
 extern la_ttt_weigh la_ttt_weigh_rows_generic, la_ttt_weigh_rows_avx2, la_ttt_weigh_rows_avx512;
 extern la_ttt_inner la_ttt_inner_rows_generic, la_ttt_inner_rows_avx2, la_ttt_inner_rows_avx512;
@@ -112,16 +114,17 @@ la_status la_ttt_create(const la_problem *p, const void *opts, const la_device *
 {
     la_ttt *t = la_alloc(sizeof *t, err);
     if (!t) return LA_E_NOMEM;
-    *t = (la_ttt){.p = *p,
-                  .o = *(const la_ttt_options *)opts,
-                  .scale = (float)la_ttt_scale(p),
-                  .tile = la_tile_get(dev->isa),
-                  .rows = {LA_ISA_TABLE(la_ttt_product_of, dev->isa),
-                           LA_ISA_TABLE(la_ttt_weigh_rows, dev->isa),
-                           LA_ISA_TABLE(la_ttt_inner_rows, dev->isa),
-                           LA_ISA_TABLE(la_ttt_outer_rows, dev->isa),
-                           LA_ISA_TABLE(la_ttt_outer_back_rows, dev->isa),
-                           LA_ISA_TABLE(la_ttt_inner_back_rows, dev->isa)}};
+    *t = (la_ttt){
+        .p = *p,
+        .o = *(const la_ttt_options *)opts,
+        .scale = (float)la_ttt_scale(p),
+        .tile = la_tile_get(dev->isa),
+        .rows = {
+            LA_ISA_TABLE(la_ttt_copy_rows, dev->isa), LA_ISA_TABLE(la_ttt_sum_rows, dev->isa),
+            LA_ISA_TABLE(la_ttt_product_of, dev->isa), LA_ISA_TABLE(la_ttt_weigh_rows, dev->isa),
+            LA_ISA_TABLE(la_ttt_inner_rows, dev->isa), LA_ISA_TABLE(la_ttt_outer_rows, dev->isa),
+            LA_ISA_TABLE(la_ttt_outer_back_rows, dev->isa),
+            LA_ISA_TABLE(la_ttt_inner_back_rows, dev->isa)}};
     *self = t;
     return LA_OK;
 }

@@ -87,7 +87,15 @@ typedef void la_ttt_product(const la_small_product *x);
 /* A_ij = factor_i (A_ij + 1) for j <= first + i, else 0; A [n, C], C a multiple of 16. */
 typedef void la_ttt_weigh(int64_t n, int64_t first, int64_t C, const float *factor, float *A);
 
+/* Rows [n,d] of a tensor, `row` elements apart, times s, as floats ld apart. */
+typedef void la_ttt_copy(int64_t n, int64_t d, float s, const void *from, int64_t row, float *to,
+                         int64_t ld);
+/* sum [d] += the rows of x [n,d] */
+typedef void la_ttt_sum(int64_t n, int64_t d, const float *x, int64_t ld, float *sum);
+
 typedef struct la_ttt_kernels {
+    la_ttt_copy *copy;
+    la_ttt_sum *sum;
     la_ttt_product *product;
     la_ttt_weigh *weigh;
     la_ttt_inner *inner;

@@ -10,6 +10,8 @@
 
 la_ttt_product LA_ISA(la_ttt_product_of);
 la_ttt_weigh LA_ISA(la_ttt_weigh_rows);
+la_ttt_copy LA_ISA(la_ttt_copy_rows);
+la_ttt_sum LA_ISA(la_ttt_sum_rows);
 la_ttt_inner LA_ISA(la_ttt_inner_rows);
 la_ttt_outer LA_ISA(la_ttt_outer_rows);
 la_ttt_outer_back LA_ISA(la_ttt_outer_back_rows);
@@ -233,4 +235,27 @@ void LA_ISA(la_ttt_weigh_rows)(int64_t n, int64_t first, int64_t C, const float 
             la_vf x = la_v_set(factor[i]) * (la_v_load(A + i * C + j) + one);
             la_v_store(A + i * C + j, la_v_select(la_v_less(here, at), zero, x));
         }
+}
+
+void LA_ISA(la_ttt_copy_rows)(int64_t n, int64_t d, float s, const void *from, int64_t row,
+                              float *to, int64_t ld)
+{
+    const float *x = from;
+    la_vf factor = la_v_set(s);
+    for (int64_t i = 0; i < n; i++, x += row, to += ld)
+        CHANNELS(d) store(to, c, factor * load(x, c, lanes), lanes);
+}
+
+void LA_ISA(la_ttt_sum_rows)(int64_t n, int64_t d, const float *x, int64_t ld, float *sum)
+{
+    CHANNELS(d)
+    {
+        la_vf even = load(sum, c, lanes), odd = la_v_set(0.0f);
+        for (int64_t i = 0; i + 1 < n; i += 2) {
+            even += load(x + i * ld, c, lanes);
+            odd += load(x + (i + 1) * ld, c, lanes);
+        }
+        if (n % 2) even += load(x + (n - 1) * ld, c, lanes);
+        store(sum, c, even + odd, lanes);
+    }
 }
