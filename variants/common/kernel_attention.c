@@ -44,6 +44,7 @@ void la_ka_init(la_ka *ka, la_isa isa)
     if (ka->p.T == 1) ka->recurrent = true;
     if (ka->recurrent) ka->prepare = NULL, ka->shared = 0;
     ka->tile = la_tile_get(isa);
+    ka->half = la_ka_is_half(ka) ? la_tile_bf16_get(isa) : NULL;
     ka->chunk = ka->recurrent ? 1 : ka->p.T < LA_KA_CHUNK ? ka->p.T : LA_KA_CHUNK;
     ka->ldm = round_up(ka->m);
     ka->segments = heads < threads && !ka->recurrent ? (threads + heads - 1) / heads : 1;
@@ -63,11 +64,12 @@ void la_ka_init(la_ka *ka, la_isa isa)
 }
 
 la_status la_ka_check(const char *variant, const la_problem *p, la_pass pass, bool recurrent,
-                      la_err *err)
+                      const la_device *dev, la_err *err)
 {
-    if (p->dtype != LA_F32)
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no %s kernel yet", variant,
                        la_dtype_name(p->dtype));
+    LA_TRY(la_bf16_check(p, dev, variant, err));
     if (p->Hkv != p->H || p->Hqk != p->H)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no grouped heads", variant);
     if (recurrent && (pass == LA_BACKWARD || pass == LA_FWDBWD))
@@ -210,22 +212,6 @@ la_ka_buffers la_ka_buffers_of(const la_ka *ka, const la_io *io, int thread)
     return la_ka_buffers_at(ka, base + thread * ka->per_thread);
 }
 
-la_ka_rows la_ka_rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t, int64_t n)
-{
-    int64_t H = ka->p.H, dk = ka->p.dk, dv = ka->p.dv, h = i % H;
-    int64_t row = (i / H * ka->p.T + t) * H + h;
-    return (la_ka_rows){.q = (const float *)io->q + row * dk,
-                        .k = (const float *)io->k + row * dk,
-                        .v = (const float *)io->v + row * dv,
-                        .o = (float *)io->o + row * dv,
-                        .n = n,
-                        .ldk = H * dk,
-                        .ldv = H * dv,
-                        .head = h,
-                        .params = io->params,
-                        .shared = ka->prepare ? io->work : NULL};
-}
-
 /* Leaves state u for backward. */
 static void save(const la_ka *ka, const la_io *io, int64_t u, la_ka_state st)
 {
@@ -233,12 +219,6 @@ static void save(const la_ka *ka, const la_io *io, int64_t u, la_ka_state st)
 }
 
 typedef void chunk_fn(const la_ka *, la_ka_state, const la_ka_rows *, const la_ka_buffers *);
-
-void la_ka_ask_for(const float *rows, int64_t n, int64_t ld, int64_t d)
-{
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t c = 0; c < d; c += 16) __builtin_prefetch(rows + i * ld + c, 0, 3);
-}
 
 /* Segment s of sequence i, chunk by chunk. */
 static void sweep(const la_ka *ka, const la_io *io, int64_t i, int64_t s, chunk_fn *fn,
@@ -249,17 +229,24 @@ static void sweep(const la_ka *ka, const la_io *io, int64_t i, int64_t s, chunk_
     for (int64_t c = from; c < to; c++) {
         if (fn == la_ka_chunk_causal) save(ka, io, i * chunks + c, st);
         int64_t t = c * ka->chunk, left = ka->p.T - t;
-        la_ka_rows rows = la_ka_rows_at(ka, io, i, t, left < ka->chunk ? left : ka->chunk);
+        unsigned wanted = (fn != la_ka_chunk_absorb ? LA_KA_Q : 0) |
+                          (fn != la_ka_chunk_read ? LA_KA_K | LA_KA_V : 0);
+        la_ka_rows rows =
+            la_ka_rows_at(ka, io, i, t, left < ka->chunk ? left : ka->chunk, wanted, w);
         rows.ahead = (to - c - 1) * ka->chunk;
         if (rows.ahead > left - rows.n) rows.ahead = left - rows.n;
-        bool asks = fn == la_ka_chunk_causal && !ka->stabilised; /* by itself */
+        if (la_ka_is_half(ka)) rows.ahead = 0; /* nothing to ask for: rows are in buffers */
+        bool asks = la_ka_is_half(ka) || (fn == la_ka_chunk_causal && !ka->stabilised);
         if (!asks && c + 1 < to && left >= 2 * ka->chunk) {
-            la_ka_rows next = la_ka_rows_at(ka, io, i, t + ka->chunk, ka->chunk);
+            la_ka_rows next = la_ka_rows_at(ka, io, i, t + ka->chunk, ka->chunk, 0, w);
             if (fn != la_ka_chunk_absorb) la_ka_ask_for(next.q, ka->chunk, next.ldk, ka->p.dk);
             if (fn != la_ka_chunk_read) la_ka_ask_for(next.k, ka->chunk, next.ldk, ka->p.dk);
             if (fn != la_ka_chunk_read) la_ka_ask_for(next.v, ka->chunk, next.ldv, ka->p.dv);
         }
         fn(ka, st, &rows, w);
+        if (fn != la_ka_chunk_absorb)
+            la_ka_put(ka, rows.n, ka->p.dv, rows.o, rows.ldv, io->o, la_ka_row(ka, i, t), ka->p.dv,
+                      0);
     }
 }
 
@@ -331,8 +318,11 @@ static void forward_by_steps(const la_ka *ka, const la_io *io)
             save(ka, io, i, st);
             la_ka_enter(ka, la_ka_slot_at(ka, io->saved, i));
         }
-        la_ka_rows rows = la_ka_rows_at(ka, io, i, 0, ka->p.T);
-        la_ka_steps(ka, st, &rows, &w);
+        for (int64_t t = 0, n = la_ka_is_half(ka) ? 1 : ka->p.T; t < ka->p.T; t += n) {
+            la_ka_rows rows = la_ka_rows_at(ka, io, i, t, n, LA_KA_Q | LA_KA_K | LA_KA_V, &w);
+            la_ka_steps(ka, st, &rows, &w);
+            la_ka_put(ka, n, ka->p.dv, rows.o, rows.ldv, io->o, la_ka_row(ka, i, t), ka->p.dv, 0);
+        }
     }
 }
 

@@ -72,6 +72,7 @@ struct la_ka {
     int64_t argument;
     /* ---- la_ka_init fills these ---- */
     const la_tile *tile;
+    const la_tile_bf16 *half; /* bf16: what widens and narrows rows */
     int64_t chunk, ldm;
     int64_t segments; /* of each sequence */
     int64_t slices;   /* of the columns of S, where threads share sequences; 0: they do not */
@@ -87,11 +88,11 @@ void la_ka_init(la_ka *ka, la_isa isa);
 /* S [B,H,m,dv]; z [B,H,m] where something divides by it; c [B,H,m], at first -inf, where stabilised. */
 size_t la_ka_parts(const la_ka *ka, la_part *out, size_t cap);
 
-/* What every member answers alike. check: float32, no grouped heads, and a recurrent form is causal and
+/* What every member answers alike. check: no grouped heads, bf16 where the CPU has it, and a recurrent form is causal and
  * has no backward. new: a copy of *ka as an impl's `self`, freed with la_free. cost: adds to what the
  * mathematics needs what chunks do more. */
 la_status la_ka_check(const char *variant, const la_problem *p, la_pass pass, bool recurrent,
-                      la_err *err);
+                      const la_device *dev, la_err *err);
 la_sizes la_ka_sizes(const la_ka *ka, la_pass pass);
 void la_ka_cost(const la_ka *ka, la_pass pass, la_cost *cost);
 la_status la_ka_new(const la_ka *ka, void **self, la_err *err);
@@ -135,6 +136,7 @@ typedef struct la_ka_buffers {
     float *c;           /* [m]: new maxima of the exponents */
     float *R, *grown;   /* [m]: ceil(c / ln 2), and 2^(old R - new R) */
     float *sums;        /* [m]: of keys' features over the chunk */
+    float *wide;        /* bf16: q, k [chunk, dk], v, o [chunk, dv] in float32 */
     float *scratch;     /* of tile products */
 } la_ka_buffers;
 
@@ -148,9 +150,23 @@ la_ka_buffers la_ka_buffers_of(const la_ka *ka, const la_io *io, int thread);
 void la_ka_team_init(la_ka *ka);
 int64_t la_ka_team_floats(const la_ka *ka);
 void la_ka_forward_by_team(const la_ka *ka, const la_io *io);
-/* n tokens from t of (batch, head) i. */
-la_ka_rows la_ka_rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t, int64_t n);
 
+/* ---- rows of tensors: kernel_attention_rows.c ---- */
+
+enum { LA_KA_Q = 1, LA_KA_K = 2, LA_KA_V = 4 };
+bool la_ka_is_half(const la_ka *ka);
+int64_t la_ka_wide_floats(const la_ka *ka);
+/* Row of token t of (batch, head) i; the next token's is H rows further. */
+int64_t la_ka_row(const la_ka *ka, int64_t i, int64_t t);
+/* n tokens from t of (batch, head) i. bf16: those wanted are copied to w->wide, and o is a buffer there. */
+la_ka_rows la_ka_rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t, int64_t n,
+                         unsigned wanted, const la_ka_buffers *w);
+/* bf16 rows [n,d] from `row` on, in `to`, rows a multiple of 16 floats apart. */
+const float *la_ka_widened(const la_ka *ka, const void *tensor, int64_t row, int64_t n, int64_t d,
+                           float *to);
+/* The way back of bf16, to columns [first, first + d) of `width`; nothing to do for float32. */
+void la_ka_put(const la_ka *ka, int64_t n, int64_t d, const float *from, int64_t ld, void *tensor,
+               int64_t row, int64_t width, int64_t first);
 /* Rows of one head lie H rows apart, a page every few rows, where the hardware does not look ahead: the
  * next chunk is asked for before this one is computed. */
 void la_ka_ask_for(const float *rows, int64_t n, int64_t ld, int64_t d);
@@ -244,8 +260,8 @@ extern la_ka_plain_fn la_ka_plain_carry_generic, la_ka_plain_carry_avx2, la_ka_p
     static la_status check_##form(const la_problem *p, la_pass pass, const void *opts,             \
                                   const la_device *dev, la_err *err)                               \
     {                                                                                              \
-        (void)opts, (void)dev;                                                                     \
-        return la_ka_check(name, p, pass, recurrent, err);                                         \
+        (void)opts;                                                                                \
+        return la_ka_check(name, p, pass, recurrent, dev, err);                                    \
     }                                                                                              \
     static la_status sizes_##form(const la_problem *p, la_pass pass, const void *opts,             \
                                   const la_device *dev, la_sizes *out, la_err *err)                \
@@ -275,8 +291,8 @@ extern la_ka_plain_fn la_ka_plain_carry_generic, la_ka_plain_carry_avx2, la_ka_p
         .name = "cpu_" #form, .backend = LA_CPU,                                                   \
         .caps =                                                                                    \
             LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_DETERMINISTIC | (more_caps),  \
-        .dtypes = 1u << LA_F32, .rank = how, .check = check_##form, .sizes = sizes_##form,         \
-        .cost = cost_##form, .create = create_##form, .destroy = la_free,                          \
+        .dtypes = 1u << LA_F32 | 1u << LA_BF16, .rank = how, .check = check_##form,                \
+        .sizes = sizes_##form, .cost = cost_##form, .create = create_##form, .destroy = la_free,   \
         .forward = la_ka_forward, .backward = back, .decode = la_ka_forward                        \
     }
 

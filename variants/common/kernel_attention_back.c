@@ -48,6 +48,7 @@ typedef struct back {
     float *ones;      /* [chunk] */
     float *dphi;      /* [chunk, ldm] */
     float *dparam;    /* [ka->dparam] or NULL */
+    float *wide;      /* bf16: dout, dv [chunk, dv] and dq, dk [chunk, dk] in float32 */
     la_ka_state grad; /* dS, dz; c unused */
     la_ka_state cut[MAX_CUTS];
     struct ahead *ahead;
@@ -100,6 +101,7 @@ static int64_t place(const la_ka *ka, float *base, back *b)
     b->ones = take(base, &used, C);
     b->dphi = take(base, &used, C * ka->ldm);
     b->dparam = take(base, &used, ka->dparam);
+    b->wide = take(base, &used, la_ka_wide_floats(ka));
     float *states = take(base, &used, (1 + cuts_of(ka)) * ka->slot);
     if (!base) return used;
     for (int64_t i = 0; i < C; i++) b->ones[i] = 1.0f;
@@ -170,6 +172,25 @@ static void upper_times(const back *b, int64_t n, int64_t N, const float *X, con
 }
 
 /* ---- pieces of a chunk ---- */
+
+/* bf16: o into its buffer as it was before it was rounded, since gradients of queries are differences in
+ * which it has a part. A is relative to the maxima after the chunk; dphi is scratch. */
+static void outputs_again(const back *b, la_ka_state st, const span *s, bool moved)
+{
+    const la_ka *ka = b->ka;
+    const float *a = b->w.a;
+    int64_t n = s->x.n, m = ka->m, dv = ka->p.dv, ldm = ka->ldm;
+    if (!la_ka_is_half(ka) || !ka->normalize) return;
+    if (moved) a = b->dphi;
+    for (int64_t i = 0; moved && i < n; i++)
+        ka->tile->mul(m, b->w.a + i * ldm, b->w.grown, b->dphi + i * ldm);
+    ka->tile->nn(n, dv, m, 1.0f, a, ldm, st.S, dv, false, s->x.o, s->x.ldv, b->w.scratch);
+    if (la_ka_sees_past_only(ka)) lower_times(b, n, dv, b->P, s->x.v, s->x.ldv, s->x.o, s->x.ldv);
+    for (int64_t i = 0; i < n; i++) {
+        float *o = s->x.o + i * s->x.ldv;
+        ka->tile->scale(dv, ka->read_scale / (b->w.den[i] + ka->eps), o, o);
+    }
+}
 
 /* D and e from the denominators in w.den. */
 static void numerators(const back *b, const span *s)
@@ -328,6 +349,7 @@ static void back_causal(const back *b, la_ka_state st, const span *s, int cut)
         return;
     }
     bool moved = grows(b);
+    outputs_again(b, st, s, moved);
     numerators(b, s);
     if (wants(b, s->dq) || wants(b, s->dk)) score_gradients(b, s);
     if (wants(b, s->dq)) queries_causal(b, st, s, moved);
@@ -361,6 +383,7 @@ static void back_queries(const back *b, la_ka_state st, const span *s)
         la_ka_sweeps_get(ka->tile->isa)->exp_queries(s->x.n, ka->m, b->w.R, b->w.a, ka->ldm);
     }
     if (ka->normalize) ka->tile->mv(s->x.n, ka->m, 1.0f, b->w.a, ka->ldm, st.z, false, b->w.den);
+    outputs_again(b, st, s, false);
     numerators(b, s);
     add_to_grad(b, s->x.n);
     if (!wants(b, s->dq)) return;
@@ -382,16 +405,38 @@ static void back_keys(const back *b, la_ka_state st, const span *s)
 
 /* ---- whole sequences ---- */
 
-static span span_at(const la_ka *ka, const la_io *io, const la_grads *g, int64_t i, int64_t chunk)
+static span span_at(const back *b, const la_io *io, const la_grads *g, int64_t i, int64_t chunk,
+                    bool wanted)
 {
-    int64_t t = chunk * ka->chunk, left = ka->p.T - t;
-    span s = {.x = la_ka_rows_at(ka, io, i, t, left < ka->chunk ? left : ka->chunk)};
-    int64_t qk = s.x.q - (const float *)io->q, v = s.x.v - (const float *)io->v;
-    s.dout = (const float *)g->dout + v;
-    if (g->dq) s.dq = (float *)g->dq + qk;
-    if (g->dk) s.dk = (float *)g->dk + qk;
-    if (g->dv) s.dv = (float *)g->dv + v;
+    const la_ka *ka = b->ka;
+    int64_t t = chunk * ka->chunk, left = ka->p.T - t, n = left < ka->chunk ? left : ka->chunk;
+    int64_t row = la_ka_row(ka, i, t), dk = ka->p.dk, dv = ka->p.dv;
+    unsigned which = wanted ? LA_KA_Q | LA_KA_K | LA_KA_V : 0;
+    span s = {.x = la_ka_rows_at(ka, io, i, t, n, which, &b->w)};
+    if (!la_ka_is_half(ka)) {
+        s.dout = (const float *)g->dout + row * dv;
+        if (g->dq) s.dq = (float *)g->dq + row * dk;
+        if (g->dk) s.dk = (float *)g->dk + row * dk;
+        if (g->dv) s.dv = (float *)g->dv + row * dv;
+        return s;
+    }
+    float *dout = b->wide, *at = dout + ka->chunk * s.x.ldv;
+    s.dout = wanted ? la_ka_widened(ka, g->dout, row, n, dv, dout) : dout;
+    if (g->dv) s.dv = at;
+    if (g->dq) s.dq = at + ka->chunk * s.x.ldv;
+    if (g->dk) s.dk = at + ka->chunk * (s.x.ldv + s.x.ldk);
     return s;
+}
+
+/* bf16: the gradients of a span that `which` names to their tensors. */
+static void put(const back *b, const la_grads *g, int64_t i, int64_t chunk, const span *s,
+                unsigned which)
+{
+    const la_ka *ka = b->ka;
+    int64_t row = la_ka_row(ka, i, chunk * ka->chunk), dk = ka->p.dk, dv = ka->p.dv, n = s->x.n;
+    if (which & LA_KA_Q) la_ka_put(ka, n, dk, s->dq, s->x.ldk, g->dq, row, dk, 0);
+    if (which & LA_KA_K) la_ka_put(ka, n, dk, s->dk, s->x.ldk, g->dk, row, dk, 0);
+    if (which & LA_KA_V) la_ka_put(ka, n, dv, s->dv, s->x.ldv, g->dv, row, dv, 0);
 }
 
 typedef void chunk_fn(const back *b, la_ka_state st, const span *s);
@@ -404,10 +449,10 @@ static void each_chunk(back *b, chunk_fn *fn, const la_io *io, const la_grads *g
     int64_t chunks = la_ka_chunks(ka);
     for (int64_t done = 0; done < chunks; done++) {
         int64_t c = from_end ? chunks - 1 - done : done, then = from_end ? c - 1 : c + 1;
-        span s = span_at(ka, io, g, i, c);
+        span s = span_at(b, io, g, i, c, true);
         ahead next = {.n = 0};
-        if (done + 1 < chunks) {
-            span x = span_at(ka, io, g, i, then);
+        if (done + 1 < chunks && !la_ka_is_half(ka)) {
+            span x = span_at(b, io, g, i, then, false);
             next = (ahead){.rows = {x.x.q, x.x.k, x.x.v, x.x.o, x.dout},
                            .ld = {x.x.ldk, x.x.ldk, x.x.ldv, x.x.ldv, x.x.ldv},
                            .d = {ka->p.dk, ka->p.dk, ka->p.dv, ka->p.dv, ka->p.dv},
@@ -415,6 +460,8 @@ static void each_chunk(back *b, chunk_fn *fn, const la_io *io, const la_grads *g
         }
         b->ahead = &next;
         fn(b, la_ka_slot_at(ka, io->saved, from_end ? i * chunks + c : i), &s);
+        unsigned queries = fn == back_keys ? 0 : LA_KA_Q;
+        put(b, g, i, c, &s, fn == back_queries ? queries : queries | LA_KA_K | LA_KA_V);
     }
     b->ahead = NULL;
 }

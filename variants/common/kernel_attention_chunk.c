@@ -33,7 +33,7 @@ int64_t la_ka_buffer_floats(const la_ka *ka)
 {
     int64_t inner = largest(largest(ka->m, ka->chunk), largest(ka->p.dk, ka->p.dv + 1));
     return 2 * ka->chunk * ka->ldm + score_floats(ka) + LA_KA_STEP * ka->m +
-           2 * round_up(ka->chunk) + 4 * ka->ldm + LA_TILE_SCRATCH(inner);
+           2 * round_up(ka->chunk) + 4 * ka->ldm + la_ka_wide_floats(ka) + LA_TILE_SCRATCH(inner);
 }
 
 la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
@@ -49,7 +49,8 @@ la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
     w.R = w.c + ka->ldm;
     w.grown = w.R + ka->ldm;
     w.sums = w.grown + ka->ldm;
-    w.scratch = w.sums + ka->ldm;
+    w.wide = w.sums + ka->ldm;
+    w.scratch = w.wide + la_ka_wide_floats(ka);
     return w;
 }
 

@@ -30,8 +30,15 @@ LA_INLINE la_vf whole_part(la_vf x)
 LA_INLINE la_vf fraction(la_vf x, la_vf n)
 {
     /* ln 2 in two pieces; the product with the first is exact */
-    x = la_v_fma(n, la_v_set(-0.693359375f), x);
-    return la_v_exp(la_v_fma(n, la_v_set(2.12194440e-4f), x));
+    la_vf r = la_v_fma(n, la_v_set(-0.693359375f), x);
+    r = la_v_fma(n, la_v_set(2.12194440e-4f), r);
+    la_vf y = la_v_set(1.9875691500e-4f); /* the polynomial of la_v_exp: |r| is below 0.35 */
+    y = la_v_fma(y, r, la_v_set(1.3981999507e-3f));
+    y = la_v_fma(y, r, la_v_set(8.3334519073e-3f));
+    y = la_v_fma(y, r, la_v_set(4.1665795894e-2f));
+    y = la_v_fma(y, r, la_v_set(1.6666665459e-1f));
+    y = la_v_fma(y, r, la_v_set(5.0000001201e-1f));
+    return la_v_fma(y, r * r, r) + la_v_set(1.0f);
 }
 
 /* p 2^n for whole n up to 1; 0 below 2^-126. */

@@ -68,12 +68,13 @@ static la_ka_buffers page_of(const team *x, int64_t i, int64_t c, float **top)
     return la_ka_page_at(x->ka, &x->own, x->pages + at * la_ka_page_floats(x->ka), top);
 }
 
-static la_ka_rows chunk_of(const la_ka *ka, const la_io *io, int64_t i, int64_t c)
+static la_ka_rows chunk_of(const team *x, int64_t i, int64_t c, unsigned wanted)
 {
+    const la_ka *ka = x->ka;
     int64_t t = c * ka->chunk, left = ka->p.T - t;
-    la_ka_rows x = la_ka_rows_at(ka, io, i, t, least(left, ka->chunk));
-    x.ahead = left - x.n;
-    return x;
+    la_ka_rows rows = la_ka_rows_at(ka, x->io, i, t, least(left, ka->chunk), wanted, &x->own);
+    rows.ahead = la_ka_is_half(ka) ? 0 : left - rows.n;
+    return rows;
 }
 
 static void make_features(const team *x, int64_t i, int64_t c)
@@ -81,7 +82,7 @@ static void make_features(const team *x, int64_t i, int64_t c)
     const la_ka *ka = x->ka;
     float *top;
     la_ka_buffers page = page_of(x, i, c, &top);
-    la_ka_rows rows = chunk_of(ka, x->io, i, c);
+    la_ka_rows rows = chunk_of(x, i, c, LA_KA_Q | LA_KA_K);
     int64_t next = least(rows.ahead, ka->chunk);
     la_ka_ask_for(rows.q + rows.n * rows.ldk, next, rows.ldk, ka->p.dk);
     la_ka_ask_for(rows.k + rows.n * rows.ldk, next, rows.ldk, ka->p.dk);
@@ -121,7 +122,7 @@ static void make_weights(const team *x, int64_t i, int64_t c)
     maxima_before(x, i, c, before);
     for (int64_t f = 0; f < ka->m; f++) page.c[f] = fmaxf(before[f], top[f]);
     la_ka_rise(ka, before, &page);
-    la_ka_weights(ka, chunk_of(ka, x->io, i, c).n, &page);
+    la_ka_weights(ka, chunk_of(x, i, c, 0).n, &page);
 }
 
 /* ---- slices ---- */
@@ -185,12 +186,16 @@ static void sweep_slice(const team *x, const slice *s, int64_t from, int64_t to)
     for (int64_t c = from; c < to; c++) {
         float *top;
         la_ka_buffers page = page_of(x, s->i, c, &top);
-        la_ka_rows rows = chunk_of(x->ka, x->io, s->i, c);
+        /* Queries and keys for a chunk that has to go token by token. */
+        unsigned wanted = x->ka->stabilised ? LA_KA_Q | LA_KA_K | LA_KA_V : LA_KA_V;
+        la_ka_rows rows = chunk_of(x, s->i, c, wanted);
         rows.v += s->first;
         rows.o += s->first;
         if (x->io->saved)
             copy_slice(x, s, la_ka_slot_at(x->ka, x->io->saved, s->i * chunks + c), false);
         la_ka_apply(&s->ka, s->st, &rows, &page, &x->own);
+        la_ka_put(x->ka, rows.n, s->ka.p.dv, rows.o, rows.ldv, x->io->o,
+                  la_ka_row(x->ka, s->i, c * x->ka->chunk), x->ka->p.dv, s->first);
     }
     if (to == chunks) end(x, s);
 }

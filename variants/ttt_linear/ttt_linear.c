@@ -112,10 +112,11 @@ static double tokens_of(const la_problem *p, la_pass pass)
 static double bytes_of(const la_problem *p, la_pass pass)
 {
     double dk = (double)p->dk, dv = (double)p->dv, group = (double)(p->H / p->Hqk);
-    double inputs = 2 * dk / group + dv + 1, tokens = tokens_of(p, pass);
+    double element = (double)la_dtype_size(p->dtype) / sizeof(float); /* of q, k, v, o */
+    double inputs = element * (2 * dk / group + dv) + 1, tokens = tokens_of(p, pass);
     double model = dk * dv + dv, heads = (double)(p->B * p->H), learned = (double)p->H * model;
-    double forward = tokens * (inputs + dv) + 4 * heads * model + learned;
-    double backward = tokens * (2 * inputs + dv) + 6 * heads * model + 2 * learned;
+    double forward = tokens * (inputs + element * dv) + 4 * heads * model + learned;
+    double backward = tokens * (2 * inputs + element * dv) + 6 * heads * model + 2 * learned;
     return sizeof(float) * ((pass == LA_BACKWARD ? 0.0 : forward) +
                             (pass == LA_BACKWARD || pass == LA_FWDBWD ? backward : 0.0));
 }
@@ -177,13 +178,14 @@ static la_status recurrent_cost(const la_problem *p, la_pass pass, const void *o
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)pass, (void)opts, (void)dev;
+    (void)pass, (void)opts;
     if (p->mask != LA_MASK_CAUSAL)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "ttt_linear learns from the tokens in their order: causal only");
-    if (p->dtype != LA_F32)
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "ttt_linear has no %s kernel yet",
                        la_dtype_name(p->dtype));
+    LA_TRY(la_bf16_check(p, dev, "ttt_linear", err));
     if (p->Hkv != p->H)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "ttt_linear groups values, not keys: kv-heads %" PRId64
@@ -200,7 +202,7 @@ static const la_impl impls[] = {
     {.name = "cpu_chunk",
      .backend = LA_CPU,
      .caps = CAPS,
-     .dtypes = 1u << LA_F32,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = la_ttt_sizes,
@@ -213,7 +215,7 @@ static const la_impl impls[] = {
     {.name = "cpu_recurrent",
      .backend = LA_CPU,
      .caps = CAPS,
-     .dtypes = 1u << LA_F32,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
      .rank = la_rank_second_cpu,
      .check = check,
      .sizes = la_ttt_sizes,

@@ -25,6 +25,7 @@ typedef struct room {
     float *A, *dA;                   /* [R, R] */
     float *dq, *dk;                  /* [R, dk] */
     float *rstd_o, *deta, *x, *tile; /* [R], [R], [dv], scratch of products */
+    float *wide;                     /* see la_ttt_head */
 } room;
 
 static int64_t most(int64_t a, int64_t b)
@@ -34,7 +35,7 @@ static int64_t most(int64_t a, int64_t b)
 
 static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at, room *r)
 {
-    int64_t R = o->mini_batch < p->T ? o->mini_batch : p->T, S = la_ttt_segment(o->mini_batch);
+    int64_t R = la_ttt_most_rows(p, o), S = la_ttt_segment(o->mini_batch);
     int64_t n = la_ttt_up(p->dk * p->dv), ld = la_ttt_up(p->dv), dk = la_ttt_up(p->dk);
     int64_t all = S * R, square = la_ttt_up(R * R), one = la_ttt_up(R);
     struct {
@@ -63,6 +64,7 @@ static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at,
         {&r->deta, one},
         {&r->x, ld},
         {&r->tile, LA_TILE_SCRATCH(most(R, most(p->dk, p->dv)))},
+        {&r->wide, la_ttt_wide_floats(p, R)},
     };
     int64_t used = 0;
     for (size_t i = 0; i < LA_COUNT(cuts); i++) {
@@ -96,8 +98,10 @@ static running running_at(const la_problem *p, float *sums)
 
 /* Where one head's gradients go; NULL: not wanted. */
 typedef struct target {
-    const float *dout, *after[LA_TTT_PARTS];
-    float *dq, *dk, *dv, *dbeta, *before[LA_TTT_PARTS];
+    const void *dout; /* as dq, dk and dv of the problem's type */
+    void *dq, *dk, *dv;
+    const float *after[LA_TTT_PARTS];
+    float *dbeta, *before[LA_TTT_PARTS];
     bool add; /* dq and dk: another value head of the same query head came before */
 } target;
 
@@ -177,15 +181,23 @@ static void state_back(const la_ttt *t, const la_ttt_head *x, const la_ttt_rows 
     if (to->before[0]) sums_before(t, rows, l, r->spare, to, r->tile);
 }
 
-/* Rows [n, d] to their places in a tensor. */
-static void put(const la_tile *tile, int64_t n, int64_t d, const float *from, bool add, float *to,
-                int64_t row)
+/* Rows [n, d], ld apart, to their places in a tensor, from token `first` on. */
+static void put(const la_ttt *t, int64_t n, int64_t d, float *from, int64_t ld, bool add,
+                void *tensor, int64_t first, int64_t row)
 {
-    for (int64_t i = 0; to && i < n; i++) {
-        if (add)
-            tile->axpy(d, 1.0f, from + i * d, to + i * row);
-        else
-            memcpy(to + i * row, from + i * d, (size_t)d * sizeof *to);
+    if (!tensor) return;
+    void *to = la_ttt_at(t, tensor, first * row);
+    for (int64_t i = 0; i < n; i++) {
+        la_bf16 *half = (la_bf16 *)to + i * row;
+        float *whole = (float *)to + i * row, *x = from + i * ld;
+        if (t->half) {
+            for (int64_t c = 0; add && c < d; c++) x[c] += la_bf16_to_float(half[c]);
+            t->half->narrow(d, x, half);
+        } else if (add) {
+            t->tile->axpy(d, 1.0f, x, whole);
+        } else if (whole != x) {
+            memcpy(whole, x, (size_t)d * sizeof *whole);
+        }
     }
 }
 
@@ -208,7 +220,14 @@ static void batch_back(const la_ttt *t, const la_ttt_head *x, const batches *s, 
     la_ttt_readout(t, &rows, done, W, sums ? x->in[LA_TTT_SUM_W] : NULL, x->in[LA_TTT_SUM_B], H,
                    r->A, r->spare, r->Y, r->tile);
     t->rows.outer(&rows, r->Y, r->rstd_o, NULL);
-    const float *dout = to->dout + first * rows.v_row;
+    const float *dout = la_ttt_at(t, to->dout, first * x->rows.v_row);
+    float *dv_rows = to->dv ? la_ttt_at(t, to->dv, first * x->rows.v_row) : NULL;
+    if (t->half) {
+        float *wide = la_ttt_wide_at(t, x, R, LA_TTT_WIDE_DOUT);
+        t->half->widen_rows(now, dv, (const void *)dout, x->rows.v_row, wide, rows.v_row);
+        dout = wide;
+        if (dv_rows) dv_rows = la_ttt_wide_at(t, x, R, LA_TTT_WIDE_DV);
+    }
     t->rows.outer_back(&rows, dout, r->Y, r->rstd_o, r->N, g->dgamma, g->dbeta);
 
     tile->tn(now, dv, now, 1.0f, r->A, now, r->N, ld, false, r->dH, ld, r->tile);
@@ -229,16 +248,16 @@ static void batch_back(const la_ttt *t, const la_ttt_head *x, const batches *s, 
     if (l.X) tile->nt(now, dk, dv, l.weight, H, ld, l.X, dv, true, r->dk, dk, r->tile);
 
     t->rows.inner_back(&rows, r->dH, r->G + at * R * ld, r->X + at * R * ld, r->rstd + at * R,
-                       r->deta, r->T, to->dv ? to->dv + first * rows.v_row : NULL, g->dgamma,
-                       g->dbeta);
+                       r->deta, r->T, dv_rows, g->dgamma, g->dbeta);
+    if (t->half) put(t, now, dv, dv_rows, rows.v_row, false, to->dv, first, x->rows.v_row);
     tile->nt(now, dk, dv, 1.0f, r->dH, ld, W, dv, true, r->dk, dk, r->tile);
     for (int64_t i = 0; rows.gamma && i < now; i++) {
         int64_t both = dk < dv ? dk : dv;
         tile->axpy(both, rows.scale, dout + i * rows.v_row, r->dq + i * dk);
         tile->axpy(both, -1.0f, r->T + i * ld, r->dk + i * dk);
     }
-    put(tile, now, dk, r->dq, to->add, to->dq ? to->dq + first * rows.qk_row : NULL, rows.qk_row);
-    put(tile, now, dk, r->dk, to->add, to->dk ? to->dk + first * rows.qk_row : NULL, rows.qk_row);
+    put(t, now, dk, r->dq, dk, to->add, to->dq, first, x->rows.qk_row);
+    put(t, now, dk, r->dk, dk, to->add, to->dk, first, x->rows.qk_row);
     float rate = (float)(t->o.rate / (double)dk);
     for (int64_t i = 0; to->dbeta && i < now; i++)
         to->dbeta[(first + i) * x->gate_row] = rate * r->deta[i];
@@ -305,10 +324,10 @@ static void target_of(const la_ttt *t, const la_grads *grads, int64_t b, int64_t
     int64_t gate = b * p->T * p->H + h, value = gate * p->dv;
     la_part parts[LA_TTT_PARTS];
     size_t at[LA_TTT_PARTS];
-    *out = (target){.dout = (const float *)grads->dout + value,
-                    .dq = grads->dq ? (float *)grads->dq + qk : NULL,
-                    .dk = grads->dk ? (float *)grads->dk + qk : NULL,
-                    .dv = grads->dv ? (float *)grads->dv + value : NULL,
+    *out = (target){.dout = la_ttt_at(t, grads->dout, value),
+                    .dq = grads->dq ? la_ttt_at(t, grads->dq, qk) : NULL,
+                    .dk = grads->dk ? la_ttt_at(t, grads->dk, qk) : NULL,
+                    .dv = grads->dv ? la_ttt_at(t, grads->dv, value) : NULL,
                     .dbeta = grads->dbeta ? grads->dbeta + gate : NULL,
                     .add = h % group > 0};
     la_ttt_state_parts(p, &t->o, parts, LA_TTT_PARTS);
@@ -359,6 +378,7 @@ la_status la_ttt_backward(void *self, const la_io *io, const la_grads *grads, la
             la_ttt_head x;
             target to;
             la_ttt_head_of(t, io, p->T, b, h, &x);
+            x.wide = r.wide;
             target_of(t, grads, b, h, &to);
             running g = running_at(p, sums + (b * p->H + h) * la_ttt_backward_sums(p));
             head_back(t, &x, &to, &g, &r);

@@ -115,11 +115,14 @@ static void wait(const worker *w)
 
 /* Rows of one head lie a page apart where heads are several, and the hardware does not look ahead: those
  * of the mini-batch after token t are asked for, one tensor at a time with arithmetic between. */
-static void ask_for(const worker *w, const float *rows, int64_t row, int64_t d, int64_t t)
+static void ask_for(const worker *w, const void *tensor, int64_t row, int64_t d, int64_t t)
 {
     int64_t end = least(t + w->first + w->n, w->x->rows.n);
-    for (int64_t i = t + w->first; i < end; i++)
-        for (int64_t c = 0; c < d; c += 16) __builtin_prefetch(rows + i * row + c, 0, 3);
+    int64_t bytes = d * (int64_t)la_dtype_size(w->t->p.dtype);
+    for (int64_t i = t + w->first; i < end; i++) {
+        const char *at = la_ttt_at(w->t, tensor, i * row);
+        for (int64_t c = 0; c < bytes; c += 64) __builtin_prefetch(at + c, 0, 3);
+    }
 }
 
 /* Keys of this thread's tokens of the mini-batch at token t. */
@@ -127,7 +130,8 @@ static void bring_keys(const worker *w, int64_t t, int turn)
 {
     const la_ttt_rows *r = &w->x->rows;
     float *K = w->c.K[turn] + w->first * w->c.ldk;
-    w->t->rows.copy(w->n, r->dk, 1.0f, r->k + (t + w->first) * r->qk_row, r->qk_row, K, w->c.ldk);
+    w->t->rows.copy(w->n, r->dk, 1.0f, la_ttt_at(w->t, w->x->k, (t + w->first) * r->qk_row),
+                    r->qk_row, K, w->c.ldk);
     w->t->tile->transpose(w->n, w->c.ldk, K, w->c.ldk, w->c.turned[turn] + w->first, w->c.C);
 }
 
@@ -137,9 +141,9 @@ static void bring_values(const worker *w, int64_t t)
     int64_t at = t + w->first;
     float rate =
         (float)(-w->t->o.rate / (double)r->dk * la_ttt_weight(&w->t->o, w->t->o.mini_batch));
-    w->t->rows.copy(w->n, r->dv, 1.0f, r->v + at * r->v_row, r->v_row,
+    w->t->rows.copy(w->n, r->dv, 1.0f, la_ttt_at(w->t, w->x->v, at * r->v_row), r->v_row,
                     w->c.V + w->first * w->c.ldv, w->c.ldv);
-    w->t->rows.copy(w->n, r->dk, r->scale, r->q + at * r->qk_row, r->qk_row,
+    w->t->rows.copy(w->n, r->dk, r->scale, la_ttt_at(w->t, w->x->q, at * r->qk_row), r->qk_row,
                     w->c.Q + w->first * w->c.ldk, w->c.ldk);
     for (int64_t i = 0; i < w->n; i++)
         w->c.eta[w->first + i] = rate * w->x->beta_in[(at + i) * w->x->gate_row];
@@ -207,14 +211,14 @@ static void batch(worker *w, int64_t t, int turn, bool more)
     float *Z = c->Z + w->first * ldv, *Y = c->Y + w->first * ldv, *A = c->A + w->first * c->C;
     float *H = c->H[turn], *G = c->G + w->first * ldv, *rstd = c->rstd + w->first;
     bring_values(w, t);
-    ask_for(w, x->q, x->qk_row, dk, t + C);
+    ask_for(w, w->x->q, x->qk_row, dk, t + C);
     product(w, w->rows, ldv, dk, r.k, ldk, 1, c->W[turn], ldv, NULL, Z);
     of->rows.inner(&r, Z, rstd, G, H + w->first * ldv);
     arrive(w);
 
     product(w, w->rows, ldv, dk, r.q, ldk, 1, c->W[turn], ldv, NULL, Y);
     if (more) bring_keys(w, t + C, 1 - turn);
-    ask_for(w, x->v, x->v_row, of->p.dv, t + C);
+    ask_for(w, w->x->v, x->v_row, of->p.dv, t + C);
     product(w, w->rows, c->C, dk, r.q, ldk, 1, c->turned[turn], c->C, NULL, A);
     of->rows.weigh(w->rows, w->first, c->C, c->factor + w->first, A);
     wait(w);
@@ -225,11 +229,13 @@ static void batch(worker *w, int64_t t, int turn, bool more)
                c->W[1 - turn] + w->from * ldv);
     arrive(w);
 
-    ask_for(w, x->k, x->qk_row, dk, t + 2 * C);
+    ask_for(w, w->x->k, x->qk_row, dk, t + 2 * C);
     product(w, w->rows, ldv, C, A, c->C, 1, H, ldv, Y, Y);
     r.n = w->n;
-    r.v_row = x->v_row;
-    of->rows.outer(&r, Y, rstd, w->x->o + (t + w->first) * r.v_row);
+    void *o = la_ttt_at(of, w->x->o, (t + w->first) * x->v_row);
+    if (!of->half) r.v_row = x->v_row;
+    of->rows.outer(&r, Y, rstd, of->half ? G : o);
+    if (of->half) of->half->narrow_rows(w->n, r.dv, G, ldv, o, x->v_row);
     of->rows.sum(C, of->p.dv, H, ldv, w->db);
     add_bias(w);
     wait(w);

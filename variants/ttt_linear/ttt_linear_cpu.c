@@ -22,12 +22,6 @@ extern la_ttt_inner_back la_ttt_inner_back_rows_generic, la_ttt_inner_back_rows_
 
 /* ---- sizes ---- */
 
-/* Rows of a mini-batch that a call can meet. */
-static int64_t rows_of_batch(const la_problem *p, const la_ttt_options *o)
-{
-    return o->mini_batch < p->T ? o->mini_batch : p->T;
-}
-
 static int64_t most(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -39,12 +33,13 @@ typedef struct room {
     float *b, *db, *p;            /* [dv]: b = b0 + db */
     float *Z, *G, *H, *Y;         /* [R, ld] */
     float *A, *rstd, *eta, *tile; /* [R,R], [R], [R], scratch of products */
+    float *wide;                  /* see la_ttt_head */
 } room;
 
 /* Cuts `at` into a room; returns the floats it takes. */
 static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at, room *r)
 {
-    int64_t R = rows_of_batch(p, o), n = la_ttt_up(p->dk * p->dv), dv = la_ttt_up(p->dv);
+    int64_t R = la_ttt_most_rows(p, o), n = la_ttt_up(p->dk * p->dv), dv = la_ttt_up(p->dv);
     const int64_t sizes[] = {n,
                              n,
                              n,
@@ -58,9 +53,10 @@ static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at,
                              la_ttt_up(R * R),
                              la_ttt_up(R),
                              la_ttt_up(R),
-                             LA_TILE_SCRATCH(most(R, most(p->dk, p->dv)))};
-    float **const to[] = {&r->W, &r->D, &r->P, &r->b, &r->db,   &r->p,   &r->Z,
-                          &r->G, &r->H, &r->Y, &r->A, &r->rstd, &r->eta, &r->tile};
+                             LA_TILE_SCRATCH(most(R, most(p->dk, p->dv))),
+                             la_ttt_wide_floats(p, R)};
+    float **const to[] = {&r->W, &r->D, &r->P, &r->b,    &r->db,  &r->p,    &r->Z,   &r->G,
+                          &r->H, &r->Y, &r->A, &r->rstd, &r->eta, &r->tile, &r->wide};
     int64_t used = 0;
     for (size_t i = 0; i < LA_COUNT(sizes); i++) {
         *to[i] = at ? at + used : NULL;
@@ -109,6 +105,15 @@ la_status la_ttt_sizes(const la_problem *p, la_pass pass, const void *opts, cons
     return LA_OK;
 }
 
+/* la_ttt_copy of bf16 */
+static void copy_half(int64_t n, int64_t d, float s, const void *from, int64_t row, float *to,
+                      int64_t ld)
+{
+    const la_tile *tile = la_tile_get(LA_ISA_AVX512);
+    la_tile_bf16_get(LA_ISA_AVX512_BF16)->widen_rows(n, d, from, row, to, ld);
+    for (int64_t i = 0; s != 1.0f && i < n; i++) tile->scale(d, s, to + i * ld, to + i * ld);
+}
+
 la_status la_ttt_create(const la_problem *p, const void *opts, const la_device *dev, void **self,
                         la_err *err)
 {
@@ -125,16 +130,15 @@ la_status la_ttt_create(const la_problem *p, const void *opts, const la_device *
             LA_ISA_TABLE(la_ttt_inner_rows, dev->isa), LA_ISA_TABLE(la_ttt_outer_rows, dev->isa),
             LA_ISA_TABLE(la_ttt_outer_back_rows, dev->isa),
             LA_ISA_TABLE(la_ttt_inner_back_rows, dev->isa)}};
+    if (p->dtype == LA_BF16) {
+        t->half = la_tile_bf16_get(dev->isa);
+        t->rows.copy = copy_half;
+    }
     *self = t;
     return LA_OK;
 }
 
 /* ---- one head ---- */
-
-static const float *row_of(const float *base, int64_t at)
-{
-    return base ? base + at : NULL;
-}
 
 void la_ttt_head_of(const la_ttt *t, const la_io *io, int64_t T, int64_t b, int64_t h,
                     la_ttt_head *out)
@@ -153,13 +157,13 @@ void la_ttt_head_of(const la_ttt *t, const la_io *io, int64_t T, int64_t b, int6
                                   .v_row = p->H * p->dv,
                                   .gamma = norm ? io->params[LA_TTT_LN_W] + h * p->dv : NULL,
                                   .beta = norm ? io->params[LA_TTT_LN_B] + h * p->dv : NULL,
-                                  .q = (const float *)io->q + qk,
-                                  .k = (const float *)io->k + qk,
-                                  .v = (const float *)io->v + value,
                                   .scale = t->scale},
                          .beta_in = io->beta + b * T * p->H + h,
                          .gate_row = p->H,
-                         .o = io->o ? (float *)io->o + value : NULL,
+                         .q = la_ttt_at(t, io->q, qk),
+                         .k = la_ttt_at(t, io->k, qk),
+                         .v = la_ttt_at(t, io->v, value),
+                         .o = io->o ? la_ttt_at(t, io->o, value) : NULL,
                          .W0 = io->params[LA_TTT_W0] + h * n,
                          .b0 = io->params[LA_TTT_B0] + h * p->dv};
     if (io->saved)
@@ -180,13 +184,35 @@ la_ttt_rows la_ttt_rows_of(const la_ttt *t, const la_ttt_head *x, int64_t first,
 {
     la_ttt_rows r = x->rows;
     float rate = (float)(t->o.rate / (double)r.dk);
+    const void *q = la_ttt_at(t, x->q, first * r.qk_row), *k = la_ttt_at(t, x->k, first * r.qk_row);
+    const void *v = la_ttt_at(t, x->v, first * r.v_row);
     r.n = n;
-    r.q = row_of(r.q, first * r.qk_row);
-    r.k = row_of(r.k, first * r.qk_row);
-    r.v = row_of(r.v, first * r.v_row);
+    r.q = q, r.k = k, r.v = v;
     r.eta = eta;
     for (int64_t i = 0; i < n; i++) eta[i] = rate * x->beta_in[(first + i) * x->gate_row];
+    if (!t->half) return r;
+    int64_t R = la_ttt_most_rows(&t->p, &t->o), ldk = la_ttt_up(r.dk), ldv = la_ttt_up(r.dv);
+    float *wide_v = la_ttt_wide_at(t, x, R, LA_TTT_WIDE_V);
+    t->half->widen_rows(n, r.dk, q, r.qk_row, x->wide, ldk);
+    t->half->widen_rows(n, r.dk, k, r.qk_row, x->wide + R * ldk, ldk);
+    t->half->widen_rows(n, r.dv, v, r.v_row, wide_v, ldv);
+    r.q = x->wide, r.k = x->wide + R * ldk, r.v = wide_v;
+    r.qk_row = ldk, r.v_row = ldv;
     return r;
+}
+
+/* Outputs of `rows`, tokens from `first`; Y is Zbar less its bias. */
+static void outputs(const la_ttt *t, const la_ttt_head *x, const la_ttt_rows *rows, int64_t first,
+                    float *Y, float *rstd)
+{
+    void *o = la_ttt_at(t, x->o, first * x->rows.v_row);
+    if (!t->half) {
+        t->rows.outer(rows, Y, rstd, o);
+        return;
+    }
+    float *wide = la_ttt_wide_at(t, x, la_ttt_most_rows(&t->p, &t->o), LA_TTT_WIDE_O);
+    t->rows.outer(rows, Y, rstd, wide);
+    t->half->narrow_rows(rows->n, rows->dv, wide, rows->v_row, o, x->rows.v_row);
 }
 
 void la_ttt_add(const la_ttt *t, const float *a, const float *b, int64_t n, float *sum)
@@ -327,7 +353,7 @@ static void some_tokens(const la_ttt *t, const la_ttt_head *x, int64_t first, in
     t->rows.inner(&rows, r->Z, r->rstd, r->G, r->H);
     la_ttt_readout(t, &rows, done, r->W, m->sums ? m->P : NULL, m->p, r->H, r->A, r->G, r->Y,
                    r->tile);
-    t->rows.outer(&rows, r->Y, r->rstd, x->o + first * rows.v_row);
+    outputs(t, x, &rows, first, r->Y, r->rstd);
     take(t, &rows, r->H, m, r->tile);
 }
 
@@ -373,7 +399,7 @@ static void recurrent_head(const la_ttt *t, const la_ttt_head *x, room *r)
         tile->axpy(dv, -weight, m.p, r->Y);
         tile->vm(dk, dv, s, x->W0, dv, row.q, true, r->Y);
         tile->vm(dk, dv, s, m.D, dv, row.q, true, r->Y);
-        t->rows.outer(&row, r->Y, r->rstd, x->o + i * row.v_row);
+        outputs(t, x, &row, i, r->Y, r->rstd);
         if (++m.n < t->o.mini_batch) continue;
         fold(t, &m);
         no_sums(t, &m);
@@ -408,6 +434,7 @@ static void run_chunks(const la_ttt *t, const la_io *io)
         for (int i = together ? thread / shares : thread; i < heads; i += running) {
             la_ttt_head x;
             la_ttt_head_of(t, io, p->T, i / p->H, i % p->H, &x);
+            x.wide = r.wide;
             if (together)
                 chunk_head(t, &x, &r, commons + thread / shares * common, thread % shares, shares);
             else
@@ -427,6 +454,7 @@ static void run_steps(const la_ttt *t, const la_io *io, la_pass pass)
         room r;
         room_cut(p, &t->o, (float *)io->work + own * omp_get_thread_num(), &r);
         la_ttt_head_of(t, io, T, i / p->H, i % p->H, &x);
+        x.wide = r.wide;
         recurrent_head(t, &x, &r);
     }
 }

@@ -112,6 +112,7 @@ typedef struct la_ttt {
     float scale;
     const la_tile *tile;
     la_ttt_kernels rows;
+    const la_tile_bf16 *half; /* bf16: what widens and narrows rows; NULL for float32 */
 } la_ttt;
 
 /* Rows of dv floats in buffers are a whole number of cache lines apart. */
@@ -139,12 +140,15 @@ static inline int64_t la_ttt_saved(const la_problem *p, int64_t C)
     return (most - 1) / la_ttt_segment(C);
 }
 
-/* What a head reads and writes; row strides are in `rows`. */
+/* What a head reads and writes; row strides are in `rows`. q, k, v and o are float32 or bf16; elements of
+ * them are found by la_ttt_at. */
 typedef struct la_ttt_head {
-    la_ttt_rows rows;     /* of the whole call: n is T */
+    la_ttt_rows rows; /* of the whole call: n is T; its q, k, v are not set */
+    const void *q, *k, *v;
+    void *o;
+    float *wide; /* bf16: q, k [R, up(dk)] and v, o, dout, dv [R, up(dv)] of R tokens, in float32 */
     const float *beta_in; /* [T], gate_row apart */
     int64_t gate_row;
-    float *o;
     const float *W0, *b0;
     const float *in[LA_TTT_PARTS]; /* state; NULL: the initial one */
     float *out[LA_TTT_PARTS];      /* NULL: not wanted */
@@ -153,7 +157,30 @@ typedef struct la_ttt_head {
 
 void la_ttt_head_of(const la_ttt *t, const la_io *io, int64_t T, int64_t b, int64_t h,
                     la_ttt_head *out);
-/* Rows first..first+n-1 of a head; eta [n] is filled. */
+/* The element at `offset` of a tensor of the problem's type. */
+static inline void *la_ttt_at(const la_ttt *t, const void *tensor, int64_t offset)
+{
+    return (char *)(uintptr_t)tensor + offset * (int64_t)la_dtype_size(t->p.dtype);
+}
+
+/* Floats of la_ttt_head.wide for R tokens, and where its o, dout and dv lie. */
+static inline int64_t la_ttt_wide_floats(const la_problem *p, int64_t R)
+{
+    return p->dtype == LA_BF16 ? R * (2 * la_ttt_up(p->dk) + 4 * la_ttt_up(p->dv)) : 0;
+}
+static inline float *la_ttt_wide_at(const la_ttt *t, const la_ttt_head *x, int64_t R, int i)
+{
+    return x->wide + R * (2 * la_ttt_up(t->p.dk) + i * la_ttt_up(t->p.dv));
+}
+enum { LA_TTT_WIDE_V, LA_TTT_WIDE_O, LA_TTT_WIDE_DOUT, LA_TTT_WIDE_DV };
+
+/* Tokens of a mini-batch that a call can meet. */
+static inline int64_t la_ttt_most_rows(const la_problem *p, const la_ttt_options *o)
+{
+    return o->mini_batch < p->T ? o->mini_batch : p->T;
+}
+
+/* Rows first..first+n-1 of a head; eta [n] is filled. bf16: in x->wide, until the next call. */
 la_ttt_rows la_ttt_rows_of(const la_ttt *t, const la_ttt_head *x, int64_t first, int64_t n,
                            float *eta);
 /* sum = a + b, n floats: W0 and what a state holds of W. */
