@@ -142,7 +142,7 @@ static void run(sample *a, la_delta_form how, int64_t chunk)
     la_buffer work, saved;
     void *self = NULL;
     float *o = floats(a->n[V]);
-    assert_int_equal(la_delta_check(m, &a->p, LA_FWDBWD, NULL), LA_OK);
+    assert_int_equal(la_delta_check(m, &a->p, LA_FWDBWD, &device, NULL), LA_OK);
     la_delta_sizes(m, how, &a->p, LA_FWDBWD, &opts, &sizes);
     assert_int_equal(la_buffer_init(&work, sizes.work, NULL), LA_OK);
     assert_int_equal(la_buffer_init(&saved, sizes.saved, NULL), LA_OK);

@@ -204,6 +204,9 @@ static void test_more_threads_than_heads(void **state)
     check(&p, GATES_MILD);
     p.threads = 3, p.dv = 33;
     check(&p, GATES_HALF);
+    p = problem(1, 900, 1, 64, 40); /* more chunks than are prepared at once */
+    p.threads = 2;
+    check(&p, GATES_MIXED);
 }
 
 /* A reset starts another stretch inside its chunk; what came before has the same bits as without it. */

@@ -140,14 +140,14 @@ typedef void la_delta_channel_enter_fn(const la_delta_walk *w, const la_delta_ch
 typedef void la_delta_channel_gradients_fn(const la_delta_walk *w, const la_delta_chunk_kept *c,
                                            int64_t n, float *dg);
 la_delta_channel_enter_fn la_delta_channel_enter_generic, la_delta_channel_enter_avx2,
-    la_delta_channel_enter_avx512;
+    la_delta_channel_enter_avx512, la_delta_channel_enter_avx512_bf16;
 la_delta_channel_gradients_fn la_delta_channel_gradients_generic, la_delta_channel_gradients_avx2,
-    la_delta_channel_gradients_avx512;
+    la_delta_channel_gradients_avx512, la_delta_channel_gradients_avx512_bf16;
 
 /* slice->work: that of the team's first member. */
 typedef void la_delta_backward_kernel(const la_delta_slice *slice, const la_delta_gradients *grads,
                                       const la_team *team);
 la_delta_backward_kernel la_delta_backward_generic, la_delta_backward_avx2,
-    la_delta_backward_avx512;
+    la_delta_backward_avx512, la_delta_backward_avx512_bf16;
 
 #endif

@@ -88,13 +88,15 @@ static void enter(const walk *w, chunk *c, int64_t t, int64_t n)
 {
     const la_delta_slice *x = w->x;
     int64_t K = w->K;
-    la_rows_ask(x, x->q, x->qk_row, x->dk, t + C, false);
-    la_rows_fetch(n, x->dk, x->q + t * x->qk_row, x->qk_row, 1.0f, c->qk, K);
-    la_rows_fetch(n, x->dk, x->k + t * x->qk_row, x->qk_row, 1.0f, c->qk + C * K, K);
-    la_rows_fetch(n, x->w, x->v + t * x->v_row, x->v_row, 1.0f, c->X, w->W);
+    la_rows q = la_elements(x->q, 0, x->qk_row), k = la_elements(x->k, 0, x->qk_row);
+    la_rows v = la_elements(x->v, 0, x->v_row);
+    la_rows_ask(x, q, x->dk, t + C, false);
+    la_rows_fetch(q, t, n, x->dk, 1.0f, c->qk, K, K);
+    la_rows_fetch(k, t, n, x->dk, 1.0f, c->qk + C * K, K, K);
+    la_rows_fetch(v, t, n, x->w, 1.0f, c->X, w->W, w->W);
     for (int64_t i = 0; i < C; i++)
         c->weight[i] = i >= n ? 0.0f : x->beta ? x->beta[(t + i) * x->gate_row] : 1.0f;
-    la_rows_ask(x, x->k, x->qk_row, x->dk, t + C, false);
+    la_rows_ask(x, k, x->dk, t + C, false);
     if (x->decay == LA_DECAY_CHANNEL) {
         no_decays(w, c);
         LA_ISA(la_delta_channel_enter)(w, c, t, n);
@@ -109,7 +111,7 @@ static void enter(const walk *w, chunk *c, int64_t t, int64_t n)
         scale_rows(c->fade, c->qk + C * K, K, c->in + C * K);
         scale_rows(c->to, c->qk + C * K, K, c->out);
     }
-    la_rows_ask(x, x->v, x->v_row, x->w, t + C, false);
+    la_rows_ask(x, v, x->w, t + C, false);
     x->tile->transpose(C, K, c->qk + C * K, K, w->TT, C);
     la_small((la_small_product){.M = w->stack,
                                 .N = C,
@@ -412,8 +414,8 @@ static void chunk_gradients(const walk *w, const chunk *c, int64_t t, int64_t n)
     const la_delta_gradients *y = w->y;
     int64_t K = w->K, W = w->W;
     if (y->dbeta) weight_gradients(w, c, n, y->dbeta + t * x->gate_row);
-    if (y->dv)
-        la_rows_deliver(n, x->w, c->dO + C * W, W, -1.0f, false, y->dv + t * x->v_row, x->v_row);
+    la_rows dq = la_elements(y->dq, 0, x->qk_row), dk = la_elements(y->dk, 0, x->qk_row);
+    la_rows_deliver(n, x->w, c->dO + C * W, W, -1.0f, false, la_elements(y->dv, 0, x->v_row), t);
     if (!y->dg && !y->dq && !y->dk) return;
     la_small((la_small_product){.M = w->stack,
                                 .N = C,
@@ -425,17 +427,16 @@ static void chunk_gradients(const walk *w, const chunk *c, int64_t t, int64_t n)
                                 .ldb = C,
                                 .to = w->dPA,
                                 .ldc = C});
-    la_rows_ask(x, y->dq, x->qk_row, x->dk, t, true);
+    la_rows_ask(x, dq, x->dk, t, true);
     read_states(w, c);
-    la_rows_ask(x, y->dk, x->qk_row, x->dk, t, true);
+    la_rows_ask(x, dk, x->dk, t, true);
     if (y->dg && x->decay == LA_DECAY_HEAD) gate_gradients(w, c, n, y->dg + t * x->gate_row);
     mask(w, c->D, w->dPA);
     if (x->decay == LA_DECAY_CHANNEL) LA_ISA(la_delta_channel_gradients)
     (w, c, n, y->dg ? y->dg + t * x->gate_row * x->dk : NULL);
     else token_gradients(w, c);
-    if (y->dq) la_rows_deliver(n, x->dk, w->T, K, 1.0f, y->add, y->dq + t * x->qk_row, x->qk_row);
-    if (y->dk)
-        la_rows_deliver(n, x->dk, w->T + C * K, K, 1.0f, y->add, y->dk + t * x->qk_row, x->qk_row);
+    la_rows_deliver(n, x->dk, w->T, K, 1.0f, y->add, dq, t);
+    la_rows_deliver(n, x->dk, w->T + C * K, K, 1.0f, y->add, dk, t);
 }
 
 /* ---- scratch ---- */
@@ -529,12 +530,12 @@ static void scan(void *self, la_delta_place at, int64_t j, int64_t end)
     const walk *w = self;
     const la_delta_slice *x = w->x;
     chunk c = chunk_at(w, at.rank, at.i);
-    int64_t columns = x->w < end ? x->w - j : end - j, row = x->v_row;
-    la_rows_fetch_part(at.n, columns, w->y->dout + at.t * row + j, row, x->scale, c.dO + j, end - j,
-                       w->W);
-    la_rows_ask(x, w->y->dv ? w->y->dv + j : NULL, row, columns, at.t, true);
+    int64_t columns = x->w < end ? x->w - j : end - j;
+    la_rows dout = la_elements(w->y->dout, j, x->v_row);
+    la_rows_fetch(dout, at.t, at.n, columns, x->scale, c.dO + j, end - j, w->W);
+    la_rows_ask(x, la_elements(w->y->dv, j, x->v_row), columns, at.t, true);
     solve_back(w, &c, j, end);
-    la_rows_ask(x, w->y->dout + j, row, columns, at.t - C, false);
+    la_rows_ask(x, dout, columns, at.t - C, false);
 }
 
 static void carry(void *self, la_delta_place at, int64_t j, int64_t end, float *before)

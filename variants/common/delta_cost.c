@@ -25,13 +25,19 @@ static double writes_twice(const la_recurrence *m)
     return m->write == LA_WRITE_RANK_ONE ? 1.0 : 0.0;
 }
 
-/* Inputs of a token and head, in floats; q and k are shared by a group. */
-static double inputs_of(const la_recurrence *m, const la_problem *p)
+/* Bytes of a token and head: q, k, v of the problem's type (q and k are shared by a group), v's alone, and
+ * what is always float32. */
+typedef struct token_bytes {
+    double qkv, v, gates;
+} token_bytes;
+
+static token_bytes bytes_of_token(const la_recurrence *m, const la_problem *p)
 {
     double dk = (double)p->dk, group = (double)(p->H / p->Hqk);
+    double size = (double)la_dtype_size(p->dtype), v = size * (double)p->dv;
     double gate = m->decay == LA_DECAY_CHANNEL ? dk : m->decay == LA_DECAY_HEAD ? 1.0 : 0.0;
-    return 2 * dk / group + (double)p->dv + gate + (m->weighted ? 1.0 : 0.0) +
-           2 * dk * writes_twice(m);
+    double floats = gate + (m->weighted ? 1.0 : 0.0) + 2 * dk * writes_twice(m);
+    return (token_bytes){.qkv = size * 2 * dk / group + v, .v = v, .gates = sizeof(float) * floats};
 }
 
 /* Forward: inputs and the output once; S once in and once out (for a single token that is most of it).
@@ -39,11 +45,13 @@ static double inputs_of(const la_recurrence *m, const la_problem *p)
  * of the last one in, that of the first out. */
 static double bytes_of(const la_recurrence *m, const la_problem *p, la_pass pass)
 {
-    double tokens = tokens_of(p, pass), inputs = inputs_of(m, p), dv = (double)p->dv;
-    double forward = tokens * (inputs + dv) + 2 * states_of(p);
-    double backward = tokens * (2 * inputs + dv) + 3 * states_of(p);
-    return sizeof(float) * ((pass == LA_BACKWARD ? 0.0 : forward) +
-                            (pass == LA_BACKWARD || pass == LA_FWDBWD ? backward : 0.0));
+    token_bytes each = bytes_of_token(m, p);
+    double tokens = tokens_of(p, pass), inputs = each.qkv + each.gates;
+    double states = sizeof(float) * states_of(p);
+    double forward = tokens * (inputs + each.v) + 2 * states;
+    double backward = tokens * (2 * inputs + each.v) + 3 * states;
+    return (pass == LA_BACKWARD ? 0.0 : forward) +
+           (pass == LA_BACKWARD || pass == LA_FWDBWD ? backward : 0.0);
 }
 
 /* Per token, in units of dk dv. Forward: 2 to write, 2 to read out, 2 for the delta rule's own reading (a's

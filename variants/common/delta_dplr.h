@@ -161,19 +161,25 @@ typedef la_dplr_stretch la_dplr_stretch_fn(const la_dplr_walk *w, const la_dplr_
 /* X [2C,2C] where the write does not come after the read, else 0. */
 typedef void la_dplr_mask_fn(float *X);
 
-la_dplr_enter_fn la_dplr_enter_generic, la_dplr_enter_avx2, la_dplr_enter_avx512;
-la_dplr_leave_fn la_dplr_leave_generic, la_dplr_leave_avx2, la_dplr_leave_avx512;
-la_dplr_stretch_fn la_dplr_stretch_generic, la_dplr_stretch_avx2, la_dplr_stretch_avx512;
-la_dplr_mask_fn la_dplr_mask_generic, la_dplr_mask_avx2, la_dplr_mask_avx512;
+la_dplr_enter_fn la_dplr_enter_generic, la_dplr_enter_avx2, la_dplr_enter_avx512,
+    la_dplr_enter_avx512_bf16;
+la_dplr_leave_fn la_dplr_leave_generic, la_dplr_leave_avx2, la_dplr_leave_avx512,
+    la_dplr_leave_avx512_bf16;
+la_dplr_stretch_fn la_dplr_stretch_generic, la_dplr_stretch_avx2, la_dplr_stretch_avx512,
+    la_dplr_stretch_avx512_bf16;
+la_dplr_mask_fn la_dplr_mask_generic, la_dplr_mask_avx2, la_dplr_mask_avx512,
+    la_dplr_mask_avx512_bf16;
 
-/* The recurrent form, and its halves (as la_delta_prepare, la_delta_scan): what needs no state for chunk
- * tokens [t, t + C), and the state's columns through prepared chunks. */
-typedef void la_dplr_prepare_fn(const la_delta_slice *x, int64_t t, float *ready, float *scratch);
-typedef void la_dplr_scan_fn(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready);
-la_dplr_prepare_fn la_dplr_prepare_generic, la_dplr_prepare_avx2, la_dplr_prepare_avx512;
-la_dplr_scan_fn la_dplr_scan_generic, la_dplr_scan_avx2, la_dplr_scan_avx512;
-la_delta_kernel la_dplr_sweep_generic, la_dplr_sweep_avx2, la_dplr_sweep_avx512;
-la_delta_kernel la_dplr_forward_generic, la_dplr_forward_avx2, la_dplr_forward_avx512;
-la_delta_backward_kernel la_dplr_backward_generic, la_dplr_backward_avx2, la_dplr_backward_avx512;
+/* The recurrent form, and its halves. */
+la_delta_prepare_fn la_dplr_prepare_generic, la_dplr_prepare_avx2, la_dplr_prepare_avx512,
+    la_dplr_prepare_avx512_bf16;
+la_delta_scan_fn la_dplr_scan_generic, la_dplr_scan_avx2, la_dplr_scan_avx512,
+    la_dplr_scan_avx512_bf16;
+la_delta_kernel la_dplr_sweep_generic, la_dplr_sweep_avx2, la_dplr_sweep_avx512,
+    la_dplr_sweep_avx512_bf16;
+la_delta_kernel la_dplr_forward_generic, la_dplr_forward_avx2, la_dplr_forward_avx512,
+    la_dplr_forward_avx512_bf16;
+la_delta_backward_kernel la_dplr_backward_generic, la_dplr_backward_avx2, la_dplr_backward_avx512,
+    la_dplr_backward_avx512_bf16;
 
 #endif

@@ -205,9 +205,9 @@ static void tokens_back(const walk *k, const chunk *c, int64_t t)
 {
     int64_t K = k->w.K, W = k->w.W, dk = k->w.x->dk, ab = k->w.x->gate_row * dk;
     const la_tile *tile = k->w.x->tile;
-    la_rows_ask(k->w.x, k->y->dg, ab, dk, t, true);
+    la_rows_ask(k->w.x, la_floats(k->y->dg, ab), dk, t, true);
     through_state(k, c->Y, c->S, k->dreads);
-    la_rows_ask(k->w.x, k->y->da, ab, dk, t, true);
+    la_rows_ask(k->w.x, la_floats(k->y->da, ab), dk, t, true);
     through_state(k, c->U, c->dS, k->dwrites);
     if (k->y->dg) gates_of_ends(k, c);
     tile->mul(C * K, k->dreads, c->fade, k->dreads);
@@ -225,7 +225,7 @@ static void tokens_back(const walk *k, const chunk *c, int64_t t)
                                 .to = k->dM,
                                 .ldc = 2 * C});
     LA_ISA(la_dplr_mask)(k->dM);
-    la_rows_ask(k->w.x, k->y->db, ab, dk, t, true);
+    la_rows_ask(k->w.x, la_floats(k->y->db, ab), dk, t, true);
     for (int e = 0; e < c->stretches; e++) {
         la_dplr_stretch s = LA_ISA(la_dplr_stretch)(&k->w, c, e);
         if (k->y->dg) gates_of_pairs(k, c, e, &s);
@@ -261,12 +261,12 @@ static void scan(void *self, la_delta_place at, int64_t j, int64_t end)
     const walk *k = self;
     const la_delta_slice *x = k->w.x;
     chunk c = la_dplr_chunk_at(&k->w, at.rank, at.i);
-    int64_t W = k->w.W, columns = x->w < end ? x->w - j : end - j, row = x->v_row;
-    la_rows_fetch_part(at.n, columns, k->y->dout + at.t * row + j, row, x->scale, c.Y + C * W + j,
-                       end - j, W);
-    la_rows_ask(x, k->y->dv ? k->y->dv + j : NULL, row, columns, at.t, true);
+    int64_t W = k->w.W, columns = x->w < end ? x->w - j : end - j;
+    la_rows dout = la_elements(k->y->dout, j, x->v_row);
+    la_rows_fetch(dout, at.t, at.n, columns, x->scale, c.Y + C * W + j, end - j, W);
+    la_rows_ask(x, la_elements(k->y->dv, j, x->v_row), columns, at.t, true);
     values_back(k, &c, j, end);
-    la_rows_ask(x, k->y->dout + j, row, columns, at.t - C, false);
+    la_rows_ask(x, dout, columns, at.t - C, false);
 }
 
 static void carry(void *self, la_delta_place at, int64_t j, int64_t end, float *before)
@@ -294,18 +294,14 @@ static void gradients(void *self, la_delta_place at)
     const la_delta_slice *x = k->w.x;
     const la_delta_gradients *y = k->y;
     int64_t K = k->w.K, W = k->w.W, ab = x->gate_row * x->dk, t = at.t, n = at.n;
-    if (y->dv)
-        la_rows_deliver(n, x->w, c->Z + C * W, W, 1.0f, false, y->dv + t * x->v_row, x->v_row);
+    la_rows dq = la_elements(y->dq, 0, x->qk_row), dk = la_elements(y->dk, 0, x->qk_row);
+    la_rows_deliver(n, x->w, c->Z + C * W, W, 1.0f, false, la_elements(y->dv, 0, x->v_row), t);
     if (y->dq || y->dk || y->da || y->db || y->dg) tokens_back(k, c, t);
-    if (y->dg) la_rows_deliver(n, x->dk, k->gates, K, 1.0f, false, y->dg + t * ab, ab);
-    if (y->da) la_rows_deliver(n, x->dk, k->dreads, K, 1.0f, false, y->da + t * ab, ab);
-    if (y->db) la_rows_deliver(n, x->dk, k->dwrites, K, 1.0f, false, y->db + t * ab, ab);
-    if (y->dq)
-        la_rows_deliver(n, x->dk, k->dreads + C * K, K, 1.0f, y->add, y->dq + t * x->qk_row,
-                        x->qk_row);
-    if (y->dk)
-        la_rows_deliver(n, x->dk, k->dwrites + C * K, K, 1.0f, y->add, y->dk + t * x->qk_row,
-                        x->qk_row);
+    la_rows_deliver(n, x->dk, k->gates, K, 1.0f, false, la_floats(y->dg, ab), t);
+    la_rows_deliver(n, x->dk, k->dreads, K, 1.0f, false, la_floats(y->da, ab), t);
+    la_rows_deliver(n, x->dk, k->dwrites, K, 1.0f, false, la_floats(y->db, ab), t);
+    la_rows_deliver(n, x->dk, k->dreads + C * K, K, 1.0f, y->add, dq, t);
+    la_rows_deliver(n, x->dk, k->dwrites + C * K, K, 1.0f, y->add, dk, t);
 }
 
 void LA_ISA(la_dplr_backward)(const la_delta_slice *x, const la_delta_gradients *y,

@@ -175,23 +175,25 @@ void LA_ISA(la_dplr_enter)(const walk *w, chunk *c, int64_t t, int64_t n)
 {
     const la_delta_slice *x = w->x;
     int64_t K = w->K, ab = x->gate_row * x->dk, j = 0;
-    la_rows_fetch(n, x->dk, x->a + t * ab, ab, 1.0f, c->reads, K);
-    la_rows_fetch(n, x->dk, x->q + t * x->qk_row, x->qk_row, 1.0f, c->reads + C * K, K);
-    la_rows_fetch(n, x->dk, x->b + t * ab, ab, 1.0f, c->writes, K);
-    la_rows_fetch(n, x->dk, x->k + t * x->qk_row, x->qk_row, 1.0f, c->writes + C * K, K);
-    la_rows_fetch(n, x->w, x->v + t * x->v_row, x->v_row, 1.0f, c->U + C * w->W, w->W);
-    la_rows_ask(x, x->a, ab, x->dk, t + C, false);
+    la_rows q = la_elements(x->q, 0, x->qk_row), k = la_elements(x->k, 0, x->qk_row);
+    la_rows v = la_elements(x->v, 0, x->v_row), a = la_floats(x->a, ab), b = la_floats(x->b, ab);
+    la_rows_fetch(a, t, n, x->dk, 1.0f, c->reads, K, K);
+    la_rows_fetch(q, t, n, x->dk, 1.0f, c->reads + C * K, K, K);
+    la_rows_fetch(b, t, n, x->dk, 1.0f, c->writes, K, K);
+    la_rows_fetch(k, t, n, x->dk, 1.0f, c->writes + C * K, K, K);
+    la_rows_fetch(v, t, n, x->w, 1.0f, c->U + C * w->W, w->W, w->W);
+    la_rows_ask(x, a, x->dk, t + C, false);
     decays(w, c, t, n);
-    la_rows_ask(x, x->g, ab, x->dk, t + C, false);
+    la_rows_ask(x, la_floats(x->g, ab), x->dk, t + C, false);
     scores(w, c);
-    la_rows_ask(x, x->b, ab, x->dk, t + C, false);
+    la_rows_ask(x, b, x->dk, t + C, false);
     read_state(w, c, c->in, c->U);
-    la_rows_ask(x, x->k, x->qk_row, x->dk, t + C, false);
+    la_rows_ask(x, k, x->dk, t + C, false);
     read_writes(w, c->M + C, c->U + C * w->W, c->U);
-    la_rows_ask(x, x->q, x->qk_row, x->dk, t + C, false);
+    la_rows_ask(x, q, x->dk, t + C, false);
     for (; j + 4 * LA_VW <= w->W; j += 4 * LA_VW) substitute_columns(w, c, j, 4);
     for (; j < w->W; j += LA_VW) substitute_columns(w, c, j, 1);
-    la_rows_ask(x, x->v, x->v_row, x->w, t + C, false);
+    la_rows_ask(x, v, x->w, t + C, false);
 }
 
 void LA_ISA(la_dplr_leave)(const walk *w, const chunk *c, float *next)
@@ -216,15 +218,16 @@ void LA_ISA(la_dplr_forward)(const la_delta_slice *x)
     walk w = la_dplr_walk_in(x, &alone, 0, 1);
     chunk c = la_dplr_chunk_at(&w, 0, 0);
     float *O = w.more;
+    la_rows o = la_elements(x->o, 0, x->v_row);
     la_state_take(x, x->S_in, w.K, w.W, c.S);
     for (int64_t t = 0; t < x->T; t += C) {
         int64_t n = x->T - t < C ? x->T - t : C, done = t + n;
         LA_ISA(la_dplr_enter)(&w, &c, t, n);
-        la_rows_ask(x, x->o, x->v_row, x->w, t, true);
+        la_rows_ask(x, o, x->w, t, true);
         read_state(&w, &c, c.in + C * w.K, O);
         read_writes(&w, c.M + 2 * C * C, c.U, O);
         read_writes(&w, c.M + 2 * C * C + C, c.U + C * w.W, O);
-        la_rows_deliver(n, x->w, O, w.W, x->scale, false, x->o + t * x->v_row, x->v_row);
+        la_rows_deliver(n, x->w, O, w.W, x->scale, false, o, t);
         LA_ISA(la_dplr_leave)(&w, &c, c.S);
         if (x->saved && done < x->T && done % x->segment == 0)
             la_state_give(x, c.S, w.W, x->saved + (done / x->segment - 1) * x->dk * x->S_row);

@@ -39,18 +39,13 @@ static token token_at(const float *ready, int64_t K, int64_t i)
                    .scaled = ready[i] != 0.0f};
 }
 
-/* n floats at most, as many as a vector has. */
-LA_INLINE la_vf load(const float *p, int64_t n)
-{
-    return n >= LA_VW ? la_v_load(p) : la_v_load_n(p, n);
-}
-
 /* G, the log of P, behind a token; true where a channel has fallen too far. */
 LA_INLINE bool fall(int64_t dk, const float *g, float *G)
 {
     la_vf lowest = la_v_set(0.0f);
+    la_rows gates = la_floats(g, 0);
     for (int64_t r = 0; r < dk; r += LA_VW) {
-        la_vf sum = la_v_load(G + r) + load(g + r, dk - r);
+        la_vf sum = la_v_load(G + r) + la_rows_load(&gates, r, dk - r);
         la_v_store(G + r, sum);
         lowest = la_v_min(sum, lowest);
     }
@@ -60,10 +55,10 @@ LA_INLINE bool fall(int64_t dk, const float *g, float *G)
 /* The five rows of token t, whose P is exp(G), or 1 where S is scaled. */
 LA_INLINE void prepare_token(const la_delta_slice *x, int64_t t, float *to, float *G, bool scaled)
 {
-    int64_t K = la_delta_up(x->dk), dk = x->dk, row = x->gate_row * dk,
-            more = t + 1 < x->T ? dk : 0;
-    const float *k = x->k + t * x->qk_row, *q = x->q + t * x->qk_row;
-    const float *b = x->b + t * row, *a = x->a + (t + (more > 0)) * row;
+    int64_t K = la_delta_up(x->dk), dk = x->dk, row = x->gate_row * dk;
+    bool more = t + 1 < x->T;
+    la_rows k = la_elements(x->k, t * x->qk_row, 0), q = la_elements(x->q, t * x->qk_row, 0);
+    la_rows b = la_floats(x->b + t * row, 0), a = la_floats(x->a + (t + more) * row, 0);
     const la_vf one = la_v_set(1.0f), scale = la_v_set(x->scale);
     for (int64_t r = 0; r < K; r += LA_VW) {
         int64_t n = dk > r ? dk - r : 0;
@@ -75,10 +70,10 @@ LA_INLINE void prepare_token(const la_delta_slice *x, int64_t t, float *to, floa
         } else {
             inverse = one / p;
         }
-        la_v_store(to + r, inverse * load(k + r, n));
-        la_v_store(to + K + r, inverse * load(b + r, n));
-        la_v_store(to + 2 * K + r, p * (scale * load(q + r, n)));
-        la_v_store(to + 3 * K + r, p * load(a + r, more ? n : 0));
+        la_v_store(to + r, inverse * la_rows_load(&k, r, n));
+        la_v_store(to + K + r, inverse * la_rows_load(&b, r, n));
+        la_v_store(to + 2 * K + r, p * (scale * la_rows_load(&q, r, n)));
+        la_v_store(to + 3 * K + r, p * la_rows_load(&a, r, more ? n : 0));
     }
 }
 
@@ -87,17 +82,14 @@ void LA_ISA(la_dplr_prepare)(const la_delta_slice *x, int64_t t, float *ready, f
 {
     int64_t K = la_delta_up(x->dk), row = x->gate_row * x->dk;
     int64_t n = x->T - t < C ? x->T - t : C;
+    la_rows_ask(x, la_floats(x->g, row), x->dk, t + C, false);
+    la_rows_ask(x, la_floats(x->a, row), x->dk, t + C, false);
+    la_rows_ask(x, la_floats(x->b, row), x->dk, t + C, false);
+    la_rows_ask(x, la_elements(x->q, 0, x->qk_row), x->dk, t + C, false);
+    la_rows_ask(x, la_elements(x->k, 0, x->qk_row), x->dk, t + C, false);
     memset(scratch, 0, (size_t)K * sizeof *scratch);
     for (int64_t i = 0; i < n; i++) {
         float *to = ready + C + i * 5 * K;
-        for (int64_t e = 0; e < x->dk && t + i + C < x->T; e += 16) {
-            int64_t next = (t + i + C) * row + e, next_qk = (t + i + C) * x->qk_row + e;
-            __builtin_prefetch(x->g + next, 0, 2);
-            __builtin_prefetch(x->a + next, 0, 2);
-            __builtin_prefetch(x->b + next, 0, 2);
-            __builtin_prefetch(x->q + next_qk, 0, 2);
-            __builtin_prefetch(x->k + next_qk, 0, 2);
-        }
         bool scaled = fall(x->dk, x->g + (t + i) * row, scratch) || i + 1 == n;
         ready[i] = scaled ? 1.0f : 0.0f;
         if (scaled)
@@ -111,14 +103,14 @@ void LA_ISA(la_dplr_prepare)(const la_delta_slice *x, int64_t t, float *ready, f
 
 /* One sweep for `vecs` vectors of columns: S [K] rows of as many, v and o at these columns of one token;
  * held is what the token's a read, and becomes what the next one's reads. */
-LA_INLINE void sweep(const token *t, int64_t K, const int vecs, bool scaled, const float *v,
-                     float *o, int64_t last, float *S, la_vf *held)
+LA_INLINE void sweep(const token *t, int64_t K, const int vecs, bool scaled, la_rows v, la_rows o,
+                     int64_t last, float *S, la_vf *held)
 {
     enum { SUMS = 4 };
     const int rows = SUMS / vecs; /* with sums of their own: they cover the latency */
     la_vf u[4], out[SUMS], next[SUMS];
 #pragma GCC unroll 4
-    for (int n = 0; n < vecs; n++) u[n] = load(v + n * LA_VW, n + 1 < vecs ? LA_VW : last);
+    for (int n = 0; n < vecs; n++) u[n] = la_rows_load(&v, n * LA_VW, n + 1 < vecs ? LA_VW : last);
 #pragma GCC unroll 4
     for (int n = 0; n < SUMS; n++) out[n] = next[n] = la_v_set(0.0f);
     for (int64_t r = 0; r < K; r += rows, S += rows * vecs * LA_VW)
@@ -143,10 +135,7 @@ LA_INLINE void sweep(const token *t, int64_t K, const int vecs, bool scaled, con
         held[n] = next[n];
 #pragma GCC unroll 4
         for (int m = 1; m < rows; m++) sum += out[m * vecs + n], held[n] += next[m * vecs + n];
-        if (n + 1 < vecs || last >= LA_VW)
-            la_v_store(o + n * LA_VW, sum);
-        else
-            la_v_store_n(o + n * LA_VW, sum, last);
+        la_rows_store(&o, n * LA_VW, sum, n + 1 < vecs ? LA_VW : last);
     }
 }
 
@@ -157,16 +146,14 @@ LA_INLINE void panel(const la_delta_slice *x, int64_t t, const float *ready, int
     int64_t K = la_delta_up(x->dk), n = x->T - t < C ? x->T - t : C;
     float *S = x->work + K * j;
     la_vf w[4];
+    la_rows_ask(x, la_elements(x->v, j, x->v_row), vecs * LA_VW, t + C, false);
+    la_rows_ask(x, la_elements(x->o, j, x->v_row), vecs * LA_VW, t + C, true);
 #pragma GCC unroll 4
     for (int m = 0; m < vecs; m++) w[m] = la_v_load(held + j + m * LA_VW);
     for (int64_t i = 0; i < n; i++) {
         token at = token_at(ready, K, i);
-        const float *v = x->v + (t + i) * x->v_row + j;
-        float *o = x->o + (t + i) * x->v_row + j;
-        for (int e = 0; e < vecs * LA_VW && i + C < x->T - t; e += 16) {
-            __builtin_prefetch(v + C * x->v_row + e, 0, 2);
-            __builtin_prefetch(o + C * x->v_row + e, 1, 2);
-        }
+        int64_t row = (t + i) * x->v_row + j;
+        la_rows v = la_elements(x->v, row, 0), o = la_elements(x->o, row, 0);
         if (at.scaled)
             sweep(&at, K, vecs, true, v, o, last, S, w);
         else

@@ -63,12 +63,13 @@ static int64_t saved_floats(const la_problem *p, int64_t segment)
 
 /* ---- refusals and sizes ---- */
 
-la_status la_delta_check(const la_recurrence *m, const la_problem *p, la_pass pass, la_err *err)
+la_status la_delta_check(const la_recurrence *m, const la_problem *p, la_pass pass,
+                         const la_device *dev, la_err *err)
 {
     (void)pass;
     if (p->mask != LA_MASK_CAUSAL)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s is a recurrence: causal only", m->name);
-    if (p->dtype != LA_F32)
+    if (p->dtype != LA_F32 && (p->dtype != LA_BF16 || m->write != LA_WRITE_RANK_ONE))
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no %s kernel yet", m->name,
                        la_dtype_name(p->dtype));
     if (p->Hkv != p->H)
@@ -76,12 +77,12 @@ la_status la_delta_check(const la_recurrence *m, const la_problem *p, la_pass pa
                        "%s groups values, not keys: kv-heads %" PRId64 " must equal heads %" PRId64
                        " (qk-heads may be fewer)",
                        m->name, p->Hkv, p->H);
-    return LA_OK;
+    return la_bf16_check(p, dev, m->name, err);
 }
 
 /* How a call is divided: jobs of (batch, head, slice of columns) over `threads` threads; backward has
  * jobs of (batch, query head), whose gradients sum over columns and value heads. Where threads share a
- * head, the chunk form's state-free half is shared over the sequence, a block of chunks at a time. */
+ * head, the half of forward that needs no state is shared over the sequence, a block of chunks at a time. */
 typedef struct division {
     int64_t slices, columns; /* slices of a head; columns of all but perhaps the last */
     int threads;
@@ -113,9 +114,9 @@ static int64_t work_of(const la_recurrence *m, la_delta_form form, const la_prob
     if (pass == LA_BACKWARD)
         return rank_one ? la_dplr_backward_work(p->dk, p->dv, p->T, segment, team)
                         : la_delta_backward_work(m->decay, p->dk, p->dv, p->T, segment, team);
-    if (form == LA_DELTA_RECURRENT && rank_one && pass != LA_DECODE)
-        return la_dplr_sweep_work(p->dk, w);
-    if (form == LA_DELTA_RECURRENT || pass == LA_DECODE) return la_delta_recurrent_work(p->dk);
+    if (pass == LA_DECODE) return la_delta_recurrent_work(p->dk) + 2 * (la_delta_up(p->dk) + w);
+    if (form == LA_DELTA_RECURRENT && rank_one) return la_dplr_sweep_work(p->dk, w);
+    if (form == LA_DELTA_RECURRENT) return la_delta_recurrent_work(p->dk);
     return rank_one ? la_dplr_forward_work(p->dk, w)
                     : la_delta_chunk_work(m->decay, p->dk, w, chunk);
 }
@@ -131,18 +132,24 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     if (heads < d.threads && pass != LA_BACKWARD) d.slices = (d.threads + heads - 1) / heads;
     d.columns = la_delta_up((p->dv + d.slices - 1) / d.slices);
     d.slices = (p->dv + d.columns - 1) / d.columns;
-    bool shared = d.threads > heads && form == LA_DELTA_CHUNK && pass == LA_FORWARD &&
-                  m->write != LA_WRITE_RANK_ONE;
+    bool rank_one = m->write == LA_WRITE_RANK_ONE; /* of which the recurrent form has halves */
+    bool halves = rank_one ? form == LA_DELTA_RECURRENT : form == LA_DELTA_CHUNK;
+    bool shared = d.threads > heads && halves && pass == LA_FORWARD;
     int64_t shares = heads * d.slices;
     if (pass == LA_BACKWARD) shares *= (p->T - 1) / segment_of(form, chunk) + 1;
     if (!shared && shares < d.threads) d.threads = (int)shares;
     int64_t w = d.columns < p->dv ? d.columns : p->dv;
-    int64_t floats =
-        shared ? la_delta_scan_floats(p->dk, w, chunk) : work_of(m, form, p, pass, w, chunk);
+    int64_t floats = !shared    ? work_of(m, form, p, pass, w, chunk)
+                     : rank_one ? la_dplr_scan_floats(p->dk, w)
+                                : la_delta_scan_floats(p->dk, w, chunk);
     d.work = la_align((size_t)floats * sizeof(float));
     if (!shared) return d;
-    d.prepare = la_align((size_t)la_delta_prepare_floats(m->decay, p->dk, chunk) * sizeof(float));
-    d.ready = (size_t)la_delta_ready_floats(m->decay, p->dk, chunk) * sizeof(float);
+    int64_t prepare =
+        rank_one ? la_dplr_prepare_floats(p->dk) : la_delta_prepare_floats(m->decay, p->dk, chunk);
+    int64_t ready =
+        rank_one ? la_dplr_ready_floats(p->dk) : la_delta_ready_floats(m->decay, p->dk, chunk);
+    d.prepare = la_align((size_t)prepare * sizeof(float));
+    d.ready = (size_t)ready * sizeof(float);
     int64_t chunks = (p->T + chunk - 1) / chunk, held = (int64_t)(BLOCK_BYTES / d.ready);
     d.block = BLOCK_TOKENS / chunk;
     if (d.block > held) d.block = held > 0 ? held : 1;
@@ -169,6 +176,26 @@ la_status la_delta_sizes(const la_recurrence *m, la_delta_form form, const la_pr
     return LA_OK;
 }
 
+/* The kernel for an instruction set, of tensors in bf16 or in float32. */
+#define KERNEL(name) (narrow ? LA_BF16_TABLE(name, isa) : LA_ISA_TABLE(name, isa))
+
+static void choose_kernels(instance *in, la_isa isa)
+{
+    bool narrow = in->p.dtype == LA_BF16, recurrent = in->form == LA_DELTA_RECURRENT;
+    in->decode = LA_ISA_TABLE(la_delta_recurrent, isa);
+    if (in->member->write == LA_WRITE_RANK_ONE) {
+        in->forward = recurrent ? KERNEL(la_dplr_sweep) : KERNEL(la_dplr_forward);
+        in->prepare = KERNEL(la_dplr_prepare);
+        in->scan = KERNEL(la_dplr_scan);
+        in->backward = KERNEL(la_dplr_backward);
+    } else {
+        in->forward = recurrent ? in->decode : LA_ISA_TABLE(la_delta_chunk, isa);
+        in->prepare = LA_ISA_TABLE(la_delta_prepare, isa);
+        in->scan = LA_ISA_TABLE(la_delta_scan, isa);
+        in->backward = KERNEL(la_delta_backward);
+    }
+}
+
 la_status la_delta_create(const la_recurrence *member, la_delta_form form, const la_problem *p,
                           const void *opts, const la_device *dev, void **self, la_err *err)
 {
@@ -181,24 +208,24 @@ la_status la_delta_create(const la_recurrence *member, la_delta_form form, const
                      .chunk = chunk_of(member, opts),
                      .scale = (float)s,
                      .form = form,
-                     .tile = la_tile_get(dev->isa),
-                     .decode = LA_ISA_TABLE(la_delta_recurrent, dev->isa),
-                     .forward = LA_ISA_TABLE(la_delta_chunk, dev->isa),
-                     .prepare = LA_ISA_TABLE(la_delta_prepare, dev->isa),
-                     .scan = LA_ISA_TABLE(la_delta_scan, dev->isa),
-                     .backward = LA_ISA_TABLE(la_delta_backward, dev->isa)};
-    if (member->write == LA_WRITE_RANK_ONE) {
-        in->forward = LA_ISA_TABLE(la_dplr_forward, dev->isa);
-        in->backward = LA_ISA_TABLE(la_dplr_backward, dev->isa);
-    }
-    if (form == LA_DELTA_RECURRENT)
-        in->forward =
-            member->write == LA_WRITE_RANK_ONE ? LA_ISA_TABLE(la_dplr_sweep, dev->isa) : in->decode;
+                     .tile = la_tile_get(dev->isa)};
+    choose_kernels(in, dev->isa);
     *self = in;
     return LA_OK;
 }
 
 /* ---- calls ---- */
+
+/* Element i of a tensor of the problem's type, as the kernels for that type take it. */
+static const void *element(const la_problem *p, const void *x, int64_t i)
+{
+    return x ? (const char *)x + i * (int64_t)la_dtype_size(p->dtype) : NULL;
+}
+
+static void *element_out(const la_problem *p, void *x, int64_t i)
+{
+    return x ? (char *)x + i * (int64_t)la_dtype_size(p->dtype) : NULL;
+}
 
 /* The slice of job number i: columns [j, j + w) of value head h of batch entry b. */
 static la_delta_slice slice_of(const instance *in, const division *d, const la_io *io, int64_t T,
@@ -221,14 +248,14 @@ static la_delta_slice slice_of(const instance *in, const division *d, const la_i
         .qk_row = p->Hqk * p->dk,
         .v_row = p->H * p->dv,
         .gate_row = p->H,
-        .q = (const float *)io->q + qk,
-        .k = (const float *)io->k + qk,
-        .v = (const float *)io->v + value,
+        .q = element(p, io->q, qk),
+        .k = element(p, io->k, qk),
+        .v = element(p, io->v, value),
         .a = m->write == LA_WRITE_RANK_ONE ? io->a + gate * gates : NULL,
         .b = m->write == LA_WRITE_RANK_ONE ? io->b + gate * gates : NULL,
         .beta = m->weighted ? io->beta + gate : NULL,
         .g = m->decay >= LA_DECAY_HEAD ? io->g + gate * gates : NULL,
-        .o = (float *)io->o + value,
+        .o = element_out(p, io->o, value),
         .S_in = io->state_in ? (const float *)io->state_in + state : NULL,
         .S_out = io->state_out ? (float *)io->state_out + state : NULL,
         .S_row = p->dv,
@@ -289,6 +316,23 @@ static void run_shared(const instance *in, const division *d, const la_io *io)
     }
 }
 
+/* One token in bf16 by the kernel for float32: its few numbers are widened, S is float32 anyway. */
+static void narrow_token(const la_delta_slice *slice, la_delta_kernel *kernel)
+{
+    la_delta_slice wide = *slice;
+    int64_t dk = slice->dk, w = slice->w;
+    const la_bf16 *q = (const void *)slice->q, *k = (const void *)slice->k;
+    const la_bf16 *v = (const void *)slice->v;
+    la_bf16 *o = (void *)slice->o;
+    float *at = slice->work + la_delta_recurrent_work(dk), *to = at + 2 * la_delta_up(dk);
+    wide.q = at, wide.k = at + la_delta_up(dk), wide.v = to, wide.o = to + w;
+    for (int64_t r = 0; r < dk; r++) at[r] = la_bf16_to_float(q[r]);
+    for (int64_t r = 0; r < dk; r++) at[la_delta_up(dk) + r] = la_bf16_to_float(k[r]);
+    for (int64_t j = 0; j < w; j++) to[j] = la_bf16_to_float(v[j]);
+    kernel(&wide);
+    for (int64_t j = 0; j < w; j++) o[j] = la_bf16_from_float(wide.o[j]);
+}
+
 static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kernel *kernel)
 {
     int64_t T = pass == LA_DECODE ? 1 : in->p.T;
@@ -302,7 +346,10 @@ static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kern
     for (int64_t i = 0; i < jobs; i++) {
         la_delta_slice slice = slice_of(in, &d, io, T, i);
         slice.work = (float *)(void *)((char *)io->work + d.work * (size_t)omp_get_thread_num());
-        kernel(&slice);
+        if (pass == LA_DECODE && in->p.dtype == LA_BF16)
+            narrow_token(&slice, kernel);
+        else
+            kernel(&slice);
     }
 }
 
@@ -328,11 +375,11 @@ static void backward_job(const instance *in, const division *d, const la_io *io,
         la_delta_slice slice = slice_of(in, d, io, p->T, b * p->H + h);
         slice.work = work;
         la_delta_gradients to = {
-            .dout = (const float *)grads->dout + value,
+            .dout = element(p, grads->dout, value),
             .dS_out = grads->dstate_out ? (const float *)grads->dstate_out + state : NULL,
-            .dq = grads->dq ? (float *)grads->dq + qk : NULL,
-            .dk = grads->dk ? (float *)grads->dk + qk : NULL,
-            .dv = grads->dv ? (float *)grads->dv + value : NULL,
+            .dq = element_out(p, grads->dq, qk),
+            .dk = element_out(p, grads->dk, qk),
+            .dv = element_out(p, grads->dv, value),
             .dbeta = grads->dbeta && slice.beta ? grads->dbeta + gate : NULL,
             .dg = grads->dg && slice.g ? grads->dg + gate * gates : NULL,
             .da = grads->da && slice.a ? grads->da + gate * gates : NULL,

@@ -59,7 +59,7 @@ la_status la_delta_useful(const la_recurrence *member, const la_problem *p, la_p
 la_status la_delta_cost(const la_recurrence *member, la_delta_form form, const la_problem *p,
                         la_pass pass, const void *opts, la_cost *cost);
 la_status la_delta_check(const la_recurrence *member, const la_problem *p, la_pass pass,
-                         la_err *err);
+                         const la_device *dev, la_err *err);
 la_status la_delta_sizes(const la_recurrence *member, la_delta_form form, const la_problem *p,
                          la_pass pass, const void *opts, la_sizes *out);
 la_status la_delta_create(const la_recurrence *member, la_delta_form form, const la_problem *p,
@@ -92,23 +92,24 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
         return la_delta_create(&(member), FORM, p, opts, dev, self, err);                          \
     }
 
-#define LA_DELTA_IMPL_(form, how)                                                                  \
+#define LA_DELTA_IMPL_(form, how, types)                                                           \
     {                                                                                              \
-        .name = "cpu_" #form, .backend = LA_CPU, .caps = LA_DELTA_CAPS, .dtypes = 1u << LA_F32,    \
+        .name = "cpu_" #form, .backend = LA_CPU, .caps = LA_DELTA_CAPS, .dtypes = types,           \
         .rank = how, .check = check, .sizes = form##_sizes, .cost = form##_cost,                   \
         .create = form##_create, .destroy = la_free, .forward = la_delta_forward,                  \
         .backward = la_delta_backward, .decode = la_delta_decode                                   \
     }
 
-#define LA_DELTA_FORMS(member) LA_DELTA_RANKED_FORMS(member, la_rank_any_cpu, la_rank_second_cpu)
+#define LA_DELTA_FORMS(member)                                                                     \
+    LA_DELTA_RANKED_FORMS(member, la_rank_any_cpu, la_rank_second_cpu, 1u << LA_F32)
 
-/* The same, the chunk form ranked `first` and the recurrent `second`. */
-#define LA_DELTA_RANKED_FORMS(member, first, second)                                               \
+/* The same, the chunk form ranked `first` and the recurrent `second`, for the dtypes of the mask `types`. */
+#define LA_DELTA_RANKED_FORMS(member, first, second, types)                                        \
     static la_status check(const la_problem *p, la_pass pass, const void *opts,                    \
                            const la_device *dev, la_err *err)                                      \
     {                                                                                              \
-        (void)opts, (void)dev;                                                                     \
-        return la_delta_check(&(member), p, pass, err);                                            \
+        (void)opts;                                                                                \
+        return la_delta_check(&(member), p, pass, dev, err);                                       \
     }                                                                                              \
     static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_cost *c,       \
                             la_err *err)                                                           \
@@ -118,7 +119,7 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
     }                                                                                              \
     LA_DELTA_FORM_(member, recurrent, LA_DELTA_RECURRENT)                                          \
     LA_DELTA_FORM_(member, chunk, LA_DELTA_CHUNK)                                                  \
-    static const la_impl forms[] = {LA_DELTA_IMPL_(chunk, first),                                  \
-                                    LA_DELTA_IMPL_(recurrent, second)};
+    static const la_impl forms[] = {LA_DELTA_IMPL_(chunk, first, types),                           \
+                                    LA_DELTA_IMPL_(recurrent, second, types)};
 
 #endif
