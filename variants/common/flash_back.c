@@ -24,42 +24,58 @@ void la_flash_back_plan(flash *f)
     int64_t w = f->tile->panel, all = (p->T + w - 1) / w, heads = p->B * p->Hkv;
     double flops = la_flash_flops(f, 0);
     f->back = LA_ISA_TABLE(la_flash_back, f->tile->isa);
+    if (f->narrow) f->back = LA_BF16_TABLE(la_flash_back, LA_ISA_AVX512_BF16);
     f->back_parts = 1;
     while (flops >= FLASH_SERIAL_FLOPS && f->back_parts < all &&
            heads * f->back_parts % p->threads != 0 && heads * f->back_parts < 4 * p->threads)
         f->back_parts++;
-    int64_t fit = BLOCK_BYTES / (w * (3 * p->dk + 2 * p->dv) * (int64_t)sizeof(float));
+    int64_t words = f->narrow ? 2 * p->dk + p->dv : 3 * p->dk + 2 * p->dv; /* of a row */
+    int64_t fit = BLOCK_BYTES / (w * words * (int64_t)sizeof(float));
     int64_t fair = f->back_parts > 1 ? all / (f->back_parts * BLOCKS_A_PART) : all;
     int64_t panels = fit < MOST_PANELS ? fit : MOST_PANELS;
     if (panels > fair) panels = fair;
     f->back_panels = panels < 1 ? 1 : panels;
 }
 
-/* Floats of each array of a thread's working set, and of one part's dK and dV. */
+/* Words of each array of a thread's working set, and floats of one part's dK and dV. */
 typedef struct layout {
-    size_t dk, dv, rows, scores, kt, vt, scratch, total, part_k, part_v;
+    size_t qt, dot, dqt, q, dout, rows, scores, pairs, kt, vt, kp, scratch, total, part_k, part_v;
 } layout;
 
 static layout layout_of(const flash *f)
 {
     int64_t w = f->tile->panel, n = f->back_panels, dk = f->p.dk, dv = f->p.dv;
-    layout l = {.dk = la_flash_floats(n, dk, w),
-                .dv = la_flash_floats(n, dv, w),
+    int64_t rows = f->narrow ? n * w / 2 : n * w, pairs = f->narrow ? FLASH_BACK_KEYS / 2 : 0;
+    layout l = {.qt = la_flash_floats(n, f->k2, w),
+                .dot = la_flash_floats(n, f->v2, w),
+                .dqt = la_flash_floats(n, dk, w),
+                .q = la_flash_floats(rows, dk, 1),
+                .dout = la_flash_floats(rows, dv, 1),
                 .rows = la_flash_floats(n, w, 1),
                 .scores = la_flash_floats(FLASH_BACK_KEYS, w, 1),
-                .kt = la_flash_floats(FLASH_BACK_KEYS, dk, 1),
-                .vt = la_flash_floats(FLASH_BACK_KEYS, dv, 1),
-                .scratch = la_flash_floats(LA_TILE_SCRATCH(w), 1, 1),
+                .pairs = la_flash_floats(pairs, w, 1),
+                .kt = la_flash_floats(FLASH_BACK_KEYS, f->k2, 1),
+                .vt = la_flash_floats(FLASH_BACK_KEYS, f->v2, 1),
+                .kp = la_flash_floats(pairs, dk, 1),
+                .scratch = f->narrow ? 0 : la_flash_floats(LA_TILE_SCRATCH(w), 1, 1),
                 .part_k = la_flash_floats(f->p.T, dk, 1),
                 .part_v = la_flash_floats(f->p.T, dv, 1)};
-    l.total = 3 * l.dk + 2 * l.dv + 2 * l.rows + 2 * l.scores + l.kt + l.vt + l.scratch;
+    l.total = l.qt + l.dot + l.dqt + l.q + l.dout + 2 * l.rows + 2 * l.scores + l.pairs + l.kt +
+              l.vt + l.kp + l.scratch;
     return l;
 }
 
-/* Floats of the dK and dV of all parts but the first. */
+/* Parts whose dK and dV lie in the gradients themselves: the first, unless those are rounded at the end. */
+static int64_t parts_in_place(const flash *f)
+{
+    return f->narrow ? 0 : 1;
+}
+
+/* Floats of the dK and dV of all other parts. */
 static size_t parts_floats(const flash *f, const layout *l)
 {
-    return (size_t)(f->p.B * f->p.Hkv * (f->back_parts - 1)) * (l->part_k + l->part_v);
+    return (size_t)(f->p.B * f->p.Hkv * (f->back_parts - parts_in_place(f))) *
+           (l->part_k + l->part_v);
 }
 
 size_t la_flash_back_bytes(const flash *f)
@@ -77,14 +93,16 @@ typedef struct sums {
 static sums sums_of(const flash *f, const la_io *io, const la_grads *grads, int64_t i, int64_t part)
 {
     const la_problem *p = &f->p;
-    int64_t at = i / p->Hkv * p->T * p->Hkv + i % p->Hkv;
-    sums s = {.dk_step = p->Hkv * p->dk, .dv_step = p->Hkv * p->dv};
-    if (grads->dk) s.dk = (float *)grads->dk + at * p->dk;
-    if (grads->dv) s.dv = (float *)grads->dv + at * p->dv;
-    if (part == 0) return s;
+    int64_t at = i / p->Hkv * p->T * p->Hkv + i % p->Hkv, first = parts_in_place(f);
+    if (part < first) {
+        sums s = {.dk_step = p->Hkv * p->dk, .dv_step = p->Hkv * p->dv};
+        if (grads->dk) s.dk = (float *)grads->dk + at * p->dk;
+        if (grads->dv) s.dv = (float *)grads->dv + at * p->dv;
+        return s;
+    }
     layout l = layout_of(f);
     float *own = (float *)io->work + (size_t)p->threads * l.total +
-                 (size_t)(i * (f->back_parts - 1) + part - 1) * (l.part_k + l.part_v);
+                 (size_t)(i * (f->back_parts - first) + part - first) * (l.part_k + l.part_v);
     return (sums){.dk = grads->dk ? own : NULL,
                   .dv = grads->dv ? own + l.part_k : NULL,
                   .dk_step = p->dk,
@@ -100,57 +118,67 @@ static flash_back_block block_in(const flash *f, float *work, int64_t rows, bool
 {
     layout l = layout_of(f);
     flash_back_block b = {.tile = f->tile,
+                          .narrow = f->narrow,
                           .dk = f->p.dk,
+                          .k2 = f->k2,
                           .dv = f->p.dv,
+                          .v2 = f->v2,
                           .rows = rows,
                           .panels = (rows + f->tile->panel - 1) / f->tile->panel,
                           .scale = (float)f->scale,
                           .scale2 = (float)(f->scale * 1.4426950408889634)};
-    b.qt = work;
-    b.dot = b.qt + l.dk;
-    float *at = b.dot + l.dv;
-    b.dqt = want_dq ? at : NULL;
-    b.q = at + l.dk;
-    b.dout = b.q + l.dk;
-    b.lse2 = at + 2 * l.dk + l.dv;
-    b.delta = b.lse2 + l.rows;
-    b.p = b.delta + l.rows;
-    b.ds = b.p + l.scores;
-    b.kt = b.ds + l.scores;
-    b.vt = b.kt + l.kt;
-    b.scratch = b.vt + l.vt;
+    float *at = work;
+    b.qt = at, at += l.qt;
+    b.dot = at, at += l.dot;
+    b.dqt = want_dq ? at : NULL, at += l.dqt;
+    b.q = at, at += l.q;
+    b.dout = at, at += l.dout;
+    b.lse2 = at, at += l.rows;
+    b.delta = at, at += l.rows;
+    b.p = at, at += l.scores;
+    b.ds = at, at += l.scores;
+    b.pairs = (la_pair *)(void *)at, at += l.pairs;
+    b.kt = at, at += l.kt;
+    b.vt = at, at += l.vt;
+    b.kp = (la_pair *)(void *)at, at += l.kp;
+    b.scratch = at;
     return b;
 }
 
-/* Panels of X' for the block's rows of X, lanes without a row cleared. */
-static void panels_of(const flash *f, const flash_back_block *b, const float *x, int64_t step,
-                      int64_t d, float *to)
+/* The block's rows of X, contiguous or in pairs of rows. */
+static void rows_of(const flash *f, const char *x, int64_t step, int64_t rows, int64_t d, void *to)
+{
+    size_t bytes = (size_t)d * f->element;
+    const void *from = x;
+    if (f->narrow) f->narrow->pairs_of_rows(rows, d, from, step, to, d);
+    for (int64_t r = 0; !f->narrow && r < rows; r++)
+        memcpy((char *)to + (size_t)r * bytes, x + (size_t)(r * step) * f->element, bytes);
+}
+
+/* Brings in the block's rows of Q, O, dO and the log-sum-exp. */
+static void enter(const flash *f, const flash_back_block *b, const char *q, int64_t q_step,
+                  const char *o, const char *dout, int64_t o_step, const float *lse)
 {
     int64_t w = f->tile->panel;
     for (int64_t i = 0; i < b->panels; i++) {
         int64_t rows = b->rows - i * w < w ? b->rows - i * w : w;
-        float *panel = to + i * d * w;
-        if (rows < w) memset(panel, 0, (size_t)(d * w) * sizeof *panel);
-        f->tile->transpose(rows, d, x + i * w * step, step, panel, w);
+        la_flash_panel(f, q + (size_t)(i * w * q_step) * f->element, q_step, rows, b->dk,
+                       (float *)b->qt + i * b->k2 * w);
+        la_flash_panel(f, dout + (size_t)(i * w * o_step) * f->element, o_step, rows, b->dv,
+                       (float *)b->dot + i * b->v2 * w);
     }
-}
-
-/* Brings in the block's rows of Q, O, dO and the log-sum-exp. */
-static void enter(const flash *f, const flash_back_block *b, const float *q, int64_t q_step,
-                  const float *o, const float *dout, int64_t o_step, const float *lse)
-{
-    panels_of(f, b, q, q_step, b->dk, b->qt);
-    panels_of(f, b, dout, o_step, b->dv, b->dot);
-    for (int64_t r = 0; r < b->rows; r++) {
-        memcpy(b->q + r * b->dk, q + r * q_step, (size_t)b->dk * sizeof *q);
-        memcpy(b->dout + r * b->dv, dout + r * o_step, (size_t)b->dv * sizeof *dout);
-    }
-    for (int64_t r = 0; r < b->panels * f->tile->panel; r++) {
+    rows_of(f, q, q_step, b->rows, b->dk, b->q);
+    rows_of(f, dout, o_step, b->rows, b->dv, b->dout);
+    for (int64_t r = 0; r < b->panels * w; r++) {
         bool there = r < b->rows;
+        const void *y = o + (size_t)(r * o_step) * f->element;
+        const void *dy = dout + (size_t)(r * o_step) * f->element;
         b->lse2[r] = there ? (float)(1.4426950408889634 * (double)lse[r]) : INFINITY;
-        b->delta[r] = there ? f->tile->dot(b->dv, o + r * o_step, dout + r * o_step) : 0.0f;
+        b->delta[r] = !there      ? 0.0f
+                      : f->narrow ? f->narrow->dot(b->dv, y, dy)
+                                  : f->tile->dot(b->dv, y, dy);
     }
-    if (b->dqt) memset(b->dqt, 0, (size_t)(b->panels * b->dk * f->tile->panel) * sizeof *b->dqt);
+    if (b->dqt) memset(b->dqt, 0, (size_t)(b->panels * b->dk * w) * sizeof *b->dqt);
 }
 
 /* Passes over the keys of a run; `first` is the block's first row. */
@@ -164,11 +192,13 @@ static void pass_over(const flash *f, const flash_back_block *b, const flash_run
         int64_t len = end - j < FLASH_BACK_KEYS ? end - j : FLASH_BACK_KEYS;
         flash_back_keys tile = {.keys = {.n = len, .hidden = hidden - j, .visible = visible - j}};
         flash_keys *keys = &tile.keys;
-        const float *k = run->k + j * run->k_step, *v = run->v + j * run->v_step;
-        keys->k = la_flash_contiguous(b->panels, k, run->k_step, len, b->dk, b->kt);
-        keys->v = la_flash_contiguous(b->panels, v, run->v_step, len, b->dv, b->vt);
-        keys->k_step = keys->k == b->kt ? b->dk : run->k_step;
-        keys->v_step = keys->v == b->vt ? b->dv : run->v_step;
+        const char *k = run->k + (size_t)(j * run->k_step) * f->element;
+        const char *v = run->v + (size_t)(j * run->v_step) * f->element;
+        const void *rows = k;
+        keys->k = la_flash_rows(f, b->panels, k, run->k_step, len, b->dk, b->kt, &keys->k_step);
+        keys->v = la_flash_rows(f, b->panels, v, run->v_step, len, b->dv, b->vt, &keys->v_step);
+        if (f->narrow && b->dqt)
+            f->narrow->pairs_of_rows(len, b->dk, rows, run->k_step, b->kp, b->dk);
         if (to) {
             tile.dk = to->dk ? to->dk + j * to->dk_step : NULL;
             tile.dv = to->dv ? to->dv + j * to->dv_step : NULL;
@@ -189,19 +219,20 @@ static void run_block(const flash *f, const la_io *io, const la_grads *grads, co
     int64_t q_at = (b * T + first) * q_step + h * p->dk,
             o_at = (b * T + first) * o_step + h * p->dv;
     flash_back_block block = block_in(f, work, rows, grads->dq != NULL);
-    enter(f, &block, (const float *)io->q + q_at, q_step, (const float *)io->o + o_at,
-          (const float *)grads->dout + o_at, o_step, (const float *)io->saved + i * T + first);
+    const size_t q_first = (size_t)q_at * f->element, o_first = (size_t)o_at * f->element;
+    enter(f, &block, (const char *)io->q + q_first, q_step, (const char *)io->o + o_first,
+          (const char *)grads->dout + o_first, o_step, (const float *)io->saved + i * T + first);
     for (int64_t held = grads->dq ? la_flash_held(f, pos) : 0, from = 0; from < held;) {
         flash_run old = la_flash_cached(f, io->state_in, b * p->Hkv + kv, pos, held, from);
         pass_over(f, &block, &old, NULL, first);
         from += old.n;
     }
-    flash_run own = la_flash_own(p, io, b, kv);
+    flash_run own = la_flash_own(f, io, b, kv);
     pass_over(f, &block, &own, to, first);
     for (int64_t j = 0; grads->dq && j < block.panels; j++) {
         int64_t n = rows - j * w < w ? rows - j * w : w;
-        f->tile->transpose(p->dk, n, block.dqt + j * p->dk * w, w,
-                           (float *)grads->dq + q_at + j * w * q_step, q_step);
+        char *to_dq = (char *)grads->dq + q_first + (size_t)(j * w * q_step) * f->element;
+        la_flash_unpanel(f, block.dqt + j * p->dk * w, p->dk, n, NULL, to_dq, q_step, block.p);
     }
 }
 
@@ -224,20 +255,30 @@ static void run_part(const flash *f, const la_io *io, const la_grads *grads, int
         }
 }
 
-/* Rows first.. of dK and dV of one (batch, kv head): the parts after the first are added, in order. */
+/* Rows first.. of dK and dV of one (batch, kv head): the parts after the first are added, in order, and what
+ * is not in place yet is rounded into it. */
 static void join(const flash *f, const la_io *io, const la_grads *grads, int64_t i, int64_t first,
                  int64_t rows)
 {
+    const la_problem *p = &f->p;
     sums to = sums_of(f, io, grads, i, 0);
     for (int64_t part = 1; part < f->back_parts; part++) {
         sums from = sums_of(f, io, grads, i, part);
         for (int64_t t = first; t < first + rows; t++) {
             if (to.dk)
-                f->tile->axpy(f->p.dk, 1.0f, from.dk + t * from.dk_step, to.dk + t * to.dk_step);
+                f->tile->axpy(p->dk, 1.0f, from.dk + t * from.dk_step, to.dk + t * to.dk_step);
             if (to.dv)
-                f->tile->axpy(f->p.dv, 1.0f, from.dv + t * from.dv_step, to.dv + t * to.dv_step);
+                f->tile->axpy(p->dv, 1.0f, from.dv + t * from.dv_step, to.dv + t * to.dv_step);
         }
     }
+    if (!f->narrow) return;
+    int64_t at = (i / p->Hkv * p->T + first) * p->Hkv + i % p->Hkv;
+    if (to.dk)
+        f->narrow->narrow_rows(rows, p->dk, to.dk + first * p->dk, p->dk,
+                               (la_bf16 *)grads->dk + at * p->dk, p->Hkv * p->dk);
+    if (to.dv)
+        f->narrow->narrow_rows(rows, p->dv, to.dv + first * p->dv, p->dv,
+                               (la_bf16 *)grads->dv + at * p->dv, p->Hkv * p->dv);
 }
 
 la_status la_flash_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
@@ -253,7 +294,7 @@ la_status la_flash_backward(void *self, const la_io *io, const la_grads *grads, 
         float *work = (float *)io->work + (size_t)omp_get_thread_num() * own;
         run_part(f, io, grads, pos, unit / parts, unit % parts, work);
     }
-    if (parts == 1) return LA_OK;
+    if (parts == parts_in_place(f)) return LA_OK;
     const int64_t step = 256, chunks = (p->T + step - 1) / step;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t c = 0; c < heads * chunks; c++) {

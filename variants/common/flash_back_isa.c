@@ -26,24 +26,79 @@ LA_INLINE void key(const flash_back_block *b, int64_t vectors, bool masked, int6
     }
 }
 
+#if defined(__AVX512BF16__)
+enum { NARROW = 1 };
+
+/* Weights and gradients of the scores, n keys of `vectors` vectors of a panel, as the products of bf16 read
+ * them: rows of bf16 in place of the floats they are made of, and of the gradients pairs of keys too. */
+static void round_off(const flash_back_block *b, int64_t n, int64_t vectors)
+{
+    const int64_t w = LA_VPANEL * LA_VW;
+    la_bf16 *p = (la_bf16 *)(void *)b->p, *ds = (la_bf16 *)(void *)b->ds;
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t c = 0; c < vectors * LA_VW; c += LA_VW)
+            la_v_store_bf16(p + j * w + c, la_v_load(b->p + j * w + c));
+    for (int64_t j = 0; j < n; j += 2)
+        for (int64_t c = 0; c < vectors * LA_VW; c += LA_VW) {
+            const float *from = b->ds + j * w + c;
+            la_vf low = la_v_load(from), high = la_v_set(0.0f);
+            if (j + 1 < n) high = la_v_load(from + w);
+            _mm512_storeu_si512(b->pairs + j / 2 * w + c, la_v_pair_of(low, high));
+        }
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t c = 0; c < vectors * LA_VW; c += LA_VW)
+            la_v_store_bf16(ds + j * w + c, la_v_load(b->ds + j * w + c));
+}
+#else
+enum { NARROW = 0 };
+
+static void round_off(const flash_back_block *b, int64_t n, int64_t vectors)
+{
+    (void)b, (void)n, (void)vectors;
+}
+#endif
+
+/* C[M,N] = X [M,d] times panel [d, N], of words as rows in place and panels are. */
+static void rows_by_panel(const flash_back_block *b, int64_t M, int64_t N, int64_t d, const void *X,
+                          int64_t step, const void *panel, float *C)
+{
+    const int64_t w = LA_VPANEL * LA_VW;
+    if (NARROW)
+        b->narrow->product(M, N, d, 1.0f, X, step, 1, panel, w, false, C, w);
+    else
+        b->tile->nn(M, N, d, 1.0f, X, step, panel, w, false, C, w, b->scratch);
+}
+
+/* C[M,d] += alpha S [M,R] Y [R,d], of weights or gradients, panel columns wide, and rows of the block. */
+static void scores_by_rows(const flash_back_block *b, int64_t M, int64_t d, int64_t R, float alpha,
+                           const void *S, const void *Y, float *C, int64_t ldc)
+{
+    const int64_t w = LA_VPANEL * LA_VW;
+    if (NARROW)
+        b->narrow->product(M, d, (R + 1) / 2, alpha, S, w / 2, 1, Y, d, true, C, ldc);
+    else
+        b->tile->nn(M, d, R, alpha, S, w, Y, d, true, C, ldc, b->scratch);
+}
+
 /* The keys of a span against its lanes of panel i, whose first row sees keys [hidden, visible). */
 static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i,
                  const flash_span *span, int64_t hidden, int64_t visible)
 {
-    const la_tile *t = b->tile;
     const flash_keys *keys = &to->keys;
     const int64_t w = LA_VPANEL * LA_VW, dk = b->dk, dv = b->dv, first = span->first;
     const int64_t from = span->from, n = span->end - from, row = i * w + first;
     const int64_t lanes = span->last - first, vectors = lanes / LA_VW;
     const int64_t rows = b->rows - row < lanes ? b->rows - row : lanes;
+    const int64_t k2 = NARROW ? b->k2 : dk, v2 = NARROW ? b->v2 : dv;
+    const int64_t at = NARROW ? row / 2 : row; /* of the block's rows, or their pairs */
     const bool slopes = b->dqt || to->dk;
-    const float *k = keys->k + from * keys->k_step, *v = keys->v + from * keys->v_step;
+    const uint32_t *k = (const uint32_t *)keys->k + from * keys->k_step;
+    const uint32_t *v = (const uint32_t *)keys->v + from * keys->v_step;
+    const uint32_t *qt = (const uint32_t *)b->qt + i * k2 * w + first;
+    const uint32_t *dot = (const uint32_t *)b->dot + i * v2 * w + first;
     float *p = b->p, *ds = b->ds;
-    t->nn(n, lanes, dk, 1.0f, k, keys->k_step, b->qt + i * dk * w + first, w, false, p, w,
-          b->scratch);
-    if (slopes)
-        t->nn(n, lanes, dv, 1.0f, v, keys->v_step, b->dot + i * dv * w + first, w, false, ds, w,
-              b->scratch);
+    rows_by_panel(b, n, lanes, k2, k, keys->k_step, qt, p);
+    if (slopes) rows_by_panel(b, n, lanes, v2, v, keys->v_step, dot, ds);
     for (int64_t j = 0; j < n; j++) {
         int64_t before = from + j - visible - first, upto = from + j - hidden - first;
         float *slope = slopes ? ds + j * w : NULL;
@@ -52,15 +107,20 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
         else
             key(b, vectors, false, 0, 0, b->lse2 + row, b->delta + row, p + j * w, slope);
     }
-    if (b->dqt)
-        t->tn(dk, lanes, n, b->scale, k, keys->k_step, ds, w, true, b->dqt + i * dk * w + first, w,
-              b->scratch);
+    round_off(b, n, vectors);
+    float *dqt = b->dqt ? b->dqt + i * dk * w + first : NULL;
+    if (dqt && NARROW)
+        b->narrow->product(dk, lanes, (n + 1) / 2, b->scale, b->kp + from / 2 * dk, 1, dk, b->pairs,
+                           w, true, dqt, w);
+    else if (dqt)
+        b->tile->tn(dk, lanes, n, b->scale, (const float *)(const void *)k, keys->k_step, ds, w,
+                    true, dqt, w, b->scratch);
     if (to->dk)
-        t->nn(n, dk, rows, b->scale, ds, w, b->q + row * dk, dk, true, to->dk + from * to->dk_step,
-              to->dk_step, b->scratch);
+        scores_by_rows(b, n, dk, rows, b->scale, ds, (const uint32_t *)b->q + at * dk,
+                       to->dk + from * to->dk_step, to->dk_step);
     if (to->dv)
-        t->nn(n, dv, rows, 1.0f, p, w, b->dout + row * dv, dv, true, to->dv + from * to->dv_step,
-              to->dv_step, b->scratch);
+        scores_by_rows(b, n, dv, rows, 1.0f, p, (const uint32_t *)b->dout + at * dv,
+                       to->dv + from * to->dv_step, to->dv_step);
 }
 
 void LA_ISA(la_flash_back)(const flash_back_block *b, const flash_back_keys *to)
@@ -71,8 +131,14 @@ void LA_ISA(la_flash_back)(const flash_back_block *b, const flash_back_keys *to)
         int64_t lanes = (rows + LA_VW - 1) / LA_VW * LA_VW, n = to->keys.n;
         int64_t hidden = to->keys.hidden + i * w, visible = to->keys.visible + i * w;
         if (visible + rows - 1 < n) n = visible + rows - 1; /* what the last row sees */
-        flash_span s = {.end = hidden > 0 ? hidden : 0};    /* what the first row sees */
-        while (la_flash_next(&s, LA_VW, n, lanes, hidden, visible))
-            meet(b, to, i, &s, hidden, visible);
+        int64_t start = hidden > 0 ? hidden : 0;            /* what the first row sees */
+        int64_t early = hidden, late = visible;
+        if (NARROW) { /* borders at pairs of keys: a little more is done, and its weights are 0 */
+            start &= ~INT64_C(1);
+            early &= ~INT64_C(1);
+            late |= 1;
+        }
+        flash_span s = {.end = start};
+        while (la_flash_next(&s, LA_VW, n, lanes, early, late)) meet(b, to, i, &s, hidden, visible);
     }
 }

@@ -16,22 +16,26 @@
  * of the block pass over them, and a panel's scores (24 KiB) stay in L1. */
 #define FLASH_KEYS 128
 
+/* In bf16 what a product reads lies in pairs (see tile.h): words of 32 bits, as floats are. k2 is the number of
+ * pairs of a row of Q or K, dk / 2 rounded up. */
 typedef struct flash_block {
     const la_tile *tile;
-    int64_t dk, dv, rows, panels; /* rows of this block; panels = ceil(rows / tile->panel) */
-    float scale2;                 /* |s| log2(e), so that weights are powers of 2 */
-    float *qt;                    /* [panels, dk, panel], negated when s < 0 */
-    float *ot;                    /* [panels, dv, panel] not yet divided by sum */
-    float *top, *sum;             /* [panels, panel] running maximum of q.k, sum of the weights */
-    float *scores;                /* [FLASH_KEYS, panel] */
-    float *kt, *vt;               /* [FLASH_KEYS, dk], [FLASH_KEYS, dv]: a tile made contiguous */
+    const la_tile_bf16 *narrow;       /* NULL: float32 */
+    int64_t dk, k2, dv, rows, panels; /* rows of this block; panels = ceil(rows / tile->panel) */
+    float scale2;                     /* |s| log2(e), so that weights are powers of 2 */
+    void *qt;  /* [panels, dk, panel] floats, [panels, k2, panel] pairs; negated when s < 0 */
+    float *ot; /* [panels, dv, panel] not yet divided by sum */
+    float *top, *sum; /* [panels, panel] running maximum of q.k, sum of the weights */
+    float *scores;    /* [FLASH_KEYS, panel] */
+    void *kt, *vt;    /* a tile made contiguous, or put in pairs: see flash_keys */
 } flash_block;
 
 /* A tile of n <= FLASH_KEYS keys. The block's first row sees keys [hidden, visible), which may lie outside
  * the tile; each further row sees a band of the same width, one key later. Without a mask the band is
- * wider than any sequence. */
+ * wider than any sequence. In float32, k [n, dk] and v [n, dv]; in bf16, k [n, k2] are pairs along the
+ * channels and v [ceil(n / 2), dv] pairs of keys. Steps are words between rows. */
 typedef struct flash_keys {
-    const float *k, *v;
+    const void *k, *v;
     int64_t k_step, v_step, n, hidden, visible;
 } flash_keys;
 
@@ -60,6 +64,7 @@ LA_INLINE bool la_flash_next(flash_span *s, int64_t vector, int64_t n, int64_t l
 void la_flash_add_generic(const flash_block *block, const flash_keys *keys);
 void la_flash_add_avx2(const flash_block *block, const flash_keys *keys);
 void la_flash_add_avx512(const flash_block *block, const flash_keys *keys);
+void la_flash_add_avx512_bf16(const flash_block *block, const flash_keys *keys);
 
 /* Keys of one tile in backward. It holds weights and their gradients, [64, panel] each: 24 KiB. */
 #define FLASH_BACK_KEYS 64
@@ -68,20 +73,25 @@ void la_flash_add_avx512(const flash_block *block, const flash_keys *keys);
  * take rows of Q and dO, and are not. */
 typedef struct flash_back_block {
     const la_tile *tile;
-    int64_t dk, dv, rows, panels;
-    float scale, scale2; /* s, s log2(e) */
-    float *qt, *dot;     /* [panels, dk, panel], [panels, dv, panel]: Q' and dO' */
-    float *dqt;          /* [panels, dk, panel]; NULL: not wanted */
+    const la_tile_bf16 *narrow;           /* NULL: float32 */
+    int64_t dk, k2, dv, v2, rows, panels; /* v2: pairs of a row of V or dO */
+    float scale, scale2;                  /* s, s log2(e) */
+    void *qt, *dot; /* Q' and dO': [panels, dk, panel], [panels, dv, panel]; in pairs k2 and v2 */
+    float *dqt;     /* [panels, dk, panel]; NULL: not wanted */
     float *lse2,
         *delta; /* [panels, panel]: log2(e) lse (infinite for lanes without a row), rowsum(dO O) */
-    float *q, *dout; /* [rows, dk], [rows, dv] */
+    void *q, *dout; /* [rows, dk], [rows, dv]; in bf16 pairs of rows */
     float *p,
         *ds; /* [FLASH_BACK_KEYS, panel]: weights; their gradients, then those of the scores */
-    float *kt, *vt; /* a tile of keys made contiguous */
-    float *scratch; /* LA_TILE_SCRATCH(panel) */
+    la_pair *
+        pairs; /* [FLASH_BACK_KEYS / 2, panel]: gradients of the scores, pairs of keys; bf16 only */
+    void *kt, *vt;  /* a tile of keys made contiguous, or put in pairs */
+    la_pair *kp;    /* [FLASH_BACK_KEYS / 2, dk]: pairs of keys of K; bf16 only */
+    float *scratch; /* LA_TILE_SCRATCH(panel); float32 only */
 } flash_back_block;
 
-/* A tile of keys in backward, and where their gradients are added. NULL: not wanted. */
+/* A tile of keys in backward, and where their gradients are added. NULL: not wanted. In bf16, v [n, v2] are
+ * pairs along the channels, as k are. */
 typedef struct flash_back_keys {
     flash_keys keys;
     float *dk, *dv;
@@ -91,10 +101,14 @@ typedef struct flash_back_keys {
 void la_flash_back_generic(const flash_back_block *block, const flash_back_keys *tile);
 void la_flash_back_avx2(const flash_back_block *block, const flash_back_keys *tile);
 void la_flash_back_avx512(const flash_back_block *block, const flash_back_keys *tile);
+void la_flash_back_avx512_bf16(const flash_back_block *block, const flash_back_keys *tile);
 
 typedef struct flash { /* an instance */
     la_problem p;
     const la_tile *tile;
+    const la_tile_bf16 *narrow; /* in bf16, else NULL */
+    size_t element;             /* bytes of one of q, k, v, o and the cache */
+    int64_t k2, v2;             /* words of a row of K and of V: dk and dv, in bf16 pairs of them */
     int64_t window; /* keys i - window < j that row i sees, and j < i + window when bidirectional */
     int64_t capacity; /* of the cache: the last tokens, token t in slot t mod capacity */
     void (*add)(const flash_block *, const flash_keys *);
@@ -113,10 +127,10 @@ typedef struct flash { /* an instance */
 /* A window that hides nothing, and still can be added to any position. */
 #define FLASH_NO_WINDOW (INT64_C(1) << 40)
 
-/* n keys of one (batch, kv head), one after the other in memory and in time. The first is `before` tokens
- * before the first token of this call. */
+/* n keys of one (batch, kv head), one after the other in memory and in time, of the problem's type; steps in
+ * elements. The first is `before` tokens before the first token of this call. */
 typedef struct flash_run {
-    const float *k, *v;
+    const char *k, *v;
     int64_t k_step, v_step, n, before;
 } flash_run;
 
@@ -125,7 +139,7 @@ typedef struct flash_run {
 flash_run la_flash_cached(const flash *f, const void *state, int64_t head, int64_t pos,
                           int64_t count, int64_t from);
 /* This call's own keys. */
-flash_run la_flash_own(const la_problem *p, const la_io *io, int64_t b, int64_t kv);
+flash_run la_flash_own(const flash *f, const la_io *io, int64_t b, int64_t kv);
 /* Tokens of the cache that some row of this call may see, after `pos` tokens. */
 int64_t la_flash_held(const flash *f, int64_t pos);
 /* Of this run, what the row at token `row` of the call sees: [hidden, visible). */
@@ -135,10 +149,30 @@ void la_flash_sees(const flash *f, const flash_run *run, int64_t row, int64_t *h
 double la_flash_flops(const flash *f, int64_t pos);
 /* Floats of an array [a, b, c], rounded up to a multiple of 64 bytes. */
 size_t la_flash_floats(int64_t a, int64_t b, int64_t c);
-/* Rows of a tile side by side in `to`, where several panels will pass over them. */
-const float *la_flash_contiguous(int64_t panels, const float *x, int64_t step, int64_t n, int64_t d,
-                                 float *to);
+/* n rows of d channels, as words that a product reads in place: as they are, or side by side in `to` where
+ * several panels will pass over them, or where bf16 of odd d must be put in pairs. Returns them, and
+ * the words between rows. */
+const void *la_flash_rows(const flash *f, int64_t panels, const char *x, int64_t step, int64_t n,
+                          int64_t d, void *to, int64_t *words);
+/* n <= `panel` rows of d channels into a panel [d, panel], or of pairs. Lanes without a row are cleared. */
+void la_flash_panel(const flash *f, const char *x, int64_t step, int64_t n, int64_t d, void *to);
+/* Columns of a panel [d, panel], n of them, times scale[i] (NULL: 1) into rows of the problem's type.
+ * Scratch: FLASH_BACK_KEYS x panel floats. */
+void la_flash_unpanel(const flash *f, const float *panel, int64_t d, int64_t n, const float *scale,
+                      char *to, int64_t step, float *scratch);
 
+/* Puts T tokens of io into io->state_out, behind those that are held, which are copied when they come
+ * from another buffer. */
+void la_flash_append(const flash *f, const la_io *io, int64_t pos, int64_t T);
+/* Refuses more tokens than the cache holds; one that holds the window never overflows. */
+la_status la_flash_fits(const flash *f, const la_io *io, int64_t tokens, la_err *err);
+/* Bytes of the keys of the cache, and of all of it. */
+size_t la_flash_keys_bytes(const flash *f);
+size_t la_flash_cache_bytes(const flash *f);
+
+/* Chooses into how many parts decode cuts a cache; bytes of its scratch. */
+void la_flash_decode_plan(flash *f);
+size_t la_flash_decode_bytes(const flash *f);
 /* Chooses how backward is shared out; bytes of its scratch. */
 void la_flash_back_plan(flash *f);
 size_t la_flash_back_bytes(const flash *f);

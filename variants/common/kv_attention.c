@@ -57,9 +57,10 @@ la_status la_kv_useful(const la_problem *p, la_pass pass, const void *opts, la_c
     return LA_OK;
 }
 
-la_status la_kv_check(const char *name, const la_problem *p, la_err *err)
+la_status la_kv_check(const char *name, const la_problem *p, const la_device *dev, la_err *err)
 {
-    if (p->dtype != LA_F32)
+    LA_TRY(la_bf16_check(p, dev, name, err));
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no %s kernel yet", name,
                        la_dtype_name(p->dtype));
     if (p->Hqk != p->H)

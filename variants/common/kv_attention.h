@@ -22,6 +22,6 @@ size_t la_kv_state_parts(const la_problem *p, const void *opts, la_part *out, si
 la_status la_kv_useful(const la_problem *p, la_pass pass, const void *opts, la_cost *cost,
                        la_err *err);
 /* For la_impl.check; `name` is the variant's, for the refusal. */
-la_status la_kv_check(const char *name, const la_problem *p, la_err *err);
+la_status la_kv_check(const char *name, const la_problem *p, const la_device *dev, la_err *err);
 
 #endif

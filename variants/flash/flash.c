@@ -23,6 +23,9 @@
  * State    the KV cache: K [B,Hkv,Tcap,dk], V [B,Hkv,Tcap,dv]; forward may start from one
  * Saved    the log-sum-exp m + ln l of every row, [B,H,T]: all that a backward by tiles needs besides
  *          the inputs and o
+ * Types    float32; bf16 where the CPU has its dot products: q, k, v, o, the cache and gradients are bf16,
+ *          weights (and the gradients of scores) are rounded for the product that reads them; scores,
+ *          maxima, all sums and the log-sum-exp are float32, and dk and dv are until the end
  * Numerics differences to the row maximum are taken before the scale and exp: logits of +-1e4 are fine.
  *          A masked score has weight exactly 0, so later tokens leave earlier rows bit-identical.
  */
@@ -33,8 +36,8 @@
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)pass, (void)opts, (void)dev;
-    return la_kv_check("flash", p, err);
+    (void)pass, (void)opts;
+    return la_kv_check("flash", p, dev, err);
 }
 
 static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
@@ -56,7 +59,7 @@ static const la_impl impls[] = {
      .backend = LA_CPU,
      .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DECODE |
              LA_CAP_STATE_IN | LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = sizes,

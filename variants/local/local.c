@@ -14,6 +14,7 @@
  * State    the last n = min(w, Tcap) tokens as a ring, K [B,Hkv,n,dk], V [B,Hkv,n,dv]: token t lies in
  *          place t mod n. It does not grow with T.
  * Saved    the log-sum-exp of every row, [B,H,T]
+ * Types    as flash
  * Numerics as flash
  * Differs  all heads and layers have the same window, without dilation and without tokens that are seen
  *          from everywhere (the cited work has both besides).
@@ -42,8 +43,8 @@ static int64_t window_of(const void *opts)
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)pass, (void)opts, (void)dev;
-    return la_kv_check("local", p, err);
+    (void)pass, (void)opts;
+    return la_kv_check("local", p, dev, err);
 }
 
 static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
@@ -77,7 +78,7 @@ static const la_impl impls[] = {
      .backend = LA_CPU,
      .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DECODE |
              LA_CAP_STATE_IN | LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = sizes,

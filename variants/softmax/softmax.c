@@ -20,8 +20,8 @@
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)pass, (void)opts, (void)dev;
-    return la_kv_check("softmax", p, err);
+    (void)pass, (void)opts;
+    return la_kv_check("softmax", p, dev, err);
 }
 
 static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,

@@ -400,9 +400,10 @@ LA_INLINE la_vf la_v_dot2(la_vb a, la_vb b, la_vf c)
 /* Lane by lane (low, high), rounded. */
 LA_INLINE la_vb la_v_pair_of(la_vf low, la_vf high)
 {
-    __m256i lo = (__m256i)_mm512_cvtneps_pbh(low), hi = (__m256i)_mm512_cvtneps_pbh(high);
-    return _mm512_or_si512(_mm512_cvtepu16_epi32(lo),
-                           _mm512_slli_epi32(_mm512_cvtepu16_epi32(hi), 16));
+    const __m512i turns = _mm512_setr_epi32(
+        0x100000, 0x110001, 0x120002, 0x130003, 0x140004, 0x150005, 0x160006, 0x170007, 0x180008,
+        0x190009, 0x1a000a, 0x1b000b, 0x1c000c, 0x1d000d, 0x1e000e, 0x1f000f);
+    return _mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(high, low));
 }
 LA_INLINE la_vf la_v_low(la_vb pairs)
 {
