@@ -8,13 +8,17 @@
  *          scores [B,H,T,Tcap], all of them at once; query head h reads key/value head h / (H / Hkv)
  * Forms    naive: two large products around a row-wise softmax. Materialises every score, also those
  *          a causal mask then hides, as the textbook does: so it takes the time and runs out of memory
- *          where the textbook does. Backward is four such products around the softmax's own.
+ *          where the textbook does. The three sweeps go over a few rows at a time, which stay in cache
+ *          between them. Backward is four such products around the softmax's own.
+ * Types    float32; bf16 where the CPU has its dot products: q, k, v, o, the cache and gradients are bf16,
+ *          widened where they are packed or copied, and all that is T x T is float32
  * Saved    the weights P [B,H,T,Tcap]; backward holds their gradients beside them
  * State    the KV cache: K [B,Hkv,Tcap,dk], V [B,Hkv,Tcap,dv]; forward may start from one
  * Numerics the row maximum is subtracted before exp: logits of +-1e4 are fine.
  */
 #include "kv_attention.h"
 #include "labench/kit.h"
+#include "labench/simd.h"
 #include "softmax_internal.h"
 
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
@@ -24,22 +28,32 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     return la_kv_check("softmax", p, dev, err);
 }
 
+static softmax plan(const la_problem *p, const la_device *dev)
+{
+    softmax f = {.p = *p, .tile = la_tile_get(dev->isa)};
+    f.weigh = LA_ISA_TABLE(la_softmax_weigh, f.tile->isa);
+    if (p->dtype == LA_BF16) f.narrow = la_tile_bf16_get(dev->isa);
+    return f;
+}
+
 static la_status sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_sizes *out, la_err *err)
 {
-    (void)dev, (void)err;
+    (void)err;
+    softmax f = plan(p, dev);
     la_part parts[2];
     size_t n = la_kv_state_parts(p, opts, parts, 2);
     *out = (la_sizes){.state = la_state_layout(parts, n, NULL), .instance = sizeof(softmax)};
-    size_t heads = (size_t)(p->B * p->H) * sizeof(float);
     if (pass == LA_DECODE) {
-        out->work = heads * (size_t)p->Tcap;
+        out->work = la_softmax_decode_bytes(&f);
         return LA_OK;
     }
-    out->work = la_softmax_score_floats(p) + (size_t)p->threads * la_softmax_scratch_floats(p);
-    out->work *= sizeof(float);
-    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
-        out->saved = heads * (size_t)p->T * (size_t)p->Tcap;
+    size_t beside = la_softmax_packed_floats(&f) * sizeof(float);
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD) {
+        if (la_softmax_backward_bytes(&f) > beside) beside = la_softmax_backward_bytes(&f);
+        out->saved = (size_t)(p->B * p->H * p->T * p->Tcap) * sizeof(float);
+    }
+    out->work = la_softmax_score_floats(p) * sizeof(float) + beside;
     return LA_OK;
 }
 
@@ -49,7 +63,7 @@ static la_status create(const la_problem *p, const void *opts, const la_device *
     (void)opts;
     softmax *f = la_alloc(sizeof *f, err);
     if (!f) return LA_E_NOMEM;
-    *f = (softmax){*p, la_tile_get(dev->isa)};
+    *f = plan(p, dev);
     *self = f;
     return LA_OK;
 }
@@ -71,7 +85,7 @@ static const la_impl impls[] = {
      .backend = LA_CPU,
      .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DECODE |
              LA_CAP_STATE_IN | LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = sizes,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Textbook attention on the CPU: all scores, all weights, all outputs, each one sweep over the whole
- * score matrix. A sweep is spread over threads by blocks of rows, so that one head is as well served
- * as many; inside a block OpenBLAS runs on the calling thread, or, for short sequences, tile products.
+ * Textbook attention on the CPU: backward, each product one sweep over the whole score matrix, and decode. A
+ * sweep is spread over threads by blocks of rows, so that one head is as well served as many; inside a
+ * block OpenBLAS runs on the calling thread, or, for short sequences, tile products. In bf16 backward
+ * works on widened copies of its inputs: beside T x T floats of weights they are small.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -11,18 +12,16 @@
 #include "labench/kit.h"
 #include "softmax_internal.h"
 
-/* One (batch, head): where its rows are, and its key/value head's cache. */
+/* One (batch, head) in backward: where its rows are, and its key/value head's cache. */
 typedef struct head {
     const float *q, *new_k, *new_v; /* steps H dk, Hkv dk, Hkv dv */
     const float *old_k, *old_v;     /* [pos, dk], [pos, dv] */
-    float *o, *scores;              /* step H dv; [T, pos + T], in `saved` where it is given */
     float *scratch;                 /* the thread's own, for tile products; NULL: by OpenBLAS */
 } head;
 
-static float *cache_v(const la_problem *p, void *state)
+size_t la_softmax_cache_v(const la_problem *p)
 {
-    size_t k = la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dk) * sizeof(float));
-    return (float *)(void *)((char *)state + k);
+    return la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dk) * la_dtype_size(p->dtype));
 }
 
 size_t la_softmax_score_floats(const la_problem *p)
@@ -30,7 +29,7 @@ size_t la_softmax_score_floats(const la_problem *p)
     return la_align((size_t)(p->B * p->H * p->T * p->Tcap) * sizeof(float)) / sizeof(float);
 }
 
-size_t la_softmax_scratch_floats(const la_problem *p)
+static size_t scratch_floats(const la_problem *p)
 {
     if (p->Tcap > SOFTMAX_TILE_KEYS) return 0;
     int64_t widest = p->dk > p->dv ? p->dk : p->dv;
@@ -40,7 +39,7 @@ size_t la_softmax_scratch_floats(const la_problem *p)
 /* The calling thread's. */
 static float *scratch_of(const la_problem *p, const la_io *io)
 {
-    size_t own = la_softmax_scratch_floats(p);
+    size_t own = scratch_floats(p);
     if (own == 0) return NULL;
     return (float *)io->work + la_softmax_score_floats(p) + (size_t)omp_get_thread_num() * own;
 }
@@ -62,87 +61,43 @@ static head head_of(const la_problem *p, const la_io *io, int64_t pos, int64_t i
     int64_t T = p->T, b = i / p->H, h = i % p->H, kv = h / (p->H / p->Hkv);
     int64_t slot = (b * p->Hkv + kv) * p->Tcap;
     head x = {.q = (const float *)io->q + (b * T * p->H + h) * p->dk,
-              .o = (float *)io->o + (b * T * p->H + h) * p->dv,
-              .scores = (float *)(io->saved ? io->saved : io->work) + i * T * (pos + T)};
-    if (io->k) {
-        x.new_k = (const float *)io->k + (b * T * p->Hkv + kv) * p->dk;
-        x.new_v = (const float *)io->v + (b * T * p->Hkv + kv) * p->dv;
-    }
+              .new_k = (const float *)io->k + (b * T * p->Hkv + kv) * p->dk,
+              .new_v = (const float *)io->v + (b * T * p->Hkv + kv) * p->dv};
     if (pos > 0) {
+        const void *V = (const char *)io->state_in + la_softmax_cache_v(p);
         x.old_k = (const float *)io->state_in + slot * p->dk;
-        x.old_v = cache_v(p, (void *)(uintptr_t)io->state_in) + slot * p->dv;
+        x.old_v = (const float *)V + slot * p->dv;
     }
     return x;
 }
 
-/* Rows first.. of the scores s Q K'. */
-static void score_rows(const softmax *f, const head *x, int64_t pos, int64_t first, int64_t rows)
+/* n elements of one type into another buffer. */
+static void put(void *base, size_t first, const void *from, int64_t at, int64_t n, size_t size)
 {
-    const la_problem *p = &f->p;
-    int64_t len = pos + p->T, dk = p->dk;
-    float s = (float)la_scale(p), *to = x->scores + first * len;
-    const float *q = x->q + first * p->H * dk;
-    if (pos > 0)
-        times(f, x->scratch, false, true, rows, pos, dk, s, q, p->H * dk, x->old_k, dk, false, to,
-              len);
-    times(f, x->scratch, false, true, rows, p->T, dk, s, q, p->H * dk, x->new_k, p->Hkv * dk, false,
-          to + pos, len);
+    memcpy((char *)base + first, (const char *)from + (size_t)at * size, (size_t)n * size);
 }
 
-/* Softmax of the first `visible` scores of a row, in place; the rest becomes 0. */
-static void row_softmax(const la_tile *t, float *row, int64_t visible, int64_t len)
-{
-    float sum = t->exp_sum(visible, 1.0f, -t->max(visible, row), row, row);
-    t->scale(visible, 1.0f / sum, row, row);
-    memset(row + visible, 0, (size_t)(len - visible) * sizeof *row);
-}
-
-static void weigh_rows(const softmax *f, const head *x, int64_t pos, int64_t first, int64_t rows)
-{
-    int64_t len = pos + f->p.T;
-    bool causal = f->p.mask == LA_MASK_CAUSAL;
-    for (int64_t i = first; i < first + rows; i++)
-        row_softmax(f->tile, x->scores + i * len, causal ? pos + i + 1 : len, len);
-}
-
-/* Rows first.. of P V. */
-static void output_rows(const softmax *f, const head *x, int64_t pos, int64_t first, int64_t rows)
-{
-    const la_problem *p = &f->p;
-    int64_t len = pos + p->T, dv = p->dv;
-    const float *w = x->scores + first * len;
-    float *o = x->o + first * p->H * dv;
-    if (pos > 0)
-        times(f, x->scratch, false, false, rows, dv, pos, 1.0f, w, len, x->old_v, dv, false, o,
-              p->H * dv);
-    times(f, x->scratch, false, false, rows, dv, p->T, 1.0f, w + pos, len, x->new_v, p->Hkv * dv,
-          pos > 0, o, p->H * dv);
-}
-
-/* Copies the cache on where state_out is another buffer, and appends T tokens. */
-static void append(const la_problem *p, const la_io *io, int64_t pos)
+void la_softmax_append(const la_problem *p, const la_io *io, int64_t pos)
 {
     if (!io->state_out || !io->k) return;
+    size_t size = la_dtype_size(p->dtype), V = la_softmax_cache_v(p);
+    int64_t T = p->T, dk = p->dk, dv = p->dv;
     for (int64_t i = 0; i < p->B * p->Hkv; i++) {
-        int64_t b = i / p->Hkv, h = i % p->Hkv, T = p->T;
-        float *k = (float *)io->state_out + i * p->Tcap * p->dk;
-        float *v = cache_v(p, io->state_out) + i * p->Tcap * p->dv;
+        int64_t first = i / p->Hkv * T * p->Hkv + i % p->Hkv;
+        size_t k = (size_t)(i * p->Tcap * dk) * size, v = V + (size_t)(i * p->Tcap * dv) * size;
         if (io->state_in && io->state_in != io->state_out) {
-            const float *from_v = cache_v(p, (void *)(uintptr_t)io->state_in);
-            memcpy(k, (const float *)io->state_in + i * p->Tcap * p->dk,
-                   (size_t)(pos * p->dk) * sizeof *k);
-            memcpy(v, from_v + i * p->Tcap * p->dv, (size_t)(pos * p->dv) * sizeof *v);
+            put(io->state_out, k, (const char *)io->state_in + k, 0, pos * dk, size);
+            put(io->state_out, v, (const char *)io->state_in + v, 0, pos * dv, size);
         }
-        const float *new_k = (const float *)io->k + (b * T * p->Hkv + h) * p->dk;
-        const float *new_v = (const float *)io->v + (b * T * p->Hkv + h) * p->dv;
         for (int64_t t = 0; t < T; t++) {
-            memcpy(k + (pos + t) * p->dk, new_k + t * p->Hkv * p->dk, (size_t)p->dk * sizeof *k);
-            memcpy(v + (pos + t) * p->dv, new_v + t * p->Hkv * p->dv, (size_t)p->dv * sizeof *v);
+            size_t slot = (size_t)(pos + t) * size;
+            put(io->state_out, k + slot * (size_t)dk, io->k, (first + t * p->Hkv) * dk, dk, size);
+            put(io->state_out, v + slot * (size_t)dv, io->v, (first + t * p->Hkv) * dv, dv, size);
         }
     }
 }
 
-static la_status fits(const la_problem *p, const la_io *io, int64_t tokens, la_err *err)
+la_status la_softmax_fits(const la_problem *p, const la_io *io, int64_t tokens, la_err *err)
 {
     if ((io->state_in || io->state_out) && tokens > p->Tcap)
         return LA_FAIL(err, LA_E_ARG, "%" PRId64 " tokens do not fit a cache of capacity %" PRId64,
@@ -160,39 +115,10 @@ static int64_t block_rows(const la_problem *p)
 }
 
 /* A small problem is over before a second thread is awake. */
-static int threads_for(const la_problem *p, int64_t pos)
+int la_softmax_threads(const la_problem *p, int64_t pos)
 {
     double flops = 2.0 * (double)(p->B * p->H * p->T) * (double)((pos + p->T) * (p->dk + p->dv));
     return flops < 1e6 ? 1 : p->threads;
-}
-
-la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
-{
-    const softmax *f = self;
-    const la_problem *p = &f->p;
-    int64_t pos = io->state_in ? io->pos : 0, step = block_rows(p);
-    int64_t blocks = (p->T + step - 1) / step, items = p->B * p->H * blocks;
-    LA_TRY(fits(p, io, pos + p->T, err));
-    int threads = threads_for(p, pos);
-    /* Sweeps over all heads, or, where a head is one block, all sweeps over one head after another:
-     * its scores stay in cache between them. */
-    int each = blocks == 1 ? 3 : 1;
-    for (int begin = 0; begin < 3; begin += each) {
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-        for (int64_t item = 0; item < items; item++) {
-            head x = head_of(p, io, pos, item / blocks);
-            x.scratch = scratch_of(p, io);
-            int64_t first = item % blocks * step;
-            int64_t rows = p->T - first < step ? p->T - first : step;
-            for (int sweep = begin; sweep < begin + each; sweep++) {
-                if (sweep == 0) score_rows(f, &x, pos, first, rows);
-                if (sweep == 1) weigh_rows(f, &x, pos, first, rows);
-                if (sweep == 2) output_rows(f, &x, pos, first, rows);
-            }
-        }
-    }
-    append(p, io, pos);
-    return LA_OK;
 }
 
 /* ---- backward: A = dO V', dS = P (A - rowsum(P A)), dQ = s dS K; dK = s dS' Q and dV = P' dO ---- */
@@ -299,14 +225,12 @@ static void backward_rows(const softmax *f, const la_io *io, const la_grads *gra
     if (sweep == 2 && g.dq) query_slopes(f, &x, &g, pos, first, rows);
 }
 
-la_status la_softmax_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
+static void backward(const softmax *f, const la_io *io, const la_grads *grads)
 {
-    (void)err;
-    const softmax *f = self;
     const la_problem *p = &f->p;
     int64_t pos = io->state_in ? io->pos : 0, step = block_rows(p), group = p->H / p->Hkv;
     int64_t blocks = (p->T + step - 1) / step, heads = p->B * p->H;
-    int threads = threads_for(p, pos);
+    int threads = la_softmax_threads(p, pos);
     if (blocks == 1) { /* as in forward, all sweeps over the heads of one group */
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
         for (int64_t kv = 0; kv < p->B * p->Hkv; kv++) {
@@ -315,7 +239,7 @@ la_status la_softmax_backward(void *self, const la_io *io, const la_grads *grads
                     backward_rows(f, io, grads, pos, sweep, i, 0, p->T);
             backward_rows(f, io, grads, pos, 3, kv, 0, p->T);
         }
-        return LA_OK;
+        return;
     }
     for (int sweep = 0; sweep < 4; sweep++) {
         int64_t items = (sweep == 3 ? p->B * p->Hkv : heads) * blocks;
@@ -326,25 +250,161 @@ la_status la_softmax_backward(void *self, const la_io *io, const la_grads *grads
             backward_rows(f, io, grads, pos, sweep, item / blocks, first, rows);
         }
     }
+}
+
+/* ---- bf16: the same on widened copies ---- */
+
+/* Floats of the copies: q, k, v, dout and the cache; dq, dk and dv. */
+typedef struct copies {
+    size_t q, k, v, o, cache_k, cache_v, total;
+} copies;
+
+static copies copies_of(const la_problem *p)
+{
+    size_t rows = (size_t)(p->B * p->T), held = (size_t)(p->B * p->Hkv * p->Tcap);
+    copies c = {.q = la_align(rows * (size_t)(p->H * p->dk) * sizeof(float)),
+                .k = la_align(rows * (size_t)(p->Hkv * p->dk) * sizeof(float)),
+                .v = la_align(rows * (size_t)(p->Hkv * p->dv) * sizeof(float)),
+                .o = la_align(rows * (size_t)(p->H * p->dv) * sizeof(float)),
+                .cache_k = la_align(held * (size_t)p->dk * sizeof(float)),
+                .cache_v = la_align(held * (size_t)p->dv * sizeof(float))};
+    c.total = 2 * (c.q + c.k + c.v) + c.o + c.cache_k + c.cache_v;
+    return c;
+}
+
+size_t la_softmax_backward_bytes(const softmax *f)
+{
+    const la_problem *p = &f->p;
+    size_t tiles = (size_t)p->threads * scratch_floats(p) * sizeof(float);
+    return tiles + (p->dtype == LA_BF16 ? copies_of(p).total : 0);
+}
+
+/* Widens or rounds `rows` rows of d elements, spread over threads. */
+static void widen(const softmax *f, int threads, int64_t rows, int64_t d, const la_bf16 *x,
+                  float *y)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t r = 0; r < rows; r++) f->narrow->widen(d, x + r * d, y + r * d);
+}
+
+static void narrow(const softmax *f, int threads, int64_t rows, int64_t d, const float *x,
+                   la_bf16 *y)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t r = 0; r < rows; r++) f->narrow->narrow(d, x + r * d, y + r * d);
+}
+
+static void widen_cache(const softmax *f, const la_io *io, int64_t pos, float *K, float *V)
+{
+    const la_problem *p = &f->p;
+    const char *from = io->state_in;
+    const void *k = from, *v = from + la_softmax_cache_v(p);
+    for (int64_t i = 0; i < p->B * p->Hkv; i++) {
+        int64_t at = i * p->Tcap;
+        f->narrow->widen(pos * p->dk, (const la_bf16 *)k + at * p->dk, K + at * p->dk);
+        f->narrow->widen(pos * p->dv, (const la_bf16 *)v + at * p->dv, V + at * p->dv);
+    }
+}
+
+static void backward_of_copies(const softmax *f, const la_io *io, const la_grads *grads)
+{
+    const la_problem *p = &f->p;
+    copies c = copies_of(p);
+    int64_t pos = io->state_in ? io->pos : 0, rows = p->B * p->T;
+    int64_t q = p->H * p->dk, k = p->Hkv * p->dk, v = p->Hkv * p->dv, o = p->H * p->dv;
+    int threads = la_softmax_threads(p, pos);
+    char *at =
+        (char *)io->work +
+        (la_softmax_score_floats(p) + (size_t)p->threads * scratch_floats(p)) * sizeof(float);
+    void *wide[9];
+    const size_t sizes[9] = {c.q, c.k, c.v, c.o, c.q, c.k, c.v, c.cache_k, c.cache_v};
+    for (int i = 0; i < 9; i++) wide[i] = at, at += sizes[i];
+    widen(f, threads, rows, q, io->q, wide[0]);
+    widen(f, threads, rows, k, io->k, wide[1]);
+    widen(f, threads, rows, v, io->v, wide[2]);
+    widen(f, threads, rows, o, grads->dout, wide[3]);
+    if (pos > 0) widen_cache(f, io, pos, wide[7], wide[8]);
+    softmax as_f32 = *f;
+    as_f32.p.dtype = LA_F32;
+    la_io in = *io;
+    in.q = wide[0], in.k = wide[1], in.v = wide[2];
+    if (pos > 0) in.state_in = wide[7];
+    la_grads g = {.dout = wide[3],
+                  .dq = grads->dq ? wide[4] : NULL,
+                  .dk = grads->dk ? wide[5] : NULL,
+                  .dv = grads->dv ? wide[6] : NULL};
+    backward(&as_f32, &in, &g);
+    if (g.dq) narrow(f, threads, rows, q, g.dq, grads->dq);
+    if (g.dk) narrow(f, threads, rows, k, g.dk, grads->dk);
+    if (g.dv) narrow(f, threads, rows, v, g.dv, grads->dv);
+}
+
+la_status la_softmax_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
+{
+    (void)err;
+    const softmax *f = self;
+    if (f->narrow)
+        backward_of_copies(f, io, grads);
+    else
+        backward(f, io, grads);
     return LA_OK;
 }
 
 /* ---- decode ---- */
 
+size_t la_softmax_decode_bytes(const softmax *f)
+{
+    const la_problem *p = &f->p;
+    size_t heads = (size_t)(p->B * p->H);
+    return heads * (size_t)(p->Tcap + (f->narrow ? p->dv : 0)) * sizeof(float);
+}
+
+/* score[n] = s K q, of n rows of K. */
+static void scores_of(const softmax *f, int64_t n, const void *K, const void *q, float *score)
+{
+    int64_t dk = f->p.dk;
+    float s = (float)la_scale(&f->p);
+    if (f->narrow)
+        f->narrow->mv(n, dk, s, K, dk, q, false, score);
+    else
+        f->tile->mv(n, dk, s, K, dk, q, false, score);
+}
+
+/* o += V' weight */
+static void add_values(const softmax *f, int64_t n, const void *V, const float *weight, float *o)
+{
+    int64_t dv = f->p.dv;
+    if (f->narrow)
+        f->narrow->vm(n, dv, 1.0f, V, dv, weight, true, o);
+    else
+        f->tile->vm(n, dv, 1.0f, V, dv, weight, true, o);
+}
+
 /* One query of one head: over pos cached keys, and its own where there is one. */
 static void decode_head(const softmax *f, const la_io *io, int64_t pos, int64_t i)
 {
     const la_problem *p = &f->p;
-    head x = head_of(p, io, pos, i);
-    int64_t n = pos + (io->k != NULL);
-    float s = (float)la_scale(p), *score = (float *)io->work + i * p->Tcap;
-    memset(x.o, 0, (size_t)p->dv * sizeof *x.o);
-    if (n == 0) return; /* an empty cache and no token: the sum over no keys */
-    if (pos > 0) f->tile->mv(pos, p->dk, s, x.old_k, p->dk, x.q, false, score);
-    if (io->k) score[pos] = s * f->tile->dot(p->dk, x.new_k, x.q);
-    row_softmax(f->tile, score, n, n);
-    if (pos > 0) f->tile->vm(pos, p->dv, 1.0f, x.old_v, p->dv, score, true, x.o);
-    if (io->k) f->tile->axpy(p->dv, score[pos], x.new_v, x.o);
+    size_t size = la_dtype_size(p->dtype);
+    int64_t n = pos + (io->k != NULL), kv = i / (p->H / p->Hkv); /* = b Hkv + h / group */
+    float *score = (float *)io->work + i * p->Tcap;
+    float *o = f->narrow ? (float *)io->work + p->B * p->H * p->Tcap + i * p->dv
+                         : (float *)io->o + i * p->dv;
+    const char *q = (const char *)io->q + (size_t)(i * p->dk) * size;
+    const char *K = (const char *)io->state_in + (size_t)(kv * p->Tcap * p->dk) * size;
+    const char *V =
+        (const char *)io->state_in + la_softmax_cache_v(p) + (size_t)(kv * p->Tcap * p->dv) * size;
+    memset(o, 0, (size_t)p->dv * sizeof *o);
+    if (n > 0) { /* else an empty cache and no token: the sum over no keys */
+        if (pos > 0) scores_of(f, pos, K, q, score);
+        if (io->k)
+            scores_of(f, 1, (const char *)io->k + (size_t)(kv * p->dk) * size, q, score + pos);
+        float sum = f->weigh(n, f->tile->max(n, score), score);
+        f->tile->scale(n, 1.0f / sum, score, score);
+        if (pos > 0) add_values(f, pos, V, score, o);
+        if (io->k)
+            add_values(f, 1, (const char *)io->v + (size_t)(kv * p->dv) * size, score + pos, o);
+    }
+    if (f->narrow) f->narrow->narrow(p->dv, o, (la_bf16 *)io->o + i * p->dv);
 }
 
 la_status la_softmax_decode(void *self, const la_io *io, la_err *err)
@@ -352,10 +412,10 @@ la_status la_softmax_decode(void *self, const la_io *io, la_err *err)
     const softmax *f = self;
     const la_problem *p = &f->p;
     int64_t pos = io->state_in ? io->pos : 0, heads = p->B * p->H;
-    LA_TRY(fits(p, io, pos + (io->k != NULL), err));
-    size_t bytes = (size_t)(heads * pos * (p->dk + p->dv)) * sizeof(float);
+    LA_TRY(la_softmax_fits(p, io, pos + (io->k != NULL), err));
+    size_t bytes = (size_t)(heads * pos * (p->dk + p->dv)) * la_dtype_size(p->dtype);
 #pragma omp parallel for num_threads(p->threads) schedule(static) if (bytes > 256 * 1024)
     for (int64_t i = 0; i < heads; i++) decode_head(f, io, pos, i);
-    append(p, io, pos);
+    la_softmax_append(p, io, pos);
     return LA_OK;
 }

@@ -1,22 +1,44 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Textbook attention on the CPU: what its files share.
+ *   softmax_forward.c  scores, weights and outputs of a few rows at a time
+ *   softmax_isa.c      weights of a row
+ *   softmax_cpu.c      backward, decode, the cache
+ */
 #ifndef LA_SOFTMAX_INTERNAL_H
 #define LA_SOFTMAX_INTERNAL_H
 
 #include "labench/tile.h"
 #include "labench/variant.h"
 
-/* Up to this many keys, the products of a head are those of tiles: OpenBLAS spends as long on packing. */
+/* Up to this many keys, the products of a head in backward are those of tiles: OpenBLAS spends as long on
+ * packing. */
 #define SOFTMAX_TILE_KEYS 512
 
 typedef struct softmax { /* an instance */
     la_problem p;
     const la_tile *tile;
+    const la_tile_bf16 *narrow; /* in bf16, else NULL */
+    /* x = exp(x - top), in place, where no x is above top; returns the sum. */
+    float (*weigh)(int64_t n, float top, float *x);
 } softmax;
 
-/* Floats of all scores [B,H,T,Tcap], and of a thread's scratch for tile products, 0 where there are
- * none: both lie in `work`, in this order. Each is rounded up to 64 bytes. */
+float la_softmax_weigh_generic(int64_t n, float top, float *x);
+float la_softmax_weigh_avx2(int64_t n, float top, float *x);
+float la_softmax_weigh_avx512(int64_t n, float top, float *x);
+
+/* `work` holds all scores [B,H,T,Tcap], rounded up to 64 bytes, and behind them what a forward packs, or
+ * what a backward needs beside them. In decode it is this many bytes of its own. */
 size_t la_softmax_score_floats(const la_problem *p);
-size_t la_softmax_scratch_floats(const la_problem *p);
+size_t la_softmax_packed_floats(const softmax *f);
+size_t la_softmax_backward_bytes(const softmax *f);
+size_t la_softmax_decode_bytes(const softmax *f);
+/* Bytes of the keys of the cache: its values lie behind them. */
+size_t la_softmax_cache_v(const la_problem *p);
+/* Copies the cache on where state_out is another buffer, and appends T tokens. */
+void la_softmax_append(const la_problem *p, const la_io *io, int64_t pos);
+la_status la_softmax_fits(const la_problem *p, const la_io *io, int64_t tokens, la_err *err);
+/* A small problem is over before a second thread is awake. */
+int la_softmax_threads(const la_problem *p, int64_t pos);
 
 extern const la_reference la_softmax_reference;
 
