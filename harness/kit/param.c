@@ -2,6 +2,7 @@
  * Drawing parameters.
  */
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "labench/kit.h"
@@ -49,8 +50,7 @@ la_status la_param_draw(const la_param *param, uint64_t seed, float *out, la_err
     int64_t n = la_param_elements(param);
     switch (param->init) {
     case LA_INIT_NORMAL:
-        for (int64_t i = 0; i < n; i++)
-            out[i] = (float)(param->init_scale * la_random_normal(stream, (uint64_t)i));
+        la_random_fill_scaled(stream, 0, param->init_scale, out, n, omp_get_num_procs());
         return LA_OK;
     case LA_INIT_IDENTITY: {
         int64_t cols = param->shape[param->rank - 1], rows = param->shape[param->rank - 2];

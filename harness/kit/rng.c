@@ -80,19 +80,25 @@ double la_random_normal(uint64_t stream, uint64_t index)
 
 void la_random_fill_normal(uint64_t stream, uint64_t first, float *out, int64_t n, int threads)
 {
+    la_random_fill_scaled(stream, first, 1.0, out, n, threads);
+}
+
+void la_random_fill_scaled(uint64_t stream, uint64_t first, double scale, float *out, int64_t n,
+                           int threads)
+{
     int64_t head = (int64_t)((4 - (first & 3)) & 3);
     if (head > n) head = n;
     for (int64_t i = 0; i < head; i++)
-        out[i] = (float)la_random_normal(stream, first + (uint64_t)i);
+        out[i] = (float)(scale * la_random_normal(stream, first + (uint64_t)i));
     int64_t blocks = (n - head) / 4;
 #pragma omp parallel for num_threads(threads) if (blocks > 4096) schedule(static)
     for (int64_t b = 0; b < blocks; b++) {
         double z[4];
         four_normals(stream, first + (uint64_t)(head + 4 * b), z);
-        for (int j = 0; j < 4; j++) out[head + 4 * b + j] = (float)z[j];
+        for (int j = 0; j < 4; j++) out[head + 4 * b + j] = (float)(scale * z[j]);
     }
     for (int64_t i = head + 4 * blocks; i < n; i++)
-        out[i] = (float)la_random_normal(stream, first + (uint64_t)i);
+        out[i] = (float)(scale * la_random_normal(stream, first + (uint64_t)i));
 }
 
 void la_random_permutation(uint64_t stream, int64_t *out, int64_t of, int64_t n)

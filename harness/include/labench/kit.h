@@ -41,6 +41,9 @@ LA_API double la_random_normal(uint64_t stream, uint64_t index);
 /* out[i] = la_random_normal(stream, first + i), faster; uses up to `threads` threads. */
 LA_API void la_random_fill_normal(uint64_t stream, uint64_t first, float *out, int64_t n,
                                   int threads);
+/* The same times `scale`, rounded once. */
+LA_API void la_random_fill_scaled(uint64_t stream, uint64_t first, double scale, float *out,
+                                  int64_t n, int threads);
 /* Fisher-Yates: the first n entries of a random permutation of 0..of-1, into out; of entries of
  * scratch are needed in out. */
 LA_API void la_random_permutation(uint64_t stream, int64_t *out, int64_t of, int64_t n);
