@@ -126,7 +126,10 @@ la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B
     norm(r, in, b->norm1_w, b->norm1_b, a->h, a->mean1, a->rstd1);
     if (b->project) mixer_inputs(r);
     const float *x = b->project ? a->part[0] : a->h;
-    LA_TRY(la_kernel_forward(k, b, a, x, weights, e->training, err));
+    if (la_few_pays(&k->few, lane->n_wanted))
+        LA_TRY(la_few_forward(&k->few, a, lane->wanted, lane->n_wanted, lane->wanted_from, err));
+    else
+        LA_TRY(la_kernel_forward(k, b, a, x, weights, e->training, err));
     if (b->skip >= 0) la_skip_forward(r);
     if (has_head(b))
         r->L->head_norm(r->N, b->H, b->dv, b->norm_eps, a->o, b->width, at(weights, b->out_norm_w),

@@ -129,7 +129,8 @@ static void layout_kernels(la_arena *m, const la_engine *e, la_lane *lane, size_
         const la_block *b = &e->spec->block[i % layers];
         if (!k->impl) continue;
         work = k->work_bytes > work ? k->work_bytes : work;
-        *instances += k->instance_bytes;
+        work = k->few.work_bytes > work ? k->few.work_bytes : work;
+        *instances += k->instance_bytes + k->few.instance_bytes;
         for (size_t j = 0; j < b->n_params; j++) {
             int64_t n = la_param_elements(&k->param[j]);
             k->packed[j] = floats(m, k->whole[j] ? 0 : n);
@@ -142,10 +143,12 @@ static void layout_kernels(la_arena *m, const la_engine *e, la_lane *lane, size_
         la_kernel *k = &lane->kernel[i];
         if (i % layers == 0) m->used = start;
         if (k->impl) k->saved = la_arena_take(m, k->saved_bytes);
+        if (k->impl) k->few.state = la_arena_take(m, k->few.state_bytes);
     }
     m->used = m->most;
     void *scratch = la_arena_take(m, work);
-    for (size_t i = 0; i < e->n_geometries * layers; i++) lane->kernel[i].work = scratch;
+    for (size_t i = 0; i < e->n_geometries * layers; i++)
+        lane->kernel[i].work = lane->kernel[i].few.work = scratch;
 }
 
 static void layout_lane(la_arena *m, la_engine *e, la_lane *lane, size_t *instances)
@@ -192,6 +195,9 @@ static la_status init_kernels(la_engine *e, la_lane *lane, la_err *err)
         for (size_t l = 0; l < layers; l++)
             LA_TRY(la_kernel_init(&lane->kernel[i * layers + l], e, &e->spec->block[l],
                                   la_lane_piece(g, lane->index), g->T, g->threads, err));
+        la_kernel *last_kernel = &lane->kernel[i * layers + layers - 1];
+        if (!e->training)
+            la_few_init(&last_kernel->few, e, &e->spec->block[layers - 1], last_kernel);
     }
     return LA_OK;
 }

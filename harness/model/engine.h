@@ -27,6 +27,15 @@ typedef struct la_acts {
     float *mean2, *rstd2, *h2, *uv, *hm;
 } la_acts;
 
+/* The op at single rows of one sequence, by decode; impl NULL where it cannot be. few_rows.c */
+typedef struct la_few {
+    const la_impl *impl;
+    void *self;
+    la_problem problem;
+    size_t part_at[LA_MAX_PARTS], state_bytes, work_bytes, instance_bytes;
+    void *state, *work;
+} la_few;
+
 /* A variant's op made ready for one block, one length and one lane. */
 typedef struct la_kernel {
     const la_impl *impl;
@@ -37,6 +46,7 @@ typedef struct la_kernel {
     la_param param[LA_MAX_PARAMS]; /* the shapes at this length */
     bool whole[LA_MAX_PARAMS];     /* the same as the model's: no copy */
     float *packed[LA_MAX_PARAMS], *dparam[LA_MAX_PARAMS];
+    la_few few; /* of the last block of an evaluation */
 } la_kernel;
 
 /* One length: how a batch of it is shared out. */
@@ -60,6 +70,9 @@ typedef struct la_lane {
     la_kernel *kernel; /* [geometry][layer] */
     int32_t *tokens, *row, *label, *distance, *group;
     int64_t n_rows;
+    const int32_t
+        *wanted; /* the scored rows of the piece in work, which begins at row wanted_from */
+    int64_t n_wanted, wanted_from;
     la_answer *answers;
     /* of the batch in work */
     int64_t correct;
@@ -134,6 +147,16 @@ la_status la_kernel_forward(la_kernel *k, const la_block *b, const la_acts *a, c
 la_status la_kernel_backward(la_kernel *k, const la_block *b, la_lane *lane, const la_acts *a,
                              const float *x, const float *weights, const float *dout, float *dx,
                              la_err *err);
+
+/* few_rows.c: ready where `k`, the kernel of the last block of an evaluation, can be asked at single rows. */
+void la_few_init(la_few *f, const la_engine *e, const la_block *b, const la_kernel *k);
+la_status la_few_create(la_few *f, const la_engine *e, const la_block *b, la_err *err);
+void la_few_destroy(la_few *f);
+/* Whether n rows are few enough to be asked for alone. */
+bool la_few_pays(const la_few *f, int64_t n);
+/* a->o at rows[i] - first, i < n, and zeros elsewhere. */
+la_status la_few_forward(const la_few *f, const la_acts *a, const int32_t *rows, int64_t n,
+                         int64_t first, la_err *err);
 
 /* block.c: `in` and `out` are the stream before and behind the block; the same buffer when nothing is kept
  * for backward. */

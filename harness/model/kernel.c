@@ -48,11 +48,13 @@ la_status la_kernel_init(la_kernel *k, const la_engine *e, const la_block *b, in
 
 la_status la_kernel_create(la_kernel *k, const la_engine *e, const la_block *b, la_err *err)
 {
+    LA_TRY(la_few_create(&k->few, e, b, err));
     return k->impl->create(&k->problem, b->opts, e->device, &k->self, err);
 }
 
 void la_kernel_destroy(la_kernel *k)
 {
+    la_few_destroy(&k->few);
     if (k->self) k->impl->destroy(k->self);
     k->self = NULL;
 }

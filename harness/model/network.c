@@ -167,6 +167,9 @@ static la_status piece_forward(la_lane *lane, const la_piece *p, const la_batch 
     e->layers->embed(p->N, p->g->T, spec->d, lane->tokens + p->from * p->g->T,
                      weights + spec->embedding, positions_of(spec, weights), lane->x[0]);
     drop(lane, p, batch, lane->x[0]);
+    lane->wanted = lane->row + p->row;
+    lane->n_wanted = p->n_rows;
+    lane->wanted_from = p->from * p->g->T;
     for (int64_t l = 0; l < spec->layers; l++)
         LA_TRY(la_block_forward(lane, l, kernel_of(lane, p, l), p->B, p->g->T, weights, err));
     return LA_OK;

@@ -257,6 +257,42 @@ static void a_model_learns_and_is_found_again(void **state)
     la_train_result_release(&again);
 }
 
+/* At a length where an evaluation asks the last block at the scored rows only, it scores what the training
+ * engine, which never does, finds in its validation. */
+static void few_rows_are_rows_of_all(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/labench.test.XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    const char *const variants[] = {"flash", "softmax"};
+    for (int i = 0; i < 2; i++) {
+        fixture f;
+        la_train_result r;
+        la_model *model;
+        la_eval eval;
+        la_err err = {0};
+        fixture_init(&f, variants[i], 2048);
+        f.config.threads = 1 + i;
+        fixture_set(&f, "train.steps=2");
+        fixture_set(&f, "train.lr=0.1");
+        fixture_set(&f, "train.tokens=2048");
+        fixture_set(&f, "train.validate_examples=3");
+        if (i == 0) fixture_set(&f, "model.kv_heads=1");
+        if (la_train(&f.config, dir, 1e9, NULL, NULL, &r, &err) != LA_OK) fail_msg("%s", err.msg);
+        assert_int_equal(la_model_load(&f.config, r.path, &model, &err), LA_OK);
+        assert_int_equal(la_model_eval(model, f.config.task, f.config.task_opts, &r.val[0].shape,
+                                       LA_SPLIT_VALIDATION, f.config.seed, 0, 3, &eval, &err),
+                         LA_OK);
+        assert_int_equal(eval.total, r.val[0].total);
+        assert_int_equal(eval.correct, r.val[0].correct);
+        assert_true(fabs(eval.loss - r.val[0].loss) < 1e-4 * r.val[0].loss);
+        la_model_free(model);
+        unlink(r.path);
+        la_train_result_release(&r);
+    }
+    rmdir(dir);
+}
+
 static void planned_bytes_are_taken(void **state)
 {
     (void)state;
@@ -303,6 +339,7 @@ int main(void)
         cmocka_unit_test(all_positions_have_labels),
         cmocka_unit_test(divergence_is_told),
         cmocka_unit_test(a_model_learns_and_is_found_again),
+        cmocka_unit_test(few_rows_are_rows_of_all),
         cmocka_unit_test(planned_bytes_are_taken),
         cmocka_unit_test(no_memory_is_no_crash),
     };

@@ -46,9 +46,9 @@ static la_status make(const void *opts, uint64_t seed, la_split split, const la_
                       la_err *err)
 {
     const pairs_opts *o = opts;
-    int64_t half = o->V / 2, n = shape->n, rest = shape->T - 2 * n, order[512];
+    int64_t half = o->V / 2, n = shape->n, rest = shape->T - 2 * n, order[4096];
     uint64_t stream = la_stream(seed, 900 + (uint64_t)split, index);
-    if (half > 512 || rest > 512) return LA_FAIL(err, LA_E_ARG, "too large for the test task");
+    if (half > 4096 || rest > 4096) return LA_FAIL(err, LA_E_ARG, "too large for the test task");
     memset(tokens, 0, (size_t)shape->T * sizeof *tokens);
     la_random_permutation(stream, order, half - 1, n);
     for (int64_t i = 0; i < n; i++) {
