@@ -8,13 +8,15 @@
  *
  * Shapes   q,k [B,T,H,dk]   v,o [B,T,H,dv]   E,F [r,Tcap]   K' [B,r,H,dk]   V' [B,r,H,dv]
  *          A model learns E and F for a maximum length Tcap; T tokens use the first T columns.
- * Forms    gemm: two long products make K' and V' of all heads at once; then tiles of query rows meet
- *          all r mixtures, and no more than one tile of scores a thread is ever in memory
+ * Forms    gemm: two long products make K' and V' of all heads at once; then panels of query rows, one
+ *          in each vector lane, meet all r mixtures, and no more than a panel of scores a thread is
+ *          ever in memory
  * Backward keeps K' and V'; the scores are computed again tile by tile: with P = softmax(S),
  *          dP = do V'^T, dS = P (dP - rowsum(P dP)), dq = s dS K', dK' = s dS^T Q, dV' = P^T do, and
  *          through the mixtures dk = E^T dK', dE = dK' K^T, likewise dv and dF
  * Options  r, at most Tcap
  * Masks    bidirectional only: a mixture holds future tokens; there is no state to decode with
+ * Types    f32; bf16 for q, k, v, o and their gradients, with mixtures and scores in f32
  * Numerics E and F are drawn N(0, 1/r) for a kernel run. The row maximum is subtracted before exp.
  */
 #include <math.h>
@@ -82,10 +84,11 @@ static la_status cost(const la_problem *p, la_pass pass, const void *opts, la_co
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)opts, (void)dev;
-    if (p->dtype != LA_F32)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "linformer has no %s kernel yet",
+    (void)opts;
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "linformer has no %s kernel",
                        la_dtype_name(p->dtype));
+    LA_TRY(la_bf16_check(p, dev, "linformer", err));
     if (pass == LA_DECODE)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "linformer has no decode: E and F mix a whole sequence of known length");
@@ -101,7 +104,7 @@ static const la_impl impls[] = {
     {.name = "cpu_gemm",
      .backend = LA_CPU,
      .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_FIXED_LENGTH | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = la_linformer_sizes,
