@@ -134,16 +134,8 @@ LA_INLINE void solve_columns(const walk *w, const chunk *c, int64_t j, const int
         la_vf held[R * 4], u[R * 4];
 #pragma GCC unroll 16
         for (int e = 0; e < R * vecs; e++) held[e] = la_v_set(0.0f);
-        const float *a = c->in + (C + i) * K, *B = c->S + j;
-        for (int64_t r = 0; r < K; r++, a++, B += W)
-#pragma GCC unroll 4
-            for (int m = 0; m < R; m++)
-#pragma GCC unroll 4
-                for (int v = 0; v < vecs; v++)
-                    held[m * vecs + v] =
-                        la_v_fma(la_v_set(a[m * K]), la_v_load(B + v * LA_VW), held[m * vecs + v]);
-        const float *A = c->PA + (C + i) * C;
-        B = c->U + j;
+        la_block_add(R, vecs, LA_VW, K, c->in + (C + i) * K, K, 1, c->S + j, W, held);
+        const float *A = c->PA + (C + i) * C, *B = c->U + j;
         for (int64_t l = 0; l < i; l++, B += W)
 #pragma GCC unroll 4
             for (int m = 0; m < R; m++)
@@ -179,14 +171,7 @@ LA_INLINE void solve_back_columns(const walk *w, const chunk *c, int64_t j, cons
         la_vf y[R * 4];
 #pragma GCC unroll 16
         for (int e = 0; e < R * vecs; e++) y[e] = la_v_set(0.0f);
-        const float *a = c->out + i * K, *B = c->dS + j;
-        for (int64_t r = 0; r < K; r++, a++, B += W)
-#pragma GCC unroll 4
-            for (int m = 0; m < R; m++)
-#pragma GCC unroll 4
-                for (int v = 0; v < vecs; v++)
-                    y[m * vecs + v] =
-                        la_v_fma(la_v_set(a[m * K]), la_v_load(B + v * LA_VW), y[m * vecs + v]);
+        la_block_add(R, vecs, LA_VW, K, c->out + i * K, K, 1, c->dS + j, W, y);
         for (int64_t l = i; l < C; l++)
 #pragma GCC unroll 4
             for (int m = 0; m < R; m++)

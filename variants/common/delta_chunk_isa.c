@@ -15,6 +15,7 @@
 
 #include "delta_chunk.h"
 #include "labench/simd.h"
+#include "register_block.h"
 
 /* Sums in registers: rows times vectors of each, which must cover the latency of a multiply-add on two
  * pipes. Slices of few columns take more rows. */
@@ -40,22 +41,6 @@ typedef struct chunk {
     const float *q_in, *k_in, *k_out;
     int64_t row;
 } chunk;
-
-/* sum[m][v] += a_mi B_i over i < K, a_mi = a[m down + i along] */
-LA_INLINE void multiply(int rows, int vecs, int64_t K, const float *a, int64_t down, int64_t along,
-                        const float *B, int64_t ldb, la_vf *sum)
-{
-    for (int64_t i = 0; i < K; i++, a += along, B += ldb) {
-        la_vf b[V];
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) b[v] = la_v_load(B + v * LA_VW);
-#pragma GCC unroll 8
-        for (int m = 0; m < rows; m++)
-#pragma GCC unroll 4
-            for (int v = 0; v < vecs; v++)
-                sum[m * vecs + v] = la_v_fma(la_v_set(a[m * down]), b[v], sum[m * vecs + v]);
-    }
-}
 
 LA_INLINE void clear(int n, la_vf *sum)
 {
@@ -84,7 +69,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
     prefetch(c, c->v + j, i, rows, v_row, vecs * LA_VW);
     la_vf sum[SUMS];
     clear(rows * vecs, sum);
-    if (delta) multiply(rows, vecs, dk, c->k_in + i * row, row, 1, S, c->W, sum);
+    if (delta) la_block_add(rows, vecs, LA_VW, dk, c->k_in + i * row, row, 1, S, c->W, sum);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
@@ -99,7 +84,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
     if (j == 0 && c->reads) prefetch(c, c->k, i, rows, c->x->qk_row, dk);
     if (delta) {
         const float *L = c->r.L + i * c->C;
-        multiply(rows, vecs, i, L, c->C, 1, U, c->W, sum);
+        la_block_add(rows, vecs, LA_VW, i, L, c->C, 1, U, c->W, sum);
 #pragma GCC unroll 8
         for (int m = 1; m < rows; m++)
 #pragma GCC unroll 8
@@ -117,14 +102,14 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
 
     if (j == 0 && c->reads) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
     clear(rows * vecs, sum);
-    multiply(rows, vecs, dk, c->q_in + i * row, row, 1, S, c->W, sum);
+    la_block_add(rows, vecs, LA_VW, dk, c->q_in + i * row, row, 1, S, c->W, sum);
     if (by_token)
 #pragma GCC unroll 8
         for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
             for (int v = 0; v < vecs; v++) sum[m * vecs + v] *= la_v_set(c->r.in[i + m]);
     prefetch(c, c->o + j, i, rows, v_row, vecs * LA_VW);
-    multiply(rows, vecs, i + rows, c->r.P + i * c->C, c->C, 1, U, c->W, sum);
+    la_block_add(rows, vecs, LA_VW, i + rows, c->r.P + i * c->C, c->C, 1, U, c->W, sum);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
@@ -152,7 +137,7 @@ LA_INLINE void carry_rows(const chunk *c, int64_t r, int64_t j, int rows, int ve
         for (int v = 0; v < vecs; v++)
             sum[m * vecs + v] = whole * la_v_load(S + m * c->W + v * LA_VW);
     }
-    multiply(rows, vecs, c->n, c->k_out + r, 1, c->row, c->U + j, c->W, sum);
+    la_block_add(rows, vecs, LA_VW, c->n, c->k_out + r, 1, c->row, c->U + j, c->W, sum);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4

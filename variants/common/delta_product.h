@@ -6,6 +6,7 @@
 #define LA_DELTA_PRODUCT_H
 
 #include "labench/simd.h"
+#include "register_block.h"
 
 /* Which part of A is not zero: rows i see inner indices up to i, from i on, or all of them. */
 typedef enum la_part_of { LA_WHOLE, LA_LOWER, LA_UPPER } la_part_of;
@@ -41,17 +42,7 @@ LA_INLINE void la_small_panel(const la_small_product *x, int64_t j, const int ro
         int64_t first = x->part == LA_UPPER ? i : 0;
         int64_t end = x->part == LA_LOWER ? i + rows : x->K;
         const float *a = x->a + i * x->down + first * x->along, *B = x->B + first * x->ldb + j;
-        int64_t down = x->down, along = x->along, ldb = x->ldb;
-        for (int64_t k = first; k < end; k++, a += along, B += ldb) {
-            la_vf b[4];
-#pragma GCC unroll 4
-            for (int v = 0; v < vecs; v++) b[v] = la_v_load(B + v * LA_VW);
-#pragma GCC unroll 8
-            for (int m = 0; m < rows; m++)
-#pragma GCC unroll 4
-                for (int v = 0; v < vecs; v++)
-                    sum[m * vecs + v] = la_v_fma(la_v_set(a[m * down]), b[v], sum[m * vecs + v]);
-        }
+        la_block_add(rows, vecs, LA_VW, end - first, a, x->down, x->along, B, x->ldb, sum);
 #pragma GCC unroll 8
         for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4

@@ -13,6 +13,7 @@
  */
 #include "kernel_attention.h"
 #include "labench/simd.h"
+#include "register_block.h"
 
 #define R 4 /* rows in registers */
 #if defined(__AVX512F__)
@@ -31,35 +32,13 @@ LA_INLINE la_vf load(const float *p, bool whole, int64_t last)
     return whole ? la_v_load(p) : la_v_load_n(p, last);
 }
 
-/* sum[m][v] += a_mi B_i over i < K, a_mi = a[m down + i along] */
-LA_INLINE void multiply(int rows, int vecs, int64_t last, int64_t K, const float *a, int64_t down,
-                        int64_t along, const float *B, int64_t ldb, la_vf *sum)
-{
-    for (int64_t i = 0; i < K; i++, a += along, B += ldb) {
-        la_vf b[V];
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++)
-            b[v] = load(B + v * LA_VW, v + 1 < vecs || last == LA_VW, last);
-#pragma GCC unroll 4
-        for (int m = 0; m < rows; m++)
-#pragma GCC unroll 4
-            for (int v = 0; v < vecs; v++)
-                sum[m * vecs + v] = la_v_fma(la_v_set(a[m * down]), b[v], sum[m * vecs + v]);
-    }
-}
-
 /* Rows [i, i + rows) of P, one vector of columns from j. */
 LA_INLINE void score_tile(const la_ka_plain *x, int64_t i, int64_t j, int rows)
 {
     la_vf sum[SCORE_ROWS];
-    const float *a = x->a + i * x->ldm, *turned = x->turned + j;
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++) sum[m] = la_v_set(0.0f);
-    for (int64_t r = 0; r < x->m; r++, turned += STEP) {
-        la_vf b = la_v_load(turned);
-#pragma GCC unroll 8
-        for (int m = 0; m < rows; m++) sum[m] = la_v_fma(la_v_set(a[m * x->ldm + r]), b, sum[m]);
-    }
+    la_block_add(rows, 1, LA_VW, x->m, x->a + i * x->ldm, x->ldm, 1, x->turned + j, STEP, sum);
     la_vf at = la_v_set((float)j) + la_v_iota();
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++) {
@@ -113,9 +92,9 @@ LA_INLINE void output_rows(const la_ka_plain *x, int64_t i, int64_t j, int rows,
 #pragma GCC unroll 16
     for (int m = 0; m < rows * vecs; m++) sum[m] = la_v_set(0.0f);
     ask_for(x, x->v + j, i, rows, x->ldv, vecs * LA_VW);
-    multiply(rows, vecs, last, x->m, x->a + i * x->ldm, x->ldm, 1, x->S + j, x->dv, sum);
+    la_block_add(rows, vecs, last, x->m, x->a + i * x->ldm, x->ldm, 1, x->S + j, x->dv, sum);
     if (j == 0) ask_for(x, x->k, i, rows, x->ldk, x->dk);
-    multiply(rows, vecs, last, i + rows, x->P + i * STEP, STEP, 1, x->v + j, x->ldv, sum);
+    la_block_add(rows, vecs, last, i + rows, x->P + i * STEP, STEP, 1, x->v + j, x->ldv, sum);
     if (j == 0) ask_for(x, x->q, i, rows, x->ldk, x->dk);
 #pragma GCC unroll 4
     for (int m = 0; m < rows; m++) {
@@ -142,7 +121,7 @@ LA_INLINE void carry_rows(const la_ka_plain *x, int64_t r, int64_t j, int rows, 
         for (int v = 0; v < vecs; v++)
             sum[m * vecs + v] =
                 load(x->S + (r + m) * x->dv + j + v * LA_VW, v + 1 < vecs || last == LA_VW, last);
-    multiply(rows, vecs, last, x->n, x->b + r, 1, x->ldm, x->v + j, x->ldv, sum);
+    la_block_add(rows, vecs, last, x->n, x->b + r, 1, x->ldm, x->v + j, x->ldv, sum);
 #pragma GCC unroll 4
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
