@@ -61,7 +61,7 @@ static const struct {
     {ALL "--pass train", 2, "is the pass of a task"},
     {ALL "--pass fwd,fwd", 2, "names 'fwd' twice"},
     {ALL "--dtype f8", 2, "no type 'f8'"},
-    {ALL "--dtype bf16", 2, "bf16"},
+    {ALL "--dtype f16", 2, "f16"},
     {ALL "--mask upper", 2, "no mask 'upper'"},
     {ALL "--device gpu", 2, "no device 'gpu'"},
     {ALL "--device cuda", 3, "there is no device 'cuda'"},
