@@ -30,8 +30,10 @@ typedef struct instance {
     la_delta_kernel *forward, *decode;
     la_delta_prepare_fn *prepare; /* the halves of the chunk form, or NULL */
     la_delta_scan_fn *scan;
+    la_delta_prepare_fn *prepare_wide; /* bf16 only: that of float32 */
     la_delta_backward_kernel *backward;
     const la_tile *tile;
+    const la_tile_bf16 *narrow; /* bf16 only */
 } instance;
 
 size_t la_delta_state_parts(const la_problem *p, const void *opts, la_part *out, size_t cap)
@@ -69,8 +71,8 @@ la_status la_delta_check(const la_recurrence *m, const la_problem *p, la_pass pa
     (void)pass;
     if (p->mask != LA_MASK_CAUSAL)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s is a recurrence: causal only", m->name);
-    if (p->dtype != LA_F32 && (p->dtype != LA_BF16 || m->write != LA_WRITE_RANK_ONE))
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no %s kernel yet", m->name,
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has kernels in f32 and bf16, not in %s", m->name,
                        la_dtype_name(p->dtype));
     if (p->Hkv != p->H)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
@@ -105,6 +107,14 @@ static size_t scratch_of(const division *d, int64_t heads)
            2 * d->ready * (size_t)(heads * d->block);
 }
 
+/* How forward and decode treat tensors in bf16: by kernels for them (the rank-one rule, and the chunk form,
+ * where pairs meet S), or widened for a kernel of float32. */
+static bool widens(const la_recurrence *m, la_delta_form form, const la_problem *p, la_pass pass)
+{
+    if (p->dtype != LA_BF16 || pass == LA_BACKWARD) return false;
+    return pass == LA_DECODE || (m->write != LA_WRITE_RANK_ONE && form == LA_DELTA_RECURRENT);
+}
+
 /* Floats of scratch of one job that has w columns. */
 static int64_t work_of(const la_recurrence *m, la_delta_form form, const la_problem *p,
                        la_pass pass, int64_t w, int64_t chunk)
@@ -114,11 +124,35 @@ static int64_t work_of(const la_recurrence *m, la_delta_form form, const la_prob
     if (pass == LA_BACKWARD)
         return rank_one ? la_dplr_backward_work(p->dk, p->dv, p->T, segment, team)
                         : la_delta_backward_work(m->decay, p->dk, p->dv, p->T, segment, team);
-    if (pass == LA_DECODE) return la_delta_recurrent_work(p->dk) + 2 * (la_delta_up(p->dk) + w);
+    int64_t T = pass == LA_DECODE ? 1 : p->T, run = segment < T ? segment : T;
+    int64_t more = widens(m, form, p, pass) ? la_delta_widened_work(p->dk, w, p->dv, run) : 0;
+    if (pass == LA_DECODE) return la_delta_recurrent_work(p->dk) + more;
     if (form == LA_DELTA_RECURRENT && rank_one) return la_dplr_sweep_work(p->dk, w);
-    if (form == LA_DELTA_RECURRENT) return la_delta_recurrent_work(p->dk);
-    return rank_one ? la_dplr_forward_work(p->dk, w)
-                    : la_delta_chunk_work(m->decay, p->dk, w, chunk);
+    if (form == LA_DELTA_RECURRENT) return la_delta_recurrent_work(p->dk) + more;
+    if (rank_one) return la_dplr_forward_work(p->dk, w);
+    return p->dtype == LA_BF16 ? la_delta_chunk_bf16_work(m->decay, p->dk, w, chunk)
+                               : la_delta_chunk_work(m->decay, p->dk, w, chunk);
+}
+
+/* Floats of the halves of forward: of a slice that is scanned, a thread that prepares, a chunk. */
+typedef struct halves_floats {
+    int64_t scan, prepare, ready;
+} halves_floats;
+
+static halves_floats halves_of(const la_recurrence *m, const la_problem *p, int64_t w,
+                               int64_t chunk)
+{
+    int64_t dk = p->dk;
+    if (m->write == LA_WRITE_RANK_ONE)
+        return (halves_floats){la_dplr_scan_floats(dk, w), la_dplr_prepare_floats(dk),
+                               la_dplr_ready_floats(dk)};
+    if (p->dtype == LA_BF16)
+        return (halves_floats){la_delta_scan_bf16_floats(dk, w, chunk),
+                               la_delta_prepare_bf16_floats(m->decay, dk, chunk),
+                               la_delta_ready_bf16_floats(dk, chunk)};
+    return (halves_floats){la_delta_scan_floats(dk, w, chunk),
+                           la_delta_prepare_floats(m->decay, dk, chunk),
+                           la_delta_ready_floats(m->decay, dk, chunk)};
 }
 
 static division divide(const la_recurrence *m, la_delta_form form, const la_problem *p,
@@ -139,17 +173,12 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     if (pass == LA_BACKWARD) shares *= (p->T - 1) / segment_of(form, chunk) + 1;
     if (!shared && shares < d.threads) d.threads = (int)shares;
     int64_t w = d.columns < p->dv ? d.columns : p->dv;
-    int64_t floats = !shared    ? work_of(m, form, p, pass, w, chunk)
-                     : rank_one ? la_dplr_scan_floats(p->dk, w)
-                                : la_delta_scan_floats(p->dk, w, chunk);
-    d.work = la_align((size_t)floats * sizeof(float));
+    halves_floats of = {.scan = work_of(m, form, p, pass, w, chunk)};
+    if (shared) of = halves_of(m, p, w, chunk);
+    d.work = la_align((size_t)of.scan * sizeof(float));
     if (!shared) return d;
-    int64_t prepare =
-        rank_one ? la_dplr_prepare_floats(p->dk) : la_delta_prepare_floats(m->decay, p->dk, chunk);
-    int64_t ready =
-        rank_one ? la_dplr_ready_floats(p->dk) : la_delta_ready_floats(m->decay, p->dk, chunk);
-    d.prepare = la_align((size_t)prepare * sizeof(float));
-    d.ready = (size_t)ready * sizeof(float);
+    d.prepare = la_align((size_t)of.prepare * sizeof(float));
+    d.ready = (size_t)of.ready * sizeof(float);
     int64_t chunks = (p->T + chunk - 1) / chunk, held = (int64_t)(BLOCK_BYTES / d.ready);
     d.block = BLOCK_TOKENS / chunk;
     if (d.block > held) d.block = held > 0 ? held : 1;
@@ -189,9 +218,14 @@ static void choose_kernels(instance *in, la_isa isa)
         in->scan = KERNEL(la_dplr_scan);
         in->backward = KERNEL(la_dplr_backward);
     } else {
-        in->forward = recurrent ? in->decode : LA_ISA_TABLE(la_delta_chunk, isa);
-        in->prepare = LA_ISA_TABLE(la_delta_prepare, isa);
-        in->scan = LA_ISA_TABLE(la_delta_scan, isa);
+        in->forward = recurrent ? in->decode
+                      : narrow  ? LA_BF16_TABLE(la_delta_chunk_bf16, isa)
+                                : LA_ISA_TABLE(la_delta_chunk, isa);
+        in->prepare = narrow ? LA_BF16_TABLE(la_delta_prepare_bf16, isa)
+                             : LA_ISA_TABLE(la_delta_prepare, isa);
+        in->prepare_wide = LA_ISA_TABLE(la_delta_prepare, isa);
+        in->scan =
+            narrow ? LA_BF16_TABLE(la_delta_scan_bf16, isa) : LA_ISA_TABLE(la_delta_scan, isa);
         in->backward = KERNEL(la_delta_backward);
     }
 }
@@ -209,6 +243,7 @@ la_status la_delta_create(const la_recurrence *member, la_delta_form form, const
                      .scale = (float)s,
                      .form = form,
                      .tile = la_tile_get(dev->isa)};
+    if (p->dtype == LA_BF16) in->narrow = la_tile_bf16_get(dev->isa);
     choose_kernels(in, dev->isa);
     *self = in;
     return LA_OK;
@@ -264,6 +299,8 @@ static la_delta_slice slice_of(const instance *in, const division *d, const la_i
         .scale = in->scale,
         .log_decay = m->decay == LA_DECAY_FIXED ? m->log_decay(h) : 0.0,
         .tile = in->tile,
+        .narrow = in->narrow,
+        .prepare_wide = in->prepare_wide,
     };
 }
 
@@ -316,28 +353,12 @@ static void run_shared(const instance *in, const division *d, const la_io *io)
     }
 }
 
-/* One token in bf16 by the kernel for float32: its few numbers are widened, S is float32 anyway. */
-static void narrow_token(const la_delta_slice *slice, la_delta_kernel *kernel)
-{
-    la_delta_slice wide = *slice;
-    int64_t dk = slice->dk, w = slice->w;
-    const la_bf16 *q = (const void *)slice->q, *k = (const void *)slice->k;
-    const la_bf16 *v = (const void *)slice->v;
-    la_bf16 *o = (void *)slice->o;
-    float *at = slice->work + la_delta_recurrent_work(dk), *to = at + 2 * la_delta_up(dk);
-    wide.q = at, wide.k = at + la_delta_up(dk), wide.v = to, wide.o = to + w;
-    for (int64_t r = 0; r < dk; r++) at[r] = la_bf16_to_float(q[r]);
-    for (int64_t r = 0; r < dk; r++) at[la_delta_up(dk) + r] = la_bf16_to_float(k[r]);
-    for (int64_t j = 0; j < w; j++) to[j] = la_bf16_to_float(v[j]);
-    kernel(&wide);
-    for (int64_t j = 0; j < w; j++) o[j] = la_bf16_from_float(wide.o[j]);
-}
-
 static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kernel *kernel)
 {
     int64_t T = pass == LA_DECODE ? 1 : in->p.T;
     division d = divide(in->member, in->form, &in->p, pass, in->chunk);
     int64_t jobs = in->p.B * in->p.H * d.slices;
+    bool wide = widens(in->member, in->form, &in->p, pass);
     if (d.block > 0) {
         run_shared(in, &d, io);
         return;
@@ -346,10 +367,8 @@ static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kern
     for (int64_t i = 0; i < jobs; i++) {
         la_delta_slice slice = slice_of(in, &d, io, T, i);
         slice.work = (float *)(void *)((char *)io->work + d.work * (size_t)omp_get_thread_num());
-        if (pass == LA_DECODE && in->p.dtype == LA_BF16)
-            narrow_token(&slice, kernel);
-        else
-            kernel(&slice);
+        slice.wide = kernel;
+        (wide ? la_delta_widened : kernel)(&slice);
     }
 }
 

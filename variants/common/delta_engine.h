@@ -18,6 +18,7 @@
  *         S [B,H,dk,dv]; value head h reads query and key head h / (H / Hqk)
  * Forms   recurrent: token by token, two sweeps over S a token; the decode step too
  *         chunk: C tokens at a time as matrix products, S carried from chunk to chunk
+ * bf16   q, k, v, o and their gradients may be; gates, all sums and S are float32
  * Columns of S never meet, so both forms split dv where there are fewer heads than threads. The chunk form
  * then shares what does not depend on S (scores, sums of decays, decayed copies) over the sequence.
  * Backward goes through chunks of 16 tokens from the last, whatever the form (delta_backward.h). It takes
@@ -92,19 +93,18 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
         return la_delta_create(&(member), FORM, p, opts, dev, self, err);                          \
     }
 
-#define LA_DELTA_IMPL_(form, how, types)                                                           \
+#define LA_DELTA_IMPL_(form, how)                                                                  \
     {                                                                                              \
-        .name = "cpu_" #form, .backend = LA_CPU, .caps = LA_DELTA_CAPS, .dtypes = types,           \
-        .rank = how, .check = check, .sizes = form##_sizes, .cost = form##_cost,                   \
-        .create = form##_create, .destroy = la_free, .forward = la_delta_forward,                  \
-        .backward = la_delta_backward, .decode = la_delta_decode                                   \
+        .name = "cpu_" #form, .backend = LA_CPU, .caps = LA_DELTA_CAPS,                            \
+        .dtypes = 1u << LA_F32 | 1u << LA_BF16, .rank = how, .check = check,                       \
+        .sizes = form##_sizes, .cost = form##_cost, .create = form##_create, .destroy = la_free,   \
+        .forward = la_delta_forward, .backward = la_delta_backward, .decode = la_delta_decode      \
     }
 
-#define LA_DELTA_FORMS(member)                                                                     \
-    LA_DELTA_RANKED_FORMS(member, la_rank_any_cpu, la_rank_second_cpu, 1u << LA_F32)
+#define LA_DELTA_FORMS(member) LA_DELTA_RANKED_FORMS(member, la_rank_any_cpu, la_rank_second_cpu)
 
-/* The same, the chunk form ranked `first` and the recurrent `second`, for the dtypes of the mask `types`. */
-#define LA_DELTA_RANKED_FORMS(member, first, second, types)                                        \
+/* The same, the chunk form ranked `first` and the recurrent `second`. */
+#define LA_DELTA_RANKED_FORMS(member, first, second)                                               \
     static la_status check(const la_problem *p, la_pass pass, const void *opts,                    \
                            const la_device *dev, la_err *err)                                      \
     {                                                                                              \
@@ -119,7 +119,7 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
     }                                                                                              \
     LA_DELTA_FORM_(member, recurrent, LA_DELTA_RECURRENT)                                          \
     LA_DELTA_FORM_(member, chunk, LA_DELTA_CHUNK)                                                  \
-    static const la_impl forms[] = {LA_DELTA_IMPL_(chunk, first, types),                           \
-                                    LA_DELTA_IMPL_(recurrent, second, types)};
+    static const la_impl forms[] = {LA_DELTA_IMPL_(chunk, first),                                  \
+                                    LA_DELTA_IMPL_(recurrent, second)};
 
 #endif

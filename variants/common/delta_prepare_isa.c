@@ -7,7 +7,7 @@
  * and the decays of tokens or, where each channel has its own, the decayed copies of q and k.
  */
 #include "delta_chunk.h"
-#include "labench/simd.h"
+#include "delta_decays.h"
 
 /* Rows in registers, for K and Q each, and vectors of each. */
 #if defined(__AVX512F__)
@@ -24,37 +24,11 @@ typedef struct prepared {
     la_chunk_ready r;
     int64_t n, C, K;
     const float *q, *k, *g;
-    float *KT;      /* [K,C] */
-    float *hi, *lo; /* [C]: G as an unevaluated sum: differences of long sums keep their digits */
-    float *back; /* [C]: exp(-G_i), while that stays below e^60 (float32 ends at e^88); else NULL */
-    float *far;  /* [C,K], by channel: k exp(-G) */
-    double *G;   /* [C,K], by channel */
+    float *KT; /* [K,C] */
+    la_chunk_sums sums;
+    float *far; /* [C,K], by channel: k exp(-G) */
+    double *G;  /* [C,K], by channel */
 } prepared;
-
-/* ---- decays of a chunk ---- */
-
-static void token_decays(prepared *c)
-{
-    const la_delta_slice *x = c->x;
-    const la_chunk_ready *r = &c->r;
-    double G = 0.0;
-    for (int64_t i = 0; i < c->n; i++) {
-        G += c->g ? (double)c->g[i * x->gate_row] : x->log_decay;
-        c->hi[i] = (float)G;
-        c->lo[i] = (float)(G - (double)c->hi[i]);
-    }
-    if (!(G > -60.0)) c->back = NULL;
-    la_vf end_hi = la_v_set(c->hi[c->n - 1]), end_lo = la_v_set(c->lo[c->n - 1]);
-    for (int64_t i = 0; i < c->n; i += LA_VW) {
-        int64_t m = c->n - i < LA_VW ? c->n - i : LA_VW;
-        la_vf hi = la_v_load_n(c->hi + i, m), lo = la_v_load_n(c->lo + i, m);
-        la_vf in = la_v_exp(hi);
-        la_v_store_n(r->in + i, la_v_fma(in, lo, in), m);
-        if (c->back) la_v_store_n(c->back + i, la_v_exp(la_v_set(0.0f) - (hi + lo)), m);
-        la_v_store_n(r->out + i, la_v_exp((end_hi - hi) + (end_lo - lo)), m);
-    }
-    r->whole[0] = r->in[c->n - 1];
-}
 
 /* ---- L and P ---- */
 
@@ -65,12 +39,7 @@ LA_INLINE void put_scores(const prepared *c, int64_t i, int64_t j, bool delta, b
     const la_vf zero = la_v_set(0.0f);
     la_vf at = la_v_set((float)j) + la_v_iota(), row = la_v_set((float)i);
     if (by_token) {
-        la_vf d;
-        if (c->back)
-            d = la_v_set(c->r.in[i]) * la_v_load(c->back + j);
-        else
-            d = la_v_exp((la_v_set(c->hi[i]) - la_v_load(c->hi + j)) +
-                         (la_v_set(c->lo[i]) - la_v_load(c->lo + j)));
+        la_vf d = la_chunk_fade(&c->sums, c->r.in, i, j);
         qk = qk * d;
         kk = kk * d;
     }
@@ -276,7 +245,8 @@ LA_INLINE void prepare(prepared *c, bool delta, la_chunk_decay decay)
         channels(c, delta);
         return;
     }
-    if (decay == LA_BY_TOKEN) token_decays(c);
+    if (decay == LA_BY_TOKEN)
+        c->r.whole[0] = la_chunk_decays(c->x, c->g, c->n, &c->sums, c->r.in, c->r.out);
     c->x->tile->transpose(c->n, c->x->dk, c->k, c->x->qk_row, c->KT, c->C);
     scores(c, c->q, c->k, c->x->qk_row, delta, decay == LA_BY_TOKEN);
 }
@@ -305,9 +275,9 @@ void LA_ISA(la_delta_prepare)(const la_delta_slice *x, int64_t t, float *ready, 
     c.q = x->q + t * x->qk_row, c.k = x->k + t * x->qk_row;
     c.g = x->g ? x->g + t * x->gate_row * (decay == LA_BY_CHANNEL ? x->dk : 1) : NULL;
     c.KT = scratch, scratch += c.K * c.C;
-    c.hi = scratch, scratch += c.C;
-    c.lo = scratch, scratch += c.C;
-    c.back = scratch, scratch += c.C;
+    c.sums.hi = scratch, scratch += c.C;
+    c.sums.lo = scratch, scratch += c.C;
+    c.sums.back = scratch, scratch += c.C;
     if (decay == LA_BY_CHANNEL) {
         c.far = scratch, scratch += c.C * c.K;
         c.G = (double *)(void *)scratch;

@@ -8,7 +8,16 @@
 #include "delta_engine.h"
 #include "labench/tile.h"
 
-typedef struct la_delta_slice {
+typedef struct la_delta_slice la_delta_slice;
+typedef void la_delta_kernel(const la_delta_slice *slice);
+/* The chunk form in two halves, for threads that share a head (see delta_chunk.h). The first makes what the
+ * chunk of tokens [t, t + C) needs besides the state, into `ready`. The second takes the slice's columns
+ * through the chunks of tokens [t0, t1), prepared one after the other in `ready`; x->work keeps S from
+ * one call to the next. */
+typedef void la_delta_prepare_fn(const la_delta_slice *x, int64_t t, float *ready, float *scratch);
+typedef void la_delta_scan_fn(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready);
+
+struct la_delta_slice {
     la_write_rule write;
     la_decay decay;
     int64_t T, dk, w;                /* tokens, rows of S, columns of this slice */
@@ -30,7 +39,11 @@ typedef struct la_delta_slice {
     double log_decay; /* of a fixed decay */
     const la_tile *tile;
     float *work; /* la_delta_*_work floats, 64-byte aligned */
-} la_delta_slice;
+    /* Rows of bf16: q, k, v and o point to such, and their rows count them. NULL: of float32 */
+    const la_tile_bf16 *narrow;
+    la_delta_kernel *wide;             /* the float32 kernel that la_delta_widened calls */
+    la_delta_prepare_fn *prepare_wide; /* that of la_delta_prepare_bf16 */
+};
 
 /* Small chunks win here: 4 C d operations a token inside a chunk stand beside 6 d^2 that meet S. */
 #define LA_DELTA_DEFAULT_CHUNK 16
@@ -82,17 +95,44 @@ static inline int64_t la_delta_chunk_work(la_decay decay, int64_t dk, int64_t w,
            la_delta_prepare_floats(decay, dk, chunk);
 }
 
-typedef void la_delta_kernel(const la_delta_slice *slice);
+/* The same of bf16 rows. */
+static inline int64_t la_delta_ready_bf16_floats(int64_t dk, int64_t chunk)
+{
+    int64_t C = la_delta_up(chunk), K = la_delta_up(dk);
+    return 2 * C * C + 2 * C + K + 3 * C * K / 2;
+}
+
+static inline int64_t la_delta_prepare_bf16_floats(la_decay decay, int64_t dk, int64_t chunk)
+{
+    return 2 * la_delta_up(chunk) * la_delta_up(dk) + la_delta_ready_floats(decay, dk, chunk) +
+           la_delta_prepare_floats(decay, dk, chunk);
+}
+
+static inline int64_t la_delta_scan_bf16_floats(int64_t dk, int64_t w, int64_t chunk)
+{
+    return (3 * la_delta_up(dk) + la_delta_up(chunk)) * la_delta_up(w) / 2;
+}
+
+static inline int64_t la_delta_chunk_bf16_work(la_decay decay, int64_t dk, int64_t w, int64_t chunk)
+{
+    return la_delta_scan_bf16_floats(dk, w, chunk) + la_delta_ready_bf16_floats(dk, chunk) +
+           la_delta_prepare_bf16_floats(decay, dk, chunk);
+}
+
+/* What widening adds to a float32 kernel's scratch, for at most `run` tokens at a time. */
+static inline int64_t la_delta_widened_work(int64_t dk, int64_t w, int64_t S_row, int64_t run)
+{
+    return 2 * (la_delta_up(run * dk) + la_delta_up(run * w)) + la_delta_up(dk * S_row);
+}
+
+la_delta_kernel la_delta_widened;
 la_delta_kernel la_delta_recurrent_generic, la_delta_recurrent_avx2, la_delta_recurrent_avx512;
 la_delta_kernel la_delta_chunk_generic, la_delta_chunk_avx2, la_delta_chunk_avx512;
 
-/* The chunk form in two halves, for threads that share a head (see delta_chunk.h). The first makes what the
- * chunk of tokens [t, t + C) needs besides the state, into `ready`. The second takes the slice's columns
- * through the chunks of tokens [t0, t1), prepared one after the other in `ready`; x->work keeps S from
- * one call to the next. */
-typedef void la_delta_prepare_fn(const la_delta_slice *x, int64_t t, float *ready, float *scratch);
-typedef void la_delta_scan_fn(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready);
 la_delta_prepare_fn la_delta_prepare_generic, la_delta_prepare_avx2, la_delta_prepare_avx512;
 la_delta_scan_fn la_delta_scan_generic, la_delta_scan_avx2, la_delta_scan_avx512;
+la_delta_kernel la_delta_chunk_bf16_avx512_bf16;
+la_delta_prepare_fn la_delta_prepare_bf16_avx512_bf16;
+la_delta_scan_fn la_delta_scan_bf16_avx512_bf16;
 
 #endif

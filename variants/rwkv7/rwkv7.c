@@ -34,7 +34,7 @@ static const la_recurrence member = {
     .name = "rwkv7", .write = LA_WRITE_RANK_ONE, .decay = LA_DECAY_CHANNEL, .default_scale = 1.0};
 
 /* By chunks twice as many products meet S as token by token: the recurrent form is the faster one. */
-LA_DELTA_RANKED_FORMS(member, la_rank_second_cpu, la_rank_any_cpu, 1u << LA_F32 | 1u << LA_BF16)
+LA_DELTA_RANKED_FORMS(member, la_rank_second_cpu, la_rank_any_cpu)
 
 LA_VARIANT(rwkv7) = {
     LA_VARIANT_HEAD,

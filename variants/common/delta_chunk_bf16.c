@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The chunk form of bfloat16 rows: delta_chunk_isa.c with products of pairs. Compiled for AVX-512 with
+ * bf16 dot products only. S and all sums are float32; what enters a product is rounded, S too, as a
+ * product reads it:
+ *
+ *   U = (I + L)^{-1} diag(beta) (V - diag(exp G) K S)       pairs of channels; L of earlier rows: of tokens
+ *   O = s (diag(exp G) Q S + P U)                           pairs of channels; pairs of tokens
+ *   S <- exp(G_C) S + (diag(exp(G_C - G)) K)' U             pairs of tokens
+ *
+ * Everything is padded with zeros: channels, columns, and the last chunk's tokens, so no loop is ragged.
+ */
+#include <string.h>
+
+#include "delta_packed.h"
+
+#define SUMS 16
+
+/* One chunk of n tokens; leading dimensions W of S, S2, U. */
+typedef struct chunk {
+    const la_delta_slice *x;
+    la_packed r;
+    int64_t n, C, K, W;
+    int64_t ahead; /* tokens after this chunk */
+    bool reads;    /* this thread reads the next chunk's q, k and g */
+    const la_bf16 *q, *k, *v;
+    const float *g;
+    la_bf16 *o;
+    float *S;    /* [K,W] */
+    la_pair *S2; /* [K/2,W]: S as products read it */
+    la_pair *U;  /* [C/2,W] */
+} chunk;
+
+/* sum[m][v] += a_mi . B_i over i < pairs, a_mi = a[m down + i along] */
+LA_INLINE void multiply(int rows, int vecs, int64_t pairs, const la_pair *a, int64_t down,
+                        int64_t along, const la_pair *B, int64_t ldb, la_vf *sum)
+{
+    for (int64_t i = 0; i < pairs; i++, a += along, B += ldb) {
+        la_vb b[4];
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) b[v] = la_v_pairs(B + v * LA_VW);
+#pragma GCC unroll 8
+        for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++)
+                sum[m * vecs + v] = la_v_dot2(la_v_pair(a[m * down]), b[v], sum[m * vecs + v]);
+    }
+}
+
+LA_INLINE void clear(int n, la_vf *sum)
+{
+#pragma GCC unroll 16
+    for (int i = 0; i < n; i++) sum[i] = la_v_set(0.0f);
+}
+
+/* Asks for `rows` rows of `bytes` from token i of the next chunk, as delta_chunk_isa.c does. */
+LA_INLINE void prefetch(const chunk *c, const void *p, int64_t i, int rows, int64_t row,
+                        int64_t bytes)
+{
+    for (int64_t m = i; m < i + rows && m < c->ahead; m++)
+        for (int64_t e = 0; e < bytes; e += 64)
+            __builtin_prefetch((const char *)p + (c->n + m) * row + e, 0, 2);
+}
+
+/* V less what S holds, weighted, in place of the products. */
+LA_INLINE void residual(const chunk *c, int64_t i, int64_t j, int rows, int vecs, int64_t last,
+                        bool delta, la_vf *sum)
+{
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) {
+            const la_bf16 *from = c->v + (i + m) * c->x->v_row + j + v * LA_VW;
+            int64_t there = i + m >= c->n ? 0 : v + 1 < vecs ? LA_VW : last;
+            la_vf value = there == LA_VW ? la_v_load_bf16(from) : la_v_load_bf16_n(from, there);
+            if (delta) value = value - la_v_set(c->r.in[i + m]) * sum[m * vecs + v];
+            sum[m * vecs + v] = la_v_set(c->r.weight[i + m]) * value;
+        }
+}
+
+/* Rows [i, i + rows) of U and O at columns [j, j + vecs vectors), of which the last has `last`. */
+LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int vecs, int64_t last,
+                          bool delta)
+{
+    int64_t K2 = c->K / 2, C2 = c->C / 2, v_row = c->x->v_row;
+    const la_pair *S = c->S2 + j;
+    la_pair *U = c->U + j;
+    la_vf sum[SUMS];
+    clear(rows * vecs, sum);
+    prefetch(c, c->v + j, i, rows, v_row * 2, vecs * LA_VW * 2);
+    if (delta) multiply(rows, vecs, K2, (const la_pair *)c->r.k + i * K2, K2, 1, S, c->W, sum);
+    residual(c, i, j, rows, vecs, last, delta, sum);
+    if (j == 0 && c->reads) prefetch(c, c->k, i, rows, c->x->qk_row * 2, c->x->dk * 2);
+    if (delta) {
+        const float *L = c->r.L + i * c->C + i;
+        multiply(rows, vecs, i / 2, (const la_pair *)c->r.L2 + i * C2, C2, 1, U, c->W, sum);
+#pragma GCC unroll 8
+        for (int m = 1; m < rows; m++)
+#pragma GCC unroll 8
+            for (int l = 0; l < m; l++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vecs; v++)
+                    sum[m * vecs + v] =
+                        la_v_fma(la_v_set(L[m * c->C + l]), sum[l * vecs + v], sum[m * vecs + v]);
+    }
+#pragma GCC unroll 4
+    for (int m = 0; m < rows; m += 2)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++)
+            la_packed_store(U + (i + m) / 2 * c->W + v * LA_VW,
+                            la_packed_pair(sum[m * vecs + v], sum[(m + 1) * vecs + v]));
+
+    if (j == 0 && c->reads) prefetch(c, c->q, i, rows, c->x->qk_row * 2, c->x->dk * 2);
+    clear(rows * vecs, sum);
+    multiply(rows, vecs, K2, (const la_pair *)c->r.q + i * K2, K2, 1, S, c->W, sum);
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) sum[m * vecs + v] *= la_v_set(c->r.in[i + m]);
+    multiply(rows, vecs, (i + rows) / 2, (const la_pair *)c->r.P + i * C2, C2, 1, U, c->W, sum);
+    prefetch(c, c->o + j, i, rows, v_row * 2, vecs * LA_VW * 2);
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) {
+            la_bf16 *to = c->o + (i + m) * v_row + j + v * LA_VW;
+            int64_t there = i + m >= c->n ? 0 : v + 1 < vecs ? LA_VW : last;
+            la_vf o = la_v_set(c->x->scale) * sum[m * vecs + v];
+            if (there == LA_VW)
+                la_v_store_bf16(to, o);
+            else
+                la_v_store_bf16_n(to, o, there);
+        }
+}
+
+/* Rows [r, r + rows) of S2. */
+LA_INLINE void round_state(const chunk *c, int64_t r, int64_t j, int rows, int vecs,
+                           const la_vf *sum)
+{
+#pragma GCC unroll 4
+    for (int m = 0; m < rows; m += 2)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++)
+            la_packed_store(c->S2 + (r + m) / 2 * c->W + j + v * LA_VW,
+                            la_packed_pair(sum[m * vecs + v], sum[(m + 1) * vecs + v]));
+}
+
+LA_INLINE void carry_rows(const chunk *c, int64_t r, int64_t j, int rows, int vecs)
+{
+    la_vf sum[SUMS];
+    float *S = c->S + r * c->W + j;
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++)
+            sum[m * vecs + v] = la_v_set(c->r.whole[r + m]) * la_v_load(S + m * c->W + v * LA_VW);
+    multiply(rows, vecs, c->C / 2, c->r.k_out + r, 1, c->K, c->U + j, c->W, sum);
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) la_v_store(S + m * c->W + v * LA_VW, sum[m * vecs + v]);
+    round_state(c, r, j, rows, vecs, sum);
+}
+
+LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t last, bool delta)
+{
+    for (int64_t i = 0; i < c->n; i += rows) token_rows(c, i, j, rows, vecs, last, delta);
+    int64_t done = (c->n + rows - 1) / rows * rows;
+    for (int64_t i = done; i < c->C; i += 2) /* tokens that pad the chunk write nothing */
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++)
+            la_packed_store(c->U + i / 2 * c->W + j + v * LA_VW, la_v_pair(0));
+    for (int64_t r = 0; r < c->K; r += rows) carry_rows(c, r, j, rows, vecs);
+}
+
+LA_INLINE void one_chunk(const chunk *c, bool delta)
+{
+    int64_t j = 0, w = c->x->w;
+    for (; j + 4 * LA_VW <= w; j += 4 * LA_VW) columns(c, j, 4, 4, LA_VW, delta);
+    for (; j + 2 * LA_VW <= w; j += 2 * LA_VW) columns(c, j, 8, 2, LA_VW, delta);
+    for (; j < w; j += LA_VW) columns(c, j, 8, 1, w - j < LA_VW ? w - j : LA_VW, delta);
+}
+
+static void delta_chunk(const chunk *c)
+{
+    one_chunk(c, true);
+}
+
+static void additive_chunk(const chunk *c)
+{
+    one_chunk(c, false);
+}
+
+/* ---- chunk by chunk ---- */
+
+static chunk begin(const la_delta_slice *x)
+{
+    chunk c = {.x = x, .C = la_delta_up(x->chunk), .K = la_delta_up(x->dk), .W = la_delta_up(x->w)};
+    c.S = x->work;
+    c.S2 = (la_pair *)(void *)(c.S + c.K * c.W);
+    c.U = c.S2 + c.K / 2 * c.W;
+    return c;
+}
+
+static void take_state(const chunk *c)
+{
+    const la_delta_slice *x = c->x;
+    memset(c->S, 0, (size_t)(c->K * c->W) * sizeof *c->S);
+    for (int64_t i = 0; x->S_in && i < x->dk; i++)
+        memcpy(c->S + i * c->W, x->S_in + i * x->S_row, (size_t)x->w * sizeof *c->S);
+    for (int64_t r = 0; r < c->K; r += 2)
+        for (int64_t j = 0; j < c->W; j += LA_VW)
+            la_packed_store(c->S2 + r / 2 * c->W + j,
+                            la_packed_pair(la_v_load(c->S + r * c->W + j),
+                                           la_v_load(c->S + (r + 1) * c->W + j)));
+}
+
+static void copy_state(const chunk *c, float *to)
+{
+    for (int64_t i = 0; i < c->x->dk; i++)
+        memcpy(to + i * c->x->S_row, c->S + i * c->W, (size_t)c->x->w * sizeof *c->S);
+}
+
+/* The chunk from token t on, prepared in `ready`. */
+static void step(chunk *c, int64_t t, float *ready)
+{
+    const la_delta_slice *x = c->x;
+    c->r = la_packed_at(x, ready);
+    c->n = x->T - t < x->chunk ? x->T - t : x->chunk;
+    c->ahead = x->T - t - c->n;
+    c->q = la_packed_rows(x->q, t * x->qk_row), c->k = la_packed_rows(x->k, t * x->qk_row);
+    c->v = la_packed_rows(x->v, t * x->v_row);
+    c->o = (la_bf16 *)(void *)x->o + t * x->v_row;
+    (x->write == LA_WRITE_DELTA ? delta_chunk : additive_chunk)(c);
+    int64_t done = t + c->n;
+    if (x->saved && c->ahead > 0 && done % x->segment == 0)
+        copy_state(c, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
+    if (x->S_out && c->ahead == 0) copy_state(c, x->S_out);
+}
+
+void LA_ISA(la_delta_scan_bf16)(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready)
+{
+    chunk c = begin(x);
+    int64_t floats = la_delta_ready_bf16_floats(x->dk, x->chunk);
+    if (t0 == 0) take_state(&c);
+    for (int64_t t = t0; t < t1; t += x->chunk, ready += floats) step(&c, t, ready);
+}
+
+void LA_ISA(la_delta_chunk_bf16)(const la_delta_slice *x)
+{
+    chunk c = begin(x);
+    c.reads = true;
+    float *ready = x->work + la_delta_scan_bf16_floats(x->dk, x->w, x->chunk);
+    float *scratch = ready + la_delta_ready_bf16_floats(x->dk, x->chunk);
+    take_state(&c);
+    for (int64_t t = 0; t < x->T; t += x->chunk) {
+        LA_ISA(la_delta_prepare_bf16)(x, t, ready, scratch);
+        step(&c, t, ready);
+    }
+}
