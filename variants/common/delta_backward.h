@@ -47,7 +47,8 @@ typedef struct la_delta_chunk_kept {
     float *dO;        /* [2C,W]: s dout, then N = -(gradient of what was held) */
     float *dots;      /* [C,W/lanes]: sums over parts of a row, which make dbeta */
     /* by channel only */
-    float *grow, *back; /* [C,K]: exp(-G) and k exp(-G), where float32 can hold them (mild) */
+    float *mild;        /* 1 where float32 can hold exp(-G), else 0 */
+    float *grow, *back; /* [C,K]: exp(-G) and k exp(-G), where it can */
     double *G;          /* [C,K] */
 } la_delta_chunk_kept;
 
@@ -81,7 +82,7 @@ static inline int64_t la_delta_kept_floats(la_decay decay, int64_t K, int64_t W,
     const int64_t C = LA_DELTA_BACK;
     int64_t floats = K * W + 2 * C * K + 3 * C * W + 3 * C * C + 3 * C + K;
     if (decay != LA_DECAY_NONE) floats += 3 * C * K;
-    if (decay == LA_DECAY_CHANNEL) floats += 6 * C * K;
+    if (decay == LA_DECAY_CHANNEL) floats += 6 * C * K + C;
     if (team) floats += K * W + 3 * C * W;
     return floats;
 }

@@ -24,12 +24,27 @@ enum { C = LA_DELTA_BACK };
 typedef la_delta_walk walk;
 typedef la_delta_chunk_kept chunk;
 
-/* No channel falls so far that exp(-G) would be lost. */
-static bool mild(const walk *w, const chunk *c)
+/* G as an unevaluated sum, c->fade + c->grow; false where some channel falls so far that exp(-G) would be lost. */
+static bool mild_sums(const walk *w, const chunk *c, int64_t t, int64_t n)
 {
-    for (int64_t r = 0; r < w->K; r++)
-        if (!(c->G[(C - 1) * w->K + r] > -60.0)) return false;
-    return true;
+    const la_delta_slice *x = w->x;
+    int64_t K = w->K, row = x->gate_row * x->dk;
+    la_vf lowest = la_v_set(0.0f);
+    const la_rows gates = la_floats(x->g, row);
+    for (int64_t r = 0; r < K; r += LA_VW) {
+        la_vf sum = la_v_set(0.0f), rest = la_v_set(0.0f); /* of its roundings (Knuth's two-sum) */
+        for (int64_t i = 0; i < C; i++) {
+            int64_t left = i < n && r < x->dk ? x->dk - r : 0;
+            la_vf g = la_rows_load(&gates, (t + i) * row + r, left);
+            la_vf next = sum + g, part = next - sum;
+            rest = rest + ((sum - (next - part)) + (g - part));
+            sum = next;
+            la_v_store(c->fade + i * K + r, sum);
+            la_v_store(c->grow + i * K + r, rest);
+        }
+        lowest = la_v_min(sum, lowest);
+    }
+    return la_v_hmax(la_v_set(0.0f) - lowest) < 60.0f;
 }
 
 static void sums(const walk *w, const chunk *c, int64_t t, int64_t n)
@@ -59,7 +74,8 @@ static void score_pairs(const walk *w, const chunk *c)
         }
 }
 
-void LA_ISA(la_delta_channel_enter)(const walk *w, const chunk *c, int64_t t, int64_t n)
+/* Decays and scaled copies from differences of G in float64, whatever they are. */
+static void enter_steep(const walk *w, const chunk *c, int64_t t, int64_t n)
 {
     int64_t K = w->K;
     const la_tile *tile = w->x->tile;
@@ -74,13 +90,37 @@ void LA_ISA(la_delta_channel_enter)(const walk *w, const chunk *c, int64_t t, in
     tile->mul(C * K, q, c->fade, c->in);
     tile->mul(C * K, k, c->fade, c->in + C * K);
     tile->mul(C * K, k, c->to, c->out);
-    if (!mild(w, c)) {
-        score_pairs(w, c);
-        return;
+    score_pairs(w, c);
+}
+
+/* The same from G as mild_sums leaves it: one exponential a channel and token, and its inverse. */
+LA_INLINE la_vf exp_of_sum(const chunk *c, int64_t e)
+{
+    la_vf value = la_v_exp(la_v_load(c->fade + e));
+    return la_v_fma(value, la_v_load(c->grow + e), value);
+}
+
+static void enter_mild(const walk *w, const chunk *c)
+{
+    int64_t K = w->K;
+    const float *q = c->qk, *k = c->qk + C * K;
+    const la_vf one = la_v_set(1.0f);
+    for (int64_t r = 0; r < K; r += LA_VW) {
+        la_vf whole = exp_of_sum(c, (C - 1) * K + r);
+        la_v_store(c->whole + r, whole);
+        for (int64_t e = r; e < C * K; e += K) {
+            la_vf fade = exp_of_sum(c, e), grow = one / fade, to = whole * grow;
+            la_vf key = la_v_load(k + e);
+            la_v_store(c->fade + e, fade);
+            la_v_store(c->grow + e, grow);
+            la_v_store(c->to + e, to);
+            la_v_store(c->in + e, fade * la_v_load(q + e));
+            la_v_store(c->in + C * K + e, fade * key);
+            la_v_store(c->back + e, grow * key);
+            la_v_store(c->out + e, to * key);
+        }
     }
-    for (int64_t i = 0; i < C; i++) la_rows_exp(K, NULL, c->G + i * K, c->grow + i * K);
-    tile->mul(C * K, k, c->grow, c->back);
-    tile->transpose(C, K, c->back, K, w->TT, C);
+    w->x->tile->transpose(C, K, c->back, K, w->TT, C);
     la_small((la_small_product){.M = w->stack,
                                 .N = C,
                                 .K = K,
@@ -91,6 +131,16 @@ void LA_ISA(la_delta_channel_enter)(const walk *w, const chunk *c, int64_t t, in
                                 .ldb = C,
                                 .to = c->PA,
                                 .ldc = C});
+}
+
+void LA_ISA(la_delta_channel_enter)(const walk *w, const chunk *c, int64_t t, int64_t n)
+{
+    bool mild = mild_sums(w, c, t, n);
+    *c->mild = mild ? 1.0f : 0.0f;
+    if (mild)
+        enter_mild(w, c);
+    else
+        enter_steep(w, c, t, n);
 }
 
 /* gates [C,K] = what crosses each token from the chunk's start or to its end. T and H are still products
@@ -233,7 +283,7 @@ void LA_ISA(la_delta_channel_gradients)(const walk *w, const chunk *c, int64_t n
     float *row = w->T + C * K, *gates = dg ? w->TT + C * K : NULL;
     if (gates) gates_of_ends(w, c, gates);
     if (w->stack == C) memset(row, 0, (size_t)(C * K) * sizeof *row);
-    if (mild(w, c)) {
+    if (*c->mild != 0.0f) {
         if (gates) gates_of_pairs(w, c, gates);
         pairs_by_product(w, c);
     } else {

@@ -459,7 +459,8 @@ static chunk chunk_at(const walk *w, int rank, int64_t i)
     c.to = p, p += C * K;
     c.grow = p, p += C * K;
     c.back = p, p += C * K;
-    c.G = (double *)(void *)p;
+    c.G = (double *)(void *)p, p += 2 * C * K;
+    c.mild = p;
     return c;
 }
 
