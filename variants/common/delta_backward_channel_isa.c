@@ -32,13 +32,10 @@ static bool mild_sums(const walk *w, const chunk *c, int64_t t, int64_t n)
     la_vf lowest = la_v_set(0.0f);
     const la_rows gates = la_floats(x->g, row);
     for (int64_t r = 0; r < K; r += LA_VW) {
-        la_vf sum = la_v_set(0.0f), rest = la_v_set(0.0f); /* of its roundings (Knuth's two-sum) */
+        la_vf sum = la_v_set(0.0f), rest = sum;
         for (int64_t i = 0; i < C; i++) {
             int64_t left = i < n && r < x->dk ? x->dk - r : 0;
-            la_vf g = la_rows_load(&gates, (t + i) * row + r, left);
-            la_vf next = sum + g, part = next - sum;
-            rest = rest + ((sum - (next - part)) + (g - part));
-            sum = next;
+            la_rows_sum(la_rows_load(&gates, (t + i) * row + r, left), &sum, &rest);
             la_v_store(c->fade + i * K + r, sum);
             la_v_store(c->grow + i * K + r, rest);
         }

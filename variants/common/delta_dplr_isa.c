@@ -62,12 +62,17 @@ la_dplr_stretch LA_ISA(la_dplr_stretch)(const walk *w, const chunk *c, int e)
 {
     int64_t K = w->K, t0 = c->stretch[e], t1 = c->stretch[e + 1];
     la_dplr_stretch s = {.near = c->fade, .far = w->far, .rows = c->in, .cols = w->cols};
-    memset(w->far, 0, (size_t)((C + 1) * K) * sizeof *w->far);
-    for (int64_t t = 1; t < t1; t++) la_rows_exp(K, c->G + t0 * K, c->G + t * K, w->far + t * K);
+    for (int64_t f = K; e == 0 && f < t1 * K; f += LA_VW)
+        la_v_store(w->far + f, la_v_set(1.0f) / la_v_load(c->fade + f));
+    for (int64_t t = 1; e > 0 && t < t1; t++)
+        la_rows_exp(K, c->G + t0 * K, c->G + t * K, w->far + t * K);
+    memset(w->far + t1 * K, 0, (size_t)((C + 1 - t1) * K) * sizeof *w->far);
     scale_halves(w, c->writes, w->far + K, w->far + K, w->cols);
     if (c->stretches == 1) return s;
     memset(w->near, 0, (size_t)((C + 1) * K) * sizeof *w->near);
-    for (int64_t t = t0; t < t1; t++) la_rows_exp(K, c->G + t * K, c->G + t0 * K, w->near + t * K);
+    if (e == 0) memcpy(w->near, c->fade, (size_t)(t1 * K) * sizeof *w->near);
+    for (int64_t t = t0; e > 0 && t < t1; t++)
+        la_rows_exp(K, c->G + t * K, c->G + t0 * K, w->near + t * K);
     scale_halves(w, c->reads, w->near, w->near + K, w->rows);
     s.near = w->near, s.rows = w->rows;
     return s;
@@ -89,14 +94,44 @@ void LA_ISA(la_dplr_mask)(float *X)
     }
 }
 
+/* c->fade; false where there may be more than one stretch. */
+static bool fade(const walk *w, const chunk *c, int64_t t, int64_t n)
+{
+    const la_delta_slice *x = w->x;
+    int64_t K = w->K, row = x->gate_row * x->dk;
+    la_vf lowest = la_v_set(0.0f);
+    const la_rows gates = la_floats(x->g, row);
+    for (int64_t r = 0; r < K; r += LA_VW) {
+        la_vf sum = la_v_set(0.0f), rest = sum;
+        la_v_store(c->fade + r, la_v_set(1.0f));
+        for (int64_t i = 0; i < C; i++) {
+            int64_t left = i < n && r < x->dk ? x->dk - r : 0;
+            la_rows_sum(la_rows_load(&gates, (t + i) * row + r, left), &sum, &rest);
+            la_vf value = la_v_exp(sum);
+            la_v_store(c->fade + (i + 1) * K + r, la_v_fma(value, rest, value));
+        }
+        lowest = la_v_min(sum, lowest);
+    }
+    return la_v_hmax(la_v_set(0.0f) - lowest) < (float)FALL - 0.1f;
+}
+
+/* What tokens see of each other follows from the past alone, bit by bit: `fade` and where stretches begin do,
+ * and the first stretch is the same whether there are others. */
 static void decays(const walk *w, chunk *c, int64_t t, int64_t n)
 {
     int64_t K = w->K;
     const double *end = c->G + C * K;
-    sums(w, c, t, n);
-    find_stretches(w, c);
-    for (int64_t i = 0; i <= C; i++) la_rows_exp(K, c->G + i * K, NULL, c->fade + i * K);
-    for (int64_t i = 0; i < C; i++) la_rows_exp(K, end, c->G + (i + 1) * K, c->to + i * K);
+    const float *whole = c->fade + C * K;
+    if (fade(w, c, t, n)) {
+        c->stretches = 1, c->stretch[0] = 0, c->stretch[1] = C + 1;
+        for (int64_t r = 0; r < K; r += LA_VW)
+            for (int64_t e = r; e < C * K; e += K)
+                la_v_store(c->to + e, la_v_load(whole + r) / la_v_load(c->fade + K + e));
+    } else {
+        sums(w, c, t, n);
+        find_stretches(w, c);
+        for (int64_t i = 0; i < C; i++) la_rows_exp(K, end, c->G + (i + 1) * K, c->to + i * K);
+    }
     scale_halves(w, c->reads, c->fade, c->fade + K, c->in);
     scale_halves(w, c->writes, c->to, c->to, c->out);
 }

@@ -20,11 +20,13 @@
  *         chunk: C tokens at a time as matrix products, S carried from chunk to chunk
  * bf16   q, k, v, o and their gradients may be; gates, all sums and S are float32
  * Columns of S never meet, so both forms split dv where there are fewer heads than threads. The chunk form
- * then shares what does not depend on S (scores, sums of decays, decayed copies) over the sequence.
+ * (of the rank-one rule: the recurrent form) then shares what does not depend on S (scores, sums of
+ * decays, decayed copies) over the sequence.
  * Backward goes through chunks of 16 tokens from the last, whatever the form (delta_backward.h). It takes
  * S at the start of each segment from what forward saved (dk dv floats for every 64 tokens: as much as
  * one of q, k, v where dk = dv = 64, twice that at 128) and runs through the segment again. Threads share
- * the query and key heads; the value heads that read the same one add up in order.
+ * the query and key heads, or go through one together; the value heads that read the same one add up in
+ * order.
  */
 #ifndef LA_DELTA_ENGINE_H
 #define LA_DELTA_ENGINE_H

@@ -107,6 +107,14 @@ static inline void la_rows_deliver(int64_t n, int64_t columns, const float *from
         }
 }
 
+/* Adds x to an unevaluated sum: what rounding takes from `sum` goes to `rest` (Knuth's two-sum). */
+LA_INLINE void la_rows_sum(la_vf x, la_vf *sum, la_vf *rest)
+{
+    la_vf next = *sum + x, part = next - *sum;
+    *rest = *rest + ((*sum - (next - part)) + (x - part));
+    *sum = next;
+}
+
 /* to_r = exp(a_r - b_r) over K channels; NULL: 0. */
 static inline void la_rows_exp(int64_t K, const double *a, const double *b, float *to)
 {
