@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Forward by whole mini-batches, by several threads a head where heads are few. Of each mini-batch every
- * thread takes a share of the tokens, and of the rows of W:
+ * Forward by whole mini-batches, by several threads a head where heads are few: each has some columns of
+ * W, and all that follows from them. What couples columns is the layer norm, by sums over a row; those are
+ * exchanged at two meetings in a mini-batch, with work between telling and asking:
  *
- *   1  Z = K W and H of its tokens                                 H is complete: meet
- *      Y = s Q W and A = -c tril(s Q K' + 1) of its tokens         before it waits for the others
- *   2  W <- W - c_C K'H, its rows                                  W is complete: meet
- *      Y += A H, and its outputs                                   before it waits
+ *   Z = K W + b, its means and squares               tell
+ *   Y = s Q W, A = -c tril(s Q K' + 1) by rows        ask
+ *   G up to its two means over a row                  tell
+ *   outputs of the mini-batch before                  ask
+ *   H,  W <- W - c_C K'H,  Y += A H + b, its means and squares
  *
- * What is read by others alternates between two places. H carries -c_C, and A what that leaves of c_i.
- * Everything is a product of matrices padded with zeros to whole vectors, so inputs are copied as they
- * come; mini-batches that are not whole are done by the first thread with products of any size.
+ * What others read alternates between two places. H carries -c_C, and A what that leaves of c_i. Everything
+ * is a product of matrices padded with zeros to whole vectors, so inputs are copied as they come;
+ * mini-batches that are not whole are done by the first thread with products of any size.
  */
 #include <omp.h>
 #include <sched.h>
@@ -18,19 +20,8 @@
 
 #include "ttt_linear_internal.h"
 
-#define SHARE 8 /* a thread's share of the tokens and of the rows is a multiple of so many */
-
-/* What the threads of one head share, and the rows of each; leading dimensions ldk, ldv, C. */
-typedef struct common {
-    int64_t C, ldk, ldv;          /* of tokens, dk and dv: multiples of 16 */
-    float *W[2], *H[2];           /* [ldk, ldv], [C, ldv] */
-    float *K[2], *turned[2];      /* [C, ldk] and its transpose */
-    float *W0, *D;                /* [ldk, ldv]: W = W0 + D; D by rows of each thread */
-    float *Q, *V, *Z, *G, *Y, *A; /* [C, .] by tokens of each thread; Q is times s */
-    float *rstd, *eta, *factor;   /* [C] */
-    float *db, *b;                /* [threads, ldv]: each thread has its own */
-    _Atomic uint32_t *met;        /* [threads], 16 words apart */
-} common;
+#define COLUMNS 16 /* of a thread: a multiple of so many */
+#define ROWS    8  /* of a product */
 
 static int64_t most(int64_t a, int64_t b)
 {
@@ -46,41 +37,84 @@ int la_ttt_shares(const la_problem *p, const la_ttt_options *o)
 {
     int64_t heads = p->B * p->H, n = p->threads / heads, C = o->mini_batch;
     if (n < 2 || p->T < 4 * C || p->dk * p->dv * C < 4096) return 1;
-    return (int)most(1, least(n, least(C / SHARE, p->dk / SHARE)));
+    return (int)most(1, least(n, p->dv / COLUMNS));
 }
 
-/* Cuts `at` into what one head needs; returns the floats it takes. */
-static int64_t cut(const la_problem *p, const la_ttt_options *o, float *at, common *c)
+/* What the threads of one head share. */
+typedef struct common {
+    float *A[2];           /* [C, C] */
+    float *sums[2][3];     /* of Z, G and Y: [shares, 2, C] */
+    _Atomic uint32_t *met; /* [shares], 16 words apart */
+    const float **from;    /* D and db as they were, of the first thread */
+} common;
+
+/* What a thread has of its own: its columns, ldv of them with padding. */
+typedef struct mine {
+    float *W, *W0, *D;           /* [ldk, ldv]: W = W0 + D */
+    float *H, *V, *Z, *G, *Y[2]; /* [C, ldv] */
+    float *K, *turned, *Q[2];    /* [C, ldk], the transpose of K, and s Q */
+    float *mean, *rstd;          /* [C] of Z */
+    float *mean_y, *rstd_y;      /* and of Y, or [C] of gradients */
+    float *eta, *factor;         /* [C] */
+    float *b, *db;               /* [ldv] */
+} mine;
+
+static int64_t columns_of(const la_problem *p, const la_ttt_options *o)
 {
-    int64_t shares = la_ttt_shares(p, o), used = 0;
-    *c = (common){.C = la_ttt_up(o->mini_batch), .ldk = la_ttt_up(p->dk), .ldv = la_ttt_up(p->dv)};
-    int64_t matrix = c->ldk * c->ldv, keys = c->C * c->ldk, values = c->C * c->ldv;
-    float *met;
+    int64_t shares = la_ttt_shares(p, o), units = la_ttt_up(p->dv) / COLUMNS;
+    return (units + shares - 1) / shares * COLUMNS;
+}
+
+static int64_t cut_common(const la_problem *p, const la_ttt_options *o, float *at, common *c)
+{
+    int64_t shares = la_ttt_shares(p, o), C = la_ttt_up(o->mini_batch), used = 0;
+    for (int turn = 0; turn < 2; turn++) {
+        c->A[turn] = at ? at + used : NULL;
+        used += C * C;
+        for (int i = 0; i < 3; i++, used += shares * 2 * C)
+            c->sums[turn][i] = at ? at + used : NULL;
+    }
+    c->met = at ? (_Atomic uint32_t *)(void *)(at + used) : NULL;
+    used += shares * 16;
+    c->from = at ? (const float **)(void *)(at + used) : NULL;
+    return used + 16;
+}
+
+static int64_t cut_mine(const la_problem *p, const la_ttt_options *o, float *at, mine *m)
+{
+    int64_t C = la_ttt_up(o->mini_batch), ldk = la_ttt_up(p->dk), ldv = columns_of(p, o), used = 0;
+    int64_t matrix = ldk * ldv, keys = C * ldk, values = C * ldv;
     struct {
         float **to;
         int64_t floats;
     } const cuts[] = {
-        {&c->W[0], matrix},    {&c->W[1], matrix},        {&c->W0, matrix},
-        {&c->D, matrix},       {&c->H[0], values},        {&c->H[1], values},
-        {&c->V, values},       {&c->Z, values},           {&c->G, values},
-        {&c->Y, values},       {&c->K[0], keys},          {&c->K[1], keys},
-        {&c->turned[0], keys}, {&c->turned[1], keys},     {&c->Q, keys},
-        {&c->A, c->C * c->C},  {&c->rstd, c->C},          {&c->eta, c->C},
-        {&c->factor, c->C},    {&c->db, shares * c->ldv}, {&c->b, shares * c->ldv},
-        {&met, shares * 16},
+        {&m->W, matrix},    {&m->W0, matrix}, {&m->D, matrix},    {&m->H, values},
+        {&m->V, values},    {&m->Z, values},  {&m->G, values},    {&m->Y[0], values},
+        {&m->Y[1], values}, {&m->K, keys},    {&m->turned, keys}, {&m->Q[0], keys},
+        {&m->Q[1], keys},   {&m->mean, C},    {&m->rstd, C},      {&m->mean_y, C},
+        {&m->rstd_y, C},    {&m->eta, C},     {&m->factor, C},    {&m->b, ldv},
+        {&m->db, ldv},
     };
     for (size_t i = 0; i < LA_COUNT(cuts); i++) {
         *cuts[i].to = at ? at + used : NULL;
         used += cuts[i].floats;
     }
-    c->met = (_Atomic uint32_t *)(void *)met;
     return used;
 }
 
 int64_t la_ttt_common_floats(const la_problem *p, const la_ttt_options *o)
 {
     common c;
-    return p->T < o->mini_batch ? 0 : cut(p, o, NULL, &c);
+    mine m;
+    if (p->T < o->mini_batch) return 0;
+    return cut_common(p, o, NULL, &c) + la_ttt_shares(p, o) * cut_mine(p, o, NULL, &m);
+}
+
+void la_ttt_nobody_met(const la_problem *p, const la_ttt_options *o, float *base)
+{
+    common c;
+    cut_common(p, o, base, &c);
+    memset(c.met, 0, (size_t)(la_ttt_shares(p, o) * 16) * sizeof *c.met);
 }
 
 /* One thread at one head. */
@@ -88,22 +122,23 @@ typedef struct worker {
     const la_ttt *t;
     const la_ttt_head *x;
     common c;
+    mine m;
     int share, shares;
-    int64_t first, n, rows; /* its tokens, and with the padding of their number */
-    int64_t from, to;       /* its rows of W */
-    float *b, *db;
-    uint32_t step; /* meetings so far */
+    int64_t C, Cp, ldk, ldv; /* tokens, and as padded */
+    int64_t first, n, each;  /* its columns of v; of a share */
+    int64_t row, rows;       /* of A, its share */
+    uint32_t step;           /* meetings so far */
 } worker;
 
 /* Tells the others that this thread has come to the next meeting, */
-static void arrive(worker *w)
+static void tell(worker *w)
 {
     w->step++;
     atomic_store_explicit(w->c.met + 16 * w->share, w->step, memory_order_release);
 }
 
 /* and waits until all have. Threads that are not running at the same time are given the core. */
-static void wait(const worker *w)
+static void ask(const worker *w)
 {
     for (int i = 0; i < w->shares; i++) {
         const _Atomic uint32_t *met = w->c.met + 16 * i;
@@ -114,61 +149,56 @@ static void wait(const worker *w)
 }
 
 /* Rows of one head lie a page apart where heads are several, and the hardware does not look ahead: those
- * of the mini-batch after token t are asked for, one tensor at a time with arithmetic between. */
-static void ask_for(const worker *w, const void *tensor, int64_t row, int64_t d, int64_t t)
+ * of the mini-batch at token t are asked for, one tensor at a time with arithmetic between. */
+static void prefetch(const worker *w, const void *tensor, int64_t row, int64_t d, int64_t t)
 {
-    int64_t end = least(t + w->first + w->n, w->x->rows.n);
+    int64_t end = least(t + w->C, w->x->rows.n);
     int64_t bytes = d * (int64_t)la_dtype_size(w->t->p.dtype);
-    for (int64_t i = t + w->first; i < end; i++) {
+    for (int64_t i = t; i < end; i++) {
         const char *at = la_ttt_at(w->t, tensor, i * row);
         for (int64_t c = 0; c < bytes; c += 64) __builtin_prefetch(at + c, 0, 3);
     }
 }
 
-/* Keys of this thread's tokens of the mini-batch at token t. */
-static void bring_keys(const worker *w, int64_t t, int turn)
+static void bring(const worker *w, int64_t t, int turn)
 {
     const la_ttt_rows *r = &w->x->rows;
-    float *K = w->c.K[turn] + w->first * w->c.ldk;
-    w->t->rows.copy(w->n, r->dk, 1.0f, la_ttt_at(w->t, w->x->k, (t + w->first) * r->qk_row),
-                    r->qk_row, K, w->c.ldk);
-    w->t->tile->transpose(w->n, w->c.ldk, K, w->c.ldk, w->c.turned[turn] + w->first, w->c.C);
+    const la_ttt *of = w->t;
+    const la_ttt_options *o = &of->o;
+    float rate = (float)(-o->rate / (double)r->dk * la_ttt_weight(o, o->mini_batch));
+    of->rows.copy(w->C, r->dk, 1.0f, la_ttt_at(of, w->x->k, t * r->qk_row), r->qk_row, w->m.K,
+                  w->ldk);
+    of->tile->transpose(w->C, w->ldk, w->m.K, w->ldk, w->m.turned, w->Cp);
+    of->rows.copy(w->C, r->dk, r->scale, la_ttt_at(of, w->x->q, t * r->qk_row), r->qk_row,
+                  w->m.Q[turn], w->ldk);
+    of->rows.copy(w->C, w->n, 1.0f, la_ttt_at(of, w->x->v, t * r->v_row + w->first), r->v_row,
+                  w->m.V, w->ldv);
+    for (int64_t i = 0; i < w->C; i++) w->m.eta[i] = rate * w->x->beta_in[(t + i) * w->x->gate_row];
 }
 
-static void bring_values(const worker *w, int64_t t)
-{
-    const la_ttt_rows *r = &w->x->rows;
-    int64_t at = t + w->first;
-    float rate =
-        (float)(-w->t->o.rate / (double)r->dk * la_ttt_weight(&w->t->o, w->t->o.mini_batch));
-    w->t->rows.copy(w->n, r->dv, 1.0f, la_ttt_at(w->t, w->x->v, at * r->v_row), r->v_row,
-                    w->c.V + w->first * w->c.ldv, w->c.ldv);
-    w->t->rows.copy(w->n, r->dk, r->scale, la_ttt_at(w->t, w->x->q, at * r->qk_row), r->qk_row,
-                    w->c.Q + w->first * w->c.ldk, w->c.ldk);
-    for (int64_t i = 0; i < w->n; i++)
-        w->c.eta[w->first + i] = rate * w->x->beta_in[(at + i) * w->x->gate_row];
-}
-
-/* This thread's padded rows; s is in Q already. */
+/* This thread's columns of the padded rows; s is in Q already. */
 static la_ttt_rows rows_of(const worker *w, int turn)
 {
-    const common *c = &w->c;
     la_ttt_rows r = w->x->rows;
-    r.n = w->rows;
-    r.q = c->Q + w->first * c->ldk;
-    r.k = c->K[turn] + w->first * c->ldk;
-    r.v = c->V + w->first * c->ldv;
-    r.qk_row = c->ldk;
-    r.v_row = c->ldv;
+    int64_t left = r.dk - w->first;
+    r.n = w->C;
+    r.dk = most(left, 0);
+    r.dv = w->n;
+    r.ld = r.v_row = w->ldv;
+    r.q = w->m.Q[turn] + least(w->first, w->ldk);
+    r.k = w->m.K + least(w->first, w->ldk);
+    r.v = w->m.V;
+    r.qk_row = w->ldk;
+    if (r.gamma) r.gamma += w->first, r.beta += w->first;
     r.scale = 1.0f;
-    r.bias = w->b;
-    r.eta = c->eta + w->first;
+    r.bias = w->m.b;
+    r.eta = w->m.eta;
     return r;
 }
 
-/* to = from + A B, M rows from `first` of A and to; leading dimension of A lda. */
+/* to = from + A B; from, to and B have the same leading dimension. */
 static void product(const worker *w, int64_t M, int64_t N, int64_t K, const float *a, int64_t down,
-                    int64_t along, const float *B, int64_t ldb, const float *from, float *to)
+                    int64_t along, const float *B, const float *from, float *to)
 {
     w->t->rows.product(&(la_small_product){.M = M,
                                            .N = N,
@@ -177,130 +207,147 @@ static void product(const worker *w, int64_t M, int64_t N, int64_t K, const floa
                                            .down = down,
                                            .along = along,
                                            .B = B,
-                                           .ldb = ldb,
+                                           .ldb = N,
                                            .from = from,
                                            .to = to,
-                                           .ldc = ldb});
+                                           .ldc = N});
 }
 
-static void add_bias(worker *w)
+static float *sums_of(const worker *w, int turn, int which)
 {
-    la_ttt_add(w->t, w->x->b0, w->db, w->x->rows.dv, w->b);
+    return w->c.sums[turn][which] + w->share * 2 * w->Cp;
 }
 
-/* Rows of the saved memory before mini-batch `batch`; see la_ttt_save. */
+/* Outputs of the mini-batch at token t. */
+static void finish(const worker *w, int64_t t, int turn)
+{
+    const la_ttt *of = w->t;
+    const mine *m = &w->m;
+    int64_t row = w->x->rows.v_row;
+    la_ttt_rows r = rows_of(w, turn);
+    void *o = la_ttt_at(of, w->x->o, t * row + w->first);
+    if (r.gamma)
+        of->rows.moments(w->Cp, w->shares, w->each, w->x->rows.dv, w->c.sums[turn][2], m->mean_y,
+                         m->rstd_y);
+    if (!of->half) r.v_row = row; /* else by way of V, which is used up by then */
+    of->rows.outputs(&r, m->Y[turn], m->mean_y, m->rstd_y, of->half ? m->V : o);
+    if (of->half) of->half->narrow_rows(w->C, w->n, m->V, w->ldv, o, row);
+}
+
+/* Rows of the saved memory before mini-batch `batch`. */
 static void save(const worker *w, int64_t batch)
 {
     const la_ttt *t = w->t;
     int64_t dv = t->p.dv;
     float *to = la_ttt_saved_at(t, w->x, batch);
     if (!to) return;
-    for (int64_t i = w->from; i < least(w->to, t->p.dk); i++)
-        memcpy(to + i * dv, w->c.D + i * w->c.ldv, (size_t)dv * sizeof *to);
-    if (w->share == 0) memcpy(to + la_ttt_up(t->p.dk * dv), w->db, (size_t)dv * sizeof *to);
+    for (int64_t i = 0; i < t->p.dk; i++)
+        memcpy(to + i * dv + w->first, w->m.D + i * w->ldv, (size_t)w->n * sizeof *to);
+    memcpy(to + la_ttt_up(t->p.dk * dv) + w->first, w->m.db, (size_t)w->n * sizeof *to);
 }
 
-/* The mini-batch at token t, and the keys of the next one, if `more`. */
+/* The mini-batch at token t, and the outputs of the one before, if there is one. */
 static void batch(worker *w, int64_t t, int turn, bool more)
 {
-    const common *c = &w->c;
     const la_ttt *of = w->t;
-    int64_t dk = of->p.dk, C = of->o.mini_batch, ldk = c->ldk, ldv = c->ldv;
+    const mine *m = &w->m;
     const la_ttt_rows *x = &w->x->rows;
+    int64_t dk = x->dk, C = w->C, Cp = w->Cp, ldk = w->ldk, ldv = w->ldv;
+    float *A = w->c.A[turn] + w->row * Cp, *Y = m->Y[turn];
+    bring(w, t, turn);
     la_ttt_rows r = rows_of(w, turn);
-    float *Z = c->Z + w->first * ldv, *Y = c->Y + w->first * ldv, *A = c->A + w->first * c->C;
-    float *H = c->H[turn], *G = c->G + w->first * ldv, *rstd = c->rstd + w->first;
-    bring_values(w, t);
-    ask_for(w, w->x->q, x->qk_row, dk, t + C);
-    product(w, w->rows, ldv, dk, r.k, ldk, 1, c->W[turn], ldv, NULL, Z);
-    of->rows.inner(&r, Z, rstd, G, H + w->first * ldv);
-    arrive(w);
+    product(w, Cp, ldv, dk, m->K, ldk, 1, m->W, NULL, m->Z);
+    of->rows.sums(&r, m->Z, sums_of(w, turn, 0), Cp);
+    tell(w);
 
-    product(w, w->rows, ldv, dk, r.q, ldk, 1, c->W[turn], ldv, NULL, Y);
-    if (more) bring_keys(w, t + C, 1 - turn);
-    ask_for(w, w->x->v, x->v_row, of->p.dv, t + C);
-    product(w, w->rows, c->C, dk, r.q, ldk, 1, c->turned[turn], c->C, NULL, A);
-    of->rows.weigh(w->rows, w->first, c->C, c->factor + w->first, A);
-    wait(w);
-
-    product(w, w->to - w->from, ldv, C, c->K[turn] + w->from, 1, ldk, H, ldv, c->D + w->from * ldv,
-            c->D + w->from * ldv);
-    la_ttt_add(of, c->W0 + w->from * ldv, c->D + w->from * ldv, (w->to - w->from) * ldv,
-               c->W[1 - turn] + w->from * ldv);
-    arrive(w);
-
-    ask_for(w, w->x->k, x->qk_row, dk, t + 2 * C);
-    product(w, w->rows, ldv, C, A, c->C, 1, H, ldv, Y, Y);
-    r.n = w->n;
-    void *o = la_ttt_at(of, w->x->o, (t + w->first) * x->v_row);
-    if (!of->half) r.v_row = x->v_row;
-    of->rows.outer(&r, Y, rstd, of->half ? G : o);
-    if (of->half) of->half->narrow_rows(w->n, r.dv, G, ldv, o, x->v_row);
-    of->rows.sum(C, of->p.dv, H, ldv, w->db);
-    add_bias(w);
-    wait(w);
-}
-
-/* What the first thread prepares: padding, W0, D, W, and what is left of c_i behind c_C. */
-static void open_head(const la_ttt *t, const la_ttt_head *x, const float *D, const float *db,
-                      const common *c, float *base, float *end)
-{
-    int64_t dk = t->p.dk, dv = t->p.dv, C = t->o.mini_batch;
-    memset(base, 0, (size_t)(end - base) * sizeof *base);
-    for (int64_t i = 0; i < dk; i++) {
-        memcpy(c->W0 + i * c->ldv, x->W0 + i * dv, (size_t)dv * sizeof *D);
-        memcpy(c->D + i * c->ldv, D + i * dv, (size_t)dv * sizeof *D);
+    prefetch(w, w->x->q, x->qk_row, dk, t + C);
+    product(w, Cp, ldv, dk, m->Q[turn], ldk, 1, m->W, NULL, Y);
+    prefetch(w, w->x->k, x->qk_row, dk, t + C);
+    if (w->rows > 0) {
+        product(w, w->rows, Cp, dk, m->Q[turn] + w->row * ldk, ldk, 1, m->turned, NULL, A);
+        of->rows.weigh(w->rows, w->row, Cp, m->factor + w->row, A);
     }
-    la_ttt_add(t, c->W0, c->D, c->ldk * c->ldv, c->W[0]);
-    memcpy(c->db, db, (size_t)dv * sizeof *db);
-    for (int64_t i = 0; i < C; i++)
-        c->factor[i] = (float)(la_ttt_weight(&t->o, i + 1) / la_ttt_weight(&t->o, C));
+    ask(w);
+
+    if (r.gamma)
+        of->rows.moments(Cp, w->shares, w->each, x->dv, w->c.sums[turn][0], m->mean, m->rstd);
+    of->rows.gradient(&r, m->Z, m->mean, m->rstd, m->G, sums_of(w, turn, 1), Cp);
+    tell(w);
+
+    prefetch(w, la_ttt_at(of, w->x->v, w->first), x->v_row, w->n, t + C);
+    if (more) finish(w, t - C, 1 - turn);
+    ask(w);
+
+    if (r.gamma) of->rows.means(Cp, w->shares, x->dv, w->c.sums[turn][1], m->mean_y, m->rstd_y);
+    of->rows.through(&r, m->Z, m->rstd, m->G, m->mean_y, m->rstd_y, m->H);
+    product(w, ldk, ldv, C, m->K, 1, ldk, m->H, m->D, m->D);
+    la_ttt_add(of, m->W0, m->D, ldk * ldv, m->W);
+    product(w, Cp, ldv, C, w->c.A[turn], Cp, 1, m->H, Y, Y);
+    of->rows.sums(&r, Y, sums_of(w, turn, 2), Cp);
+    of->rows.sum(C, w->n, m->H, ldv, m->db);
+    la_ttt_add(of, w->x->b0 + w->first, m->db, w->n, m->b);
 }
 
-static void close_head(const la_ttt *t, const common *c, float *D, float *db)
+/* Padding, W0, D, W, b, and what is left of c_i behind c_C. */
+static void begin(const worker *w, const float *D, const float *db, float *own, int64_t floats)
 {
-    for (int64_t i = 0; i < t->p.dk; i++)
-        memcpy(D + i * t->p.dv, c->D + i * c->ldv, (size_t)t->p.dv * sizeof *D);
-    memcpy(db, c->db, (size_t)t->p.dv * sizeof *db);
+    const la_ttt *t = w->t;
+    const mine *m = &w->m;
+    int64_t dv = t->p.dv, n = w->n, ldv = w->ldv;
+    memset(own, 0, (size_t)floats * sizeof *own);
+    for (int64_t i = 0; i < t->p.dk; i++) {
+        memcpy(m->W0 + i * ldv, w->x->W0 + i * dv + w->first, (size_t)n * sizeof *D);
+        memcpy(m->D + i * ldv, D + i * dv + w->first, (size_t)n * sizeof *D);
+    }
+    la_ttt_add(t, m->W0, m->D, w->ldk * ldv, m->W);
+    memcpy(m->db, db + w->first, (size_t)n * sizeof *db);
+    la_ttt_add(t, w->x->b0 + w->first, m->db, n, m->b);
+    for (int64_t i = 0; i < w->C; i++)
+        m->factor[i] = (float)(la_ttt_weight(&t->o, i + 1) / la_ttt_weight(&t->o, w->C));
 }
 
-/* Part i of n whole shares of `all`. */
-static int64_t border(int64_t all, int64_t i, int64_t n)
+/* Its columns of D and db, where they came from. */
+static void end(const worker *w, float *D, float *db)
 {
-    return (all + SHARE - 1) / SHARE * i / n * SHARE;
+    int64_t dv = w->t->p.dv;
+    for (int64_t i = 0; i < w->t->p.dk; i++)
+        memcpy(D + i * dv + w->first, w->m.D + i * w->ldv, (size_t)w->n * sizeof *D);
+    memcpy(db + w->first, w->m.db, (size_t)w->n * sizeof *db);
+}
+
+static void meet(worker *w)
+{
+    tell(w);
+    ask(w);
 }
 
 void la_ttt_whole(const la_ttt *t, const la_ttt_head *x, const la_ttt_stretch *s, float *D,
                   float *db, float *base, int share, int shares)
 {
     worker w = {.t = t, .x = x, .share = share, .shares = shares};
-    cut(&t->p, &t->o, base, &w.c);
-    int64_t C = t->o.mini_batch;
-    w.first = border(C, share, shares);
-    w.n = least(border(C, share + 1, shares), C) - w.first;
-    w.rows = border(C, share + 1, shares) - w.first;
-    w.from = border(w.c.ldk, share, shares);
-    w.to = border(w.c.ldk, share + 1, shares);
-    w.db = w.c.db + share * w.c.ldv;
-    w.b = w.c.b + share * w.c.ldv;
-    if (share == 0) open_head(t, x, D, db, &w.c, base, (float *)(void *)w.c.met);
-    arrive(&w);
-    wait(&w);
-    if (share > 0) memcpy(w.db, w.c.db, (size_t)t->p.dv * sizeof *db);
-    add_bias(&w);
-    bring_keys(&w, s->first, 0);
-    arrive(&w);
-    wait(&w);
+    int64_t floats = cut_mine(&t->p, &t->o, NULL, &w.m);
+    float *own = base + cut_common(&t->p, &t->o, base, &w.c) + share * floats;
+    /* One thread alone has all columns, though there is room for several. */
+    la_problem alone = t->p;
+    if (shares == 1) alone.threads = 1, own = base + cut_common(&t->p, &t->o, base, &w.c);
+    floats = cut_mine(&alone, &t->o, own, &w.m);
+    w.C = t->o.mini_batch, w.Cp = la_ttt_up(w.C), w.ldk = la_ttt_up(t->p.dk);
+    w.ldv = w.each = columns_of(&alone, &t->o);
+    w.first = least(share * w.each, t->p.dv);
+    w.n = least(w.each, t->p.dv - w.first);
+    w.row = w.Cp / ROWS * share / shares * ROWS;
+    w.rows = w.Cp / ROWS * (share + 1) / shares * ROWS - w.row;
+    if (share == 0) w.c.from[0] = D, w.c.from[1] = db;
+    meet(&w);
+    /* The first thread alone knows where the memory is, and it lies where it has to be in the end. */
+    D = (float *)(uintptr_t)w.c.from[0], db = (float *)(uintptr_t)w.c.from[1];
+    begin(&w, D, db, own, floats);
     for (int64_t i = 0; i < s->n; i++) {
         save(&w, s->batch + i);
-        batch(&w, s->first + i * C, (int)(i & 1), i + 1 < s->n);
+        batch(&w, s->first + i * w.C, (int)(i & 1), i > 0);
     }
-    if (share == 0) close_head(t, &w.c, D, db);
-}
-
-void la_ttt_nobody_met(const la_problem *p, const la_ttt_options *o, float *base)
-{
-    common c;
-    cut(p, o, base, &c);
-    memset(c.met, 0, (size_t)(la_ttt_shares(p, o) * 16) * sizeof *c.met);
+    meet(&w);
+    finish(&w, s->first + (s->n - 1) * w.C, (int)((s->n - 1) & 1));
+    end(&w, D, db);
+    meet(&w);
 }

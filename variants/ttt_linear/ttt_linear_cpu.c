@@ -9,6 +9,13 @@
 #include "labench/simd.h"
 #include "ttt_linear_internal.h"
 
+extern la_ttt_sums la_ttt_sums_of_generic, la_ttt_sums_of_avx2, la_ttt_sums_of_avx512;
+extern la_ttt_moments la_ttt_moments_of_generic, la_ttt_moments_of_avx2, la_ttt_moments_of_avx512;
+extern la_ttt_gradient la_ttt_gradient_of_generic, la_ttt_gradient_of_avx2,
+    la_ttt_gradient_of_avx512;
+extern la_ttt_means la_ttt_means_of_generic, la_ttt_means_of_avx2, la_ttt_means_of_avx512;
+extern la_ttt_through la_ttt_through_of_generic, la_ttt_through_of_avx2, la_ttt_through_of_avx512;
+extern la_ttt_outputs la_ttt_outputs_of_generic, la_ttt_outputs_of_avx2, la_ttt_outputs_of_avx512;
 extern la_ttt_copy la_ttt_copy_rows_generic, la_ttt_copy_rows_avx2, la_ttt_copy_rows_avx512;
 extern la_ttt_sum la_ttt_sum_rows_generic, la_ttt_sum_rows_avx2, la_ttt_sum_rows_avx512;
 extern la_ttt_product la_ttt_product_of_generic, la_ttt_product_of_avx2, la_ttt_product_of_avx512;
@@ -125,6 +132,9 @@ la_status la_ttt_create(const la_problem *p, const void *opts, const la_device *
         .scale = (float)la_ttt_scale(p),
         .tile = la_tile_get(dev->isa),
         .rows = {
+            LA_ISA_TABLE(la_ttt_sums_of, dev->isa), LA_ISA_TABLE(la_ttt_moments_of, dev->isa),
+            LA_ISA_TABLE(la_ttt_gradient_of, dev->isa), LA_ISA_TABLE(la_ttt_means_of, dev->isa),
+            LA_ISA_TABLE(la_ttt_through_of, dev->isa), LA_ISA_TABLE(la_ttt_outputs_of, dev->isa),
             LA_ISA_TABLE(la_ttt_copy_rows, dev->isa), LA_ISA_TABLE(la_ttt_sum_rows, dev->isa),
             LA_ISA_TABLE(la_ttt_product_of, dev->isa), LA_ISA_TABLE(la_ttt_weigh_rows, dev->isa),
             LA_ISA_TABLE(la_ttt_inner_rows, dev->isa), LA_ISA_TABLE(la_ttt_outer_rows, dev->isa),

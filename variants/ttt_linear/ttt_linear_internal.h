@@ -93,7 +93,34 @@ typedef void la_ttt_copy(int64_t n, int64_t d, float s, const void *from, int64_
 /* sum [d] += the rows of x [n,d] */
 typedef void la_ttt_sum(int64_t n, int64_t d, const float *x, int64_t ld, float *sum);
 
+/* ---- the same rows where several threads each have some columns (dv is their number). Sums are
+ * [shares, 2, C]: two numbers of each row ---- */
+
+/* Z += bias; the mean of each row, and its squares about that. Without a norm only the bias. */
+typedef void la_ttt_sums(const la_ttt_rows *r, float *Z, float *sums, int64_t C);
+/* Of whole rows, n channels, `each` of every share but the last: mean and 1/std. */
+typedef void la_ttt_moments(int64_t C, int64_t shares, int64_t each, int64_t n, const float *sums,
+                            float *mean, float *rstd);
+/* From Z with its bias: X in its place, a = gamma error into G, and the sums of a and a X. */
+typedef void la_ttt_gradient(const la_ttt_rows *r, float *Z, const float *mean, const float *rstd,
+                             float *G, float *sums, int64_t C);
+/* Both sums over whole rows of n channels, over n. */
+typedef void la_ttt_means(int64_t C, int64_t shares, int64_t n, const float *sums, float *mean_a,
+                          float *mean_ax);
+/* H = eta rstd (a - mean a - X mean(a X)) */
+typedef void la_ttt_through(const la_ttt_rows *r, const float *X, const float *rstd, const float *G,
+                            const float *mean_a, const float *mean_ax, float *H);
+/* o, rows v_row apart, from Y with its bias */
+typedef void la_ttt_outputs(const la_ttt_rows *r, const float *Y, const float *mean,
+                            const float *rstd, float *o);
+
 typedef struct la_ttt_kernels {
+    la_ttt_sums *sums;
+    la_ttt_moments *moments;
+    la_ttt_gradient *gradient;
+    la_ttt_means *means;
+    la_ttt_through *through;
+    la_ttt_outputs *outputs;
     la_ttt_copy *copy;
     la_ttt_sum *sum;
     la_ttt_product *product;
