@@ -69,6 +69,7 @@ void la_ka_put(const la_ka *ka, int64_t n, int64_t d, const float *from, int64_t
 
 void la_ka_ask_for(const float *rows, int64_t n, int64_t ld, int64_t d)
 {
+    if (ld == d) return; /* one stretch, where the hardware does look ahead */
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < d; c += 16) __builtin_prefetch(rows + i * ld + c, 0, 3);
 }

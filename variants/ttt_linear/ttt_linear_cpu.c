@@ -16,6 +16,7 @@ extern la_ttt_gradient la_ttt_gradient_of_generic, la_ttt_gradient_of_avx2,
 extern la_ttt_means la_ttt_means_of_generic, la_ttt_means_of_avx2, la_ttt_means_of_avx512;
 extern la_ttt_through la_ttt_through_of_generic, la_ttt_through_of_avx2, la_ttt_through_of_avx512;
 extern la_ttt_outputs la_ttt_outputs_of_generic, la_ttt_outputs_of_avx2, la_ttt_outputs_of_avx512;
+extern la_ttt_plus la_ttt_plus_of_generic, la_ttt_plus_of_avx2, la_ttt_plus_of_avx512;
 extern la_ttt_copy la_ttt_copy_rows_generic, la_ttt_copy_rows_avx2, la_ttt_copy_rows_avx512;
 extern la_ttt_sum la_ttt_sum_rows_generic, la_ttt_sum_rows_avx2, la_ttt_sum_rows_avx512;
 extern la_ttt_product la_ttt_product_of_generic, la_ttt_product_of_avx2, la_ttt_product_of_avx512;
@@ -132,12 +133,13 @@ la_status la_ttt_create(const la_problem *p, const void *opts, const la_device *
         .scale = (float)la_ttt_scale(p),
         .tile = la_tile_get(dev->isa),
         .rows = {
-            LA_ISA_TABLE(la_ttt_sums_of, dev->isa), LA_ISA_TABLE(la_ttt_moments_of, dev->isa),
-            LA_ISA_TABLE(la_ttt_gradient_of, dev->isa), LA_ISA_TABLE(la_ttt_means_of, dev->isa),
-            LA_ISA_TABLE(la_ttt_through_of, dev->isa), LA_ISA_TABLE(la_ttt_outputs_of, dev->isa),
-            LA_ISA_TABLE(la_ttt_copy_rows, dev->isa), LA_ISA_TABLE(la_ttt_sum_rows, dev->isa),
-            LA_ISA_TABLE(la_ttt_product_of, dev->isa), LA_ISA_TABLE(la_ttt_weigh_rows, dev->isa),
-            LA_ISA_TABLE(la_ttt_inner_rows, dev->isa), LA_ISA_TABLE(la_ttt_outer_rows, dev->isa),
+            LA_ISA_TABLE(la_ttt_plus_of, dev->isa), LA_ISA_TABLE(la_ttt_sums_of, dev->isa),
+            LA_ISA_TABLE(la_ttt_moments_of, dev->isa), LA_ISA_TABLE(la_ttt_gradient_of, dev->isa),
+            LA_ISA_TABLE(la_ttt_means_of, dev->isa), LA_ISA_TABLE(la_ttt_through_of, dev->isa),
+            LA_ISA_TABLE(la_ttt_outputs_of, dev->isa), LA_ISA_TABLE(la_ttt_copy_rows, dev->isa),
+            LA_ISA_TABLE(la_ttt_sum_rows, dev->isa), LA_ISA_TABLE(la_ttt_product_of, dev->isa),
+            LA_ISA_TABLE(la_ttt_weigh_rows, dev->isa), LA_ISA_TABLE(la_ttt_inner_rows, dev->isa),
+            LA_ISA_TABLE(la_ttt_outer_rows, dev->isa),
             LA_ISA_TABLE(la_ttt_outer_back_rows, dev->isa),
             LA_ISA_TABLE(la_ttt_inner_back_rows, dev->isa)}};
     if (p->dtype == LA_BF16) {
@@ -227,8 +229,7 @@ static void outputs(const la_ttt *t, const la_ttt_head *x, const la_ttt_rows *ro
 
 void la_ttt_add(const la_ttt *t, const float *a, const float *b, int64_t n, float *sum)
 {
-    memcpy(sum, a, (size_t)n * sizeof *sum);
-    t->tile->axpy(n, 1.0f, b, sum);
+    t->rows.add(n, a, b, sum);
 }
 
 /* What a head remembers: D and db, and the sums P and p over the n tokens of an unfinished mini-batch. */

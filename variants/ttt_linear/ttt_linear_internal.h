@@ -114,7 +114,11 @@ typedef void la_ttt_through(const la_ttt_rows *r, const float *X, const float *r
 typedef void la_ttt_outputs(const la_ttt_rows *r, const float *Y, const float *mean,
                             const float *rstd, float *o);
 
+/* sum = a + b */
+typedef void la_ttt_plus(int64_t n, const float *a, const float *b, float *sum);
+
 typedef struct la_ttt_kernels {
+    la_ttt_plus *add;
     la_ttt_sums *sums;
     la_ttt_moments *moments;
     la_ttt_gradient *gradient;

@@ -10,6 +10,7 @@
 
 la_ttt_product LA_ISA(la_ttt_product_of);
 la_ttt_weigh LA_ISA(la_ttt_weigh_rows);
+la_ttt_plus LA_ISA(la_ttt_plus_of);
 la_ttt_copy LA_ISA(la_ttt_copy_rows);
 la_ttt_sum LA_ISA(la_ttt_sum_rows);
 la_ttt_inner LA_ISA(la_ttt_inner_rows);
@@ -258,4 +259,9 @@ void LA_ISA(la_ttt_sum_rows)(int64_t n, int64_t d, const float *x, int64_t ld, f
         if (n % 2) even += load(x + (n - 1) * ld, c, lanes);
         store(sum, c, even + odd, lanes);
     }
+}
+
+void LA_ISA(la_ttt_plus_of)(int64_t n, const float *a, const float *b, float *sum)
+{
+    CHANNELS(n) store(sum, c, load(a, c, lanes) + load(b, c, lanes), lanes);
 }
