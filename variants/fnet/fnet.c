@@ -12,6 +12,7 @@
  *          columns) is kept; then D/2+1 transforms of length T; the other half of Y is the same
  *          numbers with t -> -t
  * Options  norm = none, or ortho: Y / sqrt(T D)
+ * Types    f32; bf16 for x and o, everything between them in f32
  * Masks    bidirectional only: every output depends on every token; there is no state to decode with
  * Numerics self-adjoint: its backward is itself. Applied twice, x becomes T D (x + x reflected) / 2,
  *          where reflected reads t -> -t mod T and c -> -c mod D.
@@ -56,9 +57,10 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)opts, (void)dev;
-    if (p->dtype != LA_F32)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "fnet has no %s kernel yet", la_dtype_name(p->dtype));
+    (void)opts;
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "fnet has no %s kernel", la_dtype_name(p->dtype));
+    LA_TRY(la_bf16_check(p, dev, "fnet", err));
     if (pass == LA_DECODE)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "fnet has no decode: every output depends on every token");
@@ -77,7 +79,7 @@ static const la_impl impls[] = {
     {.name = "cpu_fft",
      .backend = LA_CPU,
      .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
      .rank = la_rank_any_cpu,
      .check = check,
      .sizes = la_fnet_sizes,

@@ -23,7 +23,8 @@ typedef struct fnet {
     int64_t row_in, row_out; /* floats of one thread's block of rows, before and after */
     float factor;
     la_fft *rows, *column;
-    bool folded; /* by the way of fnet_fold.h; then nothing above but p matters */
+    const la_tile_bf16 *narrow; /* x and o are bf16; NULL: float32 */
+    bool folded;                /* by the way of fnet_fold.h; then nothing above but p matters */
     la_fnet_fold fold;
 } fnet;
 
@@ -41,6 +42,7 @@ static void shape(const la_problem *p, const la_device *dev, fnet *f)
     f->half = f->D / 2 + 1;
     f->row_in = (ROWS * f->D + 15) / 16 * 16;
     f->row_out = (ROWS * f->half * 2 + 15) / 16 * 16;
+    f->narrow = p->dtype == LA_BF16 ? la_tile_bf16_get(dev->isa) : NULL;
     f->folded = la_fnet_fold_takes(p);
     if (f->folded) la_fnet_fold_shape(p, dev->isa, &f->fold);
 }
@@ -97,11 +99,14 @@ void la_fnet_destroy(void *self)
 }
 
 /* Tokens t0 .. t0+n-1 of one sequence into their places of every column. */
-static void transform_rows(const fnet *f, const float *x, int64_t t0, int64_t n, float *Z,
+static void transform_rows(const fnet *f, const void *x, int64_t t0, int64_t n, float *Z,
                            float *block)
 {
     float *in = block, *out = block + f->row_in;
-    memcpy(in, x + t0 * f->D, (size_t)(n * f->D) * sizeof *in);
+    if (f->narrow)
+        f->narrow->widen(n * f->D, (const la_bf16 *)x + t0 * f->D, in);
+    else
+        memcpy(in, (const float *)x + t0 * f->D, (size_t)(n * f->D) * sizeof *in);
     memset(in + n * f->D, 0, (size_t)((ROWS - n) * f->D) * sizeof *in);
     la_fft_run(f->rows, in, out);
     for (int64_t c = 0; c < f->half; c++) {
@@ -114,24 +119,29 @@ static void transform_rows(const fnet *f, const float *x, int64_t t0, int64_t n,
     }
 }
 
-static void write_rows(const fnet *f, const float *Z, int64_t t0, int64_t n, float *o)
+/* Tokens t0 .. t0+n-1 of Y, by way of a block of rows. */
+static void write_rows(const fnet *f, const float *Z, int64_t t0, int64_t n, void *o, float *rows)
 {
     int64_t T = f->p.T, D = f->D;
     for (int64_t c = 0; c < f->half; c++) {
         const float *z = Z + 2 * c * f->stride;
-        float *to = o + t0 * D + c;
+        float *to = rows + c;
         for (int64_t i = 0; i < n; i++) to[i * D] = f->factor * z[2 * (t0 + i)];
         if (c == 0 || 2 * c == D) continue; /* their own mirror images */
-        to = o + t0 * D + D - c;
+        to = rows + D - c;
         for (int64_t i = 0; i < n; i++) {
             int64_t mirror = t0 + i == 0 ? 0 : T - t0 - i;
             to[i * D] = f->factor * z[2 * mirror];
         }
     }
+    if (f->narrow)
+        f->narrow->narrow(n * D, rows, (la_bf16 *)o + t0 * D);
+    else
+        memcpy((float *)o + t0 * D, rows, (size_t)(n * D) * sizeof *rows);
 }
 
 /* One sequence, by the threads of the parallel region that calls it. */
-static void transform_one(const fnet *f, const float *x, float *o, float *work)
+static void transform_one(const fnet *f, const void *x, void *o, float *work)
 {
     int64_t T = f->p.T, blocks = (T + ROWS - 1) / ROWS;
     float *Z = work, *block = Z + 2 * f->half * f->stride;
@@ -146,19 +156,21 @@ static void transform_one(const fnet *f, const float *x, float *o, float *work)
     }
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < blocks; i++)
-        write_rows(f, Z, i * ROWS, i + 1 < blocks ? ROWS : T - i * ROWS, o);
+        write_rows(f, Z, i * ROWS, i + 1 < blocks ? ROWS : T - i * ROWS, o, block);
 }
 
-static void transform(const fnet *f, const float *x, float *o, float *work)
+static void transform(const fnet *f, const void *all_x, void *all_o, float *work)
 {
-    int64_t sequence = f->p.T * f->D;
+    size_t sequence = (size_t)(f->p.T * f->D) * la_dtype_size(f->p.dtype);
 #pragma omp parallel num_threads(f->p.threads)
-    for (int64_t b = 0; b < f->p.B; b++)
+    for (int64_t b = 0; b < f->p.B; b++) {
+        const void *x = (const char *)all_x + (size_t)b * sequence;
+        void *o = (char *)all_o + (size_t)b * sequence;
         if (f->folded)
-            la_fnet_fold_run(&f->fold, x + b * sequence, o + b * sequence, work,
-                             work + f->fold.spectrum);
+            la_fnet_fold_run(&f->fold, x, o, work, work + f->fold.spectrum);
         else
-            transform_one(f, x + b * sequence, o + b * sequence, work);
+            transform_one(f, x, o, work);
+    }
 }
 
 la_status la_fnet_forward(void *self, const la_io *io, la_err *err)

@@ -39,12 +39,14 @@ void la_fnet_fold_shape(const la_problem *p, la_isa isa, la_fnet_fold *f)
                         .half = D / 2 + 1,
                         .columns = (D / 2 + lanes) / lanes * lanes,
                         .row = D + 16,
+                        .narrow = p->dtype == LA_BF16 ? la_tile_bf16_get(isa) : NULL,
                         .steps = LA_ISA_TABLE(la_fnet_steps, isa),
                         .tile = tile};
     f->spectrum = T1 * (T2 / 2 + 1) * 2 * f->columns;
-    int64_t blocks = 2 * lanes * (2 * D + f->row); /* of rows: two transforms, folded rows */
+    /* A block of rows: two transforms, the folded rows, bf16: two rows as floats. */
+    int64_t blocks = 2 * lanes * (2 * D + f->row) + 2 * D;
     int64_t rows = T1 * 2 * f->columns + most(blocks, 4 * lanes * T1);
-    int64_t columns = 2 * T2 * f->columns + 4 * lanes * T2;
+    int64_t columns = 2 * T2 * f->columns + 4 * lanes * T2 + D; /* and a row of o */
     f->scratch = (most(rows, columns) + 15) / 16 * 16;
 }
 
@@ -78,7 +80,7 @@ la_status la_fnet_fold_prepare(la_fnet_fold *f, float factor, la_err *err)
     return LA_OK;
 }
 
-void la_fnet_fold_run(const la_fnet_fold *f, const float *x, float *o, float *A, float *scratch)
+void la_fnet_fold_run(const la_fnet_fold *f, const void *x, void *o, float *A, float *scratch)
 {
     scratch += omp_get_thread_num() * f->scratch;
 #pragma omp for schedule(static)

@@ -27,9 +27,9 @@ typedef struct la_fnet_fold la_fnet_fold;
 /* What exists once per instruction set. */
 typedef struct la_fnet_steps {
     /* Step one for one b of 0..T2/2. */
-    void (*rows)(const la_fnet_fold *f, const float *x, int64_t b, float *A, float *scratch);
+    void (*rows)(const la_fnet_fold *f, const void *x, int64_t b, float *A, float *scratch);
     /* Step two for one pair of 0..T1/2-1; pair 0 is k = 0 and T1/2. */
-    void (*columns)(const la_fnet_fold *f, const float *A, int64_t pair, float *o, float *scratch);
+    void (*columns)(const la_fnet_fold *f, const float *A, int64_t pair, void *o, float *scratch);
 } la_fnet_steps;
 
 extern const la_fnet_steps la_fnet_steps_generic, la_fnet_steps_avx2, la_fnet_steps_avx512;
@@ -43,7 +43,8 @@ struct la_fnet_fold {
     float factor;
     la_fnet_steps steps;
     const la_tile *tile;
-    float *turns; /* owns the four tables */
+    const la_tile_bf16 *narrow; /* x and o are bf16; NULL: float32. Everything between is float32 */
+    float *turns;               /* owns the four tables */
     /* exp(-2 pi i j/n) as pairs, j < n, for n = D, T1 and T2; and j <= T/2 for n = T */
     const float *turn_D, *turn_T1, *turn_T2, *turn_T;
 };
@@ -55,6 +56,6 @@ void la_fnet_fold_shape(const la_problem *p, la_isa isa, la_fnet_fold *f);
 size_t la_fnet_fold_turns(const la_fnet_fold *f); /* floats of the tables */
 la_status la_fnet_fold_prepare(la_fnet_fold *f, float factor, la_err *err); /* makes the tables */
 /* Y of one x [T,D] into o, by the threads of the parallel region that calls it. */
-void la_fnet_fold_run(const la_fnet_fold *f, const float *x, float *o, float *A, float *scratch);
+void la_fnet_fold_run(const la_fnet_fold *f, const void *x, void *o, float *A, float *scratch);
 
 #endif

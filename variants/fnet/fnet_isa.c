@@ -138,15 +138,26 @@ static void take_apart(int64_t D, const float *Z, float *planes)
     }
 }
 
+/* Row t of x as floats: in place, or widened into `to`. */
+static const float *row_of(const la_fnet_fold *f, const void *x, int64_t t, float *to)
+{
+    if (!f->narrow) return (const float *)x + t * f->D;
+    f->narrow->widen(f->D, (const la_bf16 *)x + t * f->D, to);
+    return to;
+}
+
 /* Rows T2 a + b for a = first .. first + n - 1, n <= 2 LA_VW, into G [n, 2, columns]. */
-static void block_of_rows(const la_fnet_fold *f, const float *x, int64_t b, int64_t first,
-                          int64_t n, float *G, float *buffer)
+static void block_of_rows(const la_fnet_fold *f, const void *x, int64_t b, int64_t first, int64_t n,
+                          float *G, float *buffer)
 {
     int64_t T = f->T, D = f->D, half = f->half;
     float *one = buffer, *other = one + D * PAIR, *folded = other + D * PAIR;
+    float *wide = folded + PAIR * f->row;
     for (int64_t i = 0; i < n; i++) {
         int64_t t = f->T2 * (first + i) + b;
-        fold(D, 0.25f * f->factor, x + t * D, x + ((T - t) & (T - 1)) * D, folded + i * f->row);
+        const float *own = row_of(f, x, t, wide);
+        const float *mirror = row_of(f, x, (T - t) & (T - 1), wide + D);
+        fold(D, 0.25f * f->factor, own, mirror, folded + i * f->row);
     }
     memset(folded + n * f->row, 0, (size_t)((PAIR - n) * f->row) * sizeof *folded);
     f->tile->transpose(LA_VW, D, folded, f->row, one, PAIR);
@@ -162,7 +173,7 @@ static void block_of_rows(const la_fnet_fold *f, const float *x, int64_t b, int6
     }
 }
 
-static void rows(const la_fnet_fold *f, const float *x, int64_t b, float *A, float *scratch)
+static void rows(const la_fnet_fold *f, const void *x, int64_t b, float *A, float *scratch)
 {
     int64_t T1 = f->T1, columns = f->columns, blocks = f->T2 / 2 + 1;
     float *G = scratch, *buffer = G + T1 * 2 * columns;
@@ -204,13 +215,13 @@ static void write_row(int64_t D, const float *own, const float *mirror, float *o
     for (; c < half; c++) o[D - c] = mirror[c];
 }
 
-static void columns_of_pair(const la_fnet_fold *f, const float *A, int64_t pair, float *o,
+static void columns_of_pair(const la_fnet_fold *f, const float *A, int64_t pair, void *o,
                             float *scratch)
 {
     int64_t T1 = f->T1, T2 = f->T2, D = f->D, columns = f->columns;
     int64_t k[2] = {pair, pair ? T1 - pair : T1 / 2}, step = (T2 / 2 + 1) * 2 * columns;
     float *Y[2] = {scratch, scratch + T2 * columns};
-    float *one = Y[1] + T2 * columns, *other = one + T2 * PAIR;
+    float *one = Y[1] + T2 * columns, *other = one + T2 * PAIR, *wide = other + T2 * PAIR;
     for (int64_t v = 0; v < columns; v += LA_VW) {
         join(f, A + k[0] * step + v, A + k[1] * step + v, one);
         const float *z = transform(T2, f->turn_T2, (view){one, PAIR, LA_VW}, one, other);
@@ -224,7 +235,10 @@ static void columns_of_pair(const la_fnet_fold *f, const float *A, int64_t pair,
             /* -t = -k - T1 j */
             const float *mirror = Y[pair ? 1 - i : i];
             int64_t at = k[i] ? T2 - 1 - j : (T2 - j) & (T2 - 1);
-            write_row(D, Y[i] + j * columns, mirror + at * columns, o + (k[i] + T1 * j) * D);
+            int64_t row = (k[i] + T1 * j) * D;
+            write_row(D, Y[i] + j * columns, mirror + at * columns,
+                      f->narrow ? wide : (float *)o + row);
+            if (f->narrow) f->narrow->narrow(D, wide, (la_bf16 *)o + row);
         }
 }
 
