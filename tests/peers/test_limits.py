@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""scripts/cpu-limits: its tables are what a database holds, and say which bars are reached."""
+import importlib.machinery
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+from common import LABENCH, ROOT, Case
+
+SCRIPT = os.path.join(ROOT, "scripts", "cpu-limits")
+
+
+def load():
+    loader = importlib.machinery.SourceFileLoader("cpu_limits", SCRIPT)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("cpu_limits", loader))
+    loader.exec_module(module)
+    return module
+
+
+class Limits(Case):
+    def test_a_bar_is_judged_from_both_sides(self):
+        limits = load()
+        for measured, said in ((None, "not measured"), (2.1, "goal"), (1.6, "gate"), (1.4, "**missed**")):
+            self.assertEqual(limits.verdict(limits.bar("b", 1.5, 2, measured)), said)
+        self.assertEqual(limits.verdict(limits.bar("b", 1.05, None, 1.04, "", True)), "gate")
+        self.assertEqual(limits.verdict(limits.bar("b", 1.05, None, 1.06, "", True)), "**missed**")
+        self.assertEqual(limits.verdict(limits.bar("b", None, None, 1)), "")
+        self.assertAlmostEqual(limits.slope([(t, 3 * t ** 2) for t in (8, 16, 64)]), 2)
+
+    def test_tables_come_from_the_newest_sweep_of_a_section(self):
+        for heads in ("1", "2"):
+            self.run_program("run", "--variants", "fnet", "--lengths", "64", "--heads", heads, "--dk",
+                             "8", "--pass", "fwd", "--tasks", "none", "--quick", "--threads", "1",
+                             "--label", "limits-fnet", "--new", "--db", "l.db", "--progress", "never")
+        subprocess.run([sys.executable, "-B", SCRIPT, "--tables", "--db", "l.db", "--out", "out"],
+                       cwd=self.dir, env=dict(self.env, LABENCH=LABENCH), check=True,
+                       stdout=subprocess.DEVNULL)
+        with open(os.path.join(self.dir, "out", "bars.json")) as f:
+            self.assertEqual([(b["what"], b["is"]) for b in json.load(f)],
+                             [("fnet fwd, before torch", None)])
+        with open(os.path.join(self.dir, "out", "fnet.md")) as f:
+            text = f.read()
+        self.assertIn("not measured", text)
+        self.assertEqual(text.count("| cpu_fft |"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
