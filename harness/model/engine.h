@@ -134,7 +134,8 @@ int64_t la_lane_piece(const la_geometry *g, int index);
 
 /* How an evaluation of `examples` sequences of T tokens is shared out: sequences to lanes while there are
  * enough of them and a lane's buffers stay moderate, else one at a time with every thread. */
-la_geometry la_eval_geometry(int64_t T, int64_t examples, int threads, int64_t d_model);
+la_geometry la_eval_geometry(const la_net *spec, const la_device *device, int64_t T,
+                             int64_t examples, int threads);
 
 /* kernel.c */
 la_status la_kernel_init(la_kernel *k, const la_engine *e, const la_block *b, int64_t B, int64_t T,

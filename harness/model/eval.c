@@ -16,11 +16,30 @@ struct la_model {
 enum {
     LANE_TOKENS = 8192,  /* enough for a lane's products to be fast */
     LANE_MOST = 1 << 24, /* tokens times d_model: 64 MiB a buffer of the stream */
+    LANE_WORK =
+        1
+        << 30, /* bytes of a kernel's scratch: pages cost more than a second a GiB at first touch */
 };
 
-la_geometry la_eval_geometry(int64_t T, int64_t examples, int threads, int64_t d_model)
+/* Bytes of scratch that one sequence takes in the block that wants most. */
+static size_t scratch_of(const la_net *spec, const la_device *device, int64_t T)
 {
-    if (examples < threads || T * d_model > LANE_MOST)
+    size_t most = 0;
+    for (int64_t l = 0; l < spec->layers; l++) {
+        const la_block *b = &spec->block[l];
+        la_problem p = la_block_problem(spec, b, 1, T, 1);
+        la_sizes sizes = {0};
+        const la_impl *impl = la_block_impl(b, &p, LA_FORWARD, device, NULL);
+        if (!impl || impl->sizes(&p, LA_FORWARD, b->opts, device, &sizes, NULL) != LA_OK) continue;
+        if (sizes.work > most) most = sizes.work;
+    }
+    return most;
+}
+
+la_geometry la_eval_geometry(const la_net *spec, const la_device *device, int64_t T,
+                             int64_t examples, int threads)
+{
+    if (examples < threads || T * spec->d > LANE_MOST || scratch_of(spec, device, T) > LANE_WORK)
         return (la_geometry){.T = T, .B = 1, .lanes = 1, .threads = threads};
     int64_t a_lane = LANE_TOKENS / T, most = examples / threads;
     a_lane = a_lane < 1 ? 1 : a_lane > most ? most : a_lane;
@@ -143,7 +162,8 @@ la_status la_model_eval(la_model *model, const la_task *task, const void *task_o
                        (long long)model->spec.V, task->name);
     if (examples < 1) return LA_FAIL(err, LA_E_ARG, "at least 1 example is scored");
     int64_t answers = task->learned->most_answers(task_opts, shape);
-    la_geometry geometry = la_eval_geometry(shape->T, examples, c->threads, model->spec.d);
+    la_geometry geometry =
+        la_eval_geometry(&model->spec, c->device, shape->T, examples, c->threads);
     la_engine engine;
     LA_TRY(la_engine_init(&engine, &model->spec, c->device, c->threads, false, &geometry, 1,
                           answers > 0 ? answers : 1, false, err));

@@ -90,7 +90,9 @@ la_status la_eval_bytes(const la_train_config *config, int64_t B, int64_t T, siz
                        config->task->name);
     LA_TRY(config->task->learned->shape_at(config->task_opts, T, &shape, err));
     int64_t answers = config->task->learned->most_answers(config->task_opts, &shape);
-    la_geometry geometry = la_eval_geometry(T, B, config->threads, config->model->d_model);
+    LA_TRY(la_net_init(config, &spec, err));
+    la_geometry geometry = la_eval_geometry(&spec, config->device, T, B, config->threads);
+    la_net_release(&spec);
     LA_TRY(plan(config, false, &geometry, 1, answers, &spec, &engine, err));
     *bytes = engine.bytes + (size_t)spec.n * sizeof(float);
     la_engine_release(&engine);
