@@ -164,6 +164,17 @@ static la_status show_cell(la_store *store, const char *id, FILE *out, la_err *e
         "'not finite') || coalesce(printf(' [%.4g, %.4g]', lo, hi), '') || "
         "CASE unit WHEN '1' THEN '' ELSE ' ' || unit END || ' over ' || coalesce(n_total, '?') "
         "FROM v_metrics WHERE cell_id = CAST(?1 AS INT) ORDER BY round, metric";
+    static const char beside[] =
+        "SELECT printf('error %.2e, in f32 %.2e', e.rel_rms, g.rel_rms) || coalesce(printf("
+        "'; %.2f times as fast', f.median_ns / t.median_ns), '') "
+        "FROM v_time t JOIN v_time f ON f.dtype = 'f32' AND t.dtype <> 'f32' "
+        "AND f.sweep_id = t.sweep_id AND f.variant = t.variant AND f.impl = t.impl "
+        "AND f.task = t.task AND f.pass = t.pass AND f.mask = t.mask AND f.batch = t.batch "
+        "AND f.seqlen = t.seqlen AND f.tcap = t.tcap AND f.heads = t.heads "
+        "AND f.kv_heads = t.kv_heads AND f.qk_heads = t.qk_heads AND f.dk = t.dk AND f.dv = t.dv "
+        "AND f.threads = t.threads AND f.options = t.options AND f.cache_mode = t.cache_mode "
+        "JOIN v_error e ON e.cell_id = t.cell_id JOIN v_error g ON g.cell_id = f.cell_id "
+        "WHERE t.cell_id = CAST(?1 AS INT) AND t.median_ns > 0 AND f.median_ns > 0";
     static const char sizes[] =
         "SELECT 'workspace ' || work_bytes || ', instance ' || instance_bytes || ', saved ' || "
         "saved_bytes || ', state ' || state_bytes || ', inputs ' || input_bytes || ', output ' || "
@@ -174,6 +185,7 @@ static la_status show_cell(la_store *store, const char *id, FILE *out, la_err *e
     LA_TRY(print_fields(store, sql, id, out, NULL, err));
     LA_TRY(print_attempts(store, id, out, err));
     LA_TRY(print_list(store, "metrics", metrics, id, out, err));
+    LA_TRY(print_list(store, "beside float32", beside, id, out, err));
     LA_TRY(print_list(store, "bytes", sizes, id, out, err));
     LA_TRY(print_list(store, "warnings", warnings, id, out, err));
     return print_list(store, "again, alone", rerun_sql, id, out, err);

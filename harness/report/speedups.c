@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "grid.h"
 #include "numbers.h"
 #include "query.h"
 #include "series.h"
@@ -97,15 +98,15 @@ static la_status add_pair(la_store *store, int64_t cell, int64_t base, samples *
     return LA_OK;
 }
 
-la_status la_speedups(la_store *store, int64_t sweep_id, const char *pass, la_text *json,
-                      la_err *err)
+la_status la_ratios(la_store *store, const char *pairs, int64_t sweep_id, const char *pass,
+                    la_text *json, la_err *err)
 {
     char id[24];
     samples kept = {0};
     snprintf(id, sizeof id, "%" PRId64, sweep_id);
     la_query *q = NULL;
     const char *args[] = {sweep_id ? id : NULL, pass};
-    LA_TRY(la_query_open(store, la_speedups_pairs_sql, args, 2, &q, err));
+    LA_TRY(la_query_open(store, pairs, args, 2, &q, err));
     la_text_add(json, "[");
     bool more = true;
     la_status st;
@@ -119,6 +120,12 @@ la_status la_speedups(la_store *store, int64_t sweep_id, const char *pass, la_te
     if (st == LA_OK && json->failed)
         st = LA_FAIL(err, LA_E_NOMEM, "no memory for the speed-ups of a sweep");
     return st;
+}
+
+la_status la_speedups(la_store *store, int64_t sweep_id, const char *pass, la_text *json,
+                      la_err *err)
+{
+    return la_ratios(store, la_speedups_pairs_sql, sweep_id, pass, json, err);
 }
 
 /* ---- the table ---- */
@@ -136,15 +143,6 @@ static const char table_columns[] =
     "speedup, lo, "
     "hi, memory_ratio, memory_kind";
 
-typedef struct row {
-    char cell[COLUMNS][64];
-} row;
-
-typedef struct table {
-    row *rows;
-    size_t n, cap;
-} table;
-
 static const char *text_of(la_query *q, const char *name)
 {
     const char *s = la_query_text(q, la_query_find(q, name));
@@ -156,56 +154,35 @@ static double real_of(la_query *q, const char *name)
     return la_query_real(q, la_query_find(q, name));
 }
 
-/* "3.42x": three digits. */
-static void put_ratio(char cell[64], double x)
-{
-    if (isfinite(x)) snprintf(cell, 64, x < 9.995 ? "%.2fx" : x < 99.95 ? "%.1fx" : "%.0fx", x);
-}
-
-static void fill(row *r, la_query *q, const la_lines *lines)
+static void fill(char (*row)[LA_GRID_CELL], la_query *q, const la_lines *lines)
 {
     char count[24];
     const la_series *line = la_lines_match(lines, q);
     double lo = real_of(q, "lo"), hi = real_of(q, "hi");
-    snprintf(r->cell[VARIANT], 64, "%.60s", line ? line->label : text_of(q, "variant"));
-    snprintf(r->cell[IMPL], 64, "%.60s", text_of(q, "their_impl"));
-    snprintf(r->cell[BASE], 64, "%.60s", text_of(q, "base_impl"));
-    snprintf(r->cell[PASS], 64, "%.60s", text_of(q, "pass"));
-    snprintf(r->cell[LENGTH], 64, "%s", la_format_count((int64_t)real_of(q, "seqlen"), count));
-    la_number_time(real_of(q, "their_ns"), (double)NAN, (double)NAN, r->cell[THEIRS], NULL);
-    la_number_time(real_of(q, "base_ns"), (double)NAN, (double)NAN, r->cell[OURS], NULL);
-    put_ratio(r->cell[SPEEDUP], real_of(q, "speedup"));
-    if (isfinite(lo)) snprintf(r->cell[INTERVAL], 64, "[%.3g, %.3g]", lo, hi);
-    put_ratio(r->cell[MEMORY], real_of(q, "memory_ratio"));
-    if (r->cell[MEMORY][0] && strcmp(text_of(q, "memory_kind"), "resident") == 0)
-        strcat(r->cell[MEMORY], " RSS");
+    snprintf(row[VARIANT], LA_GRID_CELL, "%.60s", line ? line->label : text_of(q, "variant"));
+    snprintf(row[IMPL], LA_GRID_CELL, "%.60s", text_of(q, "their_impl"));
+    snprintf(row[BASE], LA_GRID_CELL, "%.60s", text_of(q, "base_impl"));
+    snprintf(row[PASS], LA_GRID_CELL, "%.60s", text_of(q, "pass"));
+    snprintf(row[LENGTH], LA_GRID_CELL, "%s",
+             la_format_count((int64_t)real_of(q, "seqlen"), count));
+    la_number_time(real_of(q, "their_ns"), (double)NAN, (double)NAN, row[THEIRS], NULL);
+    la_number_time(real_of(q, "base_ns"), (double)NAN, (double)NAN, row[OURS], NULL);
+    la_grid_ratio(row[SPEEDUP], real_of(q, "speedup"));
+    if (isfinite(lo)) snprintf(row[INTERVAL], LA_GRID_CELL, "[%.3g, %.3g]", lo, hi);
+    la_grid_ratio(row[MEMORY], real_of(q, "memory_ratio"));
+    if (row[MEMORY][0] && strcmp(text_of(q, "memory_kind"), "resident") == 0)
+        strcat(row[MEMORY], " RSS");
 }
 
-static void print(const table *t, FILE *out)
+static void print(const la_grid *grid, FILE *out)
 {
     bool resident = false;
-    size_t width[COLUMNS];
-    for (int c = 0; c < COLUMNS; c++) {
-        width[c] = strlen(heads[c]);
-        for (size_t i = 0; i < t->n; i++)
-            if (strlen(t->rows[i].cell[c]) > width[c]) width[c] = strlen(t->rows[i].cell[c]);
-    }
+    for (size_t i = 0; i < grid->rows; i++)
+        resident |= strstr(grid->cells[i * COLUMNS + MEMORY], "RSS") != NULL;
     fprintf(out,
             "\nspeed-ups: median time of an impl over that of labench's best of the same variant, "
             "and its bytes likewise\n");
-    for (size_t i = 0; i <= t->n; i++) {
-        for (int c = 0; c < COLUMNS; c++) {
-            const char *cell = i == 0 ? heads[c] : t->rows[i - 1].cell[c];
-            int pad = (int)(width[c] - strlen(cell));
-            if (c > 0) fputs("  ", out);
-            if (c <= PASS)
-                fprintf(out, "%s%*s", cell, pad, "");
-            else
-                fprintf(out, "%*s%s", pad, "", cell);
-        }
-        fputc('\n', out);
-        resident |= i > 0 && strstr(t->rows[i - 1].cell[MEMORY], "RSS");
-    }
+    la_grid_print(grid, out);
     if (resident)
         fputs("RSS: by how much the processes grew; one of the two does not tell its workspace\n",
               out);
@@ -215,7 +192,7 @@ la_status la_report_speedups(la_store *store, int64_t sweep_id, FILE *out, la_er
 {
     char id[24];
     la_text json = {0}, sql = {0};
-    table t = {0};
+    la_grid grid = {.heads = heads, .columns = COLUMNS, .left = PASS + 1};
     la_lines lines = {0};
     la_query *q = NULL;
     snprintf(id, sizeof id, "%" PRId64, sweep_id);
@@ -231,18 +208,18 @@ la_status la_report_speedups(la_store *store, int64_t sweep_id, FILE *out, la_er
     st = la_query_open(store, la_text_str(&sql), args, 2, &q, err);
     bool more = st == LA_OK;
     while (st == LA_OK && (st = la_query_next(q, &more, err)) == LA_OK && more) {
-        void *grown = t.rows;
-        if ((st = la_grow(&grown, &t.cap, t.n + 1, sizeof *t.rows, err)) != LA_OK) break;
-        t.rows = grown;
-        t.rows[t.n] = (row){0};
-        fill(&t.rows[t.n++], q, &lines);
+        char(*row)[LA_GRID_CELL] = la_grid_add(&grid);
+        if (row)
+            fill(row, q, &lines);
+        else
+            st = LA_FAIL(err, LA_E_NOMEM, "out of memory for a table");
     }
     la_query_close(q);
-    if (st == LA_OK) print(&t, out);
+    if (st == LA_OK) print(&grid, out);
 done:
     la_lines_release(&lines);
     la_text_release(&json);
     la_text_release(&sql);
-    la_free(t.rows);
+    la_grid_release(&grid);
     return st;
 }

@@ -15,10 +15,14 @@
  * labench is faster (or smaller). sweep_id 0: of all sweeps. pass NULL: of all passes. */
 la_status la_speedups(la_store *store, int64_t sweep_id, const char *pass, la_text *json,
                       la_err *err);
+/* The same for the pairs of another query, with the same arguments: (cell, base). */
+la_status la_ratios(la_store *store, const char *pairs, int64_t sweep_id, const char *pass,
+                    la_text *json, la_err *err);
 /* The rows of `json` with all columns that go with them. */
 extern const char la_speedups_sql[];
 
-/* The table of `labench show`; nothing where no variant has two impls. */
+/* Tables of `labench show`; nothing where no variant has two impls, and none was timed in two types. */
 la_status la_report_speedups(la_store *store, int64_t sweep_id, FILE *out, la_err *err);
+la_status la_report_narrow(la_store *store, int64_t sweep_id, FILE *out, la_err *err);
 
 #endif

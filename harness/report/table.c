@@ -61,7 +61,8 @@ typedef struct table {
     size_t n, cap;
     int width[COLUMNS];
     bool shown[COLUMNS];
-    char mask[16]; /* of the rows with a star; "": none */
+    char mask[16];  /* of the rows with a star; "": none */
+    char dtype[16]; /* of all rows, where they share one that is not f32; "": none */
 } table;
 
 static double real(la_query *q, const char *name)
@@ -162,6 +163,9 @@ static la_status load(la_store *store, int64_t sweep_id, table *t, la_err *err)
         fill_forward(r, q);
         fill_rest(r, q);
     }
+    if (st == LA_OK && lines.n && !lines.mixed[LA_AXIS_DTYPE] &&
+        strcmp(lines.v[0].axis[LA_AXIS_DTYPE], "f32") != 0)
+        snprintf(t->dtype, sizeof t->dtype, "%.15s", lines.v[0].axis[LA_AXIS_DTYPE]);
     la_query_close(q);
     la_lines_release(&lines);
     return st;
@@ -281,8 +285,10 @@ la_status la_report_table(la_store *store, int64_t sweep_id, FILE *out, int widt
         if (*t.mask)
             fprintf(out, "* %s, the others %s\n", t.mask,
                     strcmp(t.mask, "causal") == 0 ? "bidirectional" : "causal");
+        if (*t.dtype) fprintf(out, "all in %s\n", t.dtype);
         st = la_report_learned(store, sweep_id, out, width, err);
         if (st == LA_OK) st = la_report_speedups(store, sweep_id, out, err);
+        if (st == LA_OK) st = la_report_narrow(store, sweep_id, out, err);
         if (st == LA_OK) st = print_warnings(store, sweep_id, out, err);
     }
     if (st == LA_OK && ferror(out)) st = LA_FAIL(err, LA_E_IO, "the table could not be written");

@@ -147,13 +147,15 @@ static size_t state_bytes(const la_cell *cell)
 }
 
 /* What a variant's definition refuses is written in the checks of our own impls; a peer computes the
- * same thing, and what none of ours takes has no reference to hold it to. */
+ * same thing, and what none of ours takes has no reference to hold it to. The type is no part of the
+ * definition: a peer may have kernels of one that this CPU has no instruction for. */
 static la_status check_defined(const la_cell *cell, const la_device *device, la_err *why)
 {
     const la_variant *v = cell->variant;
     la_status st = LA_FAIL(why, LA_E_UNSUPPORTED, "%s has no %s %s to compare with", v->name,
                            la_mask_name(cell->problem.mask), la_pass_name(cell->pass));
     la_cell own = *cell;
+    own.problem.dtype = LA_F32;
     for (size_t i = 0; i < v->impls_len; i++) {
         own.impl = &v->impls[i];
         st = check_caps(&own, why);
@@ -170,6 +172,8 @@ static la_status check_peer(const la_cell *cell, const la_device *device, la_err
         return LA_FAIL(why, LA_E_UNSUPPORTED, "%s is timed only: tasks are for labench's own impls",
                        cell->impl->name);
     LA_TRY(la_peer_check(cell->peer, &cell->problem, cell->pass, cell->opts_json, why));
+    if (cell->problem.dtype == LA_F16)
+        return LA_FAIL(why, LA_E_UNSUPPORTED, "inputs of type f16 are not drawn: use f32 or bf16");
     return check_defined(cell, device, why);
 }
 

@@ -62,6 +62,7 @@ static const struct {
     {ALL "--pass fwd,fwd", 2, "names 'fwd' twice"},
     {ALL "--dtype f8", 2, "no type 'f8'"},
     {ALL "--dtype f16", 2, "f16"},
+    {ALL "--dtype f16,f64", 2, "none of the cells asked for can run"},
     {ALL "--mask upper", 2, "no mask 'upper'"},
     {ALL "--device gpu", 2, "no device 'gpu'"},
     {ALL "--device cuda", 3, "there is no device 'cuda'"},
@@ -137,6 +138,8 @@ static const struct {
     {"apply --variant softmax --in .", 2, "--out is missing"},
     {"apply --variant sofmax --in . --out o", 2, "no variant 'sofmax'. Nearest: softmax"},
     {"apply --variant softmax --in . --out o", 2, "softmax needs q.npy, k.npy, v.npy in ."},
+    {"apply --variant softmax --in . --out o --dtype bf16", 2,
+     "--dtype belongs to 'labench run', not to 'labench apply'"},
     {"apply --variant softmax --in . --out o --set x", 2, "is not KEY=VALUE"},
     {"apply --variant softmax --in . --out o --set x=1", 2, "softmax has no options"},
 };
@@ -199,6 +202,26 @@ static void test_a_full_disk_is_not_success(void **state)
     shell_release(&r);
 }
 
+/* What a CPU has no instruction for is refused with what it lacks; as one type of several it is a row. */
+static void test_bf16_without_its_instruction_is_refused(void **state)
+{
+    (void)state;
+    shell_result r;
+    shell_run("LABENCH_ISA=avx2 labench --variants flash --tasks none --lengths 64 --dtype bf16",
+              &r);
+    assert_int_equal(r.code, 2);
+    assert_non_null(strstr(r.err, "flash in bf16 needs AVX-512 BF16"));
+    assert_non_null(strstr(r.err, "use --dtype f32"));
+    shell_release(&r);
+    shell_run("LABENCH_ISA=generic labench --variants flash --tasks none --lengths 64 --pass fwd "
+              "--dtype f32,bf16 --quick --db types.db --out types",
+              &r);
+    if (r.code != 0) fail_msg("exit %d: %s", r.code, r.err);
+    assert_non_null(strstr(r.out, "flash bf16"));
+    assert_non_null(strstr(r.out, "unsupported"));
+    shell_release(&r);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +229,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_megabyte_of_argument_is_refused_in_a_line),
         cmocka_unit_test(test_control_bytes_are_escaped),
         cmocka_unit_test(test_a_full_disk_is_not_success),
+        cmocka_unit_test(test_bf16_without_its_instruction_is_refused),
     };
     if (argc < 2) return 1;
     shell_begin(argv[1]);

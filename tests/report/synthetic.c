@@ -28,6 +28,7 @@ typedef struct cell_spec {
     const invented *v;
     const char *variant, *pass, *task, *task_opts;
     int64_t seqlen, threads; /* 0: as ever */
+    const char *dtype;       /* NULL: f32 */
 } cell_spec;
 
 static unsigned serial;
@@ -45,6 +46,7 @@ static int64_t plan(fixture *f, const cell_spec *c, const char *tags)
     row.form = "form";
     row.task = c->task;
     row.pass = c->pass;
+    if (c->dtype) row.dtype = c->dtype;
     row.mask = c->v->mask;
     row.batch = 1;
     row.seqlen = row.tcap = c->seqlen;
@@ -94,9 +96,9 @@ static void one_length(fixture *f, const invented *v, int64_t seqlen)
 {
     double t = (double)seqlen / 1024, ns = v->ns * pow(t, v->exponent);
     static const char task_opts[] = "{\"pairs\":32,\"filler\":\"random\"}";
-    cell_spec fwd = {v, v->variant, "fwd", "", "{}", seqlen, 0};
-    cell_spec decode = {v, v->variant, "decode", "", "{}", seqlen, 0};
-    cell_spec recall = {v, v->variant, "eval", "recall", task_opts, seqlen, 0};
+    cell_spec fwd = {v, v->variant, "fwd", "", "{}", seqlen, 0, NULL};
+    cell_spec decode = {v, v->variant, "decode", "", "{}", seqlen, 0, NULL};
+    cell_spec recall = {v, v->variant, "eval", "recall", task_opts, seqlen, 0, NULL};
     int64_t a = plan(f, &fwd, v->tags), b = plan(f, &decode, v->tags),
             c = plan(f, &recall, v->tags);
     size_t n = ns > 3e8 ? 3 : 20;
@@ -248,7 +250,7 @@ void synthetic_models(fixture *f)
 void synthetic_variant(fixture *f, const char *name)
 {
     for (int64_t seqlen = 1024; seqlen <= 2048; seqlen *= 2) {
-        cell_spec c = {&eight[1], name, "fwd", "", "{}", seqlen, 0};
+        cell_spec c = {&eight[1], name, "fwd", "", "{}", seqlen, 0, NULL};
         finish(f, plan(f, &c, "kernel"), LA_OUTCOME_OK, NULL, (double)seqlen * 1000, 10, 1e-6, -1);
     }
 }
@@ -258,7 +260,7 @@ void synthetic_baseline(fixture *f)
     static const invented idle = {"null", "baseline", "cpu_plain", "causal", 80, 0,
                                   0,      0,          88,          0,        0,  0};
     for (int64_t seqlen = 64; seqlen <= 128; seqlen *= 2) {
-        cell_spec c = {&idle, "null", "fwd", "", "{}", seqlen, 0};
+        cell_spec c = {&idle, "null", "fwd", "", "{}", seqlen, 0, NULL};
         finish(f, plan(f, &c, "baseline"), LA_OUTCOME_OK, NULL, 80, 3, 0, -1);
     }
 }
@@ -271,7 +273,7 @@ void synthetic_loads(fixture *f)
             char opts[64];
             snprintf(opts, sizeof opts, "{\"pairs\":%d,\"load\":0,\"filler\":\"null\"}", pairs);
             const invented *v = &eight[which[i]];
-            cell_spec c = {v, v->variant, "eval", "recall", opts, 4096, 0};
+            cell_spec c = {v, v->variant, "eval", "recall", opts, 4096, 0, NULL};
             double accuracy = fmin(1, (i ? 90.0 : 20.0) / pairs);
             finish(f, plan(f, &c, v->tags), LA_OUTCOME_OK, NULL, 0, 0, 0, accuracy);
         }
@@ -286,7 +288,7 @@ static void timed(fixture *f, const char *variant, const char *tags, const char 
                         .mask = "causal",
                         .exponent = 1,
                         .bytes = 1e5};
-    const cell_spec c = {&v, variant, "fwd", "", "{}", seqlen, 0};
+    const cell_spec c = {&v, variant, "fwd", "", "{}", seqlen, 0, NULL};
     finish(f, plan(f, &c, tags), outcome, outcome == LA_OUTCOME_OK ? NULL : "row 3 differs", ns, 20,
            1e-6, -1);
 }
@@ -314,8 +316,8 @@ void synthetic_threads(fixture *f)
     for (int64_t seqlen = 4096; seqlen <= 8192; seqlen *= 2)
         for (int64_t threads = 1; threads <= 4; threads *= 2) {
             double n = (double)threads, ns = 4e3 * (double)seqlen;
-            cell_spec flash = {&eight[1], "flash", "fwd", "", "{}", seqlen, threads};
-            cell_spec delta = {&eight[6], "deltanet", "fwd", "", "{}", seqlen, threads};
+            cell_spec flash = {&eight[1], "flash", "fwd", "", "{}", seqlen, threads, NULL};
+            cell_spec delta = {&eight[6], "deltanet", "fwd", "", "{}", seqlen, threads, NULL};
             finish(f, plan(f, &flash, "quadratic"), LA_OUTCOME_OK, NULL, ns / n, 20, 1e-6, -1);
             finish(f, plan(f, &delta, "recurrent"), LA_OUTCOME_OK, NULL, ns / pow(1.6, log2(n)), 20,
                    1e-6, -1);
@@ -352,4 +354,19 @@ void synthetic_family(fixture *f)
                 timed(f, all[i].variant, all[i].tags, all[i].impls[k], seqlen,
                       ns * pow(t, exponent), LA_OUTCOME_OK);
             }
+}
+
+void synthetic_types(fixture *f, bool both)
+{
+    static const invented flash = {"flash", "quadratic", "cpu_tiled", "causal", 1e6,  2,
+                                   0,       0,           1,           0,        4e-7, 0};
+    serial = 0;
+    for (int narrow = both ? 0 : 1; narrow < 2; narrow++)
+        for (int64_t seqlen = 1024; seqlen <= 2048; seqlen *= 2) {
+            cell_spec spec = {&flash, flash.variant, "fwd", "",
+                              "{}",   seqlen,        0,     narrow ? "bf16" : "f32"};
+            double ns = 1.6e6 * (double)(seqlen / 1024) / (narrow ? 1.6 : 1);
+            finish(f, plan(f, &spec, flash.tags), LA_OUTCOME_OK, NULL, ns, 20, narrow ? 2e-3 : 4e-7,
+                   -1);
+        }
 }

@@ -26,6 +26,8 @@ void synthetic_family(fixture *f);
 /* flash and deltanet forward at 4k and 8k with 1, 2 and 4 threads: flash is as many times faster, deltanet
  * 1.6 times for every doubling. */
 void synthetic_threads(fixture *f);
+/* flash forward at 1k and 2k in bf16, and `both`: in f32 too, which takes 1.6 times as long. */
+void synthetic_types(fixture *f, bool both);
 /* A variant that does no operations and makes no error, at 64 and 128. */
 void synthetic_baseline(fixture *f);
 

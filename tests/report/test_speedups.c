@@ -135,6 +135,61 @@ static void test_the_table_says_how_much(void **state)
     fixture_release(&f);
 }
 
+/* The same impl in two types: how many times faster, and at what error. */
+static void test_types_stand_beside_float32(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f);
+    synthetic_sweep(&f); /* float32 alone */
+    char *text = table_of(&f);
+    assert_null(strstr(text, "narrow types"));
+    assert_null(strstr(text, "all in"));
+    free(text);
+    fixture_release(&f);
+    fixture_open(&f);
+    synthetic_types(&f, true);
+    text = table_of(&f);
+    assert_null(strstr(text, "speed-ups"));
+    assert_null(strstr(text, "all in"));
+    char *at = strstr(text, "narrow types");
+    assert_non_null(at);
+    char *row = strstr(at, "flash    cpu_tiled  fwd   bf16  2k");
+    if (!row) fail_msg("%s", at);
+    row[strcspn(row, "\n")] = '\0';
+    if (!strstr(row, " 1.60x ") || !strstr(row, "2.0e-03") || !strstr(row, "4.0e-07"))
+        fail_msg("%s", row);
+    free(text);
+    fixture_release(&f);
+    fixture_open(&f);
+    synthetic_types(&f, false); /* bf16 alone: said once, and compared with nothing */
+    text = table_of(&f);
+    assert_null(strstr(text, "narrow types"));
+    assert_non_null(strstr(text, "\nall in bf16\n"));
+    free(text);
+    fixture_release(&f);
+}
+
+/* `labench show` of a cell has float32 beside it. */
+static void test_a_cell_stands_beside_float32(void **state)
+{
+    (void)state;
+    fixture f;
+    char *text, key[40];
+    size_t n;
+    la_err err = {0};
+    fixture_open(&f);
+    synthetic_types(&f, true);
+    query_text(f.store, "SELECT cell_key FROM cell WHERE dtype = 'bf16' AND seqlen = 2048", key,
+               sizeof key);
+    FILE *out = open_memstream(&text, &n);
+    expect_ok(la_report_show(f.store, key, out, 0, &err));
+    fclose(out);
+    if (!strstr(text, "error 2.00e-03, in f32 4.00e-07; 1.60 times as fast")) fail_msg("%s", text);
+    free(text);
+    fixture_release(&f);
+}
+
 static bool have_gnuplot(void)
 {
     return system("gnuplot --version >/dev/null 2>&1") == 0;
@@ -196,6 +251,8 @@ int main(void)
         cmocka_unit_test(test_ratios_stand_beside_the_best_own_impl),
         cmocka_unit_test(test_every_format_has_the_rows),
         cmocka_unit_test(test_the_table_says_how_much),
+        cmocka_unit_test(test_types_stand_beside_float32),
+        cmocka_unit_test(test_a_cell_stands_beside_float32),
         cmocka_unit_test(test_a_figure_for_each_pass),
         cmocka_unit_test(test_memory_beside_peers_has_a_figure),
     };
