@@ -21,7 +21,7 @@ typedef struct chunk {
     la_packed r;
     int64_t n, C, K, W;
     int64_t ahead; /* tokens after this chunk */
-    bool reads;    /* this thread reads the next chunk's q, k and g */
+    bool alone;    /* this thread prepares its chunks, each just before its scan */
     const la_bf16 *q, *k, *v;
     const float *g;
     la_bf16 *o;
@@ -89,7 +89,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
     prefetch(c, c->v + j, i, rows, v_row * 2, vecs * LA_VW * 2);
     if (delta) multiply(rows, vecs, K2, (const la_pair *)c->r.k + i * K2, K2, 1, S, c->W, sum);
     residual(c, i, j, rows, vecs, last, delta, sum);
-    if (j == 0 && c->reads) prefetch(c, c->k, i, rows, c->x->qk_row * 2, c->x->dk * 2);
+    if (j == 0 && c->alone) prefetch(c, c->k, i, rows, c->x->qk_row * 2, c->x->dk * 2);
     if (delta) {
         const float *L = c->r.L + i * c->C + i;
         multiply(rows, vecs, i / 2, (const la_pair *)c->r.L2 + i * C2, C2, 1, U, c->W, sum);
@@ -109,7 +109,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
             la_packed_store(U + (i + m) / 2 * c->W + v * LA_VW,
                             la_packed_pair(sum[m * vecs + v], sum[(m + 1) * vecs + v]));
 
-    if (j == 0 && c->reads) prefetch(c, c->q, i, rows, c->x->qk_row * 2, c->x->dk * 2);
+    if (j == 0 && c->alone) prefetch(c, c->q, i, rows, c->x->qk_row * 2, c->x->dk * 2);
     clear(rows * vecs, sum);
     multiply(rows, vecs, K2, (const la_pair *)c->r.q + i * K2, K2, 1, S, c->W, sum);
 #pragma GCC unroll 8
@@ -248,7 +248,7 @@ void LA_ISA(la_delta_scan_bf16)(const la_delta_slice *x, int64_t t0, int64_t t1,
 void LA_ISA(la_delta_chunk_bf16)(const la_delta_slice *x)
 {
     chunk c = begin(x);
-    c.reads = true;
+    c.alone = true;
     float *ready = x->work + la_delta_scan_bf16_floats(x->dk, x->w, x->chunk);
     float *scratch = ready + la_delta_ready_bf16_floats(x->dk, x->chunk);
     take_state(&c);

@@ -34,7 +34,7 @@ typedef struct chunk {
     la_chunk_ready r;
     int64_t n, C, W;
     int64_t ahead; /* tokens after this chunk */
-    bool reads;    /* this thread reads the next chunk's q, k and g */
+    bool alone;    /* this thread prepares its chunks, each just before its scan */
     const float *q, *k, *v, *g;
     float *o, *S, *U;
     /* q and k as they meet S: themselves, or by channel the prepared copies */
@@ -81,7 +81,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
             if (delta) value = value - held;
             sum[m * vecs + v] = la_v_set(c->r.weight[i + m]) * value;
         }
-    if (j == 0 && c->reads) prefetch(c, c->k, i, rows, c->x->qk_row, dk);
+    if (j == 0 && c->alone) prefetch(c, c->k, i, rows, c->x->qk_row, dk);
     if (delta) {
         const float *L = c->r.L + i * c->C;
         la_block_add(rows, vecs, LA_VW, i, L, c->C, 1, U, c->W, sum);
@@ -100,7 +100,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
         for (int v = 0; v < vecs; v++)
             la_v_store(U + (i + m) * c->W + v * LA_VW, sum[m * vecs + v]);
 
-    if (j == 0 && c->reads) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
+    if (j == 0 && c->alone) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
     clear(rows * vecs, sum);
     la_block_add(rows, vecs, LA_VW, dk, c->q_in + i * row, row, 1, S, c->W, sum);
     if (by_token)
@@ -249,7 +249,6 @@ static void step(chunk *c, int64_t t, float *ready)
 void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready)
 {
     chunk c = begin(x);
-    c.reads = c.decay != LA_BY_CHANNEL;
     int64_t floats = la_delta_ready_floats(x->decay, x->dk, x->chunk);
     if (t0 == 0) take_state(&c);
     for (int64_t t = t0; t < t1; t += x->chunk, ready += floats) step(&c, t, ready);
@@ -258,7 +257,7 @@ void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, floa
 void LA_ISA(la_delta_chunk)(const la_delta_slice *x)
 {
     chunk c = begin(x);
-    c.reads = true;
+    c.alone = true;
     float *ready = x->work + la_delta_scan_floats(x->dk, x->w, x->chunk);
     float *scratch = ready + la_delta_ready_floats(x->decay, x->dk, x->chunk);
     take_state(&c);

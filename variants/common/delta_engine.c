@@ -94,10 +94,10 @@ typedef struct division {
     size_t ready;   /* bytes of one prepared chunk */
 } division;
 
-/* A block is short enough to stay in the L2 cache, and long enough that waiting for each other at its end
- * costs little. */
-#define BLOCK_TOKENS 1024
-#define BLOCK_BYTES  (512 << 10)
+/* A block is short enough that two of them stay near the cores, and long enough that waiting for each other
+ * at its end costs little. */
+#define BLOCK_TOKENS 2048
+#define BLOCK_BYTES  (2 << 20)
 
 /* Bytes of scratch of the whole call. */
 static size_t scratch_of(const division *d, int64_t heads)
@@ -340,15 +340,17 @@ static void run_shared(const instance *in, const division *d, const la_io *io)
     int64_t blocks = (in->p.T + tokens - 1) / tokens;
     size_t buffer = d->ready * (size_t)(heads * d->block);
     char *ready = (char *)io->work + scratch_of(d, heads) - 2 * buffer;
+    la_barrier barrier = {0};
 #pragma omp parallel num_threads(d->threads)
     {
         int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+        la_team team = {.rank = thread, .size = threads, .barrier = &barrier};
         for (int64_t b = 0; b <= blocks; b++) {
             char *next = ready + buffer * (size_t)(b % 2),
                  *last = ready + buffer * (size_t)(1 - b % 2);
             if (b > 0) scan_block(in, d, io, (b - 1) * tokens, last, thread, threads);
             if (b < blocks) prepare_block(in, d, io, b * tokens, next, thread, threads);
-#pragma omp barrier
+            la_team_wait(&team);
         }
     }
 }
