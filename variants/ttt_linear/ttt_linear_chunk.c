@@ -13,7 +13,6 @@
  * is a product of matrices padded with zeros to whole vectors, so inputs are copied as they come;
  * mini-batches that are not whole are done by the first thread with products of any size.
  */
-#include <omp.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
