@@ -233,6 +233,14 @@ static void mv(int64_t M, int64_t N, float alpha, const la_bf16 *A, int64_t lda,
             sum[r] = la_v_set(0.0f);
         }
         int64_t j = 0;
+        for (; j + 64 <= N; j += 64) { /* along each row first, as the cache lies */
+            la_vb x0 = la_v_pairs(x + j), x1 = la_v_pairs(x + j + 32);
+#pragma GCC unroll 8
+            for (int r = 0; r < 8; r++) {
+                sum[r] = la_v_dot2(la_v_pairs(row[r] + j), x0, sum[r]);
+                sum[r] = la_v_dot2(la_v_pairs(row[r] + j + 32), x1, sum[r]);
+            }
+        }
         for (; j + 32 <= N; j += 32) {
             la_vb xj = la_v_pairs(x + j);
 #pragma GCC unroll 8

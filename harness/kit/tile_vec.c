@@ -90,33 +90,29 @@ void LA_ISA(la_tile_transpose)(int64_t M, int64_t N, const float *A, int64_t lda
 
 /* ---- matrix times vector ---- */
 
-/* Four rows at a time: four chains of additions hide the latency of one. */
+static float dot(int64_t n, const float *x, const float *y)
+{
+    la_vf s0 = la_v_set(0.0f), s1 = s0, s2 = s0, s3 = s0;
+    int64_t i = 0;
+    for (; i + 4 * LA_VW <= n; i += 4 * LA_VW) {
+        s0 = la_v_fma(la_v_load(x + i), la_v_load(y + i), s0);
+        s1 = la_v_fma(la_v_load(x + i + LA_VW), la_v_load(y + i + LA_VW), s1);
+        s2 = la_v_fma(la_v_load(x + i + 2 * LA_VW), la_v_load(y + i + 2 * LA_VW), s2);
+        s3 = la_v_fma(la_v_load(x + i + 3 * LA_VW), la_v_load(y + i + 3 * LA_VW), s3);
+    }
+    for (; i + LA_VW <= n; i += LA_VW) s0 = la_v_fma(la_v_load(x + i), la_v_load(y + i), s0);
+    if (i < n) s1 = la_v_fma(la_v_load_n(x + i, n - i), la_v_load_n(y + i, n - i), s1);
+    return la_v_sum((s0 + s1) + (s2 + s3));
+}
+
+/* Row after row: a matrix is read in the order it lies in, which is worth a third where it comes from main
+ * memory; several rows abreast save loads of x, and lose more by confusing the prefetcher. */
 static void mv(int64_t M, int64_t N, float alpha, const float *A, int64_t lda, const float *x,
                bool add, float *y)
 {
-    for (int64_t i = 0; i < M; i += 4) {
-        const float *row[4];
-        la_vf sum[4];
-        for (int r = 0; r < 4; r++) {
-            row[r] = A + la_at_most(i + r, M - 1) * lda;
-            sum[r] = la_v_set(0.0f);
-        }
-        int64_t j = 0;
-        for (; j + LA_VW <= N; j += LA_VW) {
-            la_vf xj = la_v_load(x + j);
-#pragma GCC unroll 4
-            for (int r = 0; r < 4; r++) sum[r] = la_v_fma(la_v_load(row[r] + j), xj, sum[r]);
-        }
-        if (j < N) {
-            la_vf xj = la_v_load_n(x + j, N - j);
-#pragma GCC unroll 4
-            for (int r = 0; r < 4; r++)
-                sum[r] = la_v_fma(la_v_load_n(row[r] + j, N - j), xj, sum[r]);
-        }
-        for (int64_t r = 0; r < la_at_most(M - i, 4); r++) {
-            float value = alpha * la_v_sum(sum[r]);
-            y[i + r] = add ? y[i + r] + value : value;
-        }
+    for (int64_t i = 0; i < M; i++) {
+        float value = alpha * dot(N, A + i * lda, x);
+        y[i] = add ? y[i] + value : value;
     }
 }
 
@@ -227,23 +223,6 @@ static void decay_rank1_vm(int64_t M, int64_t N, float decay, const float *x, co
 }
 
 /* ---- vectors ---- */
-
-static float dot(int64_t n, const float *x, const float *y)
-{
-    la_vf s0 = la_v_set(0.0f), s1 = s0, s2 = s0, s3 = s0;
-    int64_t i = 0;
-    for (; i + 4 * LA_VW <= n; i += 4 * LA_VW) {
-        s0 = la_v_fma(la_v_load(x + i), la_v_load(y + i), s0);
-        s1 = la_v_fma(la_v_load(x + i + LA_VW), la_v_load(y + i + LA_VW), s1);
-        s2 = la_v_fma(la_v_load(x + i + 2 * LA_VW), la_v_load(y + i + 2 * LA_VW), s2);
-        s3 = la_v_fma(la_v_load(x + i + 3 * LA_VW), la_v_load(y + i + 3 * LA_VW), s3);
-    }
-    for (; i < n; i += LA_VW) {
-        int64_t m = la_at_most(n - i, LA_VW);
-        s0 = la_v_fma(la_v_load_n(x + i, m), la_v_load_n(y + i, m), s0);
-    }
-    return la_v_sum((s0 + s1) + (s2 + s3));
-}
 
 static float sum(int64_t n, const float *x)
 {
