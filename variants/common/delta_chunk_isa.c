@@ -40,6 +40,8 @@ typedef struct chunk {
     /* q and k as they meet S: themselves, or by channel the prepared copies */
     const float *q_in, *k_in, *k_out;
     int64_t row;
+    const float *coming; /* the next prepared chunk, which another core may have made; or NULL */
+    int64_t lines;       /* of it for each group of rows, so that all are asked for by the end */
 } chunk;
 
 LA_INLINE void clear(int n, la_vf *sum)
@@ -57,6 +59,14 @@ LA_INLINE void prefetch(const chunk *c, const float *p, int64_t i, int rows, int
 {
     for (int64_t m = i; m < i + rows && m < c->ahead; m++)
         for (int64_t e = 0; e < n; e += 16) __builtin_prefetch(p + (c->n + m) * row + e, 0, 2);
+}
+
+/* Asks for the part of the next prepared chunk that falls to group number `at` of rows. */
+LA_INLINE void ask(const chunk *c, int64_t at)
+{
+    if (!c->coming) return;
+    const float *from = c->coming + at * c->lines * 16;
+    for (int64_t i = 0; i < c->lines; i++) __builtin_prefetch(from + i * 16, 0, 2);
 }
 
 /* Rows [i, i + rows) of U and O at columns [j, j + vecs vectors), of which the last has `last`. */
@@ -150,7 +160,10 @@ LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t la
                        bool by_token)
 {
     int64_t i = 0;
-    for (; i + rows <= c->n; i += rows) token_rows(c, i, j, rows, vecs, last, delta, by_token);
+    for (; i + rows <= c->n; i += rows) {
+        if (j == 0) ask(c, i / rows);
+        token_rows(c, i, j, rows, vecs, last, delta, by_token);
+    }
     for (; i < c->n; i++) token_rows(c, i, j, 1, vecs, last, delta, by_token);
     for (i = 0; by_token && i < c->n; i++)
 #pragma GCC unroll 4
@@ -159,7 +172,10 @@ LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t la
             la_v_store(U, la_v_set(c->r.out[i]) * la_v_load(U));
         }
     int64_t r = 0, dk = c->x->dk;
-    for (; r + rows <= dk; r += rows) carry_rows(c, r, j, rows, vecs);
+    for (; r + rows <= dk; r += rows) {
+        if (j == 0) ask(c, (c->n + r) / rows);
+        carry_rows(c, r, j, rows, vecs);
+    }
     for (; r < dk; r++) carry_rows(c, r, j, 1, vecs);
 }
 
@@ -251,7 +267,11 @@ void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, floa
     chunk c = begin(x);
     int64_t floats = la_delta_ready_floats(x->decay, x->dk, x->chunk);
     if (t0 == 0) take_state(&c);
-    for (int64_t t = t0; t < t1; t += x->chunk, ready += floats) step(&c, t, ready);
+    for (int64_t t = t0; t < t1; t += x->chunk, ready += floats) {
+        c.coming = t + x->chunk < t1 ? ready + floats : NULL;
+        c.lines = (floats / 16 * 8 + x->chunk + x->dk - 1) / (x->chunk + x->dk);
+        step(&c, t, ready);
+    }
 }
 
 void LA_ISA(la_delta_chunk)(const la_delta_slice *x)
