@@ -121,6 +121,14 @@ static void short_help(FILE *out)
 }
 
 /* `labench --variants all`: run may be left out before a flag of run. */
+static bool isa_is_here(void)
+{
+    la_err err = {0};
+    if (la_isa_check(&err) == LA_OK) return true;
+    la_log(LA_LOG_ERROR, "%s", err.msg);
+    return false;
+}
+
 static int without_command(int argc, char **argv)
 {
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
@@ -131,6 +139,7 @@ static int without_command(int argc, char **argv)
         printf("labench %s\n", la_version);
         return la_finish_stdout(LA_EXIT_OK);
     }
+    if (!isa_is_here()) return LA_EXIT_USAGE;
     return la_cmd_run(argc, argv, 1);
 }
 
@@ -146,6 +155,7 @@ int la_cli_main(int argc, char **argv)
     }
     if (argv[1][0] == '-') return without_command(argc, argv);
     la_command command = la_command_find(argv[1]);
+    if (!isa_is_here()) return LA_EXIT_USAGE;
     if (command == LA_CMD_WORKER) return la_worker_main(4, 3);
     if (command == LA_CMD_PLUGIN)
         return argc > 2 ? la_plugin_do(argc, argv) : la_plugin_host_main(3);

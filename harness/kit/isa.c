@@ -40,6 +40,20 @@ la_isa la_isa_best(void)
     return best;
 }
 
+la_status la_isa_check(la_err *err)
+{
+    const char *forced = getenv("LABENCH_ISA");
+    la_isa best = detect();
+    char here[64] = "";
+    if (!forced || !*forced) return LA_OK;
+    for (int i = 0; i <= (int)best; i++) {
+        if (strcmp(forced, names[i]) == 0) return LA_OK;
+        strcat(strcat(here, i ? ", " : ""), names[i]);
+    }
+    return LA_FAIL(err, LA_E_ARG, "LABENCH_ISA is '%.40s'; this CPU and build have %s", forced,
+                   here);
+}
+
 la_status la_bf16_check(const la_problem *p, const la_device *dev, const char *name, la_err *err)
 {
     if (p->dtype != LA_BF16 || dev->isa >= LA_ISA_AVX512_BF16) return LA_OK;

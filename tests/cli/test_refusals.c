@@ -202,6 +202,19 @@ static void test_a_full_disk_is_not_success(void **state)
     shell_release(&r);
 }
 
+static void test_an_unknown_instruction_set_is_refused(void **state)
+{
+    (void)state;
+    shell_result r;
+    shell_run("LABENCH_ISA=avx1024 labench list variants", &r);
+    assert_int_equal(r.code, 2);
+    assert_non_null(strstr(r.err, "LABENCH_ISA is 'avx1024'; this CPU and build have generic"));
+    shell_release(&r);
+    shell_run("LABENCH_ISA=generic labench list variants", &r);
+    assert_int_equal(r.code, 0);
+    shell_release(&r);
+}
+
 /* What a CPU has no instruction for is refused with what it lacks; as one type of several it is a row. */
 static void test_bf16_without_its_instruction_is_refused(void **state)
 {
@@ -229,6 +242,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_megabyte_of_argument_is_refused_in_a_line),
         cmocka_unit_test(test_control_bytes_are_escaped),
         cmocka_unit_test(test_a_full_disk_is_not_success),
+        cmocka_unit_test(test_an_unknown_instruction_set_is_refused),
         cmocka_unit_test(test_bf16_without_its_instruction_is_refused),
     };
     if (argc < 2) return 1;

@@ -27,6 +27,8 @@ LA_API const char *la_isa_name(la_isa isa);
 /* Best set that this CPU has and this build contains; LABENCH_ISA=generic|avx2|avx512|avx512_bf16
  * lowers it. */
 LA_API la_isa la_isa_best(void);
+/* Refuses a LABENCH_ISA that names none, or one that is not here, with those that are. */
+LA_API la_status la_isa_check(la_err *err);
 /* Refuses a bf16 problem where the device has no bf16 dot products, in the name of an impl. */
 LA_API la_status la_bf16_check(const la_problem *p, const la_device *dev, const char *name,
                                la_err *err);
