@@ -4,7 +4,7 @@
  * depend on each other, so that their sums overlap.
  */
 #include "labench/simd.h"
-#include "ttt_linear_internal.h"
+#include "ttt_linear_lanes.h"
 
 la_ttt_sums LA_ISA(la_ttt_sums_of);
 la_ttt_moments LA_ISA(la_ttt_moments_of);
@@ -12,26 +12,6 @@ la_ttt_gradient LA_ISA(la_ttt_gradient_of);
 la_ttt_means LA_ISA(la_ttt_means_of);
 la_ttt_through LA_ISA(la_ttt_through_of);
 la_ttt_outputs LA_ISA(la_ttt_outputs_of);
-
-LA_INLINE int64_t lanes_at(int64_t n, int64_t c)
-{
-    return n - c >= LA_VW ? LA_VW : n > c ? n - c : 0;
-}
-
-LA_INLINE la_vf load(const float *p, int64_t c, int64_t lanes)
-{
-    return lanes == LA_VW ? la_v_load(p + c) : la_v_load_n(p + c, lanes);
-}
-
-LA_INLINE void store(float *p, int64_t c, la_vf v, int64_t lanes)
-{
-    if (lanes == LA_VW)
-        la_v_store(p + c, v);
-    else
-        la_v_store_n(p + c, v, lanes);
-}
-
-#define CHANNELS(n) for (int64_t c = 0, lanes; lanes = lanes_at(n, c), c < (n); c += LA_VW)
 
 /* x as far as it has channels, of those from c. */
 LA_INLINE la_vf residual(const float *x, int64_t dk, int64_t c, int64_t lanes)

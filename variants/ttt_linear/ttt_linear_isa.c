@@ -6,7 +6,7 @@
 
 #include "delta_product.h"
 #include "labench/simd.h"
-#include "ttt_linear_internal.h"
+#include "ttt_linear_lanes.h"
 
 la_ttt_product LA_ISA(la_ttt_product_of);
 la_ttt_weigh LA_ISA(la_ttt_weigh_rows);
@@ -18,31 +18,10 @@ la_ttt_outer LA_ISA(la_ttt_outer_rows);
 la_ttt_outer_back LA_ISA(la_ttt_outer_back_rows);
 la_ttt_inner_back LA_ISA(la_ttt_inner_back_rows);
 
-/* Lanes that exist at channel c of n: all, some or none. */
-LA_INLINE int64_t lanes_at(int64_t n, int64_t c)
-{
-    return n - c >= LA_VW ? LA_VW : n > c ? n - c : 0;
-}
-
-LA_INLINE la_vf load(const float *p, int64_t c, int64_t lanes)
-{
-    return lanes == LA_VW ? la_v_load(p + c) : la_v_load_n(p + c, lanes);
-}
-
-LA_INLINE void store(float *p, int64_t c, la_vf v, int64_t lanes)
-{
-    if (lanes == LA_VW)
-        la_v_store(p + c, v);
-    else
-        la_v_store_n(p + c, v, lanes);
-}
-
 LA_INLINE void add_to(float *p, int64_t c, la_vf v, int64_t lanes)
 {
     store(p, c, load(p, c, lanes) + v, lanes);
 }
-
-#define CHANNELS(n) for (int64_t c = 0, lanes; lanes = lanes_at(n, c), c < (n); c += LA_VW)
 
 /* z + bias -> x = (z - mean) / sqrt(var + eps), in place; returns 1 / sqrt(var + eps). */
 LA_INLINE float normed(int64_t n, float *z, const float *bias)
