@@ -11,7 +11,9 @@
 typedef struct la_error { /* how far an output is from its reference */
     double rel_rms;       /* ||o - ref|| / ||ref|| over everything compared */
     double max_abs;       /* largest difference */
-    double max_rel;       /* largest row difference: max |o - ref| of a row / rms of ref's rows */
+    /* Largest row difference: max |o - ref| of a row / rms of ref's row, or a hundredth of ref's rms (in
+     * types narrower than float32 a tenth) where that is more. */
+    double max_rel;
     double cosine;
     int64_t n, n_nonfinite;
     int64_t worst; /* element index (in the compared set) of max_abs, with both values */

@@ -80,6 +80,12 @@ size_t la_case_row_bytes(const la_case *c)
     return (size_t)(c->p.H * c->p.dv) * la_dtype_size(c->p.dtype);
 }
 
+static la_tolerance tolerance_of(const la_case *c)
+{
+    return (c->kind == LA_INPUTS_DEFAULT ? la_tolerance_of
+                                         : la_tolerance_stressed)(c->variant, c->impl, c->p.dtype);
+}
+
 la_status la_case_judge(const la_case *c, const void *o, la_err *err)
 {
     int64_t n = c->p.B * c->p.T * c->p.H * c->p.dv;
@@ -90,7 +96,7 @@ la_status la_case_judge(const la_case *c, const void *o, la_err *err)
         return LA_FAIL(err, LA_E_NONFINITE, "%" PRId64 " of %" PRId64 " values are not finite", bad,
                        n);
     la_err why = {0};
-    la_status st = la_judge(&e, la_tolerance_of(c->variant, c->impl, c->p.dtype), &why);
+    la_status st = la_judge(&e, tolerance_of(c), &why);
     if (st == LA_OK) return LA_OK;
     int64_t row = c->p.H * c->p.dv, r = e.worst / row % c->n_rows;
     return LA_FAIL(
@@ -107,7 +113,7 @@ la_status la_case_judge_state(const la_case *c, const void *state, la_err *err)
     double *got = la_alloc((size_t)total * sizeof(double), err);
     if (!got) return LA_E_NOMEM;
     la_state_to_double(parts, n, state, got);
-    la_tolerance tol = la_tolerance_of(c->variant, c->impl, c->p.dtype);
+    la_tolerance tol = tolerance_of(c);
     la_status st = LA_OK;
     const double *g = got, *w = c->want_state;
     for (size_t i = 0; i < n && st == LA_OK; i++) {

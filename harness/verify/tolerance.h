@@ -17,6 +17,10 @@ typedef struct la_tolerance {
  * kinds, the plain recurrence for the others), where plain means that every tensor which the method would
  * store (scores, weights, u, o; the state as a product reads it) is rounded, and that sums are not. */
 la_tolerance la_tolerance_of(const la_variant *variant, const la_impl *impl, la_dtype dtype);
+/* The same for inputs of conformance that are not drawn as a sweep's are (resets, steps of one, keys that come
+ * again). Only the recurrences in bf16 differ: right after a reset a token reads almost nothing, and
+ * the plain method is off by a part of that. */
+la_tolerance la_tolerance_stressed(const la_variant *variant, const la_impl *impl, la_dtype dtype);
 /* How far o may move, relative to the rms of the past, when only later tokens change: 0 (the same bits), or
  * 1e-6 for performer, whose running maximum may be shared inside a chunk; in bf16 that may round a few
  * values the other way, and a value of four times the rms has steps of 2^-6. */

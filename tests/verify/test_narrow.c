@@ -40,9 +40,10 @@ typedef struct question {
     double *dout, *want, *o;
 } question;
 
-static void open_question(question *a, const char *name, int64_t T, int64_t dk, int64_t dv,
-                          la_mask mask)
+static void open_question(question *a, const char *name, const int64_t shape[3], la_mask mask,
+                          la_input_kind kind, uint64_t seed)
 {
+    int64_t T = shape[0], dk = shape[1], dv = shape[2];
     la_err err = {0};
     *a = (question){.variant = la_registry_find(name)};
     const la_variant *v = a->variant;
@@ -57,7 +58,7 @@ static void open_question(question *a, const char *name, int64_t T, int64_t dk, 
     a->dout = la_zalloc((size_t)n * sizeof(double), NULL);
     a->want = la_zalloc((size_t)n * sizeof(double), NULL);
     a->o = la_zalloc((size_t)n * sizeof(double), NULL);
-    must(la_inputs_draw(v, p, a->opts, LA_INPUTS_DEFAULT, SEED, &a->in, &err), &err);
+    must(la_inputs_draw(v, p, a->opts, kind, seed, &a->in, &err), &err);
     must(la_gradients_alloc(v, p, a->opts, false, &a->g, &err), &err);
     la_gradients_draw(&a->g, SEED);
     la_elements_to_double(a->g.dout.data, LA_BF16, 0, n, a->dout);
@@ -146,6 +147,26 @@ static void at_most_twice(const char *what, la_tolerance allowed, la_tolerance p
     assert_true(allowed.max_rel > plain.max_rel && allowed.max_rel <= 2 * plain.max_rel);
 }
 
+/* The inputs on which conformance judges outputs alone: resets and steps of one, keys that come again, in as
+ * many rows as its shapes have.
+ * `output` is the worst of them. */
+static void stress(const char *name, la_tolerance *output)
+{
+    static const int64_t shapes[][4] = {{300, 48, 80, 5}, {1000, 64, 64, 2}}; /* the last: heads */
+    static const la_input_kind kinds[] = {LA_INPUTS_STRONG_DECAY, LA_INPUTS_NO_DECAY,
+                                          LA_INPUTS_BETA_EDGES};
+    la_tolerance ignored = {0};
+    for (size_t k = 0; k < LA_COUNT(kinds); k++)
+        for (size_t s = 0; s < LA_COUNT(shapes); s++)
+            for (int64_t head = 0; head < shapes[s][3]; head++) {
+                question a;
+                if (!la_input_kind_applies(la_registry_find(name), kinds[k])) continue;
+                open_question(&a, name, shapes[s], LA_MASK_CAUSAL, kinds[k], SEED + (uint64_t)head);
+                measure(&a, output, &ignored);
+                close_question(&a);
+            }
+}
+
 static void hold(const char *const *names, size_t n_names, bool both_masks)
 {
     /* Two tokens or more: with one, dq and dk of a softmax are what is left when all cancels. */
@@ -157,8 +178,7 @@ static void hold(const char *const *names, size_t n_names, bool both_masks)
         for (size_t s = 0; s < LA_COUNT(shapes); s++)
             for (int mask = 0; mask <= both_masks; mask++) {
                 question a;
-                open_question(&a, names[i], shapes[s][0], shapes[s][1], shapes[s][2],
-                              (la_mask)mask);
+                open_question(&a, names[i], shapes[s], (la_mask)mask, LA_INPUTS_DEFAULT, SEED);
                 answers_right(&a);
                 measure(&a, &output, &gradient);
                 close_question(&a);
@@ -180,6 +200,10 @@ static void test_recurrences(void **state)
                                         "retnet",         "mamba2",   "rwkv7"};
     (void)state;
     hold(names, LA_COUNT(names), false);
+    la_tolerance output = {0};
+    const la_variant *v = la_registry_find(names[0]);
+    for (size_t i = 0; i < LA_COUNT(names); i++) stress(names[i], &output);
+    at_most_twice("o, stressed", la_tolerance_stressed(v, &v->impls[0], LA_BF16), output);
 }
 
 int main(void)
