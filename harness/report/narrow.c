@@ -18,17 +18,6 @@ static const char *const heads[COLUMNS] = {"variant", "impl",  "pass",     "type
                                            "time",    "f32's", "speed-up", "95 % interval", "error",
                                            "f32's"};
 
-static const char *text_of(la_query *q, const char *name)
-{
-    const char *s = la_query_text(q, la_query_find(q, name));
-    return s ? s : "";
-}
-
-static double real_of(la_query *q, const char *name)
-{
-    return la_query_real(q, la_query_find(q, name));
-}
-
 static void put_error(char cell[LA_GRID_CELL], double x)
 {
     if (isfinite(x)) snprintf(cell, LA_GRID_CELL, "%.1e", x);
@@ -38,20 +27,22 @@ static void fill(char (*row)[LA_GRID_CELL], la_query *q, const la_lines *lines)
 {
     char count[24];
     const la_series *line = la_lines_match(lines, q);
-    double lo = real_of(q, "lo"), hi = real_of(q, "hi");
+    double lo = la_query_named_real(q, "lo"), hi = la_query_named_real(q, "hi");
     /* The impl has a column of its own, also where it stands in the label. */
-    snprintf(row[VARIANT], LA_GRID_CELL, "%.60s", line ? line->label : text_of(q, "variant"));
-    snprintf(row[IMPL], LA_GRID_CELL, "%.60s", text_of(q, "impl"));
-    snprintf(row[PASS], LA_GRID_CELL, "%.60s", text_of(q, "pass"));
-    snprintf(row[TYPE], LA_GRID_CELL, "%.60s", text_of(q, "dtype"));
+    snprintf(row[VARIANT], LA_GRID_CELL, "%.60s",
+             line ? line->label : la_query_named_text(q, "variant"));
+    snprintf(row[IMPL], LA_GRID_CELL, "%.60s", la_query_named_text(q, "impl"));
+    snprintf(row[PASS], LA_GRID_CELL, "%.60s", la_query_named_text(q, "pass"));
+    snprintf(row[TYPE], LA_GRID_CELL, "%.60s", la_query_named_text(q, "dtype"));
     snprintf(row[LENGTH], LA_GRID_CELL, "%s",
-             la_format_count((int64_t)real_of(q, "seqlen"), count));
-    la_number_time(real_of(q, "narrow_ns"), (double)NAN, (double)NAN, row[NARROW], NULL);
-    la_number_time(real_of(q, "wide_ns"), (double)NAN, (double)NAN, row[WIDE], NULL);
-    la_grid_ratio(row[SPEEDUP], real_of(q, "speedup"));
+             la_format_count((int64_t)la_query_named_real(q, "seqlen"), count));
+    la_number_time(la_query_named_real(q, "narrow_ns"), (double)NAN, (double)NAN, row[NARROW],
+                   NULL);
+    la_number_time(la_query_named_real(q, "wide_ns"), (double)NAN, (double)NAN, row[WIDE], NULL);
+    la_grid_ratio(row[SPEEDUP], la_query_named_real(q, "speedup"));
     if (isfinite(lo)) snprintf(row[INTERVAL], LA_GRID_CELL, "[%.3g, %.3g]", lo, hi);
-    put_error(row[ERROR], real_of(q, "narrow_error"));
-    put_error(row[OTHER], real_of(q, "wide_error"));
+    put_error(row[ERROR], la_query_named_real(q, "narrow_error"));
+    put_error(row[OTHER], la_query_named_real(q, "wide_error"));
 }
 
 la_status la_report_narrow(la_store *store, int64_t sweep_id, FILE *out, la_err *err)

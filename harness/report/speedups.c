@@ -143,34 +143,24 @@ static const char table_columns[] =
     "speedup, lo, "
     "hi, memory_ratio, memory_kind";
 
-static const char *text_of(la_query *q, const char *name)
-{
-    const char *s = la_query_text(q, la_query_find(q, name));
-    return s ? s : "";
-}
-
-static double real_of(la_query *q, const char *name)
-{
-    return la_query_real(q, la_query_find(q, name));
-}
-
 static void fill(char (*row)[LA_GRID_CELL], la_query *q, const la_lines *lines)
 {
     char count[24];
     const la_series *line = la_lines_match(lines, q);
-    double lo = real_of(q, "lo"), hi = real_of(q, "hi");
-    snprintf(row[VARIANT], LA_GRID_CELL, "%.60s", line ? line->label : text_of(q, "variant"));
-    snprintf(row[IMPL], LA_GRID_CELL, "%.60s", text_of(q, "their_impl"));
-    snprintf(row[BASE], LA_GRID_CELL, "%.60s", text_of(q, "base_impl"));
-    snprintf(row[PASS], LA_GRID_CELL, "%.60s", text_of(q, "pass"));
+    double lo = la_query_named_real(q, "lo"), hi = la_query_named_real(q, "hi");
+    snprintf(row[VARIANT], LA_GRID_CELL, "%.60s",
+             line ? line->label : la_query_named_text(q, "variant"));
+    snprintf(row[IMPL], LA_GRID_CELL, "%.60s", la_query_named_text(q, "their_impl"));
+    snprintf(row[BASE], LA_GRID_CELL, "%.60s", la_query_named_text(q, "base_impl"));
+    snprintf(row[PASS], LA_GRID_CELL, "%.60s", la_query_named_text(q, "pass"));
     snprintf(row[LENGTH], LA_GRID_CELL, "%s",
-             la_format_count((int64_t)real_of(q, "seqlen"), count));
-    la_number_time(real_of(q, "their_ns"), (double)NAN, (double)NAN, row[THEIRS], NULL);
-    la_number_time(real_of(q, "base_ns"), (double)NAN, (double)NAN, row[OURS], NULL);
-    la_grid_ratio(row[SPEEDUP], real_of(q, "speedup"));
+             la_format_count((int64_t)la_query_named_real(q, "seqlen"), count));
+    la_number_time(la_query_named_real(q, "their_ns"), (double)NAN, (double)NAN, row[THEIRS], NULL);
+    la_number_time(la_query_named_real(q, "base_ns"), (double)NAN, (double)NAN, row[OURS], NULL);
+    la_grid_ratio(row[SPEEDUP], la_query_named_real(q, "speedup"));
     if (isfinite(lo)) snprintf(row[INTERVAL], LA_GRID_CELL, "[%.3g, %.3g]", lo, hi);
-    la_grid_ratio(row[MEMORY], real_of(q, "memory_ratio"));
-    if (row[MEMORY][0] && strcmp(text_of(q, "memory_kind"), "resident") == 0)
+    la_grid_ratio(row[MEMORY], la_query_named_real(q, "memory_ratio"));
+    if (row[MEMORY][0] && strcmp(la_query_named_text(q, "memory_kind"), "resident") == 0)
         strcat(row[MEMORY], " RSS");
 }
 

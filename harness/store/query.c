@@ -102,3 +102,14 @@ int la_query_find(const la_query *query, const char *name)
         if (strcmp(la_query_name(query, i), name) == 0) return i;
     return -1;
 }
+
+double la_query_named_real(const la_query *query, const char *name)
+{
+    return la_query_real(query, la_query_find(query, name));
+}
+
+const char *la_query_named_text(const la_query *query, const char *name)
+{
+    const char *text = la_query_text(query, la_query_find(query, name));
+    return text ? text : "";
+}

@@ -24,6 +24,9 @@ int64_t la_query_int(const la_query *query, int column);
 double la_query_real(const la_query *query, int column);      /* NaN when NULL */
 const char *la_query_text(const la_query *query, int column); /* NULL when NULL; until next */
 int la_query_find(const la_query *query, const char *name);   /* -1: no such column */
+/* By the column's name, which must be there; the text is "" when NULL. */
+double la_query_named_real(const la_query *query, const char *name);
+const char *la_query_named_text(const la_query *query, const char *name);
 
 /* Resolves "", "last" or a uuid prefix to a sweep; LA_E_NOTFOUND, or LA_E_ARG when two match. */
 la_status la_store_sweep_resolve(la_store *store, const char *name, int64_t *sweep_id, la_err *err);
