@@ -207,9 +207,35 @@ static la_status take_options(const la_spec *spec, const char *owner, const la_o
     return st;
 }
 
+static const la_wish *wish_of(const la_task *task, const char *owner, const char *key)
+{
+    for (const la_wish *w = task->learned->wishes; w && w->owner; w++)
+        if (strcmp(w->owner, owner) == 0 && strcmp(w->key, key) == 0) return w;
+    return NULL;
+}
+
+/* What the task wants of the model or of its training, where the command line says nothing. */
+static la_status take_wishes(const la_spec *spec, const la_task *task, const char *owner,
+                             const la_option *table, size_t len, void *opts, la_err *err)
+{
+    for (size_t i = 0; i < len; i++) {
+        const la_wish *w = wish_of(task, owner, table[i].name);
+        if (w && !la_plan_setting(spec, owner, w->key))
+            LA_TRY(la_options_set(table, len, opts, owner, w->key, w->value, err));
+    }
+    return LA_OK;
+}
+
+/* Neither the command line nor the task says how much, so that a quick sweep may. */
+static bool left_open(const la_spec *s, const la_task *task, const char *owner, const char *key)
+{
+    return !la_plan_setting(s, owner, key) && !wish_of(task, owner, key);
+}
+
 static la_status add_models(la_axes *x, la_cell *proto, la_err *err)
 {
     const la_spec *s = x->spec;
+    const la_task *task = proto->task;
     size_t models = la_plan_combinations(s, "model"), trains = la_plan_combinations(s, "train");
     for (size_t i = 0; i < models * trains; i++) {
         la_learn learn = {0};
@@ -217,8 +243,12 @@ static la_status add_models(la_axes *x, la_cell *proto, la_err *err)
                             sizeof learn.model, i / trains, err));
         LA_TRY(take_options(s, "train", la_train_option_table, la_train_options_len, &learn.train,
                             sizeof learn.train, i % trains, err));
-        if (s->quick && !la_plan_setting(s, "model", "layers")) learn.model.layers = QUICK_LAYERS;
-        if (s->quick && !la_plan_setting(s, "train", "steps")) learn.train.steps = QUICK_STEPS;
+        LA_TRY(take_wishes(s, task, "model", la_model_option_table, la_model_options_len,
+                           &learn.model, err));
+        LA_TRY(take_wishes(s, task, "train", la_train_option_table, la_train_options_len,
+                           &learn.train, err));
+        if (s->quick && left_open(s, task, "model", "layers")) learn.model.layers = QUICK_LAYERS;
+        if (s->quick && left_open(s, task, "train", "steps")) learn.train.steps = QUICK_STEPS;
         if (s->hybrid) snprintf(learn.hybrid, sizeof learn.hybrid, "%s", s->hybrid);
         proto->learn = &learn;
         la_status st = add_model(x, proto, err);

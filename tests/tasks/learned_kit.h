@@ -38,6 +38,13 @@ bool la_made_equal(const la_made *a, const la_made *b);
 
 /* The label that the tokens alone demand at a position, or -1 where the definition asks nothing. */
 int32_t la_solve(const la_subject *s, const la_made *m, int64_t position);
+/* The same for the tasks of one file; false: not one of them. */
+bool la_solve_mad(const la_subject *s, const la_made *m, int64_t position, int32_t *label);
+bool la_solve_needle(const la_subject *s, const la_made *m, int64_t position, int32_t *label);
+bool la_solve_recall(const la_subject *s, const la_made *m, int64_t position, int32_t *label);
+bool la_solve_state(const la_subject *s, const la_made *m, int64_t position, int32_t *label);
+/* An option of whole numbers. */
+int64_t la_subject_option(const la_subject *s, const char *name);
 
 /* Sum of (seen - expected)^2 / expected. */
 double la_chi_square(const int64_t *seen, const double *probability, int64_t cells, int64_t total);

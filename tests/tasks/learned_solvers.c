@@ -7,7 +7,7 @@
 
 #include "learned_kit.h"
 
-static int64_t option_of(const la_subject *s, const char *name)
+int64_t la_subject_option(const la_subject *s, const char *name)
 {
     for (size_t i = 0; i < s->task->options_len; i++)
         if (strcmp(s->task->options[i].name, name) == 0) {
@@ -33,7 +33,7 @@ static bool is_value(int64_t id, int64_t vocab)
  * writes allows; a key behind it is a question, and the value written last behind that key is its answer. */
 static int32_t solve_pairs(const la_subject *s, const la_made *m, int64_t position, int64_t writes)
 {
-    int64_t vocab = option_of(s, "vocab");
+    int64_t vocab = la_subject_option(s, "vocab");
     int32_t key = m->tokens[position], answer = -1;
     if (position < 2 * writes || !is_key(key, vocab)) return -1;
     for (int64_t w = 0; w < writes; w++) {
@@ -46,7 +46,7 @@ static int32_t solve_pairs(const la_subject *s, const la_made *m, int64_t positi
 /* The j-th marker from the front is answered by the j-th token that is neither blank nor marker. */
 static int32_t solve_copies(const la_subject *s, const la_made *m, int64_t position)
 {
-    int64_t marker = option_of(s, "alphabet") - 1, nth = 0;
+    int64_t marker = la_subject_option(s, "alphabet") - 1, nth = 0;
     if (m->tokens[position] != marker) return -1;
     for (int64_t t = 0; t < position; t++) nth += m->tokens[t] == marker;
     for (int64_t t = 0; t < position; t++)
@@ -56,7 +56,7 @@ static int32_t solve_copies(const la_subject *s, const la_made *m, int64_t posit
 
 static int32_t solve_induction(const la_subject *s, const la_made *m, int64_t position)
 {
-    int64_t trigger = option_of(s, "vocab") - 2;
+    int64_t trigger = la_subject_option(s, "vocab") - 2;
     if (m->tokens[position] != trigger) return -1;
     for (int64_t t = 0; t + 1 < position; t++)
         if (m->tokens[t] == trigger) return m->tokens[t + 1];
@@ -65,7 +65,7 @@ static int32_t solve_induction(const la_subject *s, const la_made *m, int64_t po
 
 static int32_t solve_parity(const la_subject *s, const la_made *m, int64_t position)
 {
-    bool asked = option_of(s, "cumulative") || m->tokens[position] == 2;
+    bool asked = la_subject_option(s, "cumulative") || m->tokens[position] == 2;
     int64_t ones = 0;
     if (!asked) return -1;
     for (int64_t t = 0; t <= position; t++) ones += m->tokens[t] == 1;
@@ -86,6 +86,10 @@ int32_t la_solve(const la_subject *s, const la_made *m, int64_t position)
         return solve_copies(s, m, position);
     if (strcmp(name, "induction") == 0) return solve_induction(s, m, position);
     if (strcmp(name, "parity") == 0) return solve_parity(s, m, position);
+    int32_t label = -1;
+    if (la_solve_mad(s, m, position, &label) || la_solve_needle(s, m, position, &label) ||
+        la_solve_recall(s, m, position, &label) || la_solve_state(s, m, position, &label))
+        return label;
     fail_msg("no solver for task %s: write one from its definition", name);
     return -1;
 }

@@ -51,11 +51,42 @@ typedef struct la_answer {
     int32_t position; /* 0..T-1 */
     int32_t label;    /* token id */
     int32_t distance; /* tokens back to what must be remembered; 0: no single place */
-    int32_t group;    /* which of group_names; 0 where the task has none */
+    int32_t
+        group; /* which of group_names; 0 where the task has none. LA_ONLY_TRAINED: in the loss of
+                       * training, and never scored */
 } la_answer;
 
-#define LA_MAX_SHAPES 64 /* of one mixture */
-#define LA_MAX_GROUPS 4  /* of answers */
+#define LA_ONLY_TRAINED (-1)
+#define LA_MAX_SHAPES   64 /* of one mixture */
+#define LA_MAX_GROUPS   8  /* of answers */
+
+/* How a model answers. */
+typedef enum la_head_kind {
+    LA_HEAD_TOKENS, /* the embedding again, at each answer's own position: a label is a token */
+    LA_HEAD_CLASSES, /* a matrix of its own over `classes` at the last token, or at the mean of all tokens:
+                      * a label is a class; one answer an example, its position T-1 */
+    LA_HEAD_DECODER, /* the vector of the last token plus a sinusoid of the answer's position, through an
+                      * MLP of two layers: a label is a token, and the position the one it once stood at */
+} la_head_kind;
+typedef struct la_head {
+    la_head_kind kind;
+    int64_t classes; /* LA_HEAD_CLASSES */
+    int mean;        /* LA_HEAD_CLASSES: of all tokens instead of the last */
+} la_head;
+
+/* An option that a task wants otherwise than models and their training have it by default, where the
+ * command line says nothing. owner NULL ends a list. */
+typedef struct la_wish {
+    const char *owner, *key, *value; /* "train", "lr", "3e-3" */
+} la_wish;
+
+/* One step of a task's difficulty: its defaults with one thing changed. axis NULL ends a list. */
+typedef struct la_difficulty {
+    const char *axis; /* steps of one axis stand together: "vocab", "length", "examples" */
+    const char *
+        owner; /* the task's own name, "train", "model"; NULL: the length it is trained and asked at */
+    const char *key, *value; /* of the option, or NULL and the length */
+} la_difficulty;
 
 /* What a learned task does. All is a pure function of its arguments: the same example on any machine,
  * with any thread count, made alone and in any order. */
@@ -81,6 +112,17 @@ typedef struct la_learned {
     /* Kinds of answers that are also counted apart ("kept", "overwritten"), at most LA_MAX_GROUPS,
      * NULL-terminated; NULL: all answers are of one kind. */
     const char *const *group_names;
+    /* How models of the task answer; NULL: LA_HEAD_TOKENS. */
+    la_head (*head)(const void *task_opts);
+    /* What a token means to a person, in buf or static ("k3", "(", "pop"); NULL: its number. The label of
+     * LA_HEAD_CLASSES is no token: label_word, or its number where that is NULL. */
+    const char *(*word)(const void *task_opts, int32_t token, char buf[16]);
+    const char *(*label_word)(const void *task_opts, int32_t label, char buf[16]);
+    /* Options of the task that decide only how a sweep asks (not what is trained), NULL-terminated: models
+     * do not depend on them, so that one model is asked under all their values. NULL: none. */
+    const char *const *asking_options;
+    const la_wish *wishes;             /* NULL: none */
+    const la_difficulty *difficulties; /* NULL: none */
     /* The input holds an answer after its question (teacher forcing): a bidirectional model would read
      * it off, so only causal ones are asked. */
     int causal_only;
@@ -92,6 +134,9 @@ typedef struct la_task {
     const char *name;
     la_task_kind kind;
     const char *summary, *paper;
+    /* What an example is, for a person: ids, layout, sizes, what is trained and asked, chance, and where it
+     * differs from its source. Lines of at most 90 characters, as `labench show NAME` prints them. */
+    const char *definition;
     const la_option *options;
     size_t options_len, options_size;
     /* Refuses what makes no sense (fnet has no keys; too many pairs for T), with the reason. A learned

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * task, options, {T, n, far}, XXH3 of 100 examples */
+ * mqar, overwrite, copy, selective_copy, induction, parity: task, options, {T, n, far}, XXH3 of 100 examples */
 {"mqar", "", {64, 4, 0}, 0x4b690a18ae82b1c7}, {"mqar", "", {64, 8, 0}, 0xf937e463a1678535},
     {"mqar", "", {64, 16, 0}, 0x65aec7ffdd37321c}, {"mqar", "", {128, 4, 0}, 0x9810aca56add6994},
     {"mqar", "", {128, 8, 0}, 0x27f83bf31ddc5c79}, {"mqar", "", {128, 16, 0}, 0xc375c806e06b0228},

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mqar, overwrite, copy, selective_copy, induction, parity: task, options, what does not hold for all. */
+{"mqar", "", SILENT},
+{"mqar", "filler=zero pairs=5 vocab=64", SILENT},
+{"mqar", "filler=distractor", 0},
+{"mqar", "filler=uniform vocab=8192", LARGE},
+{"overwrite", "", SILENT},
+{"overwrite", "updates=1 filler=zero", SILENT},
+{"overwrite", "updates=0", SILENT},
+{"overwrite", "updates=0.3 pairs=7 filler=distractor", 0},
+{"copy", "", SILENT},
+{"copy", "alphabet=4 tokens=32", SILENT},
+{"selective_copy", "", SILENT},
+{"selective_copy", "alphabet=64 tokens=3", SILENT},
+{"induction", "", SILENT},
+{"parity", "", 0},
+{"parity", "cumulative=1", 0},

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * the six MAD tasks: task, options, what does not hold for all. */
