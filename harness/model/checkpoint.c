@@ -15,11 +15,11 @@
 
 enum { VERSION = 1 };
 
-typedef struct la_head {
+typedef struct file_head {
     char magic[8];
     uint32_t version, arrays;
     uint64_t json_bytes, n; /* n floats an array; the JSON is padded with spaces to 64 bytes */
-} la_head;
+} file_head;
 
 static const char magic[8] = {'L', 'A', 'B', 'M', 'O', 'D', 'E', 'L'};
 
@@ -50,7 +50,7 @@ static bool put(la_sink *s, const void *bytes, size_t n)
 static bool put_all(la_sink *s, const la_text *json, int64_t n, const float *const array[3],
                     int arrays)
 {
-    la_head head = {
+    file_head head = {
         .version = VERSION, .arrays = (uint32_t)arrays, .json_bytes = json->len, .n = (uint64_t)n};
     memcpy(head.magic, magic, sizeof magic);
     if (!put(s, &head, sizeof head) || !put(s, json->s, json->len)) return false;
@@ -82,7 +82,7 @@ la_status la_checkpoint_write(const char *path, const char *key, const char *con
     snprintf(beside, sizeof beside, "%s.tmp", path);
     la_text json = {0};
     la_checkpoint_print(&json, key, config_json, at);
-    while ((sizeof(la_head) + json.len) % 64 && !json.failed) la_text_bytes(&json, " ", 1);
+    while ((sizeof(file_head) + json.len) % 64 && !json.failed) la_text_bytes(&json, " ", 1);
     la_sink sink = {.hash = XXH3_createState()};
     if (json.failed || !sink.hash) {
         la_text_release(&json);
@@ -144,7 +144,7 @@ static la_status read_file(const char *path, char **bytes, size_t *size, la_err 
 
 static la_status parse(const char *path, la_checkpoint *c, size_t size, la_err *err)
 {
-    la_head head;
+    file_head head;
     XXH128_canonical_t digest;
     if (size < sizeof head + sizeof digest || memcmp(c->bytes, magic, sizeof magic) != 0)
         return LA_FAIL(err, LA_E_FORMAT, "%s is no model of labench", path);
