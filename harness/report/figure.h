@@ -25,7 +25,14 @@ typedef enum la_xscale {
     LA_X_BYTES,   /* log2, bytes */
 } la_xscale;
 
-typedef struct la_kind {
+typedef struct la_kind la_kind;
+/* The texts of one figure. `which` is one of kind->tasks, NULL where the kind has none. *empty: the sweep
+ * has no data for it, and nothing was written. `stem` names its files. */
+typedef la_status (*la_figure)(la_store *store, int64_t sweep_id, const la_kind *kind,
+                               const char *which, const char *stem, la_text *dat, la_text *gp,
+                               bool *empty, la_err *err);
+
+struct la_kind {
     const char *name, *summary, *title, *what; /* what: begins the caption */
     /* rules: lines (label, y and, where they are not horizontal, slope); may be NULL. Where tasks is
      * given, ?2 is a task. */
@@ -33,27 +40,29 @@ typedef struct la_kind {
     /* Where given, ?2 of `sql` is what it writes of the task instead, a JSON array. */
     la_status (*rows)(la_store *store, int64_t sweep_id, const char *task, la_text *json,
                       la_err *err);
-    const char *tasks;  /* query of the tasks to draw, one figure each; NULL: one figure */
+    /* Query of the tasks to draw, one figure each; NULL: one figure. Where its first column is no task, two
+     * more, `stem` and `title`, name the figure. */
+    const char *tasks;
+    la_figure figure;   /* NULL: lines */
     const char *suffix; /* of the file's stem, where one name stands for several figures; or NULL */
     la_yscale scale;
     la_xscale x;
     bool fit, guides; /* exponents in the labels; lines T and T^2 */
-    bool outcomes;    /* the grid, not lines */
     bool front;       /* points, and the steps of those that nothing is better than */
     bool sizes;       /* points, the larger the longer (column `size`, tokens) */
-} la_kind;
+};
 
 extern const la_kind la_kinds[];
 extern const size_t la_kinds_len;
 extern const char la_plot_style[]; /* style.gp, shared by all */
 
-/* The texts of one figure; task NULL where the kind has none. *empty: the sweep has no data for it, and nothing was written. `stem`
- * names its files. */
 la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind, const char *task,
                           const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err);
 la_status la_figure_outcomes(la_store *store, int64_t sweep_id, const la_kind *kind,
                              const char *task, const char *stem, la_text *dat, la_text *gp,
                              bool *empty, la_err *err);
+la_status la_figure_heat(la_store *store, int64_t sweep_id, const la_kind *kind, const char *which,
+                         const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err);
 
 /* Facts under a figure: "Median ..., 2 threads, f32 ... Sweep 7f3a1b2c, ...". Plain text. */
 la_status la_figure_caption(la_store *store, int64_t sweep_id, const la_kind *kind,

@@ -33,6 +33,7 @@ extern const char la_plot_pareto_sql[], la_plot_pareto_gp[], la_plot_pareto_task
 extern const char la_plot_pareto_state_sql[], la_plot_pareto_state_gp[];
 extern const char la_plot_load_sql[], la_plot_load_gp[];
 extern const char la_plot_error_sql[], la_plot_error_gp[], la_plot_error_rules_sql[];
+extern const char la_plot_heatmap_sql[], la_plot_heatmap_gp[], la_plot_heatmap_tasks_sql[];
 extern const char la_plot_outcomes_sql[], la_plot_outcomes_gp[];
 
 const la_kind la_kinds[] = {
@@ -201,6 +202,15 @@ const la_kind la_kinds[] = {
      .rules = la_plot_accuracy_rules_sql,
      .gp = la_plot_load_gp,
      .scale = LA_SCALE_PART},
+    {.name = "heatmap",
+     .summary = "accuracy over any two axes of a task that vary, with what a memory can hold",
+     .title = "accuracy over two axes",
+     .what = "A panel for each variant and setting.",
+     .sql = la_plot_heatmap_sql,
+     .gp = la_plot_heatmap_gp,
+     .tasks = la_plot_heatmap_tasks_sql,
+     .figure = la_figure_heat,
+     .scale = LA_SCALE_PART},
     {.name = "error",
      .summary = "relative error against float64 over the length",
      .title = "Error against float64",
@@ -216,7 +226,7 @@ const la_kind la_kinds[] = {
      .what = "What became of every cell; times are medians.",
      .sql = la_plot_outcomes_sql,
      .gp = la_plot_outcomes_gp,
-     .outcomes = true,
+     .figure = la_figure_outcomes,
      .x = LA_X_LENGTH},
 };
 const size_t la_kinds_len = LA_COUNT(la_kinds);
@@ -269,21 +279,19 @@ typedef struct drawing {
     la_err why;        /* of it */
 } drawing;
 
-/* One figure; a sweep that has nothing for it is counted. */
-static la_status draw_one(drawing *d, const la_kind *kind, const char *task, la_err *err)
+/* One figure; a sweep that has nothing for it is counted. `which` is one of those of kind->tasks, or NULL;
+ * its name stands in the file's name. */
+static la_status draw_one(drawing *d, const la_kind *kind, const char *which, const char *name,
+                          const char *title, la_err *err)
 {
     la_text dat = {0}, gp = {0};
     bool empty = false;
     char stem[128], path[PATH_MAX];
-    snprintf(stem, sizeof stem, "%s%s%s%.60s", kind->name, kind->suffix ? kind->suffix : "",
-             task ? "_" : "", task ? task : "");
-    la_status st = (kind->outcomes ? la_figure_outcomes : la_figure_lines)(
-        d->store, d->sweep_id, kind, task, stem, &dat, &gp, &empty, err);
-    if (st == LA_OK && !empty) {
-        char title[128];
-        snprintf(title, sizeof title, "%.60s%s%s", task ? task : "", task ? ": " : "", kind->title);
-        st = la_gnuplot_draw(d->dir, stem, title, &dat, &gp, err);
-    }
+    snprintf(stem, sizeof stem, "%s%s%s%.80s", kind->name, kind->suffix ? kind->suffix : "",
+             *name ? "_" : "", name);
+    la_status st = (kind->figure ? kind->figure : la_figure_lines)(
+        d->store, d->sweep_id, kind, which, stem, &dat, &gp, &empty, err);
+    if (st == LA_OK && !empty) st = la_gnuplot_draw(d->dir, stem, title, &dat, &gp, err);
     la_text_release(&dat);
     la_text_release(&gp);
     if (st == LA_E_ENV) {
@@ -300,9 +308,22 @@ static la_status draw_one(drawing *d, const la_kind *kind, const char *task, la_
     return LA_OK;
 }
 
+/* The figure of the query's row: of a task, or of what its first column says under a name and a title. */
+static la_status draw_row(drawing *d, const la_kind *kind, const la_query *q, la_err *err)
+{
+    const char *which = la_query_text(q, 0);
+    char title[160];
+    if (!which) return LA_OK;
+    if (la_query_find(q, "stem") >= 0)
+        return draw_one(d, kind, which, la_query_named_text(q, "stem"),
+                        la_query_named_text(q, "title"), err);
+    snprintf(title, sizeof title, "%.60s: %s", which, kind->title);
+    return draw_one(d, kind, which, which, title, err);
+}
+
 static la_status draw_kind(drawing *d, const la_kind *kind, la_err *err)
 {
-    if (!kind->tasks) return draw_one(d, kind, NULL, err);
+    if (!kind->tasks) return draw_one(d, kind, NULL, "", kind->title, err);
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)d->sweep_id);
     la_query *q = NULL;
@@ -310,9 +331,8 @@ static la_status draw_kind(drawing *d, const la_kind *kind, la_err *err)
     bool more = true, any = false;
     la_status st;
     while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
-        const char *task = la_query_text(q, 0);
         any = true;
-        if (task && (st = draw_one(d, kind, task, err)) != LA_OK) break;
+        if ((st = draw_row(d, kind, q, err)) != LA_OK) break;
     }
     la_query_close(q);
     d->counts.empty += st == LA_OK && !any;

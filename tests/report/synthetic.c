@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct invented {
     const char *variant, *tags, *impl, *mask;
@@ -277,6 +278,52 @@ void synthetic_loads(fixture *f)
             double accuracy = fmin(1, (i ? 90.0 : 20.0) / pairs);
             finish(f, plan(f, &c, v->tags), LA_OUTCOME_OK, NULL, 0, 0, 0, accuracy);
         }
+}
+
+static void one_box(fixture *f, const invented *v, int d, int pairs)
+{
+    la_err err = {0};
+    char key[33], task[64], model[64];
+    int64_t id, dk = d / 2;
+    bool kernel = strcmp(v->tags, "kernel") == 0, delta = strcmp(v->tags, "recurrent") == 0;
+    la_cell_row row = sample_cell(0, key);
+    snprintf(key, sizeof key, "%032x", 0x1000 + serial++);
+    snprintf(task, sizeof task, "{\"pairs\":0,\"eval_pairs\":%d}", pairs);
+    snprintf(model, sizeof model, "{\"hybrid\":\"\",\"layers\":2,\"d_model\":%d}", d);
+    row.variant = v->variant;
+    row.tags = v->tags;
+    row.impl = v->impl;
+    row.task = "mqar";
+    row.pass = "eval";
+    row.mask = v->mask;
+    row.batch = 1;
+    row.seqlen = row.tcap = 256;
+    row.heads = row.kv_heads = row.qk_heads = 2;
+    row.dk = row.dv = dk;
+    row.opts_json = "{}";
+    row.task_opts_json = task;
+    row.model_json = model;
+    row.train_json = TRAIN_OPTIONS;
+    row.recipe = "controlled";
+    row.d_model = d;
+    row.state_bytes = 2 * 2 * 4 * dk * (dk + kernel); /* layers, heads, bytes */
+    expect_ok(la_store_plan(f->store, f->sweep, f->device, &row, 1, &id, &err));
+    if (kernel && d == 16 && pairs == 64)
+        finish(f, id, LA_OUTCOME_UNSUPPORTED, "no room", 0, 0, 0, -1);
+    else if (delta && d == 64 && pairs == 64)
+        finish(f, id, LA_OUTCOME_TIMEOUT, "120 s", 0, 0, 0, -1);
+    else
+        finish(f, id, LA_OUTCOME_OK, NULL, 0, 0, 0,
+               fmin(1, v->recall * (delta || kernel ? (double)d / pairs : 1)));
+}
+
+void synthetic_grid(fixture *f, bool cross)
+{
+    static const int which[] = {0, 2, 6};
+    for (int i = 0; i < 3; i++)
+        for (int d = 16; d <= 64; d *= 2)
+            for (int pairs = 4; pairs <= 64; pairs *= 4)
+                if (!cross || d == 16 || pairs == 4) one_box(f, &eight[which[i]], d, pairs);
 }
 
 static void timed(fixture *f, const char *variant, const char *tags, const char *impl,

@@ -13,6 +13,10 @@ void synthetic_sweep(fixture *f);
 void synthetic_variant(fixture *f, const char *name);
 /* Recall of linear and deltanet at 4k with 8 to 256 pairs. */
 void synthetic_loads(fixture *f);
+/* softmax, linear and deltanet of widths 16, 32 and 64 (two heads) asked for 4, 16 and 64 pairs in 256 tokens of
+ * mqar; `cross`: only what differs from 16 and 4 in one of them. At 64 pairs linear of width 16 cannot be asked,
+ * deltanet of width 64 ran out of time. */
+void synthetic_grid(fixture *f, bool cross);
 /* Models of the eight, three seeds each, trained on T 64 to 256 for mqar and evaluated from 1k to 16k:
  * linformer has no fixed length beyond 256, fnet's seed 2 ended with a loss that is not finite. */
 void synthetic_models(fixture *f);

@@ -86,8 +86,8 @@ static void test_plots_draw_every_kind_and_mark_failures(void **state)
     expect_ok(la_report_plots(f.store, f.sweep, NULL, 0, dir, NULL, NULL, &counts, &err));
     assert_int_equal(counts.drawn, LA_COUNT(stems));
     /* One load only, no backward, one thread count, one impl of each and no peer: `load`, `time` and
-     * `memory` of both passes, `scaling`, `speedup` and `resident` stay empty. */
-    assert_int_equal(counts.empty, 6);
+     * `memory` of both passes, `scaling`, `speedup`, `resident` and `heatmap` stay empty. */
+    assert_int_equal(counts.empty, 7);
     assert_false(exists(dir, "load.svg"));
     for (size_t i = 0; i < LA_COUNT(stems); i++) {
         static const char *const endings[] = {"svg", "png", "gp", "dat"};
@@ -299,6 +299,72 @@ static void test_plots_draw_recall_over_load(void **state)
 }
 
 /* No operations: a rate of 0 has no scale, which once cost a loop without end. */
+/* Rows of one block of a .dat, comments apart. */
+static int rows_of_block(const char *dat, int block)
+{
+    int rows = 0, empty = 0;
+    for (const char *line = dat; *line && block >= 0;) {
+        size_t len = strcspn(line, "\n");
+        empty = len == 0 ? empty + 1 : 0;
+        if (empty == 2) block--;
+        rows += block == 0 && len > 0 && *line != '#';
+        line += len + (line[len] == '\n');
+    }
+    return rows;
+}
+
+static void test_a_map_has_a_box_for_every_two_values_and_the_line(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    const char *kinds[] = {"heatmap"};
+    la_plots counts;
+    fixture_open(&f);
+    synthetic_grid(&f, false);
+    if (!have_gnuplot()) skip();
+    const char *dir = folder_of(&f, "maps");
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, &counts, &err));
+    assert_int_equal(counts.drawn, 1);
+    assert_true(exists(dir, "heatmap_mqar_d_model_eval_pairs.svg") &&
+                exists(dir, "heatmap_mqar_d_model_eval_pairs.png"));
+    char *dat = read_all(dir, "heatmap_mqar_d_model_eval_pairs.dat");
+    assert_int_equal(rows_of_block(dat, 0), 3 * 3 * 3);
+    /* Numbers, and the words of what has none. */
+    assert_non_null(strstr(dat, "\"1.000\" 0x222222 \"softmax\" 16 64 1 0.96 1 256 ok"));
+    assert_non_null(strstr(dat, "\"0.200\" 0xffffff \"linear\" 32 64 0.2 "));
+    assert_non_null(strstr(dat, "\"0.500\" 0xffffff \"deltanet\" 32 64 0.5 "));
+    assert_non_null(strstr(dat, "0xf2f2f2 \"timeout\" 0x222222 \"deltanet\" 64 64 nan"));
+    assert_non_null(strstr(dat, "0xf2f2f2 \"–\" 0x222222 \"linear\" 16 64 nan"));
+    /* dk is 8, 16, 32: the line goes above 4, 16 and 16 pairs and up between the first two, in the two panels
+     * that have one; twice that for both heads: above 16, 16 and 64, and up to the top. */
+    assert_int_equal(rows_of_block(dat, 1), 2 * 4);
+    assert_int_equal(rows_of_block(dat, 2), 2 * 3);
+    char *svg = read_all(dir, "heatmap_mqar_d_model_eval_pairs.svg");
+    assert_non_null(strstr(svg, "<title>mqar: accuracy over d_model and eval_pairs</title>"));
+    assert_non_null(strstr(svg, "timeout"));
+    la_text_release(&(la_text){.s = dat});
+    la_text_release(&(la_text){.s = svg});
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
+static void test_one_thing_at_a_time_is_no_map(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    const char *kinds[] = {"heatmap"};
+    la_plots counts;
+    fixture_open(&f);
+    synthetic_grid(&f, true);
+    const char *dir = folder_of(&f, "no-maps");
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, &counts, &err));
+    assert_int_equal(counts.drawn, 0);
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
 static void test_plots_of_a_baseline_alone_end(void **state)
 {
     (void)state;
@@ -427,6 +493,8 @@ int main(void)
         cmocka_unit_test(test_every_line_can_be_told_apart),
         cmocka_unit_test(test_plots_of_the_same_rows_have_the_same_bytes),
         cmocka_unit_test(test_plots_draw_recall_over_load),
+        cmocka_unit_test(test_a_map_has_a_box_for_every_two_values_and_the_line),
+        cmocka_unit_test(test_one_thing_at_a_time_is_no_map),
         cmocka_unit_test(test_plots_of_a_baseline_alone_end),
         cmocka_unit_test(test_names_are_never_run),
         cmocka_unit_test(test_quoting_leaves_no_way_out),

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Accuracy over any two axes of a sweep: which boxes there are.
+ */
+#include "heat.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alloc.h"
+
+const la_heat_box *la_heat_find(const la_heat *heat, const la_series *panel, size_t x, size_t row)
+{
+    for (size_t i = 0; i < heat->n; i++) {
+        const la_heat_box *b = &heat->boxes[i];
+        if (b->panel == panel && b->x == x && b->row == row) return b;
+    }
+    return NULL;
+}
+
+bool la_heat_beyond(const la_heat_box *box, double memories)
+{
+    return box->held > box->room * memories;
+}
+
+/* ---- reading ---- */
+
+/* Lengths as 1k, other numbers as they are, choices as words. */
+static void take_word(la_query *q, const char *column, const char *axis, char out[LA_HEAT_WORD])
+{
+    int at = la_query_find(q, column);
+    if (strcmp(axis, "length") == 0)
+        la_format_count((int64_t)la_query_real(q, at), out);
+    else if (la_query_type(q, at) == LA_COLUMN_REAL)
+        snprintf(out, LA_HEAT_WORD, "%.6g", la_query_real(q, at));
+    else
+        snprintf(out, LA_HEAT_WORD, "%.20s", la_query_named_text(q, column));
+}
+
+/* A row's place on both axes; false where it has none, for it lacks one of the options. */
+static bool take_place(la_heat *heat, la_query *q, la_heat_box *box)
+{
+    double x = la_query_named_real(q, "x"), row = la_query_named_real(q, "row");
+    if (la_query_type(q, la_query_find(q, "x_value")) == LA_COLUMN_NULL ||
+        la_query_type(q, la_query_find(q, "y_value")) == LA_COLUMN_NULL ||
+        !(x >= 1 && x <= LA_HEAT_VALUES && row >= 1 && row <= LA_HEAT_VALUES))
+        return false;
+    box->x = (size_t)x - 1;
+    box->row = (size_t)row - 1;
+    take_word(q, "x_value", heat->x_name, heat->x_word[box->x]);
+    take_word(q, "y_value", heat->row_name, heat->row_word[box->row]);
+    if (box->x >= heat->n_x) heat->n_x = box->x + 1;
+    if (box->row >= heat->n_rows) heat->n_rows = box->row + 1;
+    return true;
+}
+
+static la_status take_box(la_heat *heat, la_query *q, la_err *err)
+{
+    la_heat_box box = {.panel = la_lines_match(&heat->panels, q),
+                       .value = la_query_named_real(q, "y"),
+                       .lo = la_query_named_real(q, "lo"),
+                       .hi = la_query_named_real(q, "hi"),
+                       .n = la_query_named_real(q, "n"),
+                       .held = la_query_named_real(q, "held"),
+                       .room = la_query_named_real(q, "room"),
+                       .memories = la_query_named_real(q, "memories")};
+    double chance = la_query_named_real(q, "chance");
+    if (!box.panel || !take_place(heat, q, &box)) return LA_OK;
+    snprintf(box.outcome, sizeof box.outcome, "%.20s", la_query_named_text(q, "outcome"));
+    if (isfinite(chance)) heat->chance = chance;
+    heat->rooms |= isfinite(box.room) && isfinite(box.held);
+    void *grown = heat->boxes;
+    LA_TRY(la_grow(&grown, &heat->cap, heat->n + 1, sizeof *heat->boxes, err));
+    heat->boxes = grown;
+    heat->boxes[heat->n++] = box;
+    return LA_OK;
+}
+
+static void copy_member(const cJSON *map, const char *name, char *out, size_t cap)
+{
+    const cJSON *o = cJSON_GetObjectItemCaseSensitive(map, name);
+    snprintf(out, cap, "%.*s", (int)cap - 1, cJSON_IsString(o) ? o->valuestring : "");
+}
+
+static la_status load(la_store *store, int64_t sweep_id, const la_kind *kind, const char *which,
+                      la_heat *heat, la_err *err)
+{
+    char id[24];
+    cJSON *map = cJSON_Parse(which);
+    copy_member(map, "task", heat->task, sizeof heat->task);
+    copy_member(map, "x_name", heat->x_name, sizeof heat->x_name);
+    copy_member(map, "y_name", heat->row_name, sizeof heat->row_name);
+    cJSON_Delete(map);
+    snprintf(heat->title, sizeof heat->title, "%s: accuracy over %s and %s", heat->task,
+             heat->x_name, heat->row_name);
+    LA_TRY(la_lines_load(store, sweep_id, kind->sql, which, &heat->panels, err));
+    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    la_query *q = NULL;
+    LA_TRY(la_query_open(store, kind->sql, (const char *[]){id, which}, 2, &q, err));
+    bool more = true;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more)
+        if ((st = take_box(heat, q, err)) != LA_OK) break;
+    la_query_close(q);
+    return st;
+}
+
+/* ---- what is said below ---- */
+
+/* How many answers a box has, chance, and what the lines mean. */
+static void add_words(const la_heat *heat, const la_kind *kind, la_text *out)
+{
+    double least = INFINITY, most = 0, heads = 1;
+    bool absent = false;
+    for (size_t i = 0; i < heat->n; i++) {
+        const la_heat_box *b = &heat->boxes[i];
+        absent |= strcmp(b->outcome, "unsupported") == 0;
+        heads = fmax(heads, b->memories);
+        if (!isfinite(b->value)) continue;
+        least = fmin(least, b->n);
+        most = fmax(most, b->n);
+    }
+    la_text_add(out, "%s", kind->what);
+    if (most > 0) la_text_add(out, least < most ? " %.0f to %.0f" : " %.0f", least, most);
+    if (most > 0) la_text_add(out, " answers a box.");
+    if (isfinite(heat->chance)) la_text_add(out, " Chance %.2g.", heat->chance);
+    if (absent) la_text_add(out, " –: cannot be asked.");
+    if (!heat->rooms) return;
+    la_text_add(
+        out, " Beyond the orange line, towards more pairs or smaller states, there are more pairs "
+             "than keys can be independent in the memory of one head (dk, or the features of a "
+             "kernel)");
+    if (heads > 1) la_text_add(out, "; beyond the dotted one, in those of all heads of a layer");
+    la_text_add(out, ". No line: every token is kept, or all boxes lie on one side.");
+}
+
+la_status la_figure_heat(la_store *store, int64_t sweep_id, const la_kind *kind, const char *which,
+                         const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err)
+{
+    la_heat *heat = la_zalloc(sizeof *heat, err);
+    if (!heat) return LA_E_NOMEM;
+    la_text caption = {0}, what = {0};
+    la_kind said = *kind;
+    heat->chance = NAN;
+    la_status st = load(store, sweep_id, kind, which, heat, err);
+    *empty = st == LA_OK && heat->n == 0;
+    if (st != LA_OK || *empty) goto done;
+    add_words(heat, kind, &what);
+    said.what = la_text_str(&what);
+    st = la_figure_caption(store, sweep_id, &said, &heat->panels, &caption, err);
+    if (st == LA_OK) st = la_figure_head(store, sweep_id, kind, dat, err);
+    if (st == LA_OK) st = la_heat_draw(heat, kind, stem, la_text_str(&caption), dat, gp, err);
+    if (st == LA_OK && (what.failed | caption.failed))
+        st = LA_FAIL(err, LA_E_NOMEM, "no memory for the figure %s", kind->name);
+done:
+    la_text_release(&what);
+    la_text_release(&caption);
+    la_lines_release(&heat->panels);
+    la_free(heat->boxes);
+    la_free(heat);
+    return st;
+}
