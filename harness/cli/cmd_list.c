@@ -211,6 +211,11 @@ static cJSON *task_json(const la_task *t, double chance)
     cJSON_AddStringToObject(o, "summary", t->summary);
     cJSON_AddStringToObject(o, "paper", t->paper);
     cJSON_AddItemToObject(o, "options", options_json(t->options, t->options_len));
+    if (t->learned) {
+        cJSON *lengths = cJSON_AddArrayToObject(o, "train_lengths");
+        for (const int64_t *T = t->learned->train_lengths; *T > 0; T++)
+            cJSON_AddItemToArray(lengths, cJSON_CreateNumber((double)*T));
+    }
     return o;
 }
 
