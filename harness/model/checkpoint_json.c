@@ -41,6 +41,10 @@ static void print_eval(la_text *t, const la_eval *e)
     for (int i = 0; i < LA_EVAL_DISTANCES; i++)
         la_text_add(t, "%s%lld,%lld", i ? "," : "", (long long)e->distance_correct[i],
                     (long long)e->distance_total[i]);
+    la_text_add(t, "],\"groups\":[");
+    for (int i = 0; i < LA_MAX_GROUPS; i++)
+        la_text_add(t, "%s%lld,%lld", i ? "," : "", (long long)e->group_correct[i],
+                    (long long)e->group_total[i]);
     la_text_add(t, "]}");
 }
 
@@ -102,6 +106,17 @@ static void parse_point(const cJSON *row, la_curve_point *p)
                           .grad_norm = x[7]};
 }
 
+/* Pairs of right answers and all; what is missing stays 0. */
+static void parse_shares(const cJSON *object, const char *name, int n, int64_t *correct,
+                         int64_t *total)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, name);
+    for (int i = 0; i < n && 2 * i + 1 < cJSON_GetArraySize(list); i++) {
+        correct[i] = (int64_t)number(cJSON_GetArrayItem(list, 2 * i));
+        total[i] = (int64_t)number(cJSON_GetArrayItem(list, 2 * i + 1));
+    }
+}
+
 static void parse_eval(const cJSON *object, la_eval *e)
 {
     *e = (la_eval){.shape = {.T = whole(object, "T"),
@@ -111,11 +126,8 @@ static void parse_eval(const cJSON *object, la_eval *e)
                    .correct = whole(object, "correct"),
                    .total = whole(object, "total"),
                    .loss = member(object, "loss")};
-    const cJSON *d = cJSON_GetObjectItemCaseSensitive(object, "distances");
-    for (int i = 0; i < LA_EVAL_DISTANCES && 2 * i + 1 < cJSON_GetArraySize(d); i++) {
-        e->distance_correct[i] = (int64_t)number(cJSON_GetArrayItem(d, 2 * i));
-        e->distance_total[i] = (int64_t)number(cJSON_GetArrayItem(d, 2 * i + 1));
-    }
+    parse_shares(object, "distances", LA_EVAL_DISTANCES, e->distance_correct, e->distance_total);
+    parse_shares(object, "groups", LA_MAX_GROUPS, e->group_correct, e->group_total);
 }
 
 static la_status parse_lists(const cJSON *root, la_progress *at, la_err *err)

@@ -151,6 +151,25 @@ static void layout_kernels(la_arena *m, const la_engine *e, la_lane *lane, size_
         lane->kernel[i].work = lane->kernel[i].few.work = scratch;
 }
 
+static la_normed normed(la_arena *m, const la_engine *e)
+{
+    int64_t n = e->head_rows, d = e->spec->d;
+    return (la_normed){.x = floats(m, n * d),
+                       .y = floats(m, n * d),
+                       .mean = floats(m, e->spec->layer_norm ? n : 0),
+                       .rstd = floats(m, n)};
+}
+
+static void layout_head(la_arena *m, const la_engine *e, la_lane *lane)
+{
+    lane->final = normed(m, e);
+    for (int i = 0; e->spec->head.kind == LA_HEAD_DECODER && i < LA_DECODER_LAYERS; i++) {
+        lane->decode[i] = normed(m, e);
+        lane->decoded[i] = floats(m, e->head_rows * e->spec->d);
+    }
+    lane->logits = floats(m, e->head_rows * e->spec->outputs);
+}
+
 static void layout_lane(la_arena *m, la_engine *e, la_lane *lane, size_t *instances)
 {
     const la_net *spec = e->spec;
@@ -165,11 +184,7 @@ static void layout_lane(la_arena *m, la_engine *e, la_lane *lane, size_t *instan
         layout_acts(m, &spec->block[l], &lane->acts[l], N);
     }
     m->used = m->most;
-    lane->rows = floats(m, e->head_rows * spec->d);
-    lane->rows_norm = floats(m, e->head_rows * spec->d);
-    lane->rows_mean = floats(m, e->head_rows);
-    lane->rows_rstd = floats(m, e->head_rows);
-    lane->logits = floats(m, e->head_rows * spec->V);
+    layout_head(m, e, lane);
     lane->means.tile = e->tile;
     lane->means.scratch = floats(m, most.threads * LA_PRODUCT_SCRATCH);
     lane->tokens = la_arena_take(m, (size_t)most.tokens * sizeof(int32_t));
@@ -216,27 +231,56 @@ static la_status place_lane(la_engine *e, la_lane *lane, size_t bytes, la_err *e
     return LA_OK;
 }
 
-/* Angles t theta^(-2i/D), theta 10000. Blocks have one head width, since heads come from one option. */
+/* theta 10000; of pair i of `half` at place t. */
+static double angle_of(int64_t t, int64_t i, int64_t half)
+{
+    return (double)t * pow(10000.0, -(double)i / (double)half);
+}
+
+/* Sines of a row's first half and cosines of its second (Vaswani et al. 2017, arXiv:1706.03762); what an odd
+ * width leaves is 0. */
+static la_status place_table(la_engine *e, bool count_only, la_err *err)
+{
+    if (e->spec->head.kind != LA_HEAD_DECODER) return LA_OK;
+    int64_t d = e->spec->d, half = d / 2;
+    size_t n = (size_t)(e->longest_T * d);
+    e->bytes += n * sizeof(float);
+    if (count_only) return LA_OK;
+    if (!(e->places = la_zalloc(n * sizeof(float), err))) return LA_E_NOMEM;
+    for (int64_t t = 0; t < e->longest_T; t++)
+        for (int64_t i = 0; i < half; i++) {
+            e->places[t * d + i] = (float)sin(angle_of(t, i, half));
+            e->places[t * d + half + i] = (float)cos(angle_of(t, i, half));
+        }
+    return LA_OK;
+}
+
+/* Angles t theta^(-2i/D). Blocks have one head width, since heads come from one option. */
 static la_status rope_tables(la_engine *e, bool count_only, la_err *err)
 {
     if (!e->spec->rope) return LA_OK;
     int64_t half = e->spec->block[0].dk / 2;
-    size_t bytes = (size_t)(e->rope_T * half) * sizeof(float);
+    size_t bytes = (size_t)(e->longest_T * half) * sizeof(float);
     e->bytes += 2 * bytes;
     if (count_only) return LA_OK;
     if (!(e->cosine = la_alloc(bytes, err)) || !(e->sine = la_alloc(bytes, err))) return LA_E_NOMEM;
-    for (int64_t t = 0; t < e->rope_T; t++)
+    for (int64_t t = 0; t < e->longest_T; t++)
         for (int64_t i = 0; i < half; i++) {
-            double angle = (double)t * pow(10000.0, -(double)i / (double)half);
+            double angle = angle_of(t, i, half);
             e->cosine[t * half + i] = (float)cos(angle);
             e->sine[t * half + i] = (float)sin(angle);
         }
     return LA_OK;
 }
 
+static int64_t matrices_of(const la_engine *e)
+{
+    return e->spec->layers * LA_MATRICES + LA_HEAD_MATRICES;
+}
+
 static void layout_panels(la_arena *m, const la_engine *e)
 {
-    for (int64_t i = 0; i <= e->spec->layers * LA_MATRICES; i++) {
+    for (int64_t i = 0; i < matrices_of(e); i++) {
         la_matrix *x = &e->matrix[i];
         if (x->place < 0) continue;
         x->across = floats(m, la_panels_floats(e->tile, x->M, x->K));
@@ -247,7 +291,7 @@ static void layout_panels(la_arena *m, const la_engine *e)
 static la_status place_panels(la_engine *e, bool count_only, la_err *err)
 {
     const la_net *spec = e->spec;
-    e->matrix = la_zalloc((size_t)(spec->layers * LA_MATRICES + 1) * sizeof *e->matrix, err);
+    e->matrix = la_zalloc((size_t)matrices_of(e) * sizeof *e->matrix, err);
     if (!e->matrix) return LA_E_NOMEM;
     la_matrix *x = e->matrix;
     for (int64_t l = 0; l < spec->layers; l++, x += LA_MATRICES) {
@@ -257,7 +301,9 @@ static la_status place_panels(la_engine *e, bool count_only, la_err *err)
         x[LA_MATRIX_UP] = (la_matrix){.place = b->up_w, .M = 2 * b->mlp, .K = b->d};
         x[LA_MATRIX_DOWN] = (la_matrix){.place = b->down_w, .M = b->d, .K = b->mlp};
     }
-    *x = (la_matrix){.place = spec->embedding, .M = spec->V, .K = spec->d};
+    x[LA_MATRIX_OUTPUT] = (la_matrix){.place = spec->output, .M = spec->outputs, .K = spec->d};
+    for (int i = 0; i < LA_DECODER_LAYERS; i++)
+        x[LA_MATRIX_DECODE + i] = (la_matrix){.place = spec->decode[i], .M = spec->d, .K = spec->d};
     la_arena arena = {0};
     layout_panels(&arena, e);
     e->bytes += arena.most;
@@ -271,7 +317,7 @@ static la_status place_panels(la_engine *e, bool count_only, la_err *err)
 
 void la_engine_pack(const la_engine *e, const float *weights, int index, int count)
 {
-    for (int64_t i = 0; i <= e->spec->layers * LA_MATRICES; i++)
+    for (int64_t i = 0; i < matrices_of(e); i++)
         if (e->matrix[i].place >= 0) la_matrix_pack(e->tile, &e->matrix[i], weights, index, count);
 }
 
@@ -291,6 +337,7 @@ static la_status build(la_engine *e, bool count_only, la_err *err)
         e->bytes += count.most + instances;
         if (!count_only) LA_TRY(place_lane(e, lane, count.most, err));
     }
+    LA_TRY(place_table(e, count_only, err));
     return rope_tables(e, count_only, err);
 }
 
@@ -311,7 +358,7 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
     for (size_t i = 0; i < n; i++) {
         e->geometry[i] = geometry[i];
         if (geometry[i].lanes > e->n_lanes) e->n_lanes = geometry[i].lanes;
-        if (geometry[i].T > e->rope_T) e->rope_T = geometry[i].T;
+        if (geometry[i].T > e->longest_T) e->longest_T = geometry[i].T;
         if (spec->learned_positions && geometry[i].T > spec->longest)
             return LA_FAIL(
                 err, LA_E_UNSUPPORTED,
@@ -319,7 +366,7 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
                 "at this length (--train-at-length)",
                 (long long)spec->longest, (long long)geometry[i].T);
     }
-    e->head_rows = (1 << 19) / spec->V; /* two megabytes of logits */
+    e->head_rows = (1 << 19) / spec->outputs; /* two megabytes of logits */
     e->head_rows = e->head_rows < 16 ? 16 : e->head_rows > 256 ? 256 : e->head_rows;
     la_status st = build(e, count_only, err);
     if (st != LA_OK) la_engine_release(e);
@@ -340,5 +387,6 @@ void la_engine_release(la_engine *e)
     la_free(e->panels);
     la_free(e->cosine);
     la_free(e->sine);
+    la_free(e->places);
     *e = (la_engine){0};
 }

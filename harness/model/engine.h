@@ -56,6 +56,11 @@ typedef struct la_geometry {
     int threads; /* of a lane's kernels and products */
 } la_geometry;
 
+/* Rows [head_rows, d] in front of a norm of the head and behind it, with what backward needs. */
+typedef struct la_normed {
+    float *x, *y, *mean, *rstd;
+} la_normed;
+
 typedef struct la_lane {
     const struct la_engine *engine;
     int index;
@@ -65,13 +70,17 @@ typedef struct la_lane {
     /* gradients of the stream and of one block's pieces */
     float *dx, *dh, *dy, *dpart[3], *du, *dout, *dbeta, *df, *dg, *da, *db, *duv, *dhm,
         *conv_scratch;
-    float *rows, *rows_norm, *rows_mean, *rows_rstd, *drows, *logits;
+    /* of the head: the rows that are scored, the layers of a decoder and what they give before the
+     * activation, logits [head_rows, outputs]; the gradient of rows */
+    la_normed final, decode[LA_DECODER_LAYERS];
+    float *decoded[LA_DECODER_LAYERS], *logits, *drows;
     float *grad;
     la_kernel *kernel; /* [geometry][layer] */
     int32_t *tokens, *row, *label, *distance, *group;
     int64_t n_rows;
     const int32_t
-        *wanted; /* the scored rows of the piece in work, which begins at row wanted_from */
+        *wanted; /* rows of the piece in work, which begins at row wanted_from, that the head
+                            * reads; only their number where it reads more than a few */
     int64_t n_wanted, wanted_from;
     la_answer *answers;
     /* of the batch in work */
@@ -82,8 +91,13 @@ typedef struct la_lane {
     la_means means; /* of products; threads as the batch in work has them */
 } la_lane;
 
-/* Matrices of a block; behind those of all blocks lies the embedding. */
+/* Matrices of a block; behind those of all blocks lie the head's. */
 enum { LA_MATRIX_IN, LA_MATRIX_OUT, LA_MATRIX_UP, LA_MATRIX_DOWN, LA_MATRICES };
+enum {
+    LA_MATRIX_OUTPUT,
+    LA_MATRIX_DECODE,
+    LA_HEAD_MATRICES = LA_MATRIX_DECODE + LA_DECODER_LAYERS
+};
 
 typedef struct la_engine {
     const la_net *spec;
@@ -98,10 +112,11 @@ typedef struct la_engine {
     int n_lanes;
     int64_t head_rows; /* rows of logits at a time */
     const la_tile *tile;
-    la_matrix *matrix; /* [layer][LA_MATRICES], then one */
+    la_matrix *matrix; /* [layer][LA_MATRICES], then LA_HEAD_MATRICES */
     void *panels;
     float *cosine, *sine;
-    int64_t rope_T;
+    float *places; /* [longest_T, d]: the decoder's sinusoids */
+    int64_t longest_T;
     size_t bytes; /* of everything, for la_train_bytes */
 } la_engine;
 

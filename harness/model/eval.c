@@ -112,18 +112,8 @@ static la_status run_batch(const la_model *model, la_engine *e, const la_batch *
             if (err) *err = lane->err;
             return lane->status;
         }
-        out->correct += lane->correct;
-        out->total += lane->n_rows;
-        out->loss += lane->loss;
-        for (int s = 0; s < LA_EVAL_DISTANCES; s++) {
-            out->distance_correct[s] += scores[i].distance_correct[s];
-            out->distance_total[s] += scores[i].distance_total[s];
-        }
-        for (int g = 0; g < LA_MAX_GROUPS; g++) {
-            out->group_correct[g] += scores[i].group_correct[g];
-            out->group_total[g] += scores[i].group_total[g];
-        }
     }
+    la_eval_gather(e, scores, lanes, out);
     return LA_OK;
 }
 

@@ -24,6 +24,27 @@ static la_status add_options(la_text *t, const char *name, const la_option *tabl
     return LA_OK;
 }
 
+static bool only_asks(const la_task *task, const la_option *option)
+{
+    const char *const *name = task->learned->asking_options;
+    while (name && *name && strcmp(*name, option->name) != 0) name++;
+    return name && *name;
+}
+
+la_status la_train_task_json(const la_task *task, const void *task_opts, char **json, la_err *err)
+{
+    size_t n = 0;
+    la_option *kept = la_alloc((task->options_len + 1) * sizeof *kept, err);
+    if (!kept) return LA_E_NOMEM;
+    for (size_t i = 0; i < task->options_len; i++)
+        if (!only_asks(task, &task->options[i])) kept[n++] = task->options[i];
+    size_t len = la_options_json(kept, n, task_opts, NULL, 0);
+    *json = la_alloc(len + 1, err);
+    if (*json) la_options_json(kept, n, task_opts, *json, len + 1);
+    la_free(kept);
+    return *json ? LA_OK : LA_E_NOMEM;
+}
+
 /* Whether a variant is the configuration's or stands in its hybrid pattern. */
 static bool uses(const la_train_config *c, const la_variant *v)
 {
@@ -52,8 +73,10 @@ static la_status canonical(const la_train_config *c, la_text *t, la_err *err)
     LA_TRY(add_options(t, "model", la_model_option_table, la_model_options_len, c->model, err));
     la_text_add(t, ",\"task\":\"%s\",\"task_version\":%d", c->task->name,
                 c->task->learned->version);
-    LA_TRY(
-        add_options(t, "task_options", c->task->options, c->task->options_len, c->task_opts, err));
+    char *task_json;
+    LA_TRY(la_train_task_json(c->task, c->task_opts, &task_json, err));
+    la_text_add(t, ",\"task_options\":%s", task_json);
+    la_free(task_json);
     LA_TRY(add_options(t, "train", la_train_option_table, la_train_options_len, c->train, err));
     la_text_add(t, ",\"lengths\":[");
     for (size_t i = 0; i < c->n_lengths; i++)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The whole network over one lane: examples, embedding, blocks, and the output at scored rows.
+ * The whole network over one lane: examples, embedding, blocks, and the loss at scored rows.
  */
 #include <string.h>
 
 #include "digest.h"
-#include "engine.h"
+#include "head.h"
 
 enum { STREAM_SHUFFLE = 0x73687566 };
 
@@ -61,7 +61,8 @@ static uint64_t example_index(const la_batch *batch, int64_t i)
 static void add_row(la_lane *lane, int64_t start, const la_answer *answer)
 {
     int64_t at = lane->n_rows++;
-    LA_ASSERT(answer->group >= 0 && answer->group < LA_MAX_GROUPS);
+    LA_ASSERT(answer->group >= LA_ONLY_TRAINED && answer->group < LA_MAX_GROUPS);
+    LA_ASSERT(answer->label >= 0 && answer->label < lane->engine->spec->outputs);
     lane->row[at] = (int32_t)(start + answer->position);
     lane->label[at] = answer->label;
     lane->distance[at] = answer->distance;
@@ -97,10 +98,13 @@ la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la
                                           lane->answers, &n, err));
         LA_ASSERT(n <= lane->engine->most_answers);
         if (i >= batch->count) continue;
-        if (lane->engine->spec->all_logits && batch->split == LA_SPLIT_TRAIN)
+        bool trains = batch->split == LA_SPLIT_TRAIN;
+        if (lane->engine->spec->all_logits && trains)
             add_all_rows(lane, (i - first) * T, T, tokens, n);
         else
-            for (int64_t j = 0; j < n; j++) add_row(lane, (i - first) * T, &lane->answers[j]);
+            for (int64_t j = 0; j < n; j++)
+                if (trains || lane->answers[j].group != LA_ONLY_TRAINED)
+                    add_row(lane, (i - first) * T, &lane->answers[j]);
         if (batch->digest) {
             XXH128_hash_t hash[2] = {
                 XXH3_128bits(tokens, (size_t)T * sizeof *tokens),
@@ -115,15 +119,6 @@ static const float *positions_of(const la_net *spec, const float *weights)
 {
     return spec->positions < 0 ? NULL : weights + spec->positions;
 }
-
-/* Sequences of the batch that go through the network together: places from..from+B-1 of the lane's, whose
- * scored rows are row..row+n_rows-1 of lane->row. */
-typedef struct la_piece {
-    const la_geometry *g;
-    size_t geometry;
-    int64_t from, B, N, row, n_rows;
-    int64_t place; /* of the first sequence in the whole batch */
-} la_piece;
 
 /* The piece behind `p`, or the first for a zeroed one; false: there is none. */
 static bool next_piece(la_lane *lane, size_t geometry, la_piece *p)
@@ -167,64 +162,10 @@ static la_status piece_forward(la_lane *lane, const la_piece *p, const la_batch 
     e->layers->embed(p->N, p->g->T, spec->d, lane->tokens + p->from * p->g->T,
                      weights + spec->embedding, positions_of(spec, weights), lane->x[0]);
     drop(lane, p, batch, lane->x[0]);
-    lane->wanted = lane->row + p->row;
-    lane->n_wanted = p->n_rows;
-    lane->wanted_from = p->from * p->g->T;
+    la_head_want(lane, p);
     for (int64_t l = 0; l < spec->layers; l++)
         LA_TRY(la_block_forward(lane, l, kernel_of(lane, p, l), p->B, p->g->T, weights, err));
     return LA_OK;
-}
-
-static const la_matrix *output_of(const la_engine *e)
-{
-    return &e->matrix[e->spec->layers * LA_MATRICES];
-}
-
-/* Where scored row i of the lane lies in the stream of its piece. */
-static int64_t row_in(const la_lane *lane, const la_piece *p, int64_t i)
-{
-    return lane->row[i] - p->from * p->g->T;
-}
-
-/* Rows first..first+n-1 of the scored ones: gathered, normed, and their logits. */
-static void head_forward(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
-{
-    const la_engine *e = lane->engine;
-    const la_net *spec = e->spec;
-    int64_t d = spec->d;
-    for (int64_t i = 0; i < n; i++)
-        memcpy(lane->rows + i * d, lane->x[spec->layers] + row_in(lane, p, first + i) * d,
-               (size_t)d * sizeof(float));
-    if (spec->layer_norm)
-        e->layers->layer_norm(n, d, spec->norm_eps, lane->rows, w + spec->final_w,
-                              w + spec->final_b, lane->rows_norm, lane->rows_mean, lane->rows_rstd);
-    else
-        e->layers->rms_norm(n, d, spec->norm_eps, lane->rows, w + spec->final_w, lane->rows_norm,
-                            lane->rows_rstd);
-    la_product(&lane->means, output_of(e), n, lane->rows_norm, d, false, lane->logits, spec->V);
-}
-
-/* From the gradient in `logits` to that of the stream at the same rows. */
-static void head_backward(la_lane *lane, const la_piece *p, const float *w, int64_t first,
-                          int64_t n)
-{
-    const la_engine *e = lane->engine;
-    const la_net *spec = e->spec;
-    int64_t d = spec->d, V = spec->V;
-    float *g = lane->grad;
-    la_product_weights(&lane->means, n, V, d, lane->logits, V, lane->rows_norm, d,
-                       g + spec->embedding);
-    la_product_back(&lane->means, output_of(e), n, lane->logits, V, lane->rows_norm, d);
-    if (spec->layer_norm)
-        e->layers->layer_norm_grad(n, d, lane->rows, w + spec->final_w, lane->rows_mean,
-                                   lane->rows_rstd, lane->rows_norm, false, lane->drows,
-                                   g + spec->final_w, g + spec->final_b);
-    else
-        e->layers->rms_norm_grad(n, d, lane->rows, w + spec->final_w, lane->rows_rstd,
-                                 lane->rows_norm, false, lane->drows, g + spec->final_w);
-    for (int64_t i = 0; i < n; i++)
-        memcpy(lane->dx + row_in(lane, p, first + i) * d, lane->drows + i * d,
-               (size_t)d * sizeof(float));
 }
 
 static int64_t head_block(const la_lane *lane, const la_piece *p, int64_t done)
@@ -242,10 +183,10 @@ static la_status piece_backward(la_lane *lane, const la_piece *p, const la_batch
     for (int64_t done = 0, n; done < p->n_rows; done += n) {
         int64_t first = p->row + done;
         n = head_block(lane, p, done);
-        head_forward(lane, p, weights, first, n);
-        e->layers->cross_entropy(n, spec->V, lane->logits, lane->label + first, true,
+        la_head_forward(lane, p, weights, first, n);
+        e->layers->cross_entropy(n, spec->outputs, lane->logits, lane->label + first, true,
                                  1.0f / (float)answers, &lane->loss, &lane->correct);
-        head_backward(lane, p, weights, first, n);
+        la_head_backward(lane, p, weights, first, n);
     }
     for (int64_t l = spec->layers - 1; l >= 0; l--)
         LA_TRY(la_block_backward(lane, l, kernel_of(lane, p, l), p->B, p->g->T, weights, err));
@@ -280,11 +221,13 @@ static void score_rows(la_lane *lane, int64_t first, int64_t n, la_eval *out)
     const la_engine *e = lane->engine;
     for (int64_t i = 0; i < n; i++) {
         int64_t right = 0;
-        e->layers->cross_entropy(1, e->spec->V, lane->logits + i * e->spec->V,
+        e->layers->cross_entropy(1, e->spec->outputs, lane->logits + i * e->spec->outputs,
                                  lane->label + first + i, false, 1.0f, &lane->loss, &right);
         lane->correct += right;
-        out->group_correct[lane->group[first + i]] += right;
-        out->group_total[lane->group[first + i]]++;
+        if (lane->group[first + i] >= 0) {
+            out->group_correct[lane->group[first + i]] += right;
+            out->group_total[lane->group[first + i]]++;
+        }
         int32_t distance = lane->distance[first + i];
         if (distance <= 0) continue;
         out->distance_correct[distance_slice(distance)] += right;
@@ -299,7 +242,7 @@ la_status la_lane_score(la_lane *lane, size_t geometry, const la_batch *batch, c
         LA_TRY(piece_forward(lane, &p, batch, weights, err));
         for (int64_t done = 0, n; done < p.n_rows; done += n) {
             n = head_block(lane, &p, done);
-            head_forward(lane, &p, weights, p.row + done, n);
+            la_head_forward(lane, &p, weights, p.row + done, n);
             score_rows(lane, p.row + done, n, out);
         }
     }

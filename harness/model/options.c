@@ -64,6 +64,8 @@ const la_option la_train_option_table[] = {
     INT(warmup, 100, 0, 1e9, "steps of linear warm-up"),
     CHOICE(schedule, schedules, "of the learning rate after warm-up; cosine ends at 0"),
     INT(plan_steps, 0, 0, 1e9, "steps that the schedule is planned over; 0: steps"),
+    REAL(curriculum, 0, 0, 1,
+         "share of the steps over which the longest length grows; 0: all at once"),
     REAL(stop, 0.999, 0, 1, "end when every shape validates at least so; 0: never"),
     INT(validate_every, 50, 1, 1e9, "steps between validations"),
     INT(validate_examples, 128, 1, 1 << 20, "validation examples of a shape"),

@@ -136,9 +136,28 @@ static void add_block(la_net *spec, la_block *b, int block)
     b->down_w = add(spec, block, "down", LA_WEIGHT_OUTPUT, b->d, b->mlp, true);
 }
 
+/* Behind all others, so that what a model of tokens draws does not depend on heads. */
+static void add_head(la_net *spec)
+{
+    spec->output = spec->embedding;
+    for (int i = 0; i < LA_DECODER_LAYERS; i++) spec->decode[i] = -1;
+    if (spec->head.kind == LA_HEAD_TOKENS) return;
+    spec->output = add(spec, -1, "head", LA_WEIGHT_LINEAR, spec->outputs, spec->d, true);
+    align(spec);
+    for (int i = 0; spec->head.kind == LA_HEAD_DECODER && i < LA_DECODER_LAYERS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "decode%d.norm", i);
+        add_norm(spec, -1, name, &spec->decode_norm[i].w, &spec->decode_norm[i].b);
+        align(spec);
+        snprintf(name, sizeof name, "decode%d", i);
+        spec->decode[i] = add(spec, -1, name, LA_WEIGHT_LINEAR, spec->d, spec->d, true);
+        align(spec);
+    }
+}
+
 la_status la_net_tensors(la_net *spec, la_err *err)
 {
-    size_t most = 4 + (size_t)spec->layers * LA_MAX_BLOCK_T;
+    size_t most = 5 + 3 * LA_DECODER_LAYERS + (size_t)spec->layers * LA_MAX_BLOCK_T;
     spec->tensor = la_zalloc(most * sizeof *spec->tensor, err);
     if (!spec->tensor) return LA_E_NOMEM;
     spec->embedding = add(spec, -1, "embedding", LA_WEIGHT_EMBED, spec->V, spec->d, true);
@@ -147,8 +166,9 @@ la_status la_net_tensors(la_net *spec, la_err *err)
         spec->positions = add(spec, -1, "positions", LA_WEIGHT_EMBED, spec->longest, spec->d, true);
     for (int64_t l = 0; l < spec->layers; l++) add_block(spec, &spec->block[l], (int)l);
     align(spec);
-    add_norm(spec, -1, "final", &spec->final_w, &spec->final_b);
+    add_norm(spec, -1, "final", &spec->final.w, &spec->final.b);
     align(spec);
+    add_head(spec);
     LA_ASSERT(spec->n_tensors <= most);
     return LA_OK;
 }

@@ -2,6 +2,7 @@
  * What is known of a training before it starts: whether it can be, its memory, its size, its work.
  */
 #include "alloc.h"
+#include "head.h"
 #include "trainer.h"
 
 static la_status check_opts(const la_train_config *c, la_err *err)
@@ -51,6 +52,13 @@ static la_status plan_training(const la_train_config *c, la_net *spec, la_engine
                        "model.logits all names the next token everywhere, and %s, which is "
                        "bidirectional, would read it off",
                        c->variant->name);
+    bool heads =
+        c->task->learned->head && c->task->learned->head(c->task_opts).kind != LA_HEAD_TOKENS;
+    if (c->model->logits && heads)
+        return LA_FAIL(err, LA_E_UNSUPPORTED,
+                       "model.logits all names the next token everywhere, and task %s is not "
+                       "answered by tokens where they stand",
+                       c->task->name);
     LA_TRY(la_train_mixture(c, shapes, &n, err));
     int64_t answers = la_train_most_answers(c, shapes, n);
     size_t lengths = la_train_geometries(shapes, n, c->train->tokens, c->threads, geometry);
@@ -146,7 +154,7 @@ double la_train_flops_per_token(const la_train_config *config, int64_t T)
 {
     la_net spec;
     if (la_net_init(config, &spec, NULL) != LA_OK) return 0;
-    double flops = 6.0 * (double)(spec.V * spec.d) * answers_a_token(config, T);
+    double flops = 3.0 * la_head_flops(&spec, T) * answers_a_token(config, T);
     for (int64_t l = 0; l < spec.layers; l++) {
         const la_block *b = &spec.block[l];
         double weights = (double)(3 * b->mlp * b->d);

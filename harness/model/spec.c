@@ -288,6 +288,9 @@ static la_status init(const la_train_config *config, la_net *spec, la_err *err)
     spec->mask = config->mask;
     spec->V = config->task->learned->vocabulary(config->task_opts);
     spec->d = o->d_model;
+    if (config->task->learned->head) spec->head = config->task->learned->head(config->task_opts);
+    spec->outputs = spec->head.kind == LA_HEAD_CLASSES ? spec->head.classes : spec->V;
+    LA_ASSERT(spec->outputs > 0);
     spec->layers = o->layers;
     spec->longest = la_train_longest(config);
     if (spec->longest < 1) return LA_FAIL(err, LA_E_ARG, "no length to train on was given");

@@ -7,11 +7,12 @@
 #include "layers.h"
 #include "train.h"
 
-#define LA_MAX_LAYERS  64
-#define LA_MAX_HYBRID  16
-#define LA_MAX_SHARDS  256
-#define LA_QK_EPS      1e-6f
-#define LA_MAX_BLOCK_T 24 /* tensors of one block at most */
+#define LA_MAX_LAYERS     64
+#define LA_MAX_HYBRID     16
+#define LA_MAX_SHARDS     256
+#define LA_QK_EPS         1e-6f
+#define LA_MAX_BLOCK_T    24 /* tensors of one block at most */
+#define LA_DECODER_LAYERS 2
 
 /* What the recipe says for one variant where an option is left to it. */
 typedef struct la_recipe {
@@ -105,6 +106,11 @@ typedef struct la_block {
     int64_t param_at[LA_MAX_PARAMS];
 } la_block;
 
+/* Weight and bias of a norm in the flat array; b -1: none. */
+typedef struct la_norm_place {
+    int64_t w, b;
+} la_norm_place;
+
 typedef struct la_net {
     la_mask mask;
     int64_t V, d, layers, longest;
@@ -116,8 +122,14 @@ typedef struct la_net {
     size_t n_tensors;
     int64_t n;         /* elements of the flat array */
     int64_t trainable; /* elements that are trained */
-    int64_t embedding, positions, final_w, final_b;
-    void *store[LA_MAX_HYBRID]; /* options of a hybrid's other variants */
+    int64_t embedding, positions;
+    la_head head;
+    int64_t outputs;     /* logits of an answer: V, or classes */
+    int64_t output;      /* [outputs, d]: the embedding, or a matrix of the head's own */
+    la_norm_place final; /* in front of it */
+    la_norm_place decode_norm[LA_DECODER_LAYERS];
+    int64_t decode[LA_DECODER_LAYERS]; /* [d, d]; -1: no decoder */
+    void *store[LA_MAX_HYBRID];        /* options of a hybrid's other variants */
     size_t n_store;
 } la_net;
 

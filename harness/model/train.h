@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Small models and their training: what the harness calls. The model is a token embedding, L blocks of
- * [norm, mixer, residual; norm, SwiGLU, residual], a final norm, and the embedding again as the output;
- * logits exist at scored positions only, unless model.logits says all. The mixer block holds projections, short convolution, gates,
+ * [norm, mixer, residual; norm, SwiGLU, residual], a final norm, and the embedding again as the output, or
+ * the head that the task names (head.h); logits exist at scored positions only, unless model.logits says all. The mixer block holds projections, short convolution, gates,
  * activation and normalisation of q and k, output norm and output gate; the variant is the op inside.
  */
 #ifndef LA_TRAIN_H
@@ -40,16 +40,17 @@ extern const size_t la_model_options_len;
 
 /* Options `train.*` */
 typedef struct la_train_opts {
-    int64_t steps;             /* 600; at most */
-    int64_t tokens;            /* 4096 a step */
-    double lr;                 /* 1e-2 */
-    double weight_decay;       /* 0.1, on matrices and embedding */
-    double clip;               /* 1.0, norm of the whole gradient; 0: none */
-    int64_t warmup;            /* 100 steps */
-    int64_t schedule;          /* cosine | constant */
-    int64_t plan_steps;        /* steps that the schedule is planned over; 0: steps */
-    double stop;               /* 0.999: end when every shape validates at least so; 0: never */
-    int64_t validate_every;    /* 50 steps */
+    int64_t steps;          /* 600; at most */
+    int64_t tokens;         /* 4096 a step */
+    double lr;              /* 1e-2 */
+    double weight_decay;    /* 0.1, on matrices and embedding */
+    double clip;            /* 1.0, norm of the whole gradient; 0: none */
+    int64_t warmup;         /* 100 steps */
+    int64_t schedule;       /* cosine | constant */
+    int64_t plan_steps;     /* steps that the schedule is planned over; 0: steps */
+    double curriculum;      /* 0: off; share of those steps over which the longest length grows */
+    double stop;            /* 0.999: end when every shape validates at least so; 0: never */
+    int64_t validate_every; /* 50 steps */
     int64_t validate_examples; /* 128 a shape */
     int64_t examples;          /* size of a fixed training set; 0: every example is new */
 } la_train_opts;
@@ -94,6 +95,9 @@ double la_train_flops_per_token(const la_train_config *config, int64_t T);
 /* Canonical JSON of everything that decides the model (threads and instruction set do not), and its
  * XXH3-128 as 32 hex digits, the content key. *json is for la_free; may be NULL. */
 la_status la_train_key(const la_train_config *config, char key[33], char **json, la_err *err);
+/* The options of a learned task that models depend on, as a JSON object: all but its asking_options. *json is
+ * for la_free. */
+la_status la_train_task_json(const la_task *task, const void *task_opts, char **json, la_err *err);
 
 #define LA_EVAL_DISTANCES 24 /* answers by floor(log2(distance)) */
 typedef struct la_eval {

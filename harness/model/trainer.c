@@ -20,6 +20,43 @@ double la_learning_rate(const la_train_opts *o, int64_t step)
     return o->lr * 0.5 * (1.0 + cos(M_PI * (done < 1.0 ? done : 1.0)));
 }
 
+/* Lengths grow one after another: of n distinct ones, ascending, step s of the curriculum's S knows the first
+ * 1 + floor(s (n - 1) / S). */
+int64_t la_curriculum_length(const la_train_opts *o, const la_shape *shapes, size_t n, int64_t step)
+{
+    int64_t longest = 0, last = -1;
+    size_t distinct = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool before = false;
+        for (size_t j = 0; j < i; j++) before |= shapes[j].T == shapes[i].T;
+        distinct += !before;
+        if (shapes[i].T > longest) longest = shapes[i].T;
+    }
+    double steps = o->curriculum * (double)(o->plan_steps ? o->plan_steps : o->steps);
+    if (!((double)step < steps)) return longest;
+    size_t known = 1 + (size_t)((double)step * (double)(distinct - 1) / steps);
+    for (; known > 0; known--) { /* the next longer than `last` */
+        int64_t next = longest;
+        for (size_t i = 0; i < n; i++)
+            if (shapes[i].T > last && shapes[i].T < next) next = shapes[i].T;
+        last = next;
+    }
+    return last;
+}
+
+/* Uniform over the shapes that the curriculum knows at this step. */
+static size_t pick_shape(const la_trainer *t)
+{
+    const la_train_config *c = t->config;
+    int64_t longest = la_curriculum_length(c->train, t->shapes, t->n_shapes, t->at.step);
+    size_t known = 0;
+    for (size_t i = 0; i < t->n_shapes; i++) known += t->shapes[i].T <= longest;
+    uint64_t stream = la_stream(c->seed, STREAM_SHAPE, 0);
+    size_t place = (size_t)la_random_below(stream, (uint64_t)t->at.step, known), i = 0;
+    for (;; i++)
+        if (t->shapes[i].T <= longest && place-- == 0) return i;
+}
+
 size_t la_train_geometries(const la_shape *shapes, size_t n, int64_t tokens, int threads,
                            la_geometry out[LA_MAX_LENGTHS])
 {
@@ -235,7 +272,7 @@ la_status la_trainer_step(la_trainer *t, la_err *err)
 {
     const la_train_config *c = t->config;
     uint64_t step = (uint64_t)t->at.step;
-    size_t pick = (size_t)la_random_below(la_stream(c->seed, STREAM_SHAPE, 0), step, t->n_shapes);
+    size_t pick = pick_shape(t);
     size_t geometry = la_engine_find(&t->engine, t->shapes[pick].T);
     const la_geometry *g = &t->engine.geometry[geometry];
     la_batch batch = {.task = c->task,
@@ -265,7 +302,7 @@ static void score_lane(la_trainer *t, la_lane *lane, size_t geometry, const la_b
             la_lane_score(lane, geometry, batch, t->weights, &t->scores[lane->index], &lane->err);
 }
 
-static void gather_scores(const la_engine *e, const la_eval *scores, int lanes, la_eval *out)
+void la_eval_gather(const la_engine *e, const la_eval *scores, int lanes, la_eval *out)
 {
     for (int i = 0; i < lanes; i++) {
         out->correct += e->lane[i].correct;
@@ -274,6 +311,10 @@ static void gather_scores(const la_engine *e, const la_eval *scores, int lanes, 
         for (int s = 0; s < LA_EVAL_DISTANCES; s++) {
             out->distance_correct[s] += scores[i].distance_correct[s];
             out->distance_total[s] += scores[i].distance_total[s];
+        }
+        for (int g = 0; g < LA_MAX_GROUPS; g++) {
+            out->group_correct[g] += scores[i].group_correct[g];
+            out->group_total[g] += scores[i].group_total[g];
         }
     }
 }
@@ -302,7 +343,7 @@ static la_status validate_shape(la_trainer *t, const la_shape *shape, la_eval *o
             for (int i = 0; i < lanes; i++) score_lane(t, &e->lane[i], geometry, &batch);
         }
         LA_TRY(first_failure(e, lanes, err));
-        gather_scores(e, t->scores, lanes, out);
+        la_eval_gather(e, t->scores, lanes, out);
     }
     out->loss /= (double)(out->total ? out->total : 1);
     return LA_OK;

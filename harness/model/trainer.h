@@ -41,6 +41,11 @@ la_status la_trainer_step(la_trainer *t, la_err *err);
 /* Scores every shape of the mixture on the validation split into at.val. */
 la_status la_trainer_validate(la_trainer *t, la_err *err);
 double la_learning_rate(const la_train_opts *o, int64_t step);
+/* Longest length that step `step` (from 0) draws its batch from. */
+int64_t la_curriculum_length(const la_train_opts *o, const la_shape *shapes, size_t n,
+                             int64_t step);
+/* Adds what the lanes scored to *out. */
+void la_eval_gather(const la_engine *e, const la_eval *scores, int lanes, la_eval *out);
 /* The lengths of a mixture as batches of `tokens`. */
 size_t la_train_geometries(const la_shape *shapes, size_t n, int64_t tokens, int threads,
                            la_geometry out[LA_MAX_LENGTHS]);

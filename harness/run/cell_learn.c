@@ -94,20 +94,24 @@ static const char *recipe_word(const la_learn *learn)
     return "";
 }
 
-/* Everything that decides the models of a group, but the learning rate. */
-static uint64_t group_of(const la_cell *cell)
+/* Everything that decides the models of a group, but the learning rate; what a task only asks does not. */
+static la_status take_group(la_cell *cell, la_err *err)
 {
-    const la_learn *learn = cell->learn;
+    la_learn *learn = cell->learn;
     la_train_opts train = learn->train;
+    char *task_json;
     train.lr = 0;
+    LA_TRY(la_train_task_json(cell->task, cell->task_opts, &task_json, err));
     const char *texts[] = {cell->variant->name, cell->opts_json,
-                           cell->task->name,    cell->task_opts_json,
+                           cell->task->name,    task_json,
                            learn->model_json,   la_mask_name(cell->problem.mask)};
     uint64_t hash = (uint64_t)learn->at_length + (uint64_t)cell->problem.threads * 2;
     for (size_t i = 0; i < LA_COUNT(texts); i++)
         hash = XXH3_64bits_withSeed(texts[i], strlen(texts[i]) + 1, hash);
     hash = XXH3_64bits_withSeed(learn->lengths, learn->n_lengths * sizeof *learn->lengths, hash);
-    return XXH3_64bits_withSeed(&train, sizeof train, hash);
+    learn->group = XXH3_64bits_withSeed(&train, sizeof train, hash);
+    la_free(task_json);
+    return LA_OK;
 }
 
 la_status la_cell_learn_texts(la_cell *cell, la_err *err)
@@ -129,8 +133,7 @@ la_status la_cell_learn_texts(la_cell *cell, la_err *err)
     la_text_release(&front);
     if (st == LA_OK && learn->n_rates > 1)
         st = list_as_value(&learn->train_json, "lr", learn->rates, learn->n_rates, err);
-    if (st == LA_OK) learn->group = group_of(cell);
-    return st;
+    return st == LA_OK ? take_group(cell, err) : st;
 }
 
 /* ---- back from JSON ---- */

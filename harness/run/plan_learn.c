@@ -159,6 +159,25 @@ static la_status add_pass(la_axes *x, la_cell *proto, la_pass pass, int64_t T, l
     return la_plan_add(x, proto, err);
 }
 
+/* Values of an option that only asks share one model: of trainings that are alike the first that can be stays. */
+static void keep_one_training(la_plan *plan)
+{
+    la_cell *last = &plan->cells[plan->n - 1];
+    for (la_cell *c = plan->cells; c < last; c++) {
+        if (c->pass != LA_TRAIN || c->learn->group != last->learn->group) continue;
+        if (c->learn->train.lr < last->learn->train.lr ||
+            c->learn->train.lr > last->learn->train.lr)
+            continue;
+        if (c->refused && !last->refused) {
+            la_cell swap = *c;
+            *c = *last;
+            *last = swap;
+        }
+        la_plan_drop_last(plan);
+        return;
+    }
+}
+
 static la_status add_training(la_axes *x, la_cell *proto, la_err *err)
 {
     la_learn all = *proto->learn, *learn = proto->learn;
@@ -167,6 +186,7 @@ static la_status add_training(la_axes *x, la_cell *proto, la_err *err)
         learn->rates[0] = learn->train.lr = all.rates[i];
         learn->n_rates = 1;
         st = add_pass(x, proto, LA_TRAIN, learn->lengths[learn->n_lengths - 1], err);
+        if (st == LA_OK && proto->task->learned->asking_options) keep_one_training(x->plan);
     }
     *learn = all;
     return st;

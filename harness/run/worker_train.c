@@ -93,6 +93,23 @@ static void add_number(la_work *w, const char *name, double value)
     la_work_metric_add(w, name, value, NAN, NAN, 0, 1);
 }
 
+/* Kinds of answers apart, over all shapes. */
+static void add_groups(la_work *w)
+{
+    const la_train_result *r = &w->trained;
+    const char *const *names = w->cell.task->learned->group_names;
+    for (int g = 0; names && names[g]; g++) {
+        int64_t correct = 0, total = 0;
+        char name[64];
+        for (size_t i = 0; i < r->n_val; i++) {
+            correct += r->val[i].group_correct[g];
+            total += r->val[i].group_total[g];
+        }
+        snprintf(name, sizeof name, "val.%s", names[g]);
+        if (total) la_work_accuracy(w, name, correct, total);
+    }
+}
+
 static void add_validation(la_work *w)
 {
     const la_train_result *r = &w->trained;
@@ -109,6 +126,7 @@ static void add_validation(la_work *w)
         la_work_accuracy(w, name, e->correct, e->total);
     }
     la_work_metric_add(w, "val_accuracy", r->val_accuracy, NAN, NAN, 0, total);
+    add_groups(w);
     if (isfinite(worst)) la_work_metric_add(w, "val_worst", worst, NAN, NAN, 0, total);
 }
 

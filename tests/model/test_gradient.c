@@ -245,6 +245,45 @@ static void grouped_heads_that_cannot_be(void **state)
     }
 }
 
+static void one_head(const char *variant, int64_t T, const char *head, const char *more)
+{
+    fixture f;
+    small(&f, variant, T);
+    fixture_set(&f, head);
+    if (more) fixture_set(&f, more);
+    check_model(&f);
+}
+
+/* Classes at the last token and at the mean of all, and a decoder: of every variant. */
+static void heads_of_tasks(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {"task.head=1", "task.head=2", "task.head=3"};
+    for (size_t i = 0; i < LA_COUNT(card); i++)
+        for (size_t h = 0; h < LA_COUNT(heads); h++)
+            one_head(card[i], 11, heads[h], h == i % 3 ? "model.norm=layer" : NULL);
+}
+
+/* Sequences longer than the rows that a head takes at a time, and more answers than those. */
+static void heads_in_parts(void **state)
+{
+    (void)state;
+    one_head("deltanet", 600, "task.head=2", "model.layers=1");
+    fixture f;
+    small(&f, "linear", 24);
+    fixture_set(&f, "task.head=3");
+    fixture_set(&f, "task.n=7");
+    fixture_set(&f, "train.tokens=1080");
+    check_model(&f);
+}
+
+/* What is only trained moves the weights. */
+static void answers_that_are_only_trained(void **state)
+{
+    (void)state;
+    one_head("softmax", 11, "task.also=1", NULL);
+}
+
 /* Feature maps with more features than dk, one with a parameter of three axes. */
 static void feature_maps(void **state)
 {
@@ -306,6 +345,9 @@ int main(void)
         cmocka_unit_test(grouped_heads),
         cmocka_unit_test(grouped_heads_that_cannot_be),
         cmocka_unit_test(feature_maps),
+        cmocka_unit_test(heads_of_tasks),
+        cmocka_unit_test(heads_in_parts),
+        cmocka_unit_test(answers_that_are_only_trained),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,8 @@
 #include "labench/kit.h"
 #include "registry.h"
 
+enum { CLASSES = 5 };
+
 static int64_t vocabulary(const void *opts)
 {
     return ((const pairs_opts *)opts)->V;
@@ -37,8 +39,35 @@ static la_status shape_at(const void *opts, int64_t T, la_shape *out, la_err *er
 
 static int64_t most_answers(const void *opts, const la_shape *shape)
 {
-    (void)opts;
-    return shape->n;
+    const pairs_opts *o = opts;
+    if (o->head == 1 || o->head == 2) return 1;
+    return o->head == 3 || o->also ? 2 * shape->n : shape->n;
+}
+
+static la_head head(const void *opts)
+{
+    const pairs_opts *o = opts;
+    if (o->head == 0) return (la_head){.kind = LA_HEAD_TOKENS};
+    if (o->head == 3) return (la_head){.kind = LA_HEAD_DECODER};
+    return (la_head){.kind = LA_HEAD_CLASSES, .classes = CLASSES, .mean = o->head == 2};
+}
+
+/* The answers of a head that is not of tokens. */
+static int64_t answer_head(const pairs_opts *o, const la_shape *shape, const int32_t *tokens,
+                           la_answer *answers)
+{
+    int64_t n = shape->n, sum = 0;
+    for (int64_t t = 0; t < 2 * n; t++) {
+        if (t % 2) sum += tokens[t];
+        if (o->head == 3)
+            answers[t] = (la_answer){.position = (int32_t)t,
+                                     .label = tokens[t],
+                                     .distance = (int32_t)(shape->T - 1 - t)};
+    }
+    if (o->head == 3) return 2 * n;
+    answers[0] =
+        (la_answer){.position = (int32_t)(shape->T - 1), .label = (int32_t)(sum % CLASSES)};
+    return 1;
 }
 
 static la_status make(const void *opts, uint64_t seed, la_split split, const la_shape *shape,
@@ -58,15 +87,19 @@ static la_status make(const void *opts, uint64_t seed, la_split split, const la_
     }
     la_random_permutation(stream ^ 2, order, rest, n);
     int64_t count = 0;
+    for (int64_t i = 0; o->also && i < n; i++)
+        answers[count++] = (la_answer){
+            .position = (int32_t)(2 * i), .label = tokens[2 * i + 1], .group = LA_ONLY_TRAINED};
     for (int64_t at = 0; at < rest; at++)
         for (int64_t i = 0; i < n; i++)
             if (order[i] == at) {
                 tokens[2 * n + at] = tokens[2 * i];
                 answers[count++] = (la_answer){.position = (int32_t)(2 * n + at),
                                                .label = tokens[2 * i + 1],
-                                               .distance = (int32_t)(2 * n + at - 2 * i)};
+                                               .distance = (int32_t)(2 * n + at - 2 * i),
+                                               .group = (int32_t)(at % 2)};
             }
-    *n_answers = count;
+    *n_answers = o->head ? answer_head(o, shape, tokens, answers) : count;
     return LA_OK;
 }
 
@@ -75,12 +108,15 @@ static double chance(const void *opts)
     return 2.0 / (double)((const pairs_opts *)opts)->V;
 }
 
-#define OPTION(key, default)                                                                       \
+#define OPTION(key, default, least)                                                                \
     {                                                                                              \
         .name = #key, .type = LA_OPTION_INT, .offset = offsetof(pairs_opts, key), .def = default,  \
-        .min = 1, .max = 1024, .help = #key                                                        \
+        .min = least, .max = 1024, .help = #key                                                    \
     }
-static const la_option options[] = {OPTION(V, 16), OPTION(n, 2)};
+static const la_option options[] = {OPTION(V, 16, 1), OPTION(n, 2, 1), OPTION(head, 0, 0),
+                                    OPTION(also, 0, 0), OPTION(ask, 0, 0)};
+static const char *const groups[] = {"even", "odd", NULL};
+static const char *const asking[] = {"ask", NULL};
 static const int64_t train_lengths[] = {16, 0};
 static const la_learned learned = {.vocabulary = vocabulary,
                                    .train_lengths = train_lengths,
@@ -88,6 +124,9 @@ static const la_learned learned = {.vocabulary = vocabulary,
                                    .shape_at = shape_at,
                                    .most_answers = most_answers,
                                    .make = make,
+                                   .group_names = groups,
+                                   .head = head,
+                                   .asking_options = asking,
                                    .version = 1};
 const la_task pairs_task = {LA_TASK_HEAD,
                             .name = "pairs",

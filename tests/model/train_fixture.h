@@ -7,9 +7,14 @@
 #include "train.h"
 
 /* n pairs of a key (1..V/2-1) and a value (V/2..V-1) one after the other, then the keys again at random
- * places of the rest, token 0 between them. */
+ * places of the rest, token 0 between them. What is asked:
+ *   head 0   the value at each key's second place, of group `even` or `odd` by that place; with `also` the
+ *            value at its first place too, in training alone
+ *   head 1   class: the sum of the values modulo 5, at the last token; 2: at the mean of all
+ *   head 3   decoder: the n pairs
+ * `ask` decides nothing, and only asks. */
 typedef struct pairs_opts {
-    int64_t V, n;
+    int64_t V, n, head, also, ask;
 } pairs_opts;
 extern const la_task pairs_task;
 

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The heads. All end alike: a final norm over rows of the stream, and the output matrix [outputs, d].
+ *
+ *   tokens   logits = norm(x_row) E'
+ *   classes  logits = norm(x_last) W', or W' behind the mean over t of norm(x_t)
+ *   decoder  z = x_last + s(t), of the answer's position t; twice z = silu(norm(z) D'), D [d, d]; then
+ *            logits = norm(z) W'. Poli et al. 2024, "Mechanistic Design and Scaling of Hybrid
+ *            Architectures", arXiv:2403.17844 (GELU and biases there)
+ */
+#include "head.h"
+
+#include <string.h>
+
+/* Where scored row i of the lane lies in the stream of its piece. */
+static int64_t row_in(const la_lane *lane, const la_piece *p, int64_t i)
+{
+    return lane->row[i] - p->from * p->g->T;
+}
+
+/* The row of the stream that answers scored row i. */
+static int64_t source_of(const la_lane *lane, const la_piece *p, int64_t i)
+{
+    int64_t row = row_in(lane, p, i), T = p->g->T;
+    return lane->engine->spec->head.kind == LA_HEAD_DECODER ? row / T * T + T - 1 : row;
+}
+
+static bool pools(const la_net *spec)
+{
+    return spec->head.kind == LA_HEAD_CLASSES && spec->head.mean;
+}
+
+void la_head_want(la_lane *lane, const la_piece *p)
+{
+    lane->wanted = lane->row + p->row;
+    lane->n_wanted = p->n_rows;
+    lane->wanted_from = p->from * p->g->T;
+    const la_net *spec = lane->engine->spec;
+    /* Scored rows are not the rows that are read: all of them, then. */
+    if (spec->head.kind == LA_HEAD_DECODER || pools(spec)) lane->n_wanted = p->N;
+}
+
+static const la_matrix *matrix_of(const la_engine *e, int which)
+{
+    return &e->matrix[e->spec->layers * LA_MATRICES + which];
+}
+
+static void norm(const la_lane *lane, const la_norm_place *at, int64_t n, const float *w,
+                 const la_normed *x, const float *in, float *out)
+{
+    const la_net *spec = lane->engine->spec;
+    const la_layers *L = lane->engine->layers;
+    if (spec->layer_norm)
+        L->layer_norm(n, spec->d, spec->norm_eps, in, w + at->w, w + at->b, out, x->mean, x->rstd);
+    else
+        L->rms_norm(n, spec->d, spec->norm_eps, in, w + at->w, out, x->rstd);
+}
+
+static void norm_grad(la_lane *lane, const la_norm_place *at, int64_t n, const float *w,
+                      const la_normed *x, const float *in, const float *dy, bool add, float *dx)
+{
+    const la_net *spec = lane->engine->spec;
+    const la_layers *L = lane->engine->layers;
+    float *g = lane->grad;
+    if (spec->layer_norm)
+        L->layer_norm_grad(n, spec->d, in, w + at->w, x->mean, x->rstd, dy, add, dx, g + at->w,
+                           g + at->b);
+    else
+        L->rms_norm_grad(n, spec->d, in, w + at->w, x->rstd, dy, add, dx, g + at->w);
+}
+
+/* dM += dy' y, and dy M over y itself. */
+static void product_grad(la_lane *lane, const la_matrix *m, int64_t n, const float *dy, float *y)
+{
+    la_product_weights(&lane->means, n, m->M, m->K, dy, m->M, y, m->K, lane->grad + m->place);
+    la_product_back(&lane->means, m, n, dy, m->M, y, m->K);
+}
+
+/* ---- rows of the stream, and the MLP of a decoder ---- */
+
+static void gather(const la_lane *lane, const la_piece *p, int64_t first, int64_t n, float *to)
+{
+    const la_net *spec = lane->engine->spec;
+    int64_t d = spec->d;
+    const float *x = lane->x[spec->layers];
+    for (int64_t i = 0; i < n; i++)
+        memcpy(to + i * d, x + source_of(lane, p, first + i) * d, (size_t)d * sizeof *to);
+}
+
+static void scatter(const la_lane *lane, const la_piece *p, int64_t first, int64_t n,
+                    const float *from)
+{
+    int64_t d = lane->engine->spec->d;
+    for (int64_t i = 0; i < n; i++)
+        lane->engine->layers->add(d, from + i * d, lane->dx + source_of(lane, p, first + i) * d);
+}
+
+/* Gathered rows into decode[0].x, through the two layers into final.x. */
+static void decode(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
+{
+    const la_engine *e = lane->engine;
+    int64_t d = e->spec->d, T = p->g->T;
+    gather(lane, p, first, n, lane->decode[0].x);
+    for (int64_t i = 0; i < n; i++)
+        e->layers->add(d, e->places + row_in(lane, p, first + i) % T * d,
+                       lane->decode[0].x + i * d);
+    for (int k = 0; k < LA_DECODER_LAYERS; k++) {
+        const la_normed *in = &lane->decode[k];
+        float *out = k + 1 < LA_DECODER_LAYERS ? lane->decode[k + 1].x : lane->final.x;
+        norm(lane, &e->spec->decode_norm[k], n, w, in, in->x, in->y);
+        la_product(&lane->means, matrix_of(e, LA_MATRIX_DECODE + k), n, in->y, d, false,
+                   lane->decoded[k], d);
+        e->layers->act(n * d, LA_ACT_SILU, 1.0f, lane->decoded[k], out);
+    }
+}
+
+/* From the gradient of final.x in drows to that of decode[0].x, in drows too. */
+static void decode_grad(la_lane *lane, const float *w, int64_t n)
+{
+    const la_engine *e = lane->engine;
+    for (int k = LA_DECODER_LAYERS - 1; k >= 0; k--) {
+        const la_normed *in = &lane->decode[k];
+        e->layers->act_grad(n * e->spec->d, LA_ACT_SILU, 1.0f, lane->decoded[k], lane->drows,
+                            lane->drows);
+        product_grad(lane, matrix_of(e, LA_MATRIX_DECODE + k), n, lane->drows, in->y);
+        norm_grad(lane, &e->spec->decode_norm[k], n, w, in, in->x, in->y, false, lane->drows);
+    }
+}
+
+/* ---- the mean over a sequence, head_rows of its rows at a time ---- */
+
+/* Rows t..t+n-1 of the sequence that answers scored row i. */
+static int64_t some_rows(const la_lane *lane, const la_piece *p, int64_t i, int64_t t, int64_t *n)
+{
+    int64_t left = p->g->T - t, most = lane->engine->head_rows, T = p->g->T;
+    *n = left < most ? left : most;
+    return row_in(lane, p, i) / T * T + t;
+}
+
+static void pool(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
+{
+    const la_net *spec = lane->engine->spec;
+    int64_t d = spec->d, T = p->g->T;
+    float *pooled = lane->final.y, share = 1.0f / (float)T;
+    memset(pooled, 0, (size_t)(n * d) * sizeof *pooled);
+    for (int64_t i = 0; i < n; i++, pooled += d) {
+        for (int64_t t = 0, m; t < T; t += m) {
+            int64_t row = some_rows(lane, p, first + i, t, &m);
+            norm(lane, &spec->final, m, w, &lane->final, lane->x[spec->layers] + row * d,
+                 lane->final.x);
+            for (int64_t j = 0; j < m; j++)
+                lane->engine->layers->add(d, lane->final.x + j * d, pooled);
+        }
+        for (int64_t j = 0; j < d; j++) pooled[j] *= share;
+    }
+}
+
+/* The gradient of the means lies in drows; norms are made again, since no block keeps all rows. */
+static void pool_grad(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
+{
+    const la_net *spec = lane->engine->spec;
+    int64_t d = spec->d, T = p->g->T;
+    float share = 1.0f / (float)T;
+    for (int64_t i = 0; i < n; i++) {
+        const float *dpooled = lane->drows + i * d;
+        for (int64_t t = 0, m; t < T; t += m) {
+            int64_t row = some_rows(lane, p, first + i, t, &m);
+            const float *x = lane->x[spec->layers] + row * d;
+            norm(lane, &spec->final, m, w, &lane->final, x, lane->final.y);
+            for (int64_t j = 0; j < m * d; j++) lane->final.x[j] = dpooled[j % d] * share;
+            norm_grad(lane, &spec->final, m, w, &lane->final, x, lane->final.x, true,
+                      lane->dx + row * d);
+        }
+    }
+}
+
+/* ---- all kinds ---- */
+
+void la_head_forward(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
+{
+    const la_engine *e = lane->engine;
+    const la_net *spec = e->spec;
+    if (pools(spec)) {
+        pool(lane, p, w, first, n);
+    } else {
+        if (spec->head.kind == LA_HEAD_DECODER)
+            decode(lane, p, w, first, n);
+        else
+            gather(lane, p, first, n, lane->final.x);
+        norm(lane, &spec->final, n, w, &lane->final, lane->final.x, lane->final.y);
+    }
+    la_product(&lane->means, matrix_of(e, LA_MATRIX_OUTPUT), n, lane->final.y, spec->d, false,
+               lane->logits, spec->outputs);
+}
+
+void la_head_backward(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
+{
+    const la_engine *e = lane->engine;
+    const la_net *spec = e->spec;
+    product_grad(lane, matrix_of(e, LA_MATRIX_OUTPUT), n, lane->logits, lane->final.y);
+    if (pools(spec)) {
+        memcpy(lane->drows, lane->final.y, (size_t)(n * spec->d) * sizeof *lane->drows);
+        pool_grad(lane, p, w, first, n);
+        return;
+    }
+    norm_grad(lane, &spec->final, n, w, &lane->final, lane->final.x, lane->final.y, false,
+              lane->drows);
+    if (spec->head.kind == LA_HEAD_DECODER) decode_grad(lane, w, n);
+    scatter(lane, p, first, n, lane->drows);
+}
+
+double la_head_flops(const la_net *spec, int64_t T)
+{
+    double d = (double)spec->d, flops = 2.0 * d * (double)spec->outputs;
+    if (spec->head.kind == LA_HEAD_DECODER) flops += 2.0 * LA_DECODER_LAYERS * d * d;
+    if (pools(spec)) flops += d * (double)T;
+    return flops;
+}
