@@ -22,7 +22,8 @@ static const la_command_main mains[LA_CMD_COUNT] = {
     [LA_CMD_PLOT] = la_cmd_plot,     [LA_CMD_LIST] = la_cmd_list,
     [LA_CMD_EXPORT] = la_cmd_export, [LA_CMD_DOCTOR] = la_cmd_doctor,
     [LA_CMD_VERIFY] = la_cmd_verify, [LA_CMD_APPLY] = la_cmd_apply,
-    [LA_CMD_PEERS] = la_cmd_peers,   [LA_CMD_NEW] = la_cmd_new,
+    [LA_CMD_SAMPLE] = la_cmd_sample, [LA_CMD_PEERS] = la_cmd_peers,
+    [LA_CMD_NEW] = la_cmd_new,
 };
 
 int la_exit_code(la_status status)
@@ -79,6 +80,20 @@ la_status la_choice_parse(const char *flag, const char *value, const char *const
     }
     return LA_FAIL(err, LA_E_ARG, "%s has no value '%s'; there are %s", flag, la_quote(value, q),
                    all);
+}
+
+la_status la_setting_take(const char *owner, const la_option *table, size_t n, void *opts,
+                          const char *setting, const char *like, la_err *err)
+{
+    char key[64], q[64];
+    const char *equals = strchr(setting, '='), *start = setting;
+    size_t prefix = strlen(owner);
+    if (strncmp(setting, owner, prefix) == 0 && setting[prefix] == '.') start += prefix + 1;
+    if (!equals || equals <= start || !equals[1] || (size_t)(equals - start) >= sizeof key)
+        return LA_FAIL(err, LA_E_ARG, "--set '%s' is not KEY=VALUE, like %s", la_quote(setting, q),
+                       like);
+    snprintf(key, sizeof key, "%.*s", (int)(equals - start), start);
+    return la_options_set(table, n, opts, owner, key, equals + 1, err);
 }
 
 la_status la_common_take(la_common *common, la_flag_id flag, const char *value, la_err *err)

@@ -72,22 +72,6 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
     }
 }
 
-/* KEY=VALUE, or VARIANT.KEY=VALUE as in run. */
-static la_status set_option(la_apply *a, const char *setting, la_err *err)
-{
-    char key[64], q[64];
-    const char *equals = strchr(setting, '='), *name = a->variant->name;
-    const char *start = setting;
-    size_t prefix = strlen(name);
-    if (strncmp(setting, name, prefix) == 0 && setting[prefix] == '.') start += prefix + 1;
-    if (!equals || equals <= start || !equals[1] || (size_t)(equals - start) >= sizeof key)
-        return LA_FAIL(err, LA_E_ARG, "--set '%s' is not KEY=VALUE, like map=elu",
-                       la_quote(setting, q));
-    snprintf(key, sizeof key, "%.*s", (int)(equals - start), start);
-    return la_options_set(a->variant->options, a->variant->options_len, a->opts, name, key,
-                          equals + 1, err);
-}
-
 static la_status prepare(apply_args *args, la_err *err)
 {
     la_apply *a = &args->a;
@@ -110,7 +94,9 @@ static la_status prepare(apply_args *args, la_err *err)
         if (!a->opts) return LA_E_NOMEM;
         la_options_default(v->options, v->options_len, a->opts);
     }
-    for (size_t i = 0; i < args->n_settings; i++) LA_TRY(set_option(a, args->settings[i], err));
+    for (size_t i = 0; i < args->n_settings; i++)
+        LA_TRY(la_setting_take(v->name, v->options, v->options_len, a->opts, args->settings[i],
+                               "map=elu", err));
     return LA_OK;
 }
 

@@ -94,8 +94,7 @@ static void option_text(const la_option *o, const void *defaults, FILE *out)
     fprintf(out, "\n");
 }
 
-static la_status options_text(const la_option *table, size_t n, size_t bytes, FILE *out,
-                              la_err *err)
+la_status la_print_options(const la_option *table, size_t n, size_t bytes, FILE *out, la_err *err)
 {
     if (n == 0) return LA_OK;
     void *defaults = la_zalloc(bytes, err);
@@ -115,10 +114,10 @@ la_status la_print_learning(const char *owner, FILE *out, bool *known, la_err *e
             model ? "the model of learned tasks" : "how models of learned tasks are trained",
             owner);
     if (model)
-        return options_text(la_model_option_table, la_model_options_len, sizeof(la_model_opts), out,
+        return la_print_options(la_model_option_table, la_model_options_len, sizeof(la_model_opts),
+                                out, err);
+    return la_print_options(la_train_option_table, la_train_options_len, sizeof(la_train_opts), out,
                             err);
-    return options_text(la_train_option_table, la_train_options_len, sizeof(la_train_opts), out,
-                        err);
 }
 
 la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *err)
@@ -133,15 +132,14 @@ la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *er
     if (*la_registry_origin(v)) fprintf(out, "  plugin %s\n", la_registry_origin(v));
     for (size_t i = 0; i < v->impls_len; i++)
         fprintf(out, "  %-16s %s\n", v->impls[i].name, mode_words(v->impls[i].caps, words));
-    return options_text(v->options, v->options_len, v->options_size, out, err);
+    return la_print_options(v->options, v->options_len, v->options_size, out, err);
 }
 
 /* Accuracy of guessing with the default options. */
 static la_status default_chance(const la_task *t, double *chance, la_err *err)
 {
-    void *defaults = la_zalloc(t->options_size + 1, err);
-    if (!defaults) return LA_E_NOMEM;
-    la_options_default(t->options, t->options_len, defaults);
+    void *defaults;
+    LA_TRY(la_task_defaults(t, &defaults, err));
     *chance = t->chance(defaults);
     la_free(defaults);
     return LA_OK;
@@ -152,16 +150,12 @@ static const char *kind_of(const la_task *t)
     return t->kind == LA_TASK_PROBE ? "probe" : "learned";
 }
 
-la_status la_print_task(const la_task *t, bool full, FILE *out, la_err *err)
+static la_status print_task(const la_task *t, bool full, la_err *err)
 {
-    double chance;
-    char guess[24];
-    LA_TRY(default_chance(t, &chance, err));
-    snprintf(guess, sizeof guess, "chance %.3g", chance);
-    fprintf(out, "%-15s %-10s %-16s %s\n", t->name, kind_of(t), guess, t->summary);
+    LA_TRY(la_print_task_line(t, stdout, err));
     if (!full) return LA_OK;
-    fprintf(out, "  paper %s\n", t->paper);
-    return options_text(t->options, t->options_len, t->options_size, out, err);
+    printf("  paper %s\n", t->paper);
+    return la_print_options(t->options, t->options_len, t->options_size, stdout, err);
 }
 
 static cJSON *options_json(const la_option *table, size_t n)
@@ -207,9 +201,11 @@ static cJSON *task_json(const la_task *t, double chance)
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "name", t->name);
     cJSON_AddStringToObject(o, "kind", kind_of(t));
+    if (t->family) cJSON_AddStringToObject(o, "family", t->family);
     cJSON_AddNumberToObject(o, "chance", chance);
     cJSON_AddStringToObject(o, "summary", t->summary);
     cJSON_AddStringToObject(o, "paper", t->paper);
+    if (t->definition) cJSON_AddStringToObject(o, "definition", t->definition);
     cJSON_AddItemToObject(o, "options", options_json(t->options, t->options_len));
     if (t->learned) {
         cJSON *lengths = cJSON_AddArrayToObject(o, "train_lengths");
@@ -283,7 +279,7 @@ static la_status list_text(const list_args *args, la_err *err)
             LA_TRY(la_print_variant(la_registry_at(i), args->full, stdout, err));
     if (args->what == TASKS)
         for (size_t i = 0; i < la_tasks_count(); i++)
-            LA_TRY(la_print_task(la_tasks_at(i), args->full, stdout, err));
+            LA_TRY(print_task(la_task_in_order(i), args->full, err));
     if (args->what == PLOTS)
         for (size_t i = 0; i < la_plot_count(); i++)
             printf("%-12s %s\n", la_plot_heading(i), la_plot_summary(i));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * labench show: everything about a sweep, a cell, a variant or a task.
  */
+#include <string.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -13,7 +14,7 @@
 
 typedef struct show_args {
     la_common common;
-    const char *db, *what;
+    const char *db, *what, *kind; /* `show task mqar`: the kind is named */
     la_words plugins;
 } show_args;
 
@@ -30,20 +31,38 @@ static la_status take_word(void *context, const char *word, la_err *err)
 {
     show_args *args = context;
     char q[64];
-    if (args->what)
+    if (args->what && !args->kind &&
+        (strcmp(args->what, "task") == 0 || strcmp(args->what, "variant") == 0))
+        args->kind = args->what;
+    else if (args->what)
         return LA_FAIL(err, LA_E_ARG, "'labench show' takes one word; '%s' is the second",
                        la_quote(word, q));
     args->what = word;
     return LA_OK;
 }
 
+static la_status show_named(const show_args *args, la_err *err)
+{
+    char q[64];
+    bool task = strcmp(args->kind, "task") == 0;
+    const la_variant *v = task ? NULL : la_registry_find(args->what);
+    const la_task *t = task ? la_tasks_find(args->what) : NULL;
+    if (v) return la_print_variant(v, true, stdout, err);
+    if (t) return la_show_task(t, la_screen_width(STDOUT_FILENO), stdout, err);
+    const char *near = task ? la_tasks_nearest(args->what) : la_registry_nearest(args->what);
+    return LA_FAIL(err, LA_E_NOTFOUND, "no %s '%s'%s%s; 'labench list %ss' shows all", args->kind,
+                   la_quote(args->what, q), near ? ". Nearest: " : "", near ? near : "",
+                   args->kind);
+}
+
 static la_status show(const show_args *args, la_err *err)
 {
     const char *what = args->what ? args->what : "last";
+    if (args->kind) return show_named(args, err);
     const la_variant *v = la_registry_find(what);
     const la_task *t = la_tasks_find(what);
     if (v) return la_print_variant(v, true, stdout, err);
-    if (t) return la_print_task(t, true, stdout, err);
+    if (t) return la_show_task(t, la_screen_width(STDOUT_FILENO), stdout, err);
     bool known;
     LA_TRY(la_print_learning(what, stdout, &known, err));
     if (known) return LA_OK;

@@ -29,6 +29,7 @@ int la_cmd_doctor(int argc, char **argv, int first);
 int la_cmd_peers(int argc, char **argv, int first);
 int la_cmd_verify(int argc, char **argv, int first);
 int la_cmd_apply(int argc, char **argv, int first);
+int la_cmd_sample(int argc, char **argv, int first);
 int la_cmd_new(int argc, char **argv, int first);
 
 /* Flags that every command has; a command's taker passes on what it does not know. */
@@ -51,13 +52,24 @@ const char *la_db_path(const char *flag);
 /* Which of `words` is `value`; LA_E_ARG naming all of them. */
 la_status la_choice_parse(const char *flag, const char *value, const char *const *words, size_t n,
                           int *out, la_err *err);
+/* KEY=VALUE, or OWNER.KEY=VALUE as in run, into an options struct; `like` is an example to show. */
+la_status la_setting_take(const char *owner, const la_option *table, size_t n, void *opts,
+                          const char *setting, const char *like, la_err *err);
 extern const char la_version[];
 
-/* A variant or task as a line, or with impls and options. */
 /* The options of `model` or `train`; *known is false for another word. */
 la_status la_print_learning(const char *owner, FILE *out, bool *known, la_err *err);
+/* Each with its help, default and range. */
+la_status la_print_options(const la_option *table, size_t n, size_t bytes, FILE *out, la_err *err);
+/* A variant as a line, or with impls and options. */
 la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *err);
-la_status la_print_task(const la_task *t, bool full, FILE *out, la_err *err);
+/* A task as a line; or its definition, options, steps of difficulty and three examples in lines of
+ * `width` columns (0: the default). */
+la_status la_print_task_line(const la_task *t, FILE *out, la_err *err);
+la_status la_show_task(const la_task *t, int width, FILE *out, la_err *err);
+const la_task *la_task_in_order(size_t i); /* by family, then name */
+/* The default options; la_free them. */
+la_status la_task_defaults(const la_task *t, void **opts, la_err *err);
 
 /* Starts the program again when OpenBLAS was loaded for another CPU than it should be (blas_core.c). */
 void la_cli_settle_blas(char **argv);

@@ -253,12 +253,12 @@ la_status la_npy_read(const char *path, la_npy *out, la_err *err)
 }
 
 /* As NumPy writes it: format 1.0, the whole a multiple of 64 bytes, ended by a newline. */
-static size_t make_header(la_dtype dtype, const int64_t *shape, int rank, char out[512])
+static size_t make_header(const char *type, const int64_t *shape, int rank, char out[512])
 {
     char words[192];
     size_t len =
         (size_t)snprintf(out + 10, 480, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
-                         dtype == LA_F64 ? "<f8" : "<f4", la_shape_words(shape, rank, words));
+                         type, la_shape_words(shape, rank, words));
     size_t total = (10 + len + 1 + 63) / 64 * 64;
     memset(out + 10 + len, ' ', total - 10 - len);
     out[total - 1] = '\n';
@@ -270,13 +270,13 @@ static size_t make_header(la_dtype dtype, const int64_t *shape, int rank, char o
     return total;
 }
 
-la_status la_npy_write(const char *path, la_dtype dtype, const int64_t *shape, int rank,
-                       const void *data, la_err *err)
+static la_status write_all(const char *path, const char *type, size_t each, const int64_t *shape,
+                           int rank, const void *data, la_err *err)
 {
     char head[512], temporary[4096];
-    size_t n = 1, head_bytes = make_header(dtype, shape, rank, head);
+    size_t n = 1, head_bytes = make_header(type, shape, rank, head);
     for (int i = 0; i < rank; i++) n *= (size_t)shape[i];
-    size_t bytes = n * la_dtype_size(dtype);
+    size_t bytes = n * each;
     int len = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     if (len < 0 || (size_t)len >= sizeof temporary)
         return LA_FAIL(err, LA_E_IO, "the path of %.60s... is too long", path);
@@ -290,4 +290,17 @@ la_status la_npy_write(const char *path, la_dtype dtype, const int64_t *shape, i
     if (good) why = errno;
     unlink(temporary);
     return LA_FAIL(err, LA_E_IO, "%s cannot be written: %s", path, strerror(why));
+}
+
+la_status la_npy_write(const char *path, la_dtype dtype, const int64_t *shape, int rank,
+                       const void *data, la_err *err)
+{
+    return write_all(path, dtype == LA_F64 ? "<f8" : "<f4", la_dtype_size(dtype), shape, rank, data,
+                     err);
+}
+
+la_status la_npy_write_ints(const char *path, const int64_t *shape, int rank, const int32_t *data,
+                            la_err *err)
+{
+    return write_all(path, "<i4", sizeof *data, shape, rank, data, err);
 }

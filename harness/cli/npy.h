@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * NumPy's .npy files: format 1.0, 2.0 and 3.0, float32 or float64, little endian, C order.
+ * NumPy's .npy files: format 1.0, 2.0 and 3.0, float32 or float64, little endian, C order; int32 is
+ * written only.
  */
 #ifndef LA_CLI_NPY_H
 #define LA_CLI_NPY_H
@@ -27,6 +28,9 @@ void la_npy_release(la_npy *npy); /* accepts NULL and zeroed */
 /* Writes beside `path` and renames: the file is there whole or not at all. */
 la_status la_npy_write(const char *path, la_dtype dtype, const int64_t *shape, int rank,
                        const void *data, la_err *err);
+/* The same for whole numbers, '<i4'. */
+la_status la_npy_write_ints(const char *path, const int64_t *shape, int rank, const int32_t *data,
+                            la_err *err);
 double la_npy_at(const la_npy *npy, int64_t i);
 /* "(2, 8, 64)" */
 const char *la_shape_words(const int64_t *shape, int rank, char buf[192]);

@@ -69,18 +69,21 @@ static la_status unknown_flag(la_command command, const char *word, la_err *err)
     const char *of = la_commands[command].name;
     size_t len = strcspn(word + 2, "=");
     snprintf(name, sizeof name, "%.*s", (int)(len < 60 ? len : 60), word + 2);
-    int known = flag_find(word + 2, len);
-    if (known >= 0) {
-        for (int c = 0; c < LA_CMD_COUNT; c++)
-            if (belongs((la_flag_id)known, (la_command)c))
-                return LA_FAIL(err, LA_E_ARG, "--%s belongs to 'labench %s', not to 'labench %s'",
-                               name, la_commands[c].name, of);
-    }
     const char *best = NULL;
     int least = 3;
     for (int i = 0; i < LA_FLAG_COUNT; i++) {
         int d = la_edit_distance(name, la_flags[i].name);
         if (belongs((la_flag_id)i, command) && d < least) least = d, best = la_flags[i].name;
+    }
+    /* --length is sample's, but in run somebody may have meant --lengths. */
+    int known = flag_find(word + 2, len);
+    if (known >= 0) {
+        for (int c = 0; c < LA_CMD_COUNT; c++)
+            if (belongs((la_flag_id)known, (la_command)c))
+                return LA_FAIL(err, LA_E_ARG,
+                               "--%s belongs to 'labench %s', not to 'labench %s'%s%s", name,
+                               la_commands[c].name, of, least == 1 ? ". Nearest: --" : "",
+                               least == 1 ? best : "");
     }
     la_quote(name, q);
     if (best)

@@ -14,12 +14,14 @@
 #define LA_COMMAND_LIST(X)                                                                         \
     X(RUN, "run", "--variants LIST [flags]", "measure: run a sweep, or continue one")              \
     X(LIST, "list", "[variants|tasks|devices|sweeps|plots]", "what there is")                      \
-    X(SHOW, "show", "[SWEEP|CELL|VARIANT|TASK]", "everything about one of them")                   \
+    X(SHOW, "show", "[SWEEP|CELL|VARIANT|[task] TASK]", "everything about one of them")            \
     X(PLOT, "plot", "[KIND...]", "draw a sweep: svg and png, with the .gp and .dat behind")        \
     X(EXPORT, "export", "[WHAT]", "rows of a sweep as csv, json, md or latex")                     \
     X(DOCTOR, "doctor", "", "this machine: peaks, and what will spoil the numbers")                \
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
     X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
+    X(SAMPLE, "sample", "TASK --out DIR [flags]",                                                  \
+      "examples of a learned task as .npy files, for use elsewhere")                               \
     X(PEERS, "peers", "[NAME...]", "implementations outside labench: which can run here")          \
     X(NEW, "new-variant", "NAME", "write a plugin to start a variant of your own from")            \
     X(WORKER, "worker", "", "")                                                                    \
@@ -47,11 +49,12 @@ enum {
     LA_IN_DOCTOR = 1 << LA_CMD_DOCTOR,
     LA_IN_VERIFY = 1 << LA_CMD_VERIFY,
     LA_IN_APPLY = 1 << LA_CMD_APPLY,
+    LA_IN_SAMPLE = 1 << LA_CMD_SAMPLE,
     LA_IN_PEERS = 1 << LA_CMD_PEERS,
     LA_IN_NEW = 1 << LA_CMD_NEW,
     LA_IN_ALL = (1 << LA_CMD_WORKER) - 1,
     LA_IN_PLUGIN = LA_IN_RUN | LA_IN_LIST | LA_IN_SHOW | LA_IN_VERIFY | LA_IN_APPLY,
-    LA_IN_OUT = LA_IN_RUN | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_APPLY | LA_IN_NEW,
+    LA_IN_OUT = LA_IN_RUN | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_APPLY | LA_IN_SAMPLE | LA_IN_NEW,
     LA_IN_STORED = LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_EXPORT,
 };
 
@@ -81,7 +84,7 @@ enum {
     X(IMPLS, "impls", 0, "LIST", "best", LA_IN_RUN, "impls or forms: cpu_chunk, recurrent, all")   \
     X(PEERS, "peers", 0, "LIST", NULL, LA_IN_RUN,                                                  \
       "beside ours: peers by name, all, or ./mine/peer.json; 'labench peers'")                     \
-    X(SET, "set", 0, "OWNER.KEY=V,V", NULL, LA_IN_RUN | LA_IN_APPLY,                               \
+    X(SET, "set", 0, "OWNER.KEY=V,V", NULL, LA_IN_RUN | LA_IN_APPLY | LA_IN_SAMPLE,                \
       "an option of a variant, a task, model or train ('labench show model'), as an axis; "        \
       "repeatable")                                                                                \
     X(TRAIN_LENGTHS, "train-lengths", 0, "SIZES", "the task's", LA_IN_RUN,                         \
@@ -105,7 +108,7 @@ enum {
     X(DEVICE, "device", 0, "NAME", "auto", LA_IN_RUN, "auto, cpu, cuda or cuda:N")                 \
     X(THREADS, "threads", 0, "LIST", "physical cores",                                             \
       LA_IN_RUN | LA_IN_APPLY | LA_IN_DOCTOR | LA_IN_VERIFY, "threads of a call")                  \
-    X(SEED, "seed", 0, "N", "1", LA_IN_RUN | LA_IN_APPLY, "of every random number")                \
+    X(SEED, "seed", 0, "N", "1", LA_IN_RUN | LA_IN_APPLY | LA_IN_SAMPLE, "of every random number") \
     X(ROUNDS, "rounds", 0, "N", "3", LA_IN_RUN, "fresh processes per cell")                        \
     X(TIME, "time", 0, "S", "0.2", LA_IN_RUN, "least time measured in an attempt")                 \
     X(MAX_TIME, "max-time", 0, "S", "1.5", LA_IN_RUN, "most time measured in an attempt")          \
@@ -143,6 +146,9 @@ enum {
       "read do.npy and write a gradient for every input and parameter")                            \
     X(STATE, "state", 0, NULL, NULL, LA_IN_APPLY,                                                  \
       "write state_<part>.npy, state_pos.npy; start from state_in_<part>.npy where there")         \
+    X(SPLIT, "split", 0, "NAME", "train", LA_IN_SAMPLE, "train, validation or test")               \
+    X(N, "n", 0, "N", "1000", LA_IN_SAMPLE, "examples")                                            \
+    X(LENGTH, "length", 0, "T", "the longest trained", LA_IN_SAMPLE, "tokens of an example")       \
     X(OUT, "out", 'o', "PATH", NULL, LA_IN_OUT,                                                    \
       "folder of the output, made when missing (export: file)")                                    \
     X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json, md or latex")                  \

@@ -4,6 +4,7 @@
 #include "copies.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "examples.h"
 
@@ -77,4 +78,12 @@ la_status la_copies_make(const char *task, int version, const la_copies_options 
 double la_copies_chance(const la_copies_options *o)
 {
     return 1.0 / (double)(o->alphabet - 2);
+}
+
+const char *la_copies_word(const la_copies_options *o, int32_t token, char buf[16])
+{
+    if (token == BLANK) return ".";
+    if (token == o->alphabet - 1) return "m";
+    snprintf(buf, 16, "x%" PRId32, token);
+    return buf;
 }

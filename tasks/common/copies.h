@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tokens to repeat at the end: what copy and selective_copy share. They differ only in where the tokens
- * stand; the definitions are at the heads of tasks/copy/copy.c and tasks/selective_copy/selective_copy.c.
+ * stand; the definitions are in tasks/copy/copy.c and tasks/selective_copy/selective_copy.c.
  */
 #ifndef LA_COPIES_H
 #define LA_COPIES_H
@@ -24,5 +24,7 @@ la_status la_copies_make(const char *task, int version, const la_copies_options 
                          uint64_t seed, la_split split, const la_shape *shape, uint64_t index,
                          int32_t *tokens, la_answer *answers, int64_t *n_answers, la_err *err);
 double la_copies_chance(const la_copies_options *o);
+/* "." for the blank, "m" for the marker, "x3" for a token to copy. */
+const char *la_copies_word(const la_copies_options *o, int32_t token, char buf[16]);
 
 #endif

@@ -12,6 +12,7 @@
 
 const char *const la_pairs_fillers[] = {"zero", "noise", "distractor", "uniform", NULL};
 const int64_t la_pairs_lengths[] = {64, 128, 256, 0};
+const char *const la_pairs_asking[] = {"eval_pairs", "eval_a", NULL};
 
 const la_option la_pairs_table[LA_PAIRS_TABLE_OVERWRITE] = {
     {"vocab", LA_OPTION_INT, offsetof(la_pairs_options, vocab), 512, 4, 1 << 20, NULL,
@@ -67,6 +68,15 @@ int64_t la_pairs_vocabulary(const la_pairs_options *o)
 double la_pairs_chance(const la_pairs_options *o)
 {
     return 1.0 / (double)values_of(o);
+}
+
+const char *la_pairs_word(const la_pairs_options *o, int32_t token, char buf[16])
+{
+    int32_t keys = (int32_t)(o->vocab / 2), vocab = (int32_t)o->vocab;
+    if (token == 0) return ".";
+    char kind = token < keys ? 'k' : token < vocab ? 'v' : '~';
+    snprintf(buf, 16, "%c%" PRId32, kind, token - (kind == 'k' ? 0 : kind == 'v' ? keys : vocab));
+    return buf;
 }
 
 static bool fits(const la_pairs_options *o, int64_t T, int64_t n)

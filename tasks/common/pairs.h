@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sequences of key-value pairs that are asked for again: what mqar and overwrite share. The definition
- * stands at the head of tasks/mqar/mqar.c; a share of keys written again at that of
- * tasks/overwrite/overwrite.c.
+ * stands in tasks/mqar/mqar.c; a share of keys written again in tasks/overwrite/overwrite.c.
  */
 #ifndef LA_PAIRS_H
 #define LA_PAIRS_H
@@ -33,6 +32,10 @@ la_status la_pairs_make(const char *task, int version, const la_pairs_options *o
                         la_answer *answers, int64_t *n_answers, la_err *err);
 la_status la_pairs_check(const char *task, const la_pairs_options *o, la_err *err);
 double la_pairs_chance(const la_pairs_options *o);
+/* "k7", "v31", "." for id 0, "~5" for noise; values and noise are counted from 0, keys from 1. */
+const char *la_pairs_word(const la_pairs_options *o, int32_t token, char buf[16]);
+/* eval_pairs and eval_a: models do not depend on them. */
+extern const char *const la_pairs_asking[];
 /* Of n keys, those that are written a second time. */
 int64_t la_pairs_updates(const la_pairs_options *o, int64_t n);
 

@@ -1,18 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * copy - the first tokens again, after a long pause.
- *
- *   x1 x2 ... xM | 0 0 ... 0 | m m ... m       answers at the markers m: x1 x2 ... xM
- *
- * Arjovsky, Shah, Bengio 2015, "Unitary evolution recurrent neural networks", arXiv:1511.06464; as in
- * src/dataloaders/datasets/copying.py of the code of S4 (Gu et al. 2021, arXiv:2111.00396).
- *
- * Ids       A = alphabet: 0 is the blank, A-1 the marker m, the M = tokens x are uniform over 1 to A-2
- * Layout    M tokens, N = T - 2M blanks, M markers; the j-th marker's label is the j-th token, which is
- *           not written into the input again
- * Sizes     2M <= T
- * Training  T 64, 128 and 256 (the source: A 10, M 10, N 100, so T 120); sweep: the same M at any T, so
- *           that the distance T - M of every answer grows with T
- * Chance    1 / (A - 2)
  */
 #include <stddef.h>
 
@@ -71,6 +58,26 @@ static double chance(const void *task_opts)
     return la_copies_chance(task_opts);
 }
 
+static const char *word(const void *task_opts, int32_t token, char buf[16])
+{
+    return la_copies_word(task_opts, token, buf);
+}
+
+static const char definition[] =
+    "  x1 x2 ... xM | . . ... . | m m ... m       answers at the markers m: x1 x2 ... xM\n"
+    "\n"
+    "Source    Arjovsky, Shah, Bengio 2015, \"Unitary evolution recurrent neural networks\",\n"
+    "          arXiv:1511.06464; as in src/dataloaders/datasets/copying.py of the code of S4\n"
+    "          (Gu et al. 2021, arXiv:2111.00396)\n"
+    "Ids       A = alphabet: 0 is the blank, A-1 the marker m, the M = tokens x are uniform\n"
+    "          over 1 to A-2\n"
+    "Layout    M tokens, N = T - 2M blanks, M markers; the j-th marker's label is the j-th\n"
+    "          token, which is not written into the input again\n"
+    "Sizes     2M <= T\n"
+    "Training  T 64, 128 and 256 (the source: A 10, M 10, N 100, so T 120)\n"
+    "Sweep     the same M at any T, so that the distance T - M of every answer grows with T\n"
+    "Chance    1 / (A - 2)\n";
+
 static const la_learned learned = {
     .vocabulary = vocabulary,
     .train_lengths = la_copies_lengths,
@@ -78,6 +85,7 @@ static const la_learned learned = {
     .shape_at = shape_at,
     .most_answers = most_answers,
     .make = make,
+    .word = word,
     .version = VERSION,
 };
 
@@ -87,6 +95,8 @@ LA_TASK(copy) = {
     .kind = LA_TASK_LEARNED,
     .summary = "the first tokens again, after a pause",
     .paper = "arXiv:1511.06464",
+    .definition = definition,
+    .family = "copy",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(la_copies_options),

@@ -1,24 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * induction - which token followed the trigger?
- *
- *   x x x x => y x x x x x x =>                answer at the last position: y
- *
- * Olsson et al. 2022, "In-context learning and induction heads", arXiv:2209.11895; as in
- * src/dataloaders/synthetics.py of safari (Poli et al. 2023, arXiv:2302.10866), with one trigger and one
- * token to copy.
- *
- * Ids       vocab - 2 ordinary ids from 0 on; vocab-2 is the trigger =>; vocab-1 (the source's no-op) is
- *           never written
- * Layout    T - 1 ordinary tokens, uniform with repetition, then the trigger; a trigger also replaces the
- *           token at p, uniform over 0 to T-4. The label is the token at p + 1
- * Sizes     T >= 4
- * Training  T 32, 64, 128 and 256 (the source: vocab 20, T 31); sweep: p uniform at any T
- * Chance    1 / (vocab - 2)
- * Differs   from the source: only the last token is trained on, not every token; examples are not
- *           compared with one another to drop equal ones
  */
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "examples.h"
 
@@ -109,6 +94,32 @@ static double chance(const void *task_opts)
     return 1.0 / (double)(((const induction_options *)task_opts)->vocab - 2);
 }
 
+static const char *word(const void *task_opts, int32_t token, char buf[16])
+{
+    int64_t symbols = ((const induction_options *)task_opts)->vocab - 2;
+    if (token == symbols) return "=>";
+    if (token > symbols) return "noop";
+    snprintf(buf, 16, "x%" PRId32, token);
+    return buf;
+}
+
+static const char definition[] =
+    "  x x x x => y x x x x x x =>                answer at the last position: y\n"
+    "\n"
+    "Source    Olsson et al. 2022, \"In-context learning and induction heads\",\n"
+    "          arXiv:2209.11895; as in src/dataloaders/synthetics.py of safari (Poli et al.\n"
+    "          2023, arXiv:2302.10866), with one trigger and one token to copy\n"
+    "Ids       vocab - 2 ordinary ids from 0 on; vocab-2 is the trigger =>; vocab-1 (the\n"
+    "          source's no-op) is never written\n"
+    "Layout    T - 1 ordinary tokens, uniform with repetition, then the trigger; a trigger\n"
+    "          also replaces the token at p, uniform over 0 to T-4. The label is the token at\n"
+    "          p + 1\n"
+    "Sizes     T >= 4\n"
+    "Training  T 32, 64, 128 and 256 (the source: vocab 20, T 31); sweep: p uniform at any T\n"
+    "Chance    1 / (vocab - 2)\n"
+    "Differs   from the source: only the last token is trained on, not every token; examples\n"
+    "          are not compared with one another to drop equal ones\n";
+
 static const la_learned learned = {
     .vocabulary = vocabulary,
     .train_lengths = lengths_trained,
@@ -116,6 +127,7 @@ static const la_learned learned = {
     .shape_at = shape_at,
     .most_answers = most_answers,
     .make = make,
+    .word = word,
     .version = VERSION,
 };
 
@@ -125,6 +137,8 @@ LA_TASK(induction) = {
     .kind = LA_TASK_LEARNED,
     .summary = "the token that followed the trigger, named when it comes again",
     .paper = "arXiv:2209.11895",
+    .definition = definition,
+    .family = "recall",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(induction_options),

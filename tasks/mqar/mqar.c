@@ -1,25 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mqar - multi-query associative recall: pairs of a key and a value, then the keys again.
- *
- *   key1 value1 key2 value2 ... keyn valuen | . . key2 . . . keyn . key1 . .
- *
- * Arora et al. 2023, "Zoology", arXiv:2312.04927; zoology/data/multiquery_ar.py of its code.
- *
- * Ids       V = vocab: 0 is the filler zero, keys are 1 to V/2-1, values V/2 to V-1; the filler noise has
- *           `noise` further ids from V on
- * Context   n different keys and n different values, each drawn uniformly; tokens 0 to 2n-1
- * Questions the T - 2n tokens behind have S = (T - 2n) / 2 slots of two tokens. n of them are drawn one
- *           after another without replacement, slot g with a weight of a (g+1)^(a-1); the i-th drawn asks
- *           key i. The key stands on the slot's first token and its value is the label at that same
- *           position: it is not written into the input, so a bidirectional model may be asked too
- * Filler    every other token there: zero = id 0; noise = uniform over the noise ids; distractor = uniform
- *           over V but never one of the example's keys; uniform = uniform over V (the source's
- *           random_non_queries, which may ask spurious questions)
- * Sizes     T even, 4n <= T, n <= V/2 - 1
- * Training  T 64, 128 and 256 with n 4, 8, 16 and 32 where they fit, a = 0.01: most questions come soon
- * Sweep     n = eval_pairs, a = eval_a = 1: questions uniform over the rest, so distance grows with T
- * Chance    1 / (V - V/2), naming any value; 1/n for who knows the example's values but not the pairing
- * Differs   from the source: the filler comes from the example's own seed, V may be below T
  */
 #include "labench/kit.h"
 #include "pairs.h"
@@ -80,6 +60,48 @@ static double chance(const void *task_opts)
     return la_pairs_chance(task_opts);
 }
 
+static const char *word(const void *task_opts, int32_t token, char buf[16])
+{
+    return la_pairs_word(task_opts, token, buf);
+}
+
+static const char definition[] =
+    "  key1 value1 key2 value2 ... keyn valuen | . . key2 . . . keyn . key1 . .\n"
+    "\n"
+    "Source    Arora et al. 2023, \"Zoology\", arXiv:2312.04927; zoology/data/multiquery_ar.py\n"
+    "          of its code\n"
+    "Ids       V = vocab: 0 is the filler zero, keys are 1 to V/2-1, values V/2 to V-1; the\n"
+    "          filler noise has `noise` further ids from V on\n"
+    "Context   n different keys and n different values, each drawn uniformly; tokens 0 to\n"
+    "          2n-1\n"
+    "Questions the T - 2n tokens behind have S = (T - 2n) / 2 slots of two tokens. n of them\n"
+    "          are drawn one after another without replacement, slot g with a weight of a\n"
+    "          (g+1)^(a-1); the i-th drawn asks key i. The key stands on the slot's first\n"
+    "          token and its value is the label at that same position: it is not written into\n"
+    "          the input, so a bidirectional model may be asked too\n"
+    "Filler    every other token there: zero = id 0; noise = uniform over the noise ids;\n"
+    "          distractor = uniform over V but never one of the example's keys; uniform =\n"
+    "          uniform over V (the source's random_non_queries, which may ask spurious\n"
+    "          questions)\n"
+    "Sizes     T even, 4n <= T, n <= V/2 - 1\n"
+    "Training  T 64, 128 and 256 with n 4, 8, 16 and 32 where they fit, a = 0.01: most\n"
+    "          questions come soon\n"
+    "Sweep     n = eval_pairs, a = eval_a = 1: questions uniform over the rest, so distance\n"
+    "          grows with T\n"
+    "Chance    1 / (V - V/2), naming any value; 1/n for who knows the example's values but\n"
+    "          not the pairing\n"
+    "Differs   from the source: the filler comes from the example's own seed, V may be below\n"
+    "          T\n";
+
+/* One model is asked for fewer and for more pairs, as in the sizes of Based (Arora et al. 2024,
+ * arXiv:2402.18668, figure 2). */
+static const la_difficulty difficulties[] = {
+    {"pairs", "mqar", "eval_pairs", "4"},
+    {"pairs", "mqar", "eval_pairs", "8"},
+    {"pairs", "mqar", "eval_pairs", "32"},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const la_learned learned = {
     .vocabulary = vocabulary,
     .train_lengths = la_pairs_lengths,
@@ -87,6 +109,9 @@ static const la_learned learned = {
     .shape_at = shape_at,
     .most_answers = most_answers,
     .make = make,
+    .word = word,
+    .asking_options = la_pairs_asking,
+    .difficulties = difficulties,
     .version = VERSION,
 };
 
@@ -96,6 +121,8 @@ LA_TASK(mqar) = {
     .kind = LA_TASK_LEARNED,
     .summary = "keys and values, then the keys again: name the value",
     .paper = "arXiv:2312.04927",
+    .definition = definition,
+    .family = "recall",
     .options = la_pairs_table,
     .options_len = LA_PAIRS_TABLE_MQAR,
     .options_size = sizeof(la_pairs_options),

@@ -1,25 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * overwrite - multi-query associative recall where some keys are written again: the last value counts.
- *
- *   key1 value1 ... keyn valuen keyi value'1 keyj value'2 ... | . . keyj . . . key2 . keyi . . .
- *
- * A memory that adds what it is told still holds the first value; one that writes the difference (the
- * delta rule) does not. After zoology/data/forgetting_mqar.py of Zoology's code (Arora et al. 2023,
- * arXiv:2312.04927).
- *
- * Ids       as mqar: 0 filler zero, keys 1 to V/2-1, values V/2 to V-1, noise ids from V on
- * Context   n different keys, each with a value; then u = updates * n (rounded down) of them, drawn
- *           uniformly and in random order, each with another value. All n + u values of an example differ
- * Questions n slots of the S = (T - 2(n + u)) / 2 behind, drawn with the weights of mqar, ask every key
- *           once; the label, at the question's own position, is the value written last
- * Filler    as mqar
- * Sizes     T even, 4n + 2u <= T (5n with updates 0.5), n <= V/2 - 1, n + u <= V - V/2
- * Training  T 64, 128 and 256 with n 4, 8, 16 and 32 where they fit, a = 0.01
- * Sweep     n = eval_pairs, a = eval_a = 1
- * Answers   groups `kept` (written once) and `overwritten`; distance is to the value that counts
- * Chance    1 / (V - V/2); a model that never overwrites gets `kept` right and `overwritten` wrong
- * Differs   from the source: a new value differs from every value of the example, not only from one; the
- *           filler comes from the example's own seed
+ * overwrite - multi-query associative recall where some keys are written again: the last value
+ * counts.
  */
 #include "labench/kit.h"
 #include "pairs.h"
@@ -70,6 +51,50 @@ static double chance(const void *task_opts)
     return la_pairs_chance(task_opts);
 }
 
+static const char *word(const void *task_opts, int32_t token, char buf[16])
+{
+    return la_pairs_word(task_opts, token, buf);
+}
+
+static const char definition[] =
+    "  key1 value1 ... keyn valuen keyi value'1 keyj value'2 ... | . . keyj . . key2 . keyi . .\n"
+    "\n"
+    "A memory that adds what it is told still holds the first value; one that writes the\n"
+    "difference (the delta rule) does not.\n"
+    "\n"
+    "Source    after zoology/data/forgetting_mqar.py of the code of Zoology (Arora et al.\n"
+    "          2023, arXiv:2312.04927)\n"
+    "Ids       V = vocab: 0 is the filler zero, keys are 1 to V/2-1, values V/2 to V-1; the\n"
+    "          filler noise has `noise` further ids from V on\n"
+    "Context   n different keys, each with a value; then u = updates * n (rounded down) of\n"
+    "          them, drawn uniformly and in random order, each with another value. All n + u\n"
+    "          values of an example differ\n"
+    "Questions n slots of the S = (T - 2(n + u)) / 2 behind, two tokens each, ask every key\n"
+    "          once; they are drawn one after another without replacement, slot g with a\n"
+    "          weight of a (g+1)^(a-1). The label, at the question's own position, is the\n"
+    "          value written last\n"
+    "Filler    every other token there: zero = id 0; noise = uniform over the noise ids;\n"
+    "          distractor = uniform over V but never one of the example's keys; uniform =\n"
+    "          uniform over V\n"
+    "Sizes     T even, 4n + 2u <= T (5n with updates 0.5), n <= V/2 - 1, n + u <= V - V/2\n"
+    "Training  T 64, 128 and 256 with n 4, 8, 16 and 32 where they fit, a = 0.01\n"
+    "Sweep     n = eval_pairs, a = eval_a = 1\n"
+    "Answers   groups `kept` (written once) and `overwritten`; distance is to the value that\n"
+    "          counts\n"
+    "Chance    1 / (V - V/2); a model that never overwrites gets `kept` right and\n"
+    "          `overwritten` wrong\n"
+    "Differs   from the source: a new value differs from every value of the example, not only\n"
+    "          from one; the filler comes from the example's own seed\n";
+
+/* One model is asked for fewer and for more pairs, as in the sizes of Based (Arora et al. 2024,
+ * arXiv:2402.18668, figure 2). */
+static const la_difficulty difficulties[] = {
+    {"pairs", "overwrite", "eval_pairs", "4"},
+    {"pairs", "overwrite", "eval_pairs", "8"},
+    {"pairs", "overwrite", "eval_pairs", "32"},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const la_learned learned = {
     .vocabulary = vocabulary,
     .train_lengths = la_pairs_lengths,
@@ -77,6 +102,9 @@ static const la_learned learned = {
     .shape_at = shape_at,
     .most_answers = most_answers,
     .make = make,
+    .word = word,
+    .asking_options = la_pairs_asking,
+    .difficulties = difficulties,
     .group_names = groups,
     .version = VERSION,
 };
@@ -87,6 +115,8 @@ LA_TASK(overwrite) = {
     .kind = LA_TASK_LEARNED,
     .summary = "mqar with half of the keys written again: the last value counts",
     .paper = "arXiv:2312.04927",
+    .definition = definition,
+    .family = "recall",
     .options = la_pairs_table,
     .options_len = LA_PAIRS_TABLE_OVERWRITE,
     .options_size = sizeof(la_pairs_options),

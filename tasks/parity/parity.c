@@ -1,20 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * parity - is the number of ones odd?
- *
- *   1 0 1 1 0 1 0 0 ?            answer at the last position: 0 or 1
- *
- * The smallest task that needs a state which every token turns over: a transition with an eigenvalue of
- * -1. Grazzi et al. 2024, "Unlocking state-tracking in linear RNNs through negative eigenvalues",
- * arXiv:2411.12537 (train on 3 to 40 tokens, test on 40 to 256); examples as in zoology/data/circuits.py
- * of Zoology's code (Arora et al. 2023).
- *
- * Ids        0 and 1 are bits and answers, 2 is the question ?
- * Plain      T - 1 uniform bits, then ?; the label there is their sum modulo 2. T >= 2
- * Cumulative T uniform bits; the label at each position is the sum of the bits up to it modulo 2. T >= 1
- * Training   16 lengths between 3 and 40, each as likely; sweep: any T. Short strings are few, so the
- *            splits share the shortest ones: what is asked is the length beyond training
- * Distance   none: every bit matters
- * Chance     1/2
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -120,6 +105,32 @@ static double chance(const void *task_opts)
     return 0.5;
 }
 
+static const char *word(const void *task_opts, int32_t token, char buf[16])
+{
+    static const char *const words[] = {"0", "1", "?"};
+    (void)task_opts, (void)buf;
+    return words[token];
+}
+
+static const char definition[] =
+    "  1 0 1 1 0 1 0 0 ?            answer at the last position: 0 or 1\n"
+    "\n"
+    "The smallest task that needs a state which every token turns over: a transition with an\n"
+    "eigenvalue of -1.\n"
+    "\n"
+    "Source     Grazzi et al. 2024, \"Unlocking state-tracking in linear RNNs through negative\n"
+    "           eigenvalues\", arXiv:2411.12537 (train on 3 to 40 tokens, test on 40 to 256);\n"
+    "           examples as in zoology/data/circuits.py of Zoology's code (Arora et al. 2023)\n"
+    "Ids        0 and 1 are bits and answers, 2 is the question ?\n"
+    "Plain      T - 1 uniform bits, then ?; the label there is their sum modulo 2. T >= 2\n"
+    "Cumulative T uniform bits; the label at each position is the sum of the bits up to it\n"
+    "           modulo 2. T >= 1\n"
+    "Training   16 lengths between 3 and 40, each as likely; sweep: any T. Short strings are\n"
+    "           few, so the splits share the shortest ones: what is asked is the length\n"
+    "           beyond training\n"
+    "Distance   none: every bit matters\n"
+    "Chance     1/2\n";
+
 static const la_learned learned = {
     .vocabulary = vocabulary,
     .train_lengths = lengths_trained,
@@ -127,6 +138,7 @@ static const la_learned learned = {
     .shape_at = shape_at,
     .most_answers = most_answers,
     .make = make,
+    .word = word,
     .version = VERSION,
 };
 
@@ -136,6 +148,8 @@ LA_TASK(parity) = {
     .kind = LA_TASK_LEARNED,
     .summary = "whether the number of ones so far is odd",
     .paper = "arXiv:2411.12537",
+    .definition = definition,
+    .family = "state",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(parity_options),

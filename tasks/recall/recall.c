@@ -1,21 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * recall - can the mechanism look up what it was told?
- *
- * Pairs (key, value) are written at random tokens of the first half: k = key, v = one of 256 code
- * vectors, beta = 1, g = 0. The last tokens ask: q = sharpness * key. The output is decoded to the
- * code of the largest cosine. No training: the score is what the mathematics of the mechanism can
- * hold in its state, and not what a model learned to put there.
- * Arora et al. 2023, "Zoology", arXiv:2312.04927 (multi-query recall); Schlag et al. 2021,
- * arXiv:2102.11174 (capacity of fast weights).
- *
- * Keys      unit vectors of R^dk, random or orthogonal (up to dk), with a common cosine on request
- * Sharpness s * sharpness = 2 ln T + 8 where scores pass through exp, so that one key outweighs T
- *           others; 1 elsewhere
- * Filler    null: k = 0, v = 0, beta = 0; or random unit keys and values with beta = 1
- * Load      pairs = T / load, so that what must be held grows with the length
- * Overwrite this share of the pairs is written again with another value; the newer one counts
- * Decay     g at the tokens between; 0 keeps the memory
- * a, b      -exp(g) k and k: what was held under the key is taken away, as the delta rule does
  */
 #include <inttypes.h>
 #include <math.h>
@@ -123,12 +107,36 @@ static int64_t answers(const la_problem *p, const void *task_opts)
     return p->B * p->H * la_recall_pairs(p, task_opts);
 }
 
+static const char definition[] =
+    "Pairs (key, value) are written at random tokens of the first half: k = key, v = one of\n"
+    "256 code vectors, beta = 1, g = 0. The last tokens ask: q = sharpness * key. The output\n"
+    "is decoded to the code of the largest cosine. No training: the score is what the\n"
+    "mathematics of the mechanism can hold in its state, and not what a model learned to put\n"
+    "there.\n"
+    "\n"
+    "Source    Arora et al. 2023, \"Zoology\", arXiv:2312.04927 (multi-query recall); Schlag et\n"
+    "          al. 2021, arXiv:2102.11174 (capacity of fast weights)\n"
+    "Keys      unit vectors of R^dk, random or orthogonal (up to dk), with a common cosine on\n"
+    "          request\n"
+    "Sharpness s * sharpness = 2 ln T + 8 where scores pass through exp, so that one key\n"
+    "          outweighs T others; 1 elsewhere\n"
+    "Filler    null: k = 0, v = 0, beta = 0; or random unit keys and values with beta = 1\n"
+    "Load      pairs = T / load, so that what must be held grows with the length\n"
+    "Overwrite this share of the pairs is written again with another value; the newer one\n"
+    "          counts\n"
+    "Decay     g at the tokens between; 0 keeps the memory\n"
+    "a, b      -exp(g) k and k: what was held under the key is taken away, as the delta rule\n"
+    "          does\n"
+    "Chance    1/256\n";
+
 LA_TASK(recall) = {
     LA_TASK_HEAD,
     .name = "recall",
     .kind = LA_TASK_PROBE,
     .summary = "key-value pairs looked up again, without training",
     .paper = "arXiv:2312.04927",
+    .definition = definition,
+    .family = "probe",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(la_recall_options),

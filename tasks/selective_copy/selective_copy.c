@@ -1,18 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * selective_copy - the tokens again, without the blanks between them.
- *
- *   0 x1 0 0 x2 0 ... xM 0 0 | m m ... m       answers at the markers m: x1 x2 ... xM
- *
- * Gu, Dao 2023, "Mamba", arXiv:2312.00752, section 4.1.1. Its authors' generator is not public; this is
- * copy with its tokens at random places, as in data_generator.py of MinhZou/selective-copying-mamba.
- *
- * Ids       A = alphabet: 0 is the blank, A-1 the marker m, the M = tokens x are uniform over 1 to A-2
- * Layout    M tokens, in order, at M of the first T - M positions (each set of positions as likely as any
- *           other), blanks between, M markers at the end; the j-th marker's label is the j-th token,
- *           which is not written into the input again
- * Sizes     2M <= T
- * Training  T 64, 128 and 256 (the source: A 16, M 16, T 4128); sweep: the same M at any T
- * Chance    1 / (A - 2)
  */
 #include <stddef.h>
 
@@ -71,6 +58,26 @@ static double chance(const void *task_opts)
     return la_copies_chance(task_opts);
 }
 
+static const char *word(const void *task_opts, int32_t token, char buf[16])
+{
+    return la_copies_word(task_opts, token, buf);
+}
+
+static const char definition[] =
+    "  . x1 . . x2 . ... xM . . | m m ... m       answers at the markers m: x1 x2 ... xM\n"
+    "\n"
+    "Source    Gu, Dao 2023, \"Mamba\", arXiv:2312.00752, section 4.1.1. Its authors' generator\n"
+    "          is not public; this is copy with its tokens at random places, as in\n"
+    "          data_generator.py of MinhZou/selective-copying-mamba\n"
+    "Ids       A = alphabet: 0 is the blank, A-1 the marker m, the M = tokens x are uniform\n"
+    "          over 1 to A-2\n"
+    "Layout    M tokens, in order, at M of the first T - M positions (each set of positions\n"
+    "          as likely as any other), blanks between, M markers at the end; the j-th\n"
+    "          marker's label is the j-th token, which is not written into the input again\n"
+    "Sizes     2M <= T\n"
+    "Training  T 64, 128 and 256 (the source: A 16, M 16, T 4128); sweep: the same M at any T\n"
+    "Chance    1 / (A - 2)\n";
+
 static const la_learned learned = {
     .vocabulary = vocabulary,
     .train_lengths = la_copies_lengths,
@@ -78,6 +85,7 @@ static const la_learned learned = {
     .shape_at = shape_at,
     .most_answers = most_answers,
     .make = make,
+    .word = word,
     .version = VERSION,
 };
 
@@ -87,6 +95,8 @@ LA_TASK(selective_copy) = {
     .kind = LA_TASK_LEARNED,
     .summary = "tokens scattered among blanks, again and in order",
     .paper = "arXiv:2312.00752",
+    .definition = definition,
+    .family = "copy",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(la_copies_options),

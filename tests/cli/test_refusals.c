@@ -26,7 +26,8 @@ static const struct {
 } cases[] = {
     {"rnu", 2, "no command 'rnu'. Nearest: run."},
     {"frobnicate", 2, "no command 'frobnicate'. 'labench --help' shows all."},
-    {"--variant softmax", 2, "--variant belongs to 'labench apply'"},
+    {"--variant softmax", 2,
+     "--variant belongs to 'labench apply', not to 'labench run'. Nearest: --variants"},
     {"--varaints softmax", 2, "no flag '--varaints'. Nearest: --variants."},
     {"run --var softmax", 2, "no flag '--var'"},
     {"run -z", 2, "no flag '-z'"},

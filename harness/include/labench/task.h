@@ -137,6 +137,8 @@ typedef struct la_task {
     /* What an example is, for a person: ids, layout, sizes, what is trained and asked, chance, and where it
      * differs from its source. Lines of at most 90 characters, as `labench show NAME` prints them. */
     const char *definition;
+    /* What `labench list tasks` shows it among: "recall", "copy", "state", ... NULL: "other". */
+    const char *family;
     const la_option *options;
     size_t options_len, options_size;
     /* Refuses what makes no sense (fnet has no keys; too many pairs for T), with the reason. A learned
