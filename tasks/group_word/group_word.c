@@ -188,6 +188,7 @@ LA_TASK(group_word) = {
     .summary = "the running product of group elements",
     .paper = "arXiv:2404.08819",
     .definition = definition,
+    .family = "state",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(group_options),

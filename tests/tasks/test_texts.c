@@ -12,7 +12,7 @@
 #include "registry.h"
 #include "train.h"
 
-enum { WIDEST = 90, MOST_WORDS = 3000 };
+enum { WIDEST = 96, MOST_WORDS = 3000 };
 
 /* Every task: more than a line, none too wide, nothing but printable characters. */
 static void test_definitions_can_be_printed(void **state)
@@ -24,7 +24,7 @@ static void test_definitions_can_be_printed(void **state)
             fail_msg("task %s has no definition worth the name", t->name);
         for (const char *at = t->definition; *at;) {
             size_t n = strcspn(at, "\n");
-            if (n > WIDEST) fail_msg("task %s: '%.*s' is wider than 90", t->name, (int)n, at);
+            if (n > WIDEST) fail_msg("task %s: '%.*s' is wider than 96", t->name, (int)n, at);
             if (n && at[n - 1] == ' ') fail_msg("task %s: '%.*s' ends blank", t->name, (int)n, at);
             for (size_t c = 0; c < n; c++)
                 if (at[c] < ' ' || at[c] > '~')

@@ -135,7 +135,7 @@ typedef struct la_task {
     la_task_kind kind;
     const char *summary, *paper;
     /* What an example is, for a person: ids, layout, sizes, what is trained and asked, chance, and where it
-     * differs from its source. Lines of at most 90 characters, as `labench show NAME` prints them. */
+     * differs from its source. Lines of at most 96 characters, as `labench show NAME` prints them. */
     const char *definition;
     /* What `labench list tasks` shows it among: "recall", "copy", "state", ... NULL: "other". */
     const char *family;
