@@ -45,12 +45,12 @@ static const kind kinds[] = {
      "their_ns, base_ns, speedup, lo, hi, n, memory_kind, memory_ratio"},
     {"accuracy", "share of right answers of a task, with interval and chance", "v_accuracy", "1",
      "sweep_id, ordinal, metric",
-     "variant, impl, options, task, task_options, mask, seqlen AS length, metric, accuracy, lo, "
-     "hi, n, chance"},
+     "variant, impl, options, task, task_options, d_model, mask, seqlen AS length, metric, accuracy, "
+     "lo, hi, n, chance"},
     {"seeds", "accuracy of each seed of a task, with its model and data", "v_seed", "1",
      "sweep_id, ordinal, round",
-     "variant, task, mask, seqlen AS length, round AS seed, accuracy, lo, hi, n, model, "
-     "data_digest"},
+     "variant, task, task_options, d_model, mask, seqlen AS length, round AS seed, accuracy, lo, hi, "
+     "n, model, data_digest"},
     {"pareto", "accuracy beside the forward time and the state of the same length", "v_pareto", "1",
      "sweep_id, ordinal, time_cell_id",
      "variant, task, mask, seqlen AS length, accuracy, lo, hi, ns_per_token, state_bytes"},

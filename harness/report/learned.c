@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "numbers.h"
 #include "query.h"
 #include "report.h"
 #include "series.h"
 #include "text.h"
 
-extern const char la_learned_sql[], la_plot_learned_tasks_sql[];
+extern const char la_learned_sql[], la_learned_models_sql[], la_plot_learned_tasks_sql[];
 
 enum { MAX_LENGTHS = 32, GAP = 2, CELL = 11 };
 
@@ -127,36 +128,72 @@ static la_status print_reasons(la_store *store, const char *id, const char *task
     return st;
 }
 
-static la_status print_training(la_store *store, const char *id, FILE *out, la_err *err)
+/* Widths of the texts at the left. */
+static void widen(int *width, const char *text)
 {
-    static const char sql[] =
-        "SELECT task, variant, lr, count(*), parameters, avg(steps), avg(val_accuracy), "
-        "min(val_accuracy), avg(train_token_per_s), avg(train_ns), "
-        "sum(stop_reason IS 'reused'), d_model, group_concat(substr(model, 1, 8), ' ') FROM "
-        "v_model "
-        "WHERE sweep_id = CAST(?1 AS INT) GROUP BY cell_id ORDER BY min(ordinal)";
+    int n = (int)strlen(text);
+    if (n > *width) *width = n;
+}
+
+static void print_model(la_query *q, const la_lines *lines, int task_width, int label_width,
+                        FILE *out)
+{
+    char time[24], reused[32] = "";
+    const la_series *line = la_lines_match(lines, q);
+    double again = la_query_named_real(q, "reused");
+    if (again > 0) snprintf(reused, sizeof reused, "  %.0f reused", again);
+    fprintf(out,
+            "%-*s  %-*s  %3.0f  %7.2g  %9.0f  %5.0f  %5.0f  %10.3f  %10.3f  %9.0f  %8s  %s%s\n",
+            task_width, la_query_named_text(q, "task"), label_width,
+            line ? line->label : la_query_named_text(q, "variant"),
+            la_query_named_real(q, "d_model"), la_query_named_real(q, "lr"),
+            la_query_named_real(q, "parameters"), la_query_named_real(q, "seeds"),
+            la_query_named_real(q, "steps"), la_query_named_real(q, "validation"),
+            la_query_named_real(q, "worst"), la_query_named_real(q, "token_per_s"),
+            la_format_ns(la_query_named_real(q, "train_ns"), time),
+            la_query_named_text(q, "models"), reused);
+}
+
+/* A line each for the cells that trained models for a task; lines of different tasks have nothing in common
+ * that their names could leave out. */
+static la_status print_models(la_store *store, const char *id, const char *task, int task_width,
+                              const la_lines *lines, int width, FILE *out, la_err *err)
+{
     la_query *q = NULL;
-    LA_TRY(la_query_open(store, sql, &id, 1, &q, err));
-    bool more = true, first = true;
+    LA_TRY(la_query_open(store, la_learned_models_sql, (const char *[]){id, task}, 2, &q, err));
+    bool more = true;
     la_status st;
-    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
-        char time[24], reused[32] = "";
-        long long seeds = la_query_int(q, 3), again = la_query_int(q, 10);
-        if (first)
-            fputs("\ntraining\ntask        variant          d     rate     params  seeds  steps  "
-                  "validation  worst seed   tokens/s      time  models\n",
-                  out);
-        first = false;
-        if (again) snprintf(reused, sizeof reused, "  %lld reused", again);
-        fprintf(out,
-                "%-11.11s %-15.15s %3lld  %7.2g  %9lld  %5lld  %5.0f  %10.3f  %10.3f  %9.0f  "
-                "%8s  %s%s\n",
-                la_query_text(q, 0), la_query_text(q, 1), (long long)la_query_int(q, 11),
-                la_query_real(q, 2), (long long)la_query_int(q, 4), seeds, la_query_real(q, 5),
-                la_query_real(q, 6), la_query_real(q, 7), la_query_real(q, 8),
-                la_format_ns(la_query_real(q, 9), time), la_query_text(q, 12), reused);
-    }
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more)
+        print_model(q, lines, task_width, width, out);
     la_query_close(q);
+    return st;
+}
+
+enum { MAX_TASKS = 32 };
+typedef struct trained { /* what one sweep trained, a task each */
+    char task[MAX_TASKS][64];
+    la_lines lines[MAX_TASKS];
+    size_t n;
+} trained;
+
+static la_status print_training(la_store *store, const char *id, const trained *t, FILE *out,
+                                la_err *err)
+{
+    int task_width = 4, width = 15;
+    bool any = false;
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->lines[i].n) widen(&task_width, t->task[i]);
+        for (size_t j = 0; j < t->lines[i].n; j++) widen(&width, t->lines[i].v[j].label);
+        any |= t->lines[i].n > 0;
+    }
+    if (any)
+        fprintf(out,
+                "\ntraining\n%-*s  %-*s    d     rate     params  seeds  steps  validation  worst "
+                "seed   tokens/s      time  models\n",
+                task_width, "task", width, "variant");
+    la_status st = LA_OK;
+    for (size_t i = 0; i < t->n && st == LA_OK; i++)
+        st = print_models(store, id, t->task[i], task_width, &t->lines[i], width, out, err);
     return st;
 }
 
@@ -165,20 +202,27 @@ la_status la_report_learned(la_store *store, int64_t sweep_id, FILE *out, int wi
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)sweep_id);
     const char *arg = id;
+    trained *t = la_zalloc(sizeof *t, err);
+    if (!t) return LA_E_NOMEM;
     la_query *q = NULL;
-    LA_TRY(la_query_open(store, la_plot_learned_tasks_sql, &arg, 1, &q, err));
-    bool more = true;
-    la_status st;
-    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
-        char task[64];
+    la_status st = la_query_open(store, la_plot_learned_tasks_sql, &arg, 1, &q, err);
+    bool more = st == LA_OK;
+    while (st == LA_OK && (st = la_query_next(q, &more, err)) == LA_OK && more &&
+           t->n < MAX_TASKS) {
+        char *task = t->task[t->n];
         la_lines lines;
-        snprintf(task, sizeof task, "%.60s", la_query_text(q, 0));
-        st = la_lines_load(store, sweep_id, la_learned_sql, task, &lines, err);
+        snprintf(task, sizeof t->task[0], "%.60s", la_query_text(q, 0));
+        st = la_lines_load(store, sweep_id, la_learned_models_sql, task, &t->lines[t->n], err);
+        if (st == LA_OK) t->n++;
+        if (st == LA_OK) st = la_lines_load(store, sweep_id, la_learned_sql, task, &lines, err);
         if (st != LA_OK) break;
         print_accuracy(&lines, task, width, out);
         la_lines_release(&lines);
-        if ((st = print_reasons(store, id, task, out, err)) != LA_OK) break;
+        st = print_reasons(store, id, task, out, err);
     }
     la_query_close(q);
-    return st == LA_OK ? print_training(store, id, out, err) : st;
+    if (st == LA_OK) st = print_training(store, id, t, out, err);
+    for (size_t i = 0; i < t->n; i++) la_lines_release(&t->lines[i]);
+    la_free(t);
+    return st;
 }
