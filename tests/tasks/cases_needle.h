@@ -1,2 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * the needles, palindrome and stack: task, options, what does not hold for all. */
+{"needle_1", "", SILENT},
+{"needle_1", "phrase=3 vocab=64", SILENT | REPEATED},
+{"needle_2", "", SILENT},
+{"needle_3", "", 0},
+{"needle_3", "tokens=9 vocab=16", 0},
+{"needle_multikey", "", SILENT},
+{"needle_multikey", "needles=8 haystack=needles noise=1", SILENT},
+{"needle_multivalue", "", 0},
+{"needle_multivalue", "values=7 vocab=32", 0},
+{"needle_multiquery", "", SILENT},
+{"needle_multiquery", "queries=1 vocab=16", SILENT},
+{"needle_multiquery", "queries=6 vocab=8192", SILENT | LARGE},
+{"palindrome", "", 0},
+{"palindrome", "alphabet=5", 0},
+{"stack", "", 0},
+{"stack", "stacks=3 elements=7 pops=0.7", 0},
