@@ -7,14 +7,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define ALIGN      64
-#define HUGE_PAGE  ((size_t)2 << 20)
-#define HUGE_FROM  (2 * HUGE_PAGE)
-#define SHIFT      ((size_t)(5 * ALIGN))
-#define SHIFTS     13u
-#define GUARD      64
-#define GUARD_BYTE 0xA5
-#define NAN_WORD   0x7FC17FC1u /* a quiet NaN as one f32, as two bf16 or f16, and as half an f64 */
+#define ALIGN        64
+#define HUGE_PAGE    ((size_t)2 << 20)
+#define HUGE_FROM    (2 * HUGE_PAGE)
+#define SHIFT        ((size_t)(5 * ALIGN))
+#define SHIFTS       13u
+#define GUARD        64
+#define GUARD_BYTE   0xA5
+#define POISON_WORDS (HUGE_PAGE / sizeof(uint32_t)) /* of a buffer, one thread at a time */
+#define NAN_WORD     0x7FC17FC1u /* a quiet NaN as one f32, as two bf16 or f16, and as half an f64 */
 
 /* One cache line in front of every block remembers its size, so that la_free can count. */
 typedef struct header {
@@ -163,12 +164,15 @@ void la_buffer_release(la_buffer *buf)
     *buf = (la_buffer){0};
 }
 
+/* The first touch of fresh memory is the dear part (on a virtual machine a GiB takes seconds), and every core
+ * may take pages at once. */
 void la_buffer_poison(la_buffer *buf)
 {
     if (!buf->data) return;
     uint32_t word = NAN_WORD;
     char *p = buf->data;
     size_t whole = buf->bytes / sizeof word;
+#pragma omp parallel for schedule(dynamic, POISON_WORDS) if (whole > 8 * POISON_WORDS)
     for (size_t i = 0; i < whole; i++) memcpy(p + i * sizeof word, &word, sizeof word);
     memset(p + whole * sizeof word, 0xFF, buf->bytes % sizeof word);
 }

@@ -23,7 +23,7 @@ static const la_command_main mains[LA_CMD_COUNT] = {
     [LA_CMD_EXPORT] = la_cmd_export, [LA_CMD_DOCTOR] = la_cmd_doctor,
     [LA_CMD_VERIFY] = la_cmd_verify, [LA_CMD_APPLY] = la_cmd_apply,
     [LA_CMD_SAMPLE] = la_cmd_sample, [LA_CMD_PEERS] = la_cmd_peers,
-    [LA_CMD_NEW] = la_cmd_new,
+    [LA_CMD_NEW] = la_cmd_new,       [LA_CMD_COMPARE] = la_cmd_compare,
 };
 
 int la_exit_code(la_status status)

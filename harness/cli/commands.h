@@ -15,6 +15,7 @@ enum {
     LA_EXIT_USAGE = 2,        /* nothing was run */
     LA_EXIT_ENVIRONMENT = 3,  /* device, disk, program missing */
     LA_EXIT_DATABASE = 4,
+    LA_EXIT_CONDITION = 5, /* what --fail-on names */
     LA_EXIT_VERIFY = 6,
     LA_EXIT_SIGNAL = 128, /* + the signal's number */
 };
@@ -25,6 +26,7 @@ int la_cmd_list(int argc, char **argv, int first);
 int la_cmd_show(int argc, char **argv, int first);
 int la_cmd_plot(int argc, char **argv, int first);
 int la_cmd_export(int argc, char **argv, int first);
+int la_cmd_compare(int argc, char **argv, int first);
 int la_cmd_doctor(int argc, char **argv, int first);
 int la_cmd_peers(int argc, char **argv, int first);
 int la_cmd_verify(int argc, char **argv, int first);

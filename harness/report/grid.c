@@ -36,7 +36,9 @@ void la_grid_print(const la_grid *grid, FILE *out)
                 i == 0 ? grid->heads[c] : grid->cells[(i - 1) * (size_t)grid->columns + (size_t)c];
             int pad = (int)(width_of(grid, c) - strlen(cell));
             if (c > 0) fputs("  ", out);
-            if (c < grid->left)
+            if (c + 1 == grid->columns && grid->words)
+                fputs(cell, out);
+            else if (c < grid->left || c >= grid->columns - grid->words)
                 fprintf(out, "%s%*s", cell, pad, "");
             else
                 fprintf(out, "%*s%s", pad, "", cell);

@@ -12,6 +12,7 @@ enum { LA_GRID_CELL = 64 };
 typedef struct la_grid {
     const char *const *heads; /* borrowed */
     int columns, left;        /* the first `left` columns stand at the left, numbers at the right */
+    int words;                /* and the last so many at the left again, with no space behind */
     char (*cells)[LA_GRID_CELL];
     size_t rows, cap; /* cap: in cells */
 } la_grid;

@@ -12,83 +12,29 @@
 #include "grid.h"
 #include "numbers.h"
 #include "query.h"
+#include "samples.h"
 #include "series.h"
-#include "stats.h"
 
 extern const char la_speedups_pairs_sql[];
-
-/* Times of one call of a cell, ns, round after round. */
-typedef struct samples {
-    int64_t cell;
-    double *x;
-    size_t n, cap;
-    size_t *round_n;
-    size_t rounds, rounds_cap;
-} samples;
-
-static void samples_release(samples *s)
-{
-    la_free(s->x);
-    la_free(s->round_n);
-    *s = (samples){0};
-}
-
-static la_status samples_add(samples *s, bool new_round, double x, la_err *err)
-{
-    if (new_round) {
-        LA_TRY(
-            la_grow((void **)&s->round_n, &s->rounds_cap, s->rounds + 1, sizeof *s->round_n, err));
-        s->round_n[s->rounds++] = 0;
-    }
-    LA_TRY(la_grow((void **)&s->x, &s->cap, s->n + 1, sizeof *s->x, err));
-    s->x[s->n++] = x;
-    s->round_n[s->rounds - 1]++;
-    return LA_OK;
-}
-
-/* The samples that the cell's summary rests on. */
-static la_status samples_read(la_store *store, int64_t cell, samples *s, la_err *err)
-{
-    static const char sql[] = "SELECT l.round, 1.0 * p.total_ns / p.iters FROM v_last l "
-                              "JOIN sample p ON p.attempt_id = l.attempt_id "
-                              "WHERE l.cell_id = CAST(?1 AS INT) AND l.outcome = 'ok' "
-                              "ORDER BY l.round, p.idx";
-    char id[24];
-    int64_t last = -1;
-    *s = (samples){.cell = cell};
-    snprintf(id, sizeof id, "%" PRId64, cell);
-    la_query *q = NULL;
-    LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &q, err));
-    bool more = true;
-    la_status st;
-    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
-        int64_t round = la_query_int(q, 0);
-        if ((st = samples_add(s, round != last, la_query_real(q, 1), err)) != LA_OK) break;
-        last = round;
-    }
-    la_query_close(q);
-    if (st != LA_OK) samples_release(s);
-    return st;
-}
 
 static void add_number(la_text *json, const char *name, double x)
 {
     if (isfinite(x)) la_text_add(json, ", \"%s\": %.17g", name, x);
 }
 
-static la_status add_pair(la_store *store, int64_t cell, int64_t base, samples *kept, la_text *json,
-                          la_err *err)
+static la_status add_pair(la_store *store, int64_t cell, int64_t base, la_samples *kept,
+                          la_text *json, la_err *err)
 {
-    samples theirs;
+    la_samples theirs;
     if (kept->cell != base) { /* one base stands beside several */
-        samples_release(kept);
-        LA_TRY(samples_read(store, base, kept, err));
+        la_samples_release(kept);
+        LA_TRY(la_samples_read(store, base, kept, err));
     }
-    LA_TRY(samples_read(store, cell, &theirs, err));
+    LA_TRY(la_samples_read(store, cell, &theirs, err));
     la_ratio r;
     la_ratio_rounds(theirs.x, theirs.round_n, theirs.rounds, kept->x, kept->round_n, kept->rounds,
                     &r);
-    samples_release(&theirs);
+    la_samples_release(&theirs);
     la_text_add(json, "%s{\"cell\": %" PRId64 ", \"base\": %" PRId64, json->len > 1 ? ", " : "",
                 cell, base);
     add_number(json, "ratio", r.ratio);
@@ -102,7 +48,7 @@ la_status la_ratios(la_store *store, const char *pairs, int64_t sweep_id, const 
                     la_text *json, la_err *err)
 {
     char id[24];
-    samples kept = {0};
+    la_samples kept = {0};
     snprintf(id, sizeof id, "%" PRId64, sweep_id);
     la_query *q = NULL;
     const char *args[] = {sweep_id ? id : NULL, pass};
@@ -116,7 +62,7 @@ la_status la_ratios(la_store *store, const char *pairs, int64_t sweep_id, const 
             break;
     la_text_add(json, "]");
     la_query_close(q);
-    samples_release(&kept);
+    la_samples_release(&kept);
     if (st == LA_OK && json->failed)
         st = LA_FAIL(err, LA_E_NOMEM, "no memory for the speed-ups of a sweep");
     return st;

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Two sweeps of a hundred cells, of which one got slower; two variants of one sweep; what is refused.
+ */
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../store/fixture.h"
+#include "comparison.h"
+
+enum { CELLS = 100, ROUNDS = 5, SAMPLES = 12, SLOW = 37 };
+
+/* Cell i, whose median is about ns, with rounds of samples that differ by half a percent. */
+static void add_cell(fixture *f, int64_t sweep, int i, const char *variant, const char *impl,
+                     double ns, uint64_t stream)
+{
+    char key[33];
+    int64_t id, attempt;
+    la_err err = {0};
+    la_cell_row row = sample_cell(0, key);
+    row.variant = variant;
+    row.impl = impl;
+    row.seqlen = row.tcap = 1024 + i;
+    row.rounds = ROUNDS;
+    snprintf(key, sizeof key, "%08x%08x%016x", (unsigned)i, (unsigned)stream,
+             variant[0] * 256 + impl[0]);
+    row.key = key;
+    expect_ok(la_store_plan(f->store, sweep, f->device, &row, 1, &id, &err));
+    for (int64_t round = 0; round < ROUNDS; round++) {
+        static attempt_data data;
+        la_attempt_row a = sample_attempt(&data, SAMPLES);
+        double speed =
+            1 + 0.005 * la_random_normal(la_stream(stream, 1, (uint64_t)i), (uint64_t)round);
+        for (uint64_t k = 0; k < SAMPLES; k++) {
+            double luck = 1 + 0.005 * la_random_normal(
+                                          la_stream(stream, 2 + (uint64_t)i, (uint64_t)round), k);
+            data.samples[k].iters = 1;
+            data.samples[k].total_ns = (int64_t)(ns * speed * luck);
+        }
+        expect_ok(la_store_claim(f->store, id, round, &attempt, &err));
+        expect_ok(la_store_finish(f->store, attempt, &a, &err));
+    }
+}
+
+static int64_t another_sweep(fixture *f, const char *spec)
+{
+    int64_t id;
+    la_err err = {0};
+    la_sweep_row row = sample_sweep(f);
+    row.spec_hash = spec;
+    expect_ok(la_store_sweep_new(f->store, &row, &id, &err));
+    return id;
+}
+
+static char *printed(const la_compare_side *a, const la_compare_side *b, la_compare_how how,
+                     la_compare_result *r, la_status want)
+{
+    char *text;
+    size_t n;
+    la_err err = {0};
+    FILE *out = open_memstream(&text, &n);
+    expect_status(la_report_compare(a, b, &how, out, r, &err), want, &err);
+    fclose(out);
+    if (want != LA_OK) {
+        free(text);
+        text = strdup(err.msg);
+    }
+    return text;
+}
+
+static void must(const char *text, const char *says)
+{
+    if (!strstr(text, says)) fail_msg("'%s' does not say '%s'", text, says);
+}
+
+static void test_one_regression_of_a_hundred_cells_is_found(void **state)
+{
+    fixture f;
+    la_compare_result r;
+    (void)state;
+    fixture_open(&f);
+    int64_t second = another_sweep(&f, "other");
+    for (int i = 0; i < CELLS; i++) {
+        add_cell(&f, f.sweep, i, "flash", "cpu_tiled", 1e6 * (1 + i), 1);
+        add_cell(&f, second, i, "flash", "cpu_tiled", 1e6 * (1 + i) * (i == SLOW ? 1.06 : 1), 2);
+    }
+    add_cell(&f, second, CELLS, "flash", "cpu_tiled", 1e6, 2); /* on one side only */
+    la_compare_side a = {f.store, f.sweep, NULL, "old"}, b = {f.store, second, NULL, "new"};
+    la_compare_how how = {.min_change = 0.02};
+    char *text = printed(&a, &b, how, &r, LA_OK);
+    assert_int_equal(r.counts[LA_SLOWER], 1);
+    assert_int_equal(r.counts[LA_FASTER], 0);
+    assert_int_equal(r.alone, 1);
+    assert_int_equal(r.noise_pairs, 2 * CELLS * (ROUNDS - 1));
+    assert_true(r.noise > 0.005 && r.noise < 0.03);
+    must(text, "A old\nB new\n");
+    must(text, "0 faster, 1 slower, ");
+    must(text, "of 100 cells; 1 on one side only\n");
+    free(text);
+    how.json = true;
+    text = printed(&b, &a, how, &r, LA_OK);
+    assert_int_equal(r.counts[LA_FASTER], 1);
+    cJSON *all = cJSON_Parse(text);
+    cJSON *cell = cJSON_GetObjectItem(all, "cells")->child;
+    while (cell && cJSON_GetObjectItem(cell, "length")->valueint != 1024 + SLOW) cell = cell->next;
+    assert_non_null(cell);
+    assert_string_equal(cJSON_GetObjectItem(cell, "verdict")->valuestring, "faster");
+    assert_true(fabs(cJSON_GetObjectItem(cell, "ratio")->valuedouble - 1 / 1.06) < 0.02);
+    cJSON_Delete(all);
+    free(text);
+    fixture_release(&f);
+}
+
+/* The fastest impl stands for a variant; between sweeps with several, each meets itself. */
+static void test_impls_and_variants_meet_their_own_kind(void **state)
+{
+    fixture f;
+    la_compare_result r;
+    la_compare_how how = {.min_change = 0.02, .all = true};
+    (void)state;
+    fixture_open(&f);
+    int64_t second = another_sweep(&f, "other");
+    for (int i = 0; i < 4; i++) {
+        add_cell(&f, f.sweep, i, "gla", "cpu_chunk", 1e6, 1);
+        add_cell(&f, f.sweep, i, "gla", "a_recurrent", 3e6, 1);
+        add_cell(&f, f.sweep, i, "kda", "cpu_chunk", 2e6, 1);
+        add_cell(&f, second, i, "gla", "cpu_chunk", 1e6, 2);
+        add_cell(&f, second, i, "gla", "a_recurrent", 1.5e6, 2);
+    }
+    la_compare_side gla = {f.store, f.sweep, "gla", "gla"}, kda = {f.store, f.sweep, "kda", "kda"};
+    free(printed(&gla, &kda, how, &r, LA_OK));
+    assert_int_equal(r.counts[LA_SLOWER], 4);
+    assert_int_equal(r.alone, 0);
+    la_compare_side a = {f.store, f.sweep, NULL, "old"}, b = {f.store, second, NULL, "new"};
+    free(printed(&a, &b, how, &r, LA_OK));
+    assert_int_equal(r.counts[LA_FASTER], 4);
+    assert_int_equal(r.counts[LA_SAME], 4);
+    assert_int_equal(r.alone, 4); /* kda */
+    how.pass = "decode";
+    char *why = printed(&a, &b, how, &r, LA_E_NOTFOUND);
+    must(why, "no measured cell in common");
+    free(why);
+    fixture_release(&f);
+}
+
+static void test_machines_that_differ_are_refused_unless_asked_for(void **state)
+{
+    fixture f, g;
+    la_compare_result r;
+    la_compare_how how = {.min_change = 0.02};
+    (void)state;
+    fixture_open(&f);
+    fixture_open(&g);
+    add_cell(&f, f.sweep, 0, "flash", "cpu_tiled", 1e6, 1);
+    add_cell(&g, g.sweep, 0, "flash", "cpu_tiled", 1e6, 2);
+    assert_int_equal(raw_sql(g.path, "UPDATE machine SET cpu_model = 'Other 9000'"), 0);
+    la_compare_side a = {f.store, f.sweep, NULL, "here"}, b = {g.store, g.sweep, NULL, "there"};
+    char *text = printed(&a, &b, how, &r, LA_E_ARG);
+    must(text, "differ in CPU");
+    must(text, "--across");
+    free(text);
+    how.across = true;
+    text = printed(&a, &b, how, &r, LA_OK);
+    must(text, "B Other 9000");
+    must(text, "8 pairs of rounds are too few to know the machine's own noise");
+    free(text);
+    fixture_release(&f);
+    fixture_release(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_regression_of_a_hundred_cells_is_found),
+        cmocka_unit_test(test_impls_and_variants_meet_their_own_kind),
+        cmocka_unit_test(test_machines_that_differ_are_refused_unless_asked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
