@@ -3,8 +3,11 @@
  */
 #include "learned_kit.h"
 
+#include <string.h>
+
 bool la_solve_mad(const la_subject *s, const la_made *m, int64_t position, int32_t *label)
 {
-    (void)s, (void)m, (void)position, (void)label;
-    return false;
+    if (strcmp(s->task->name, "mad_compression") != 0) return false;
+    *label = m->tokens[position];
+    return true;
 }
