@@ -122,6 +122,49 @@ static void test_rates_make_trainings_and_no_evaluations(void **state)
     la_plan_release(&plan);
 }
 
+/* Values of an option that only asks share a training, each with evaluations of its own. */
+static void test_what_only_asks_trains_once(void **state)
+{
+    (void)state;
+    la_spec spec = small_spec();
+    set(&spec, "mqar", "eval_pairs", "4,8,16");
+    set(&spec, "train", "lr", "0.03,0.01");
+    la_plan plan = expand(&spec);
+    assert_int_equal(count(&plan, LA_TRAIN), 2 * 2);
+    assert_int_equal(count(&plan, LA_EVAL), 2 * 3 * 3);
+    for (size_t i = 0; i < plan.n; i++) {
+        const la_cell *c = &plan.cells[i], *first = &plan.cells[i < plan.n / 2 ? 0 : plan.n / 2];
+        assert_int_equal(c->learn->group, first->learn->group);
+        for (size_t j = 0; j < i; j++) assert_string_not_equal(c->key, plan.cells[j].key);
+    }
+    la_plan_release(&plan);
+
+    spec = small_spec();
+    set(&spec, "mqar", "pairs", "4,8"); /* these are trained on */
+    plan = expand(&spec);
+    assert_int_equal(count(&plan, LA_TRAIN), 2 * 2);
+    la_plan_release(&plan);
+}
+
+/* The first value that is asked cannot be; the training does not fall with it. */
+static void test_a_question_that_cannot_be_leaves_the_training(void **state)
+{
+    (void)state;
+    la_spec spec = small_spec();
+    set(&spec, "mqar", "vocab", "8");
+    set(&spec, "mqar", "pairs", "3");
+    set(&spec, "mqar", "eval_pairs", "4,3,5");
+    la_plan plan = expand(&spec);
+    assert_int_equal(count(&plan, LA_TRAIN), 2);
+    for (size_t i = 0; i < plan.n; i++) {
+        const la_cell *c = &plan.cells[i];
+        bool asks_three = strstr(c->task_opts_json, "\"eval_pairs\":3") != NULL;
+        assert_int_equal(c->refused, !asks_three);
+        if (c->pass == LA_TRAIN) assert_true(asks_three);
+    }
+    la_plan_release(&plan);
+}
+
 static void test_at_length_trains_at_each(void **state)
 {
     (void)state;
@@ -215,6 +258,8 @@ int main(void)
         cmocka_unit_test(test_axes_of_kernels_do_not_multiply_models),
         cmocka_unit_test(test_rates_make_trainings_and_no_evaluations),
         cmocka_unit_test(test_at_length_trains_at_each),
+        cmocka_unit_test(test_what_only_asks_trains_once),
+        cmocka_unit_test(test_a_question_that_cannot_be_leaves_the_training),
         cmocka_unit_test(test_identity_comes_back),
         cmocka_unit_test(test_model_defaults_of_performer_and_linformer),
         cmocka_unit_test(test_what_cannot_be_evaluated_says_why),
