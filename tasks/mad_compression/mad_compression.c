@@ -43,7 +43,13 @@ static const la_option options[] = {
      "ids: the last one ends the sequence, the others are kept"},
 };
 static const int64_t lengths_trained[] = {32, 0};
-static const la_wish wishes[] = {{"train", "examples", "12800"}, {0}};
+static const la_wish wishes[] = {{"model", "d_model", "128"},
+                                 {"model", "mlp", "2"},
+                                 {"train", "tokens", "2048"},
+                                 {"train", "steps", "1200"},
+                                 {"train", "lr", "5e-3"},
+                                 {"train", "examples", "12800"},
+                                 {0}};
 static const la_difficulty difficulties[] = {
     {"vocab", NAME, "vocab", "32"},
     {"vocab", NAME, "vocab", "64"},
