@@ -8,7 +8,7 @@
 
 typedef struct la_estimate {
     double seconds, worst_seconds;
-    size_t memory;                             /* the largest worker that will run */
+    size_t memory; /* the largest worker that will run, or those beside */
     size_t runs, refused, too_large, too_slow; /* cells */
 } la_estimate;
 

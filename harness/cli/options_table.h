@@ -110,6 +110,9 @@ enum {
     X(DEVICE, "device", 0, "NAME", "auto", LA_IN_RUN, "auto, cpu, cuda or cuda:N")                 \
     X(THREADS, "threads", 0, "LIST", "physical cores",                                             \
       LA_IN_RUN | LA_IN_APPLY | LA_IN_DOCTOR | LA_IN_VERIFY, "threads of a call")                  \
+    X(JOBS, "jobs", 'j', "N", "physical cores", LA_IN_RUN,                                         \
+      "learned tasks: models at work at a time, small ones with one thread unless "                \
+      "--threads says else; 1: one after another with all threads")                                \
     X(SEED, "seed", 0, "N", "1", LA_IN_RUN | LA_IN_APPLY | LA_IN_SAMPLE, "of every random number") \
     X(ROUNDS, "rounds", 0, "N", "3", LA_IN_RUN, "fresh processes per cell")                        \
     X(TIME, "time", 0, "S", "0.2", LA_IN_RUN, "least time measured in an attempt")                 \
@@ -122,7 +125,8 @@ enum {
     X(CACHE, "cache", 0, "STATE", "hot", LA_IN_RUN, "hot or cold caches before a call")            \
     X(TIMEOUT, "timeout", 0, "S", "10 x predicted, at least 120", LA_IN_RUN,                       \
       "an attempt is killed after this")                                                           \
-    X(MEMORY_LIMIT, "memory-limit", 0, "SIZE", "80 % of free", LA_IN_RUN, "bytes of one worker")   \
+    X(MEMORY_LIMIT, "memory-limit", 0, "SIZE", "80 % of free", LA_IN_RUN,                          \
+      "bytes of what is at work at one time")                                                      \
     X(DB, "db", 0, "FILE", "$LABENCH_DB or labench.db", LA_IN_RUN | LA_IN_STORED, "the database")  \
     X(SWEEP, "sweep", 0, "ID", "last", LA_IN_PLOT | LA_IN_EXPORT | LA_IN_COMPARE,                  \
       "the sweep (export: or all)")                                                                \

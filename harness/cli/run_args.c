@@ -108,6 +108,10 @@ static la_status take_learning(la_run_args *args, la_flag_id flag, const char *v
     case LA_FLAG_TRAIN_AT_LENGTH:
         spec->train_at_length = true;
         return LA_OK;
+    case LA_FLAG_JOBS:
+        LA_TRY(la_whole_parse("--jobs", value, 1, LA_JOBS_MAX, &n, err));
+        spec->jobs = (int)n;
+        return LA_OK;
     case LA_FLAG_HYBRID:
         spec->hybrid = la_strdup(value, err);
         return spec->hybrid ? LA_OK : LA_E_NOMEM;
@@ -327,6 +331,7 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
     case LA_FLAG_TRAIN_LENGTHS:
     case LA_FLAG_TRAIN_AT_LENGTH:
     case LA_FLAG_SEEDS:
+    case LA_FLAG_JOBS:
     case LA_FLAG_LR:
     case LA_FLAG_STEPS:
     case LA_FLAG_RECIPE:
@@ -375,6 +380,11 @@ static la_status fill_defaults(la_run_args *args, la_err *err)
         const char *def = la_flags[LA_FLAG_LENGTHS].def;
         LA_TRY(la_sizes_parse("--lengths", def, &args->spec.lengths, NULL, err));
     }
+    la_device cpu;
+    la_device_cpu(&cpu);
+    if (args->spec.jobs == 0) args->spec.jobs = cpu.cores < LA_JOBS_MAX ? cpu.cores : LA_JOBS_MAX;
+    set->jobs = args->spec.jobs;
+    set->cores = cpu.cores;
     if (set->max_time_s == 0) set->max_time_s = quick ? 0.3 : careful ? 15 : 1.5;
     if (set->min_time_s == 0) set->min_time_s = quick ? 0.3 : careful ? 0.5 : 0.2;
     if (set->min_time_s > set->max_time_s) set->min_time_s = set->max_time_s;

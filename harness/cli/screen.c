@@ -86,13 +86,14 @@ static void time_words(const la_summary *s, char *out, size_t cap)
         snprintf(out, cap, "%-8s [no interval]  n=%zu", median, s->n);
 }
 
-/* "mqar trained in 12.3 s: 600 steps, 201k tokens/s, validates 0.998" */
+/* "mqar trained in 12.3 s: 600 steps, 201k tokens/s, validates 0.998, 1.0 beside" */
 static void training_words(const la_cell *cell, const la_attempt_row *attempt, char *out,
                            size_t cap)
 {
     const la_model_row *model = attempt->model;
     const la_metric_row *right = metric(attempt, "val_accuracy"),
-                        *rate = metric(attempt, "tokens_per_s");
+                        *rate = metric(attempt, "tokens_per_s"),
+                        *beside = metric(attempt, "beside");
     size_t len;
     if (attempt->stop_reason && strcmp(attempt->stop_reason, "reused") == 0)
         len = (size_t)snprintf(out, cap, "%s model found again", cell->task->name);
@@ -103,7 +104,10 @@ static void training_words(const la_cell *cell, const la_attempt_row *attempt, c
         len += (size_t)snprintf(out + len, cap - len, ": %" PRId64 " steps", model->steps);
     if (len < cap && rate)
         len += (size_t)snprintf(out + len, cap - len, ", %.3gk tokens/s", rate->value / 1e3);
-    if (len < cap && right) snprintf(out + len, cap - len, ", validates %.3f", right->value);
+    if (len < cap && right)
+        len += (size_t)snprintf(out + len, cap - len, ", validates %.3f", right->value);
+    if (len < cap && beside && beside->value >= 0.05)
+        snprintf(out + len, cap - len, ", %.1f beside", beside->value);
 }
 
 /* FLOP/s of the cell's type that this machine reaches at most; 0: not known. */
@@ -183,6 +187,46 @@ static void cell_words(const la_run_event *event, char out[200])
              c->pass == LA_EVAL ? la_format_count(c->seqlen, length) : "", event->phase);
 }
 
+/* "deltanet lr 0.01 350/600", "softmax 4k test" */
+static size_t work_words(const la_run_work *w, bool name_task, char *out, size_t cap)
+{
+    const la_cell *c = w->cell;
+    char length[24] = "";
+    const char *phase = w->phase, *digits = strpbrk(phase, "0123456789");
+    size_t len = (size_t)snprintf(out, cap, "%s", c->variant->name);
+    if (name_task && len < cap) len += (size_t)snprintf(out + len, cap - len, " %s", c->task->name);
+    if (len >= cap) return cap;
+    if (c->pass == LA_EVAL)
+        return len + (size_t)snprintf(out + len, cap - len, " %s %s",
+                                      la_format_count(c->seqlen, length), phase);
+    len += (size_t)snprintf(out + len, cap - len, " lr %.4g", c->learn->train.lr);
+    if (len >= cap) return cap;
+    /* "train 350/600 loss 1.2, 12 s left": of several only how far they are */
+    if (strncmp(phase, "train ", 6) == 0 && digits)
+        return len +
+               (size_t)snprintf(out + len, cap - len, " %.*s", (int)strcspn(digits, " "), digits);
+    return len + (size_t)snprintf(out + len, cap - len, " %s", phase);
+}
+
+/* "mqar 12/40 models, 3/80 tests, ~1:20 left; 2 at work: deltanet lr 0.01 350/600, ..." */
+static void side_by_side(const la_run_event *event, char *line, size_t cap)
+{
+    char left[24];
+    bool several = false;
+    for (size_t i = 0; i < event->n_work; i++)
+        several |= event->work[i].cell->task != event->cell->task;
+    clock_words(event->left_s, left);
+    size_t len =
+        (size_t)snprintf(line, cap, "%s%s%zu/%zu models, %zu/%zu tests, ~%s left; %zu at work%s",
+                         several ? "" : event->cell->task->name, several ? "" : " ",
+                         event->models_done, event->models, event->tests_done, event->tests, left,
+                         event->n_work, event->n_work ? ": " : "");
+    for (size_t i = 0; i < event->n_work && len + 2 < cap; i++) {
+        if (i) len += (size_t)snprintf(line + len, cap - len, ", ");
+        len += work_words(&event->work[i], several, line + len, cap - len);
+    }
+}
+
 static void progress_line(la_screen *screen, const la_run_event *event, bool stay)
 {
     char line[512], cell[200] = "", spent[24], left[24], counts[160];
@@ -195,6 +239,8 @@ static void progress_line(la_screen *screen, const la_run_event *event, bool sta
              "[%s %d/%d  %zu/%zu  %zu %%]  %s  %.1f s  |  elapsed %s  left ~%s%s%s",
              turn_word(event), event->round + 1, event->rounds, event->done, event->total, percent,
              cell, event->cell_s, spent, left, *counts ? "  |  " : "", counts);
+    if (event->jobs > 1 && event->cell && event->cell->learn)
+        side_by_side(event, line, sizeof line);
     la_screen_clear();
     fprintf(stderr, "%.*s%s", stay ? (int)sizeof line : screen->width - 1, line, stay ? "\n" : "");
     fflush(stderr);

@@ -130,6 +130,7 @@ static la_status store_peaks(sweep *s, la_err *err)
         if (threads > s->peak.threads) s->peak = row;
     }
     s->args->settings.peak_flops = s->peak.flops;
+    s->args->settings.peak_threads = (int)s->peak.threads;
     return LA_OK;
 }
 

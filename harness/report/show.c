@@ -219,7 +219,13 @@ static la_status show_model(la_store *store, const char *id, FILE *out, la_err *
         "printf('%g', lr) AS rate, parameters, steps, tokens, "
         "printf('%.4g', loss) AS loss, printf('%.4f', val_accuracy) AS validation, "
         "printf('%.1f s on %d threads, %.0f tokens/s', train_ns / 1e9, threads, "
-        "tokens * 1e9 / train_ns) AS training, path AS file, digest AS weights, "
+        "tokens * 1e9 / train_ns) || coalesce((SELECT printf(', %.1f others beside it', m.value) "
+        "FROM "
+        "attempt a JOIN metric m ON m.attempt_id = a.attempt_id AND m.name = 'beside' AND m.value "
+        ">= "
+        "0.05 JOIN cell c ON c.cell_id = a.cell_id AND c.pass = 'train' WHERE a.model_id = "
+        "model.model_id AND a.stop_reason <> 'reused' ORDER BY a.attempt_id LIMIT 1), '') "
+        "AS training, path AS file, digest AS weights, "
         "created_utc AS made, config_json AS config FROM model WHERE model_id = CAST(?1 AS INT)";
     static const char curve[] =
         "SELECT printf('step %6d  loss %-9.4g', step, loss) || "

@@ -84,6 +84,20 @@ la_status la_attempt_warn(la_attempt *a, const char *code, const char *text, la_
     return LA_OK;
 }
 
+la_status la_attempt_measure(la_attempt *a, const char *name, double value, la_err *err)
+{
+    la_metric_row row = {.unit = "1", .value = value, .lo = NAN, .hi = NAN, .n_total = 1};
+    for (size_t i = 0; i < a->n_metrics; i++)
+        if (strcmp(a->metrics[i].name, name) == 0) {
+            a->metrics[i].value = value;
+            return LA_OK;
+        }
+    LA_TRY(own_string(a, name, &row.name, err));
+    LA_TRY(la_grow((void **)&a->metrics, &a->cap_metrics, a->n_metrics + 1, sizeof row, err));
+    a->metrics[a->n_metrics++] = row;
+    return LA_OK;
+}
+
 static const char *word(const cJSON *o, const char *key)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);

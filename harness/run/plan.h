@@ -36,6 +36,7 @@ typedef struct la_spec {
     bool train_at_length;    /* one model for each length instead */
     char *hybrid;            /* owned; NULL: the variant in every layer */
     int seeds;               /* models of each kind; 0: one */
+    int jobs; /* models that are trained side by side; 0, 1: one after another, with all threads */
     uint64_t seed;
     int rounds; /* 0: the default */
     bool quick, careful;

@@ -50,5 +50,6 @@ bool la_plan_learns(const la_axes *x); /* some task is learned */
 la_status la_plan_learn_check(const la_axes *x, la_err *err);
 la_status la_plan_learn(la_axes *x, const la_variant *v, la_err *err);
 size_t la_plan_learn_cells(const la_axes *x); /* of one variant with one set of options */
+size_t la_plan_trainings(const la_axes *x);   /* likewise, without seeds */
 
 #endif

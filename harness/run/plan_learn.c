@@ -16,6 +16,9 @@
 /* A quick sweep trains one block, for fewer steps. */
 enum { QUICK_LAYERS = 1, QUICK_STEPS = 400 };
 
+/* A model of more is large: with gradients and moments it takes 128 MB and more. */
+#define SMALL_PARAMETERS 8000000
+
 /* Where a small model wants another option than a kernel that is timed. */
 static const struct {
     const char *variant, *key, *value;
@@ -28,15 +31,27 @@ bool la_plan_learns(const la_axes *x)
     return false;
 }
 
-size_t la_plan_learn_cells(const la_axes *x)
+/* Kinds of models of one variant with one set of options. */
+static size_t count_kinds(const la_axes *x)
 {
-    const la_setting *lr = la_plan_setting(x->spec, "train", "lr");
-    size_t n = 0, rates = lr ? lr->values.n : 1;
+    size_t n = 0;
     for (size_t i = 0; i < x->n_tasks; i++)
         if (x->tasks[i]->kind == LA_TASK_LEARNED)
             n += la_plan_combinations(x->spec, x->tasks[i]->name);
     n *= la_plan_combinations(x->spec, "model") * la_plan_combinations(x->spec, "train");
-    return n * x->n_masks * (x->lengths.n + rates * (x->spec->train_at_length ? x->lengths.n : 1));
+    return n * x->n_masks;
+}
+
+size_t la_plan_trainings(const la_axes *x)
+{
+    const la_setting *lr = la_plan_setting(x->spec, "train", "lr");
+    size_t lengths = x->spec->train_at_length ? x->lengths.n : 1;
+    return count_kinds(x) * lengths * (lr ? lr->values.n : 1);
+}
+
+size_t la_plan_learn_cells(const la_axes *x)
+{
+    return la_plan_trainings(x) + count_kinds(x) * x->lengths.n;
 }
 
 /* ---- what the command line says ---- */
@@ -117,6 +132,22 @@ static la_status take_rates(const la_spec *spec, la_learn *learn, la_err *err)
 
 /* ---- cells ---- */
 
+/* Threads of one model. Small ones are trained side by side, where cores that train a model each beat
+ * cores that share one, whose steps are too short to divide; where there are fewer models than jobs, each
+ * gets its part of the cores. A large one gets all cores and is alone: its memory is not there many
+ * times, and its hours are not to be spent on one core while others are idle. */
+static int model_threads(const la_axes *x, int64_t parameters)
+{
+    int all = (int)x->threads.v[0];
+    if (x->spec->threads.n > 0 || x->spec->jobs < 2 || parameters > SMALL_PARAMETERS) return all;
+    size_t models = 0, seeds = x->spec->seeds > 0 ? (size_t)x->spec->seeds : 1;
+    for (size_t i = 0; i < x->n_variants; i++)
+        models += la_plan_combinations(x->spec, x->variants[i]->name);
+    models *= la_plan_trainings(x) * seeds;
+    int beside = models < (size_t)x->spec->jobs ? (int)models : x->spec->jobs;
+    return beside > 0 && all / beside > 1 ? all / beside : 1;
+}
+
 /* The columns of a cell: the shape of the variant's own mixer in the model (the first block where a
  * hybrid has none), with `tokens` of one length at a time, and the impl that trains it. What cannot be
  * keeps a shape that says no more than the options do; la_cell_finish finds the reason. */
@@ -142,6 +173,7 @@ static void take_shape(const la_axes *x, la_cell *cell, int64_t tokens)
     if (!cell->impl) cell->impl = &cell->variant->impls[0];
     la_train_config config = la_cell_train_config(cell, x->device, 1, 0);
     if (la_net_init(&config, &net, &why) == LA_OK) {
+        p->threads = model_threads(x, net.trainable);
         const la_block *b = &net.block[0];
         for (int64_t i = 0; i < net.layers && b->variant != cell->variant; i++) b = &net.block[i];
         *p = la_block_problem(&net, b, B, T, p->threads);

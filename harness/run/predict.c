@@ -114,6 +114,20 @@ double la_predict_attempt(const la_cell *cell, double call_s, double min_time_s,
     return s + call_s * calls;
 }
 
+double la_predict_peak(const la_cell *cell, double peak_flops, int peak_threads)
+{
+    int threads = cell->problem.threads;
+    if (!cell->learn || threads >= peak_threads) return peak_flops;
+    return peak_flops * threads / peak_threads;
+}
+
+double la_predict_share(const la_cell *cell, int jobs, int cores)
+{
+    if (!cell->learn || jobs < 2) return 1;
+    int capacity = cores > jobs ? cores : jobs;
+    return fmin(1, fmax(1.0 / jobs, (double)cell->problem.threads / capacity));
+}
+
 int64_t la_predict_oom(const la_plan *plan, const la_known *known, size_t cell)
 {
     int64_t found = -1;

@@ -24,6 +24,11 @@ double la_predict_floor(const la_cell *cell, double peak_flops);
 /* Seconds of a whole attempt with calls of call_s. */
 double la_predict_attempt(const la_cell *cell, double call_s, double min_time_s, double max_time_s,
                           bool verify);
+/* What of the machine's peak a learned cell's threads can reach; all of it for what runs alone. */
+double la_predict_peak(const la_cell *cell, double peak_flops, int peak_threads);
+/* The part of a learned attempt's seconds that the sweep takes longer for it, where `jobs` of them share
+ * `cores`; 1 for what runs alone. */
+double la_predict_share(const la_cell *cell, int jobs, int cores);
 /* Index of a shorter cell of the family that ran out of memory; -1: none. */
 int64_t la_predict_oom(const la_plan *plan, const la_known *known, size_t cell);
 

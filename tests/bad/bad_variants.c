@@ -294,6 +294,49 @@ HABIT(right)
     return LA_OK;
 }
 
+/* What only training meets: each is right until its first way back. */
+#define WAY_BACK(name)                                                                             \
+    static la_status name(void *self, const la_io *io, const la_grads *g, la_err *err)
+
+WAY_BACK(segv_back)
+{
+    (void)g;
+    return segv(self, io, err);
+}
+
+WAY_BACK(hang_back)
+{
+    (void)g;
+    return hangs(self, io, err);
+}
+
+WAY_BACK(eat_back)
+{
+    (void)g;
+    return eats(self, io, err);
+}
+
+/* Takes 600 MiB for a while, past our allocator, as nobody could predict. */
+WAY_BACK(bulky_back)
+{
+    (void)io, (void)err;
+    static bool taken;
+    size_t bytes = (size_t)600 << 20;
+    if (!taken) {
+        char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p != MAP_FAILED) memset(p, 1, bytes);
+        usleep(700000);
+    }
+    taken = true;
+    return gradients(self, g, true);
+}
+
+#define BAD_MODEL_LIST(X)                                                                          \
+    X(segv_back, segv_back, , )                                                                    \
+    X(hang_back, hang_back, , )                                                                    \
+    X(eat_back, eat_back, , )                                                                      \
+    X(bulky_back, bulky_back, , )
+
 #define BAD_GRADIENT_LIST(X)                                                                       \
     X(unwritten_gradient, forgets_gradient, NONFINITE, "values of dk are not finite")              \
     X(wrong_gradient, wrong_gradient, WRONG, "dv: relative rms error")
@@ -360,6 +403,7 @@ BAD_LIST(BAD_VARIANT)
         .inputs = LA_IN_QKV,     .same_as = "null",    .useful = useful,                           \
         .impls = &impl_##word,   .impls_len = 1};
 BAD_GRADIENT_LIST(BAD_GRADIENT_VARIANT)
+BAD_MODEL_LIST(BAD_GRADIENT_VARIANT)
 
 #define BAD_HABIT(word, call, make, out, sig, msg, slow)                                           \
     {"bad_" #word, LA_OUTCOME_##out, sig, msg, slow, LA_FORWARD},
@@ -370,8 +414,8 @@ const size_t bad_habits_len = LA_COUNT(bad_habits);
 
 #define BAD_POINTER(word, call, make, out, sig, msg, slow) &variant_##word,
 #define BAD_GRADIENT_POINTER(word, call, out, msg)         &variant_##word,
-static const la_variant *const variants[] = {BAD_LIST(BAD_POINTER)
-                                                 BAD_GRADIENT_LIST(BAD_GRADIENT_POINTER)};
+static const la_variant *const variants[] = {BAD_LIST(BAD_POINTER) BAD_GRADIENT_LIST(
+    BAD_GRADIENT_POINTER) BAD_MODEL_LIST(BAD_GRADIENT_POINTER)};
 
 void bad_register(void)
 {

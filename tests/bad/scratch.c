@@ -104,6 +104,51 @@ la_status scratch_add_pass(la_plan *plan, const char *variant, la_pass pass, int
     return la_cell_finish(c, &device, err);
 }
 
+static void add_words(la_words *words, const char *list)
+{
+    for (const char *at = list; *at;) {
+        size_t n = strcspn(at, ",");
+        must(la_words_add(words, at, n, NULL) == LA_OK, list);
+        at += n + (at[n] == ',');
+    }
+}
+
+static void set(la_spec *s, const char *owner, const char *key, const char *values)
+{
+    must(la_grow((void **)&s->settings, &s->cap_settings, s->n_settings + 1, sizeof *s->settings,
+                 NULL) == LA_OK,
+         key);
+    la_setting *one = &s->settings[s->n_settings++];
+    *one = (la_setting){.owner = la_strdup(owner, NULL), .key = la_strdup(key, NULL)};
+    add_words(&one->values, values);
+}
+
+la_status scratch_models(la_plan *plan, const char *variants, const char *rates, const char *steps,
+                         int seeds, la_err *err)
+{
+    la_spec s = {.seed = 1, .seeds = seeds};
+    la_device device;
+    la_device_cpu(&device);
+    add_words(&s.variants, variants);
+    add_words(&s.tasks, "mqar");
+    add_words(&s.passes, "none");
+    set(&s, "model", "layers", "1");
+    set(&s, "model", "d_model", "16");
+    set(&s, "train", "steps", steps);
+    set(&s, "train", "tokens", "256");
+    set(&s, "train", "warmup", "0");
+    set(&s, "train", "validate_every", "5");
+    set(&s, "train", "validate_examples", "4");
+    set(&s, "train", "lr", rates);
+    must(la_counts_add(&s.lengths, 64, NULL) == LA_OK, "lengths");
+    must(la_counts_add(&s.lengths, 256, NULL) == LA_OK, "lengths");
+    must(la_counts_add(&s.train_lengths, 64, NULL) == LA_OK, "lengths");
+    must(la_counts_add(&s.threads, 1, NULL) == LA_OK, "threads");
+    la_status st = la_plan_expand(&s, &device, plan, err);
+    la_spec_release(&s);
+    return st;
+}
+
 la_status scratch_prepare(la_store *store, la_plan *plan, int64_t *sweep, la_err *err)
 {
     int64_t machine, device, build, *ids = NULL;

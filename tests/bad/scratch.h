@@ -19,6 +19,10 @@ la_status scratch_add(la_plan *plan, const char *variant, int64_t T, int rounds,
 /* Likewise for any pass; LA_EVAL is the probe `recall`. */
 la_status scratch_add_pass(la_plan *plan, const char *variant, la_pass pass, int64_t T, int rounds,
                            la_err *err);
+/* Cells of `mqar` that train models of one block of 16 and one thread for `steps` on 64 tokens, and evaluate
+ * them at 64 and 256. Lists as in a command. */
+la_status scratch_models(la_plan *plan, const char *variants, const char *rates, const char *steps,
+                         int seeds, la_err *err);
 la_run_settings scratch_settings(void); /* short: 20 ms of samples, timeout 3 s, 256 MiB */
 
 /* Keeps reference rows beside the database, for runs that are killed and cannot tidy up. */

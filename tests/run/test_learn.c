@@ -21,52 +21,14 @@ typedef struct sweep {
     size_t totals[LA_OUTCOME_COUNT];
 } sweep;
 
-static void add_words(la_words *words, const char *list)
-{
-    for (const char *at = list; *at;) {
-        size_t n = strcspn(at, ",");
-        assert_int_equal(la_words_add(words, at, n, NULL), LA_OK);
-        at += n + (at[n] == ',');
-    }
-}
-
-static void set(la_spec *s, const char *owner, const char *key, const char *values)
-{
-    assert_int_equal(la_grow((void **)&s->settings, &s->cap_settings, s->n_settings + 1,
-                             sizeof *s->settings, NULL),
-                     LA_OK);
-    la_setting *one = &s->settings[s->n_settings++];
-    *one = (la_setting){.owner = la_strdup(owner, NULL), .key = la_strdup(key, NULL)};
-    add_words(&one->values, values);
-}
-
-/* One block of 16, trained for `steps` on 64 tokens, evaluated at 64 and 256; two seeds. */
+/* Two seeds. */
 static la_plan tiny_plan(const char *rates, const char *steps)
 {
-    la_spec s = {.seed = 1, .seeds = 2};
     la_plan plan;
-    la_device device;
     la_err err = {0};
-    la_device_cpu(&device);
-    add_words(&s.variants, "softmax");
-    add_words(&s.tasks, "mqar");
-    add_words(&s.passes, "none");
-    set(&s, "model", "layers", "1");
-    set(&s, "model", "d_model", "16");
-    set(&s, "train", "steps", steps);
-    set(&s, "train", "tokens", "256");
-    set(&s, "train", "warmup", "0");
-    set(&s, "train", "validate_every", "5");
-    set(&s, "train", "validate_examples", "4");
-    set(&s, "train", "lr", rates);
-    assert_int_equal(la_counts_add(&s.lengths, 64, NULL), LA_OK);
-    assert_int_equal(la_counts_add(&s.lengths, 256, NULL), LA_OK);
-    assert_int_equal(la_counts_add(&s.train_lengths, 64, NULL), LA_OK);
-    assert_int_equal(la_counts_add(&s.threads, 1, NULL), LA_OK);
-    la_status st = la_plan_expand(&s, &device, &plan, &err);
+    la_status st = scratch_models(&plan, "softmax", rates, steps, 2, &err);
     if (st != LA_OK) print_error("%s\n", err.msg);
     assert_int_equal(st, LA_OK);
-    la_spec_release(&s);
     return plan;
 }
 

@@ -244,6 +244,41 @@ static void test_what_cannot_be_evaluated_says_why(void **state)
     la_plan_release(&plan);
 }
 
+/* Threads of the models of a sweep of softmax and flash with these settings, on 8 cores. */
+static int threads_of(int jobs, int given, int seeds, const char *d_model)
+{
+    la_device kept = device;
+    la_spec spec = small_spec();
+    spec.jobs = jobs;
+    spec.seeds = seeds;
+    la_counts_release(&spec.threads);
+    if (given) assert_int_equal(la_counts_add(&spec.threads, given, NULL), LA_OK);
+    set(&spec, "model", "d_model", d_model);
+    device.cores = 8;
+    la_plan plan = expand(&spec);
+    device = kept;
+    int threads = plan.cells[0].problem.threads;
+    for (size_t i = 0; i < plan.n; i++) {
+        assert_int_equal(plan.cells[i].problem.threads, threads);
+        assert_int_equal(plan.cells[i].learn->group, plan.cells[i < 4 ? 0 : 4].learn->group);
+    }
+    la_plan_release(&plan);
+    return threads;
+}
+
+static void test_threads_of_models_follow_from_jobs_and_size(void **state)
+{
+    (void)state;
+    assert_int_equal(threads_of(8, 0, 4, "64"), 1); /* as many models as cores */
+    assert_int_equal(threads_of(8, 0, 1, "64"), 4); /* two models */
+    assert_int_equal(threads_of(4, 0, 4, "64"), 2);
+    assert_int_equal(threads_of(1, 0, 4, "64"), 8);
+    assert_int_equal(threads_of(0, 0, 4, "64"), 8);
+    assert_int_equal(threads_of(8, 3, 4, "64"), 3);   /* as was asked for */
+    assert_int_equal(threads_of(8, 0, 4, "1024"), 8); /* large */
+    assert_int_equal(threads_of(16, 0, 16, "64"), 1);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -263,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_identity_comes_back),
         cmocka_unit_test(test_model_defaults_of_performer_and_linformer),
         cmocka_unit_test(test_what_cannot_be_evaluated_says_why),
+        cmocka_unit_test(test_threads_of_models_follow_from_jobs_and_size),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One attempt, from its claim in the store to its row there.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "choice.h"
+#include "clock.h"
+#include "job.h"
+#include "runner_internal.h"
+#include "text.h"
+
+#define SLOW_S          10.0 /* the verified call is then the sample */
+#define LEAST_TIMEOUT_S 120.0
+#define CHECKPOINT_S    10.0
+
+/* Outcomes that are known without a worker. */
+static bool decide_beforehand(const la_runner *r, size_t i, double call_s, bool measured,
+                              la_attempt *a)
+{
+    const la_cell *c = &r->plan->cells[i];
+    char need[24], limit[24], words[128];
+    if (c->refused) {
+        la_attempt_conclude(a, c->outcome, "%s", c->reason);
+        return true;
+    }
+    if (!r->set->predict) return false;
+    if (r->set->memory_limit && c->need_bytes > r->set->memory_limit) {
+        la_attempt_conclude(a, LA_OUTCOME_PREDICTED_OOM, "needs %s (limit %s)",
+                            la_format_bytes((double)c->need_bytes, need),
+                            la_format_bytes((double)r->set->memory_limit, limit));
+        return true;
+    }
+    int64_t shorter = la_predict_oom(r->plan, r->known, i);
+    if (shorter >= 0) {
+        la_attempt_conclude(a, LA_OUTCOME_PREDICTED_OOM, "%s ran out of memory",
+                            la_cell_words(&r->plan->cells[shorter], words));
+        return true;
+    }
+    /* Before anything of the family was measured only the cost at full speed is certain. */
+    double least = measured ? call_s : la_predict_floor(c, la_runner_peak(r, c));
+    if (r->set->quick && least > LA_QUICK_CALL_S) {
+        la_attempt_conclude(a, LA_OUTCOME_PREDICTED_TIMEOUT,
+                            "a call would take about %.3g s; a quick sweep makes none over %.0f s",
+                            least, LA_QUICK_CALL_S);
+        return true;
+    }
+    if (r->set->timeout_s > 0 && least > r->set->timeout_s) {
+        la_attempt_conclude(a, LA_OUTCOME_PREDICTED_TIMEOUT,
+                            "a call would take about %.3g s (timeout %.3g s)", least,
+                            r->set->timeout_s);
+        return true;
+    }
+    return false;
+}
+
+/* The inputs of a round are its own. The state that decode starts from is dear: its inputs are those of
+ * the first round. All models answer the same test. */
+static uint64_t job_seed(const la_runner *r, const la_cell *cell, int round)
+{
+    if (cell->learn) return r->set->seed;
+    return la_cell_seed(cell, r->set->seed, cell->pass == LA_DECODE ? 0 : round);
+}
+
+static la_status make_job(const la_runner *r, const la_cell *cell, int round, double lr,
+                          char **json, la_err *err)
+{
+    const la_run_settings *s = r->set;
+    char *cell_json;
+    LA_TRY(la_cell_to_json(cell, &cell_json, err));
+    la_job job = {.cell_json = cell_json,
+                  .parent = getpid(),
+                  .seed = job_seed(r, cell, round),
+                  .verify = round == 0,
+                  .memory_limit = s->memory_limit,
+                  .cache_dir = r->cache_dir,
+                  .models_dir = r->models_dir,
+                  .model_seed = s->seed + (uint64_t)round,
+                  .lr = lr,
+                  .peer = cell->peer ? cell->peer->peer->path : NULL,
+                  .checkpoint_s = s->checkpoint_s > 0 ? s->checkpoint_s : CHECKPOINT_S,
+                  .rule = {.min_time_s = s->min_time_s,
+                           .max_time_s = s->max_time_s,
+                           .target = s->target,
+                           .min_samples = s->min_samples,
+                           .max_samples = s->quick ? 3 : 0,
+                           .slow_s = SLOW_S}};
+    for (size_t i = 0; i < la_plugins_count(); i++)
+        if (la_cell_uses(cell, la_plugins_variant(i)))
+            job.plugins[job.n_plugins++] = *la_plugins_at(i);
+    la_status st = la_job_to_json(&job, json, err);
+    la_free(cell_json);
+    return st;
+}
+
+/* Its threads are bound to cores where nothing else may be at work. */
+static bool may_be_beside(const la_runner *r, const la_cell *c)
+{
+    return c->learn && r->jobs > 1 && (c->problem.threads < r->set->cores || !r->set->cores);
+}
+
+static la_status start_worker(la_runner *r, la_place *p, double lr, la_err *err)
+{
+    const la_cell *c = p->cell;
+    la_child_limits limits = {.timeout_s = r->set->timeout_s > 0
+                                               ? r->set->timeout_s
+                                               : fmax(LEAST_TIMEOUT_S, 10 * p->predicted_s),
+                              .memory = r->set->memory_limit,
+                              .expected = c->need_bytes,
+                              .threads = c->problem.threads,
+                              .beside = may_be_beside(r, c)};
+    char *job;
+    LA_TRY(make_job(r, c, p->turn->round, lr, &job, err));
+    la_status st = la_child_start(job, &limits, &p->attempt, &p->child, err);
+    la_free(job);
+    return st;
+}
+
+/* An evaluation needs a model: true when there is none, and the attempt says why. */
+static la_status find_model(la_runner *r, la_place *p, double *lr, bool *missing, la_err *err)
+{
+    const la_cell *c = p->cell;
+    la_choice choice;
+    *lr = 0;
+    *missing = false;
+    if (c->refused || !c->learn || c->pass != LA_EVAL) return LA_OK;
+    LA_TRY(la_choice_make(r->store, r->plan, c, p->turn->round, &choice, err));
+    *lr = choice.lr;
+    *missing = !choice.found;
+    if (*missing) la_attempt_conclude(&p->attempt, LA_OUTCOME_UNSUPPORTED, "%s", choice.why);
+    return LA_OK;
+}
+
+static la_status decide_or_start(la_runner *r, la_place *p, la_err *err)
+{
+    const la_run_settings *set = r->set;
+    size_t i = p->turn->cell;
+    la_cell *c = p->cell;
+    bool measured = false, missing;
+    double lr, call_s = 0;
+    if (!c->refused)
+        call_s = la_predict_call(r->plan, r->known, i, la_runner_peak(r, c), &measured);
+    c->predicted_s = call_s;
+    p->predicted_s =
+        la_predict_attempt(c, call_s, set->min_time_s, set->max_time_s, p->turn->round == 0);
+    LA_TRY(find_model(r, p, &lr, &missing, err));
+    if (missing || decide_beforehand(r, i, call_s, measured, &p->attempt)) {
+        snprintf(p->attempt.phase, sizeof p->attempt.phase, "plan");
+        return LA_OK;
+    }
+    la_runner_tell(r, LA_RUN_TICK, p, NULL, 0);
+    return start_worker(r, p, lr, err);
+}
+
+/* Before the number of attempts at work changes. */
+static void count_beside(la_runner *r)
+{
+    int64_t now = la_now_ns();
+    double others = (double)r->n_at_work - 1;
+    for (size_t i = 0; i < r->n_at_work; i++)
+        r->at_work[i]->beside_ns += others * (double)(now - r->last_change);
+    r->last_change = now;
+}
+
+la_status la_runner_open(la_runner *r, la_turn *turn, la_place **out, la_err *err)
+{
+    la_place *p = la_zalloc(sizeof *p, err);
+    if (!p) return LA_E_NOMEM;
+    p->turn = turn;
+    p->cell = &r->plan->cells[turn->cell];
+    la_status st = la_store_claim(r->store, p->cell->id, turn->round, &p->id, err);
+    if (st != LA_OK) {
+        la_free(p);
+        return st;
+    }
+    la_attempt_init(&p->attempt);
+    p->attempt.hosted = p->cell->peer != NULL;
+    count_beside(r);
+    r->at_work[r->n_at_work++] = p;
+    turn->at_work = true;
+    p->start = r->last_change;
+    la_err why = {0};
+    st = decide_or_start(r, p, &why);
+    *out = p;
+    if (st == LA_OK) return LA_OK;
+    /* Our own trouble is not the cell's: it stays to be done. */
+    bool crowded;
+    la_attempt_conclude(&p->attempt, LA_OUTCOME_INTERRUPTED, "%s", why.msg);
+    la_runner_close(r, p, &crowded, NULL);
+    if (err) *err = why;
+    return st;
+}
+
+static void note_end(la_runner *r, size_t i, int round, const la_attempt *a)
+{
+    const la_attempt_row *row = &a->row;
+    la_runner_note_outcome(r, i, row->outcome);
+    if (row->outcome == LA_OUTCOME_INTERRUPTED) return;
+    r->done[i] |= (uint64_t)1 << round;
+    r->attempts_done++;
+    for (size_t s = 0; s < row->n_samples; s++)
+        la_runner_note_call(r, i,
+                            (double)row->samples[s].total_ns / (double)row->samples[s].iters / 1e9);
+    /* A probe has no samples: its forward was timed once, cold. */
+    if (row->n_samples == 0 && row->outcome == LA_OUTCOME_OK)
+        la_runner_note_call(r, i, (double)a->call_ns / 1e9);
+}
+
+/* What its worker was, once it has ended. A number is left for whoever compares speeds: how many others were
+ * at work meanwhile, on average. */
+static la_status bury(la_place *p, la_err *err)
+{
+    la_err why = {0};
+    if (!p->child) return LA_OK;
+    la_status st = la_child_end(p->child, &why);
+    p->child = NULL;
+    double ns = (double)(la_now_ns() - p->start);
+    if (st == LA_OK && p->cell->learn)
+        st = la_attempt_measure(&p->attempt, "beside", ns > 0 ? p->beside_ns / ns : 0, &why);
+    if (st == LA_OK) return LA_OK;
+    la_attempt_conclude(&p->attempt, LA_OUTCOME_INTERRUPTED, "%s", why.msg);
+    if (err) *err = why;
+    return st;
+}
+
+static void leave(la_runner *r, const la_place *p)
+{
+    size_t i = 0;
+    while (r->at_work[i] != p) i++;
+    r->n_at_work--;
+    memmove(&r->at_work[i], &r->at_work[i + 1], (r->n_at_work - i) * sizeof *r->at_work);
+}
+
+la_status la_runner_close(la_runner *r, la_place *p, bool *crowded, la_err *err)
+{
+    la_attempt *a = &p->attempt;
+    count_beside(r);
+    la_status st = bury(p, err);
+    leave(r, p);
+    a->model.variant = p->cell->variant->name;
+    a->model.task = p->cell->task ? p->cell->task->name : "";
+    const la_attempt_row *row = la_attempt_finish(a);
+    la_status stored = la_store_finish(r->store, p->id, row, st == LA_OK ? err : NULL);
+    *crowded = a->crowded && row->outcome == LA_OUTCOME_INTERRUPTED;
+    if (stored == LA_OK) {
+        note_end(r, p->turn->cell, p->turn->round, a);
+        la_runner_tell(r, LA_RUN_CELL, p, row, (double)(la_now_ns() - p->start) / 1e9);
+    }
+    la_attempt_release(a);
+    la_free(p);
+    return st == LA_OK ? stored : st;
+}
