@@ -31,6 +31,9 @@ static const la_flag_id exclusive[][2] = {
     {LA_FLAG_DIM, LA_FLAG_DK},
     {LA_FLAG_DIM, LA_FLAG_DV},
     {LA_FLAG_TRAIN_LENGTHS, LA_FLAG_TRAIN_AT_LENGTH},
+    {LA_FLAG_DIFFICULTY, LA_FLAG_LENGTHS},
+    {LA_FLAG_DIFFICULTY, LA_FLAG_TRAIN_LENGTHS},
+    {LA_FLAG_DIFFICULTY, LA_FLAG_TRAIN_AT_LENGTH},
 };
 
 la_command la_command_find(const char *name)

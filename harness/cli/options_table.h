@@ -93,6 +93,9 @@ enum {
       "learned tasks: lengths that models are trained on; tested at --lengths")                    \
     X(TRAIN_AT_LENGTH, "train-at-length", 0, NULL, NULL, LA_IN_RUN,                                \
       "learned tasks: a model for each length instead")                                            \
+    X(DIFFICULTY, "difficulty", 0, NULL, NULL, LA_IN_RUN,                                          \
+      "learned tasks: each at its defaults and with one thing harder at a time, at its own "       \
+      "length")                                                                                    \
     X(SEEDS, "seeds", 0, "N", "1", LA_IN_RUN, "models trained of each kind")                       \
     X(LR, "lr", 0, "LIST", "0.01", LA_IN_RUN,                                                      \
       "learning rates; the one that validates best counts")                                        \

@@ -112,6 +112,9 @@ static la_status take_learning(la_run_args *args, la_flag_id flag, const char *v
         LA_TRY(la_whole_parse("--jobs", value, 1, LA_JOBS_MAX, &n, err));
         spec->jobs = (int)n;
         return LA_OK;
+    case LA_FLAG_DIFFICULTY:
+        spec->difficulty = true;
+        return LA_OK;
     case LA_FLAG_HYBRID:
         spec->hybrid = la_strdup(value, err);
         return spec->hybrid ? LA_OK : LA_E_NOMEM;
@@ -330,6 +333,7 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
         return take_measuring(args, flag, value, err);
     case LA_FLAG_TRAIN_LENGTHS:
     case LA_FLAG_TRAIN_AT_LENGTH:
+    case LA_FLAG_DIFFICULTY:
     case LA_FLAG_SEEDS:
     case LA_FLAG_JOBS:
     case LA_FLAG_LR:

@@ -47,6 +47,10 @@ static const kind kinds[] = {
      "sweep_id, ordinal, metric",
      "variant, impl, options, task, task_options, d_model, mask, seqlen AS length, metric, accuracy, "
      "lo, hi, n, chance"},
+    {"difficulty", "accuracy of each step of a task's difficulty", "v_difficulty", "1",
+     "sweep_id, ordinal",
+     "variant, options, task, difficulty, step, seqlen AS length, " OR_OUTCOME(
+         "accuracy") ", lo, hi, n, chance"},
     {"seeds", "accuracy of each seed of a task, with its model and data", "v_seed", "1",
      "sweep_id, ordinal, round",
      "variant, task, task_options, d_model, mask, seqlen AS length, round AS seed, accuracy, lo, hi, "

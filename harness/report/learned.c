@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accuracy_text.h"
 #include "alloc.h"
 #include "numbers.h"
 #include "query.h"
@@ -15,7 +16,7 @@
 
 extern const char la_learned_sql[], la_learned_models_sql[], la_plot_learned_tasks_sql[];
 
-enum { MAX_LENGTHS = 32, GAP = 2, CELL = 11 };
+enum { MAX_LENGTHS = 32, GAP = 2 };
 
 static int ascending(const void *a, const void *b)
 {
@@ -36,18 +37,18 @@ static size_t find_lengths(const la_lines *lines, double *lengths)
     return n;
 }
 
-static void cell_text(const la_series *s, double length, char out[CELL + 1])
+void la_accuracy_text(const la_series *s, double x, char out[LA_ACCURACY_TEXT])
 {
     *out = '\0';
     for (size_t j = 0; j < s->n; j++) {
         const la_point *p = &s->points[j];
-        if (p->x != length) continue;
+        if (p->x != x) continue;
         if (la_point_good(p))
-            snprintf(out, CELL + 1, "%.3f", p->y);
+            snprintf(out, LA_ACCURACY_TEXT, "%.3f", p->y);
         else if (strcmp(p->outcome, "unsupported") == 0)
-            snprintf(out, CELL + 1, "-");
+            snprintf(out, LA_ACCURACY_TEXT, "-");
         else
-            snprintf(out, CELL + 1, "%s",
+            snprintf(out, LA_ACCURACY_TEXT, "%s",
                      la_outcome_mark(p->outcome) ? la_outcome_mark(p->outcome) : "not run");
     }
 }
@@ -62,20 +63,32 @@ static int label_width(const la_lines *lines)
     return width;
 }
 
+void la_accuracy_mask_note(const la_lines *lines, FILE *out)
+{
+    for (size_t i = 0; i < lines->n; i++)
+        if (lines->v[i].marked) {
+            bool both = strcmp(lines->v[i].axis[LA_AXIS_MASK], "bidirectional") == 0;
+            fprintf(out, "* %s, the others %s\n", both ? "bidirectional" : "causal",
+                    both ? "causal" : "bidirectional");
+            break;
+        }
+}
+
 /* Lengths side by side while the terminal has room, then a block below. */
 static void print_accuracy(const la_lines *lines, const char *task, int width, FILE *out)
 {
     double lengths[MAX_LENGTHS];
     size_t n = find_lengths(lines, lengths);
     int first = label_width(lines), wide[MAX_LENGTHS];
-    char text[CELL + 1], count[24];
+    char text[LA_ACCURACY_TEXT], count[24];
     for (size_t k = 0; k < n; k++) {
         wide[k] = (int)strlen(la_format_count((int64_t)lengths[k], count));
         for (size_t i = 0; i < lines->n; i++) {
-            cell_text(&lines->v[i], lengths[k], text);
+            la_accuracy_text(&lines->v[i], lengths[k], text);
             if ((int)strlen(text) > wide[k]) wide[k] = (int)strlen(text);
         }
     }
+    if (n == 0) return; /* steps of difficulty alone have a table of their own */
     fprintf(out, "\n%s: accuracy of trained models by length\n", task);
     for (size_t from = 0; from < n;) {
         size_t to = from;
@@ -92,20 +105,14 @@ static void print_accuracy(const la_lines *lines, const char *task, int width, F
             fprintf(out, "%s%s%*s", s->label, s->marked ? "*" : "",
                     first - (int)strlen(s->label) - s->marked, "");
             for (size_t k = from; k < to; k++) {
-                cell_text(s, lengths[k], text);
+                la_accuracy_text(s, lengths[k], text);
                 fprintf(out, "%*s", wide[k] + GAP, text);
             }
             fputc('\n', out);
         }
         from = to;
     }
-    for (size_t i = 0; i < lines->n; i++)
-        if (lines->v[i].marked) {
-            bool both = strcmp(lines->v[i].axis[LA_AXIS_MASK], "bidirectional") == 0;
-            fprintf(out, "* %s, the others %s\n", both ? "bidirectional" : "causal",
-                    both ? "causal" : "bidirectional");
-            break;
-        }
+    la_accuracy_mask_note(lines, out);
 }
 
 /* Why cells have no accuracy: for each variant and outcome, the reason of its shortest length. */

@@ -47,5 +47,8 @@ la_status la_report_plots(la_store *store, int64_t sweep_id, const char *const *
 /* Tables of trained models: accuracy by length for each task, and how they were trained. Nothing where
  * the sweep trained none. */
 la_status la_report_learned(la_store *store, int64_t sweep_id, FILE *out, int width, la_err *err);
+/* For each task of a sweep over difficulties the accuracy of every step, and their mean. */
+la_status la_report_difficulty(la_store *store, int64_t sweep_id, FILE *out, int width,
+                               la_err *err);
 
 #endif

@@ -287,6 +287,7 @@ la_status la_report_table(la_store *store, int64_t sweep_id, FILE *out, int widt
                     strcmp(t.mask, "causal") == 0 ? "bidirectional" : "causal");
         if (*t.dtype) fprintf(out, "all in %s\n", t.dtype);
         st = la_report_learned(store, sweep_id, out, width, err);
+        if (st == LA_OK) st = la_report_difficulty(store, sweep_id, out, width, err);
         if (st == LA_OK) st = la_report_speedups(store, sweep_id, out, err);
         if (st == LA_OK) st = la_report_narrow(store, sweep_id, out, err);
         if (st == LA_OK) st = print_warnings(store, sweep_id, out, err);

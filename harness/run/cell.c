@@ -251,9 +251,12 @@ const char *la_cell_words(const la_cell *cell, char buf[128])
 {
     char len[24];
     la_format_count(cell->seqlen, len);
-    snprintf(buf, 128, "%s %s %s %s %s%s%s", cell->variant->name, cell->impl->name, len,
+    const la_learn *learn = cell->learn;
+    snprintf(buf, 128, "%s %s %s %s %s%s%s%s%s%s%s", cell->variant->name, cell->impl->name, len,
              la_pass_name(cell->pass), la_dtype_name(cell->problem.dtype), cell->task ? " " : "",
-             cell->task ? cell->task->name : "");
+             cell->task ? cell->task->name : "", learn && *learn->difficulty ? " " : "",
+             learn ? learn->difficulty : "", learn && *learn->step ? " " : "",
+             learn ? learn->step : "");
     return buf;
 }
 

@@ -24,6 +24,8 @@ typedef struct la_learn {
     char hybrid[160];    /* "deltanet*3,softmax"; "": the variant in every layer */
     int64_t lengths[16]; /* trained on, ascending */
     size_t n_lengths;
+    /* Which step of --difficulty an evaluation is of, "vocab" and "32" ("baseline" and ""); "": none. */
+    char difficulty[24], step[24];
     bool at_length; /* trained at the length it is evaluated at, and nowhere else */
     double
         rates[LA_CELL_RATES]; /* ascending; of an evaluation: the one that validates best counts */
@@ -70,7 +72,7 @@ la_status la_cell_finish(la_cell *cell, const la_device *device, la_err *err);
 la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err);
 /* The inverse; the cell is finished (la_cell_finish) too. */
 la_status la_cell_from_json(const char *json, const la_device *device, la_cell *out, la_err *err);
-/* "softmax 8k fwd f32 causal" for messages; buf of 128. */
+/* "softmax cpu_naive 8k fwd f32" for messages, with the task and a step of its difficulty; buf of 128. */
 const char *la_cell_words(const la_cell *cell, char buf[128]);
 /* Sets opts (or task_opts) and their canonical text from the owner's table: the defaults, to be
  * changed with la_options_set before la_cell_finish. */

@@ -126,6 +126,9 @@ la_status la_cell_learn_texts(la_cell *cell, la_err *err)
     la_text_release(&front);
     if (st != LA_OK) return st;
     la_text_add(&front, "{\"at_length\":%d,", learn->at_length);
+    if (*learn->difficulty)
+        la_text_add(&front, "\"difficulty\":\"%s\",\"step\":\"%s\",", learn->difficulty,
+                    learn->step);
     add_numbers(&front, "lengths", learn->lengths, NULL, learn->n_lengths);
     st = front.failed ? LA_FAIL(err, LA_E_NOMEM, "out of memory for a cell's options")
                       : object_text(la_text_str(&front), la_train_option_table,
@@ -176,6 +179,13 @@ static la_status read_list(const cJSON *o, const char *name, double *out, size_t
     return *n ? LA_OK : LA_FAIL(err, LA_E_FORMAT, "the cell has no '%s'", name);
 }
 
+/* A member that need not be there. */
+static void read_word(const cJSON *o, const char *name, char *out, size_t cap)
+{
+    const cJSON *word = cJSON_GetObjectItemCaseSensitive(o, name);
+    snprintf(out, cap, "%s", cJSON_IsString(word) ? word->valuestring : "");
+}
+
 la_status la_cell_learn_read(const cJSON *model, const cJSON *train, la_learn *out, la_err *err)
 {
     double lengths[LA_COUNT(out->lengths)];
@@ -185,6 +195,8 @@ la_status la_cell_learn_read(const cJSON *model, const cJSON *train, la_learn *o
         return LA_FAIL(err, LA_E_FORMAT, "the cell's model has no 'hybrid'");
     snprintf(out->hybrid, sizeof out->hybrid, "%s", hybrid->valuestring);
     out->at_length = cJSON_IsNumber(at_length) && at_length->valuedouble != 0;
+    read_word(train, "difficulty", out->difficulty, sizeof out->difficulty);
+    read_word(train, "step", out->step, sizeof out->step);
     LA_TRY(read_options(model, "model", la_model_option_table, la_model_options_len, &out->model,
                         err));
     LA_TRY(read_options(train, "train", la_train_option_table, la_train_options_len, &out->train,

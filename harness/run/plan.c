@@ -72,6 +72,11 @@ static la_status parse_tasks(la_axes *x, la_err *err)
 {
     const la_words *words = &x->spec->tasks;
     size_t n_default = x->spec->quick ? QUICK_TASKS : LA_COUNT(default_tasks);
+    if (x->spec->difficulty && words->n == 0) {
+        for (size_t i = 0; i < la_tasks_count() && x->n_tasks < LA_PLAN_TASKS; i++)
+            if (la_plan_has_steps(la_tasks_at(i))) x->tasks[x->n_tasks++] = la_tasks_at(i);
+        return LA_OK;
+    }
     for (size_t i = 0; words->n == 0 && i < n_default; i++) {
         const la_task *task = la_tasks_find(default_tasks[i]);
         if (task) x->tasks[x->n_tasks++] = task;
@@ -91,8 +96,8 @@ static la_status parse_tasks(la_axes *x, la_err *err)
         for (size_t j = 0; j < x->n_tasks; j++)
             if (x->tasks[j] == task)
                 return LA_FAIL(err, LA_E_ARG, "--tasks names '%s' twice", word);
-        if (x->n_tasks == LA_PLAN_WORDS)
-            return LA_FAIL(err, LA_E_ARG, "--tasks has more than %d tasks", LA_PLAN_WORDS);
+        if (x->n_tasks == LA_PLAN_TASKS)
+            return LA_FAIL(err, LA_E_ARG, "--tasks has more than %d tasks", LA_PLAN_TASKS);
         x->tasks[x->n_tasks++] = task;
     }
     return LA_OK;
@@ -514,7 +519,8 @@ static la_status understand(la_axes *x, la_err *err)
     const la_spec *s = x->spec;
     LA_TRY(la_plan_variants(&s->variants, &x->variants, &x->n_variants, err));
     /* A quick sweep leaves the dearest pass to whoever asks for it: it has three minutes. */
-    LA_TRY(parse_axis("pass", &s->passes, s->quick ? quick : passes, s->quick ? 2 : 3, x->passes,
+    size_t n_passes = s->difficulty ? 0 : s->quick ? 2 : 3;
+    LA_TRY(parse_axis("pass", &s->passes, s->quick ? quick : passes, n_passes, x->passes,
                       &x->n_passes, err));
     LA_TRY(parse_axis("dtype", &s->dtypes, f32, 1, x->dtypes, &x->n_dtypes, err));
     LA_TRY(parse_axis("mask", &s->masks, automatic, 1, x->masks, &x->n_masks, err));

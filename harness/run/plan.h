@@ -34,6 +34,7 @@ typedef struct la_spec {
     /* Learned tasks. Options of the model and of its training are settings of "model" and "train". */
     la_counts train_lengths; /* empty: the task's own */
     bool train_at_length;    /* one model for each length instead */
+    bool difficulty;         /* the steps of each task's difficulty instead of lengths */
     char *hybrid;            /* owned; NULL: the variant in every layer */
     int seeds;               /* models of each kind; 0: one */
     int jobs; /* models that are trained side by side; 0, 1: one after another, with all threads */

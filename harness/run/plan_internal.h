@@ -6,7 +6,13 @@
 
 #include "plan.h"
 
-enum { LA_PLAN_WORDS = 8, LA_PLAN_IMPLS = 32, LA_PLAN_PEERS = 16, LA_PLAN_AUTO = -1 };
+enum {
+    LA_PLAN_WORDS = 8,
+    LA_PLAN_TASKS = 64,
+    LA_PLAN_IMPLS = 32,
+    LA_PLAN_PEERS = 16,
+    LA_PLAN_AUTO = -1
+};
 
 /* A spec with its words understood. */
 typedef struct la_axes {
@@ -14,7 +20,8 @@ typedef struct la_axes {
     const la_device *device;
     const la_variant **variants;
     size_t n_variants;
-    const la_task *tasks[LA_PLAN_WORDS];
+    const la_task *tasks[LA_PLAN_TASKS];
+    const la_difficulty *step; /* of --difficulty, while its cells are made; NULL: the baseline */
     int passes[LA_PLAN_WORDS], dtypes[LA_PLAN_WORDS], masks[LA_PLAN_WORDS];
     size_t n_tasks, n_passes, n_dtypes, n_masks;
     la_peer *peers[LA_PLAN_PEERS];
@@ -49,7 +56,22 @@ la_status la_plan_add_peers(la_axes *x, la_cell *proto, la_err *err);
 bool la_plan_learns(const la_axes *x); /* some task is learned */
 la_status la_plan_learn_check(const la_axes *x, la_err *err);
 la_status la_plan_learn(la_axes *x, const la_variant *v, la_err *err);
+la_status la_plan_learn_task(la_axes *x, la_cell *proto, size_t which, la_err *err);
 size_t la_plan_learn_cells(const la_axes *x); /* of one variant with one set of options */
 size_t la_plan_trainings(const la_axes *x);   /* likewise, without seeds */
+
+/* plan_difficulty.c: the steps of --difficulty. */
+bool la_plan_has_steps(const la_task *task);
+size_t la_plan_steps(const la_axes *x,
+                     const la_task *task); /* with the baseline; 1: no --difficulty */
+la_status la_plan_check_steps(const la_axes *x, la_err *err);
+/* Cells of every step of a task with one combination of its options: la_plan_learn_task for each. */
+la_status la_plan_add_steps(la_axes *x, la_cell *proto, size_t which, la_err *err);
+/* What the present step changes of an owner, in that owner's options. */
+la_status la_plan_take_step(const la_axes *x, const char *owner, const la_option *table, size_t len,
+                            void *opts, la_err *err);
+/* What an evaluation is called by, and the lengths that are trained on. */
+void la_plan_name_step(const la_axes *x, la_learn *learn);
+void la_plan_step_lengths(const la_axes *x, const la_task *task, la_learn *learn);
 
 #endif

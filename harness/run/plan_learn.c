@@ -37,7 +37,7 @@ static size_t count_kinds(const la_axes *x)
     size_t n = 0;
     for (size_t i = 0; i < x->n_tasks; i++)
         if (x->tasks[i]->kind == LA_TASK_LEARNED)
-            n += la_plan_combinations(x->spec, x->tasks[i]->name);
+            n += la_plan_combinations(x->spec, x->tasks[i]->name) * la_plan_steps(x, x->tasks[i]);
     n *= la_plan_combinations(x->spec, "model") * la_plan_combinations(x->spec, "train");
     return n * x->n_masks;
 }
@@ -90,6 +90,7 @@ la_status la_plan_learn_check(const la_axes *x, la_err *err)
 {
     const la_spec *s = x->spec;
     const la_setting *lr = la_plan_setting(s, "train", "lr");
+    if (s->difficulty) LA_TRY(la_plan_check_steps(x, err));
     if (!la_plan_learns(x)) {
         const char *flag = s->train_lengths.n   ? "train-lengths"
                            : s->train_at_length ? "train-at-length"
@@ -191,7 +192,8 @@ static la_status add_pass(la_axes *x, la_cell *proto, la_pass pass, int64_t T, l
     return la_plan_add(x, proto, err);
 }
 
-/* Values of an option that only asks share one model: of trainings that are alike the first that can be stays. */
+/* Values of an option that only asks share one model, and so do steps of difficulty that only ask: of
+ * trainings that are alike the first that can be stays. */
 static void keep_one_training(la_plan *plan)
 {
     la_cell *last = &plan->cells[plan->n - 1];
@@ -214,11 +216,13 @@ static la_status add_training(la_axes *x, la_cell *proto, la_err *err)
 {
     la_learn all = *proto->learn, *learn = proto->learn;
     la_status st = LA_OK;
+    *learn->difficulty = *learn->step = '\0';
     for (size_t i = 0; i < all.n_rates && st == LA_OK; i++) {
         learn->rates[0] = learn->train.lr = all.rates[i];
         learn->n_rates = 1;
         st = add_pass(x, proto, LA_TRAIN, learn->lengths[learn->n_lengths - 1], err);
-        if (st == LA_OK && proto->task->learned->asking_options) keep_one_training(x->plan);
+        if (st == LA_OK && (proto->task->learned->asking_options || x->spec->difficulty))
+            keep_one_training(x->plan);
     }
     *learn = all;
     return st;
@@ -229,6 +233,12 @@ static la_status add_model(la_axes *x, la_cell *proto, la_err *err)
     const la_spec *s = x->spec;
     la_learn *learn = proto->learn;
     LA_TRY(take_rates(s, learn, err));
+    if (s->difficulty) {
+        la_plan_name_step(x, learn);
+        la_plan_step_lengths(x, proto->task, learn);
+        LA_TRY(add_training(x, proto, err));
+        return add_pass(x, proto, LA_EVAL, learn->lengths[learn->n_lengths - 1], err);
+    }
     for (size_t i = 0; s->train_at_length && i < x->lengths.n; i++) {
         learn->at_length = true;
         learn->lengths[0] = x->lengths.v[i];
@@ -299,6 +309,10 @@ static la_status add_models(la_axes *x, la_cell *proto, la_err *err)
                            &learn.model, err));
         LA_TRY(take_wishes(s, task, "train", la_train_option_table, la_train_options_len,
                            &learn.train, err));
+        LA_TRY(la_plan_take_step(x, "model", la_model_option_table, la_model_options_len,
+                                 &learn.model, err));
+        LA_TRY(la_plan_take_step(x, "train", la_train_option_table, la_train_options_len,
+                                 &learn.train, err));
         if (s->quick && left_open(s, task, "model", "layers")) learn.model.layers = QUICK_LAYERS;
         if (s->quick && left_open(s, task, "train", "steps")) learn.train.steps = QUICK_STEPS;
         if (s->hybrid) snprintf(learn.hybrid, sizeof learn.hybrid, "%s", s->hybrid);
@@ -310,19 +324,28 @@ static la_status add_models(la_axes *x, la_cell *proto, la_err *err)
     return LA_OK;
 }
 
+la_status la_plan_learn_task(la_axes *x, la_cell *proto, size_t which, la_err *err)
+{
+    const la_task *t = proto->task;
+    la_status st = la_plan_options(x->spec, t->name, t->options, t->options_len, t->options_size,
+                                   which, &proto->task_opts, err);
+    if (st == LA_OK)
+        st = la_plan_take_step(x, t->name, t->options, t->options_len, proto->task_opts, err);
+    if (st == LA_OK) st = add_models(x, proto, err);
+    la_free(proto->task_opts);
+    proto->task_opts = NULL;
+    return st;
+}
+
 static la_status add_tasks(la_axes *x, la_cell *proto, la_err *err)
 {
     la_status st = LA_OK;
     for (size_t i = 0; i < x->n_tasks && st == LA_OK; i++) {
         const la_task *t = proto->task = x->tasks[i];
         if (t->kind != LA_TASK_LEARNED) continue;
-        for (size_t c = 0; c < la_plan_combinations(x->spec, t->name) && st == LA_OK; c++) {
-            st = la_plan_options(x->spec, t->name, t->options, t->options_len, t->options_size, c,
-                                 &proto->task_opts, err);
-            if (st == LA_OK) st = add_models(x, proto, err);
-            la_free(proto->task_opts);
-            proto->task_opts = NULL;
-        }
+        for (size_t c = 0; c < la_plan_combinations(x->spec, t->name) && st == LA_OK; c++)
+            st = x->spec->difficulty ? la_plan_add_steps(x, proto, c, err)
+                                     : la_plan_learn_task(x, proto, c, err);
     }
     return st;
 }

@@ -10,7 +10,7 @@
 -- an older file can be brought up to date (migrate.c).
 
 PRAGMA application_id = 0x4C41424E; -- "LABN"
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 CREATE TABLE machine(
   machine_id INTEGER PRIMARY KEY,
@@ -407,6 +407,18 @@ FROM v_cell x JOIN (
     LEFT JOIN metric g ON g.attempt_id = l.attempt_id AND g.name = 'chance'
   WHERE (m.name = 'accuracy' OR m.name LIKE 'accuracy.%') AND l.outcome = 'ok'
   GROUP BY l.cell_id, m.name) a ON a.cell_id = x.cell_id;
+
+-- One row a step of a task's difficulty (run --difficulty) and a variant: what was changed ("baseline" and
+-- "" for nothing), and the accuracy where there is one.
+CREATE VIEW v_difficulty AS
+SELECT x.*, substr(d.axis, 1, instr(d.axis, '"') - 1) AS difficulty,
+  substr(d.value, 1, instr(d.value, '"') - 1) AS step, a.accuracy, a.lo, a.hi, a.n, a.chance
+FROM v_cell x JOIN ( -- a view may not call json_extract in a file that someone else made
+  SELECT cell_id, substr(train_json, instr(train_json, '"difficulty":"') + 14) AS axis,
+    substr(train_json, instr(train_json, '"step":"') + 8) AS value
+  FROM cell WHERE pass = 'eval' AND instr(train_json, '"difficulty":"') > 0) d
+  ON d.cell_id = x.cell_id
+  LEFT JOIN v_accuracy a ON a.cell_id = x.cell_id AND a.metric = 'accuracy';
 
 -- One row an evaluated seed (round): the accuracy, its interval, and which model on which data.
 CREATE VIEW v_seed AS

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 /* cmocka.h needs the four above first. */
 #include <cjson/cJSON.h>
@@ -13,6 +14,7 @@
 #include "alloc.h"
 #include "plan.h"
 #include "registry.h"
+#include "train.h"
 
 static la_device device;
 
@@ -181,34 +183,159 @@ static void test_at_length_trains_at_each(void **state)
     la_plan_release(&plan);
 }
 
-/* Every cell of a plan comes back from its JSON with the same text and key, and no two are equal. */
-static void test_identity_comes_back(void **state)
+static void check_identities(const la_plan *plan)
 {
-    (void)state;
-    la_spec spec = small_spec();
-    spec.hybrid = la_strdup("self,softmax", NULL);
-    set(&spec, "train", "lr", "0.01,0.03");
-    set(&spec, "train", "steps", "10,20");
-    la_plan plan = expand(&spec);
-    for (size_t i = 0; i < plan.n; i++) {
+    for (size_t i = 0; i < plan->n; i++) {
         la_cell again;
         la_err err = {0};
         char *json, *twice;
-        assert_int_equal(la_cell_to_json(&plan.cells[i], &json, &err), LA_OK);
+        assert_int_equal(la_cell_to_json(&plan->cells[i], &json, &err), LA_OK);
         la_status st = la_cell_from_json(json, &device, &again, &err);
         if (st != LA_OK) print_error("%s\n", err.msg);
         assert_int_equal(st, LA_OK);
         assert_int_equal(la_cell_to_json(&again, &twice, &err), LA_OK);
         assert_string_equal(json, twice);
-        assert_string_equal(plan.cells[i].key, again.key);
-        assert_int_equal(plan.cells[i].learn->group, again.learn->group);
+        assert_string_equal(plan->cells[i].key, again.key);
+        assert_int_equal(plan->cells[i].learn->group, again.learn->group);
         assert_string_equal(again.learn->hybrid, "self,softmax");
         for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(plan.cells[i].key, plan.cells[j].key);
+            assert_string_not_equal(plan->cells[i].key, plan->cells[j].key);
         la_free(json);
         la_free(twice);
         la_cell_release(&again);
     }
+}
+
+/* Every cell of a plan comes back from its JSON with the same text and key, and no two are equal. */
+static void test_identity_comes_back(void **state)
+{
+    (void)state;
+    for (int difficulty = 0; difficulty < 2; difficulty++) {
+        la_spec spec = small_spec();
+        spec.difficulty = difficulty;
+        spec.hybrid = la_strdup("self,softmax", NULL);
+        set(&spec, "train", "lr", "0.01,0.03");
+        set(&spec, "train", "steps", difficulty ? "10" : "10,20");
+        la_plan plan = expand(&spec);
+        check_identities(&plan);
+        la_plan_release(&plan);
+    }
+}
+
+/* The JSON of an owner's options with one of them changed. */
+static char *changed_json(const la_option *table, size_t len, const void *opts, size_t bytes,
+                          const la_difficulty *d)
+{
+    void *own = la_zalloc(bytes + 1, NULL);
+    memcpy(own, opts, bytes);
+    if (d)
+        assert_int_equal(la_options_set(table, len, own, d->owner, d->key, d->value, NULL), LA_OK);
+    size_t n = la_options_json(table, len, own, NULL, 0);
+    char *json = la_alloc(n + 1, NULL);
+    la_options_json(table, len, own, json, n + 1);
+    la_free(own);
+    return json;
+}
+
+static bool of_owner(const la_difficulty *d, const char *owner)
+{
+    return d && d->owner && strcmp(d->owner, owner) == 0;
+}
+
+static void assert_options(const la_option *table, size_t len, const void *base, const void *now,
+                           size_t bytes, const la_difficulty *d)
+{
+    char *want = changed_json(table, len, base, bytes, d);
+    char *have = changed_json(table, len, now, bytes, NULL);
+    assert_string_equal(want, have);
+    la_free(want);
+    la_free(have);
+}
+
+/* `cell` is `base` with what d says changed, and with nothing else. */
+static void assert_step(const la_cell *base, const la_cell *cell, const la_difficulty *d)
+{
+    const la_task *t = base->task;
+    const la_learn *l = cell->learn;
+    assert_string_equal(l->difficulty, d->axis);
+    assert_string_equal(l->step, d->value);
+    assert_options(t->options, t->options_len, base->task_opts, cell->task_opts, t->options_size,
+                   of_owner(d, t->name) ? d : NULL);
+    assert_options(la_model_option_table, la_model_options_len, &base->learn->model, &l->model,
+                   sizeof l->model, of_owner(d, "model") ? d : NULL);
+    assert_options(la_train_option_table, la_train_options_len, &base->learn->train, &l->train,
+                   sizeof l->train, of_owner(d, "train") ? d : NULL);
+    if (d->owner) {
+        assert_int_equal(cell->seqlen, base->seqlen);
+        assert_int_equal(l->n_lengths, base->learn->n_lengths);
+    } else {
+        assert_int_equal(cell->seqlen, atoll(d->value));
+        assert_int_equal(l->n_lengths, 1);
+        assert_int_equal(l->lengths[0], cell->seqlen);
+    }
+}
+
+/* Every evaluation has a training of its group, every group one for each rate. */
+static void assert_trained(const la_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        size_t same = 0;
+        for (size_t j = 0; j < plan->n; j++)
+            same += plan->cells[j].pass == LA_TRAIN &&
+                    plan->cells[j].learn->group == plan->cells[i].learn->group;
+        assert_int_equal(same, 1);
+    }
+}
+
+/* For every task: the baseline, then each step in its order, all else the same. */
+static void test_difficulty_changes_one_thing_at_a_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < la_tasks_count(); i++) {
+        const la_task *t = la_tasks_at(i);
+        const la_difficulty *d = t->learned ? t->learned->difficulties : NULL;
+        if (!d || !d->axis) continue;
+        la_spec spec = {.seed = 1, .difficulty = true};
+        add_words(&spec.variants, "softmax");
+        add_words(&spec.tasks, t->name);
+        assert_int_equal(la_counts_add(&spec.lengths, 1024, NULL), LA_OK);
+        assert_int_equal(la_counts_add(&spec.threads, 1, NULL), LA_OK);
+        la_plan plan = expand(&spec);
+        const la_cell *base = NULL;
+        for (size_t k = 0; k < plan.n; k++) {
+            const la_cell *c = &plan.cells[k];
+            if (c->refused) print_error("%s: %s\n", t->name, c->reason);
+            assert_false(c->refused);
+            assert_true(strcmp(c->learn->difficulty, "") == 0 || c->pass == LA_EVAL);
+            if (c->pass != LA_EVAL) continue;
+            if (base)
+                assert_step(base, c, d++);
+            else
+                assert_string_equal((base = c)->learn->difficulty, "baseline");
+        }
+        assert_null(d->axis);
+        assert_trained(&plan);
+        la_plan_release(&plan);
+    }
+}
+
+/* Without names, every task that has steps. */
+static void test_difficulty_takes_all_tasks_that_have_steps(void **state)
+{
+    (void)state;
+    size_t with = 0;
+    for (size_t i = 0; i < la_tasks_count(); i++) {
+        const la_learned *l = la_tasks_at(i)->learned;
+        with += l && l->difficulties && l->difficulties->axis;
+    }
+    la_spec spec = {.seed = 1, .difficulty = true};
+    add_words(&spec.variants, "softmax");
+    assert_int_equal(la_counts_add(&spec.lengths, 1024, NULL), LA_OK);
+    assert_int_equal(la_counts_add(&spec.threads, 1, NULL), LA_OK);
+    la_plan plan = expand(&spec);
+    for (size_t i = 0; i < plan.n; i++)
+        with -= strcmp(plan.cells[i].learn->difficulty, "baseline") == 0;
+    assert_int_equal(with, 0);
     la_plan_release(&plan);
 }
 
@@ -296,6 +423,8 @@ int main(void)
         cmocka_unit_test(test_what_only_asks_trains_once),
         cmocka_unit_test(test_a_question_that_cannot_be_leaves_the_training),
         cmocka_unit_test(test_identity_comes_back),
+        cmocka_unit_test(test_difficulty_changes_one_thing_at_a_time),
+        cmocka_unit_test(test_difficulty_takes_all_tasks_that_have_steps),
         cmocka_unit_test(test_model_defaults_of_performer_and_linformer),
         cmocka_unit_test(test_what_cannot_be_evaluated_says_why),
         cmocka_unit_test(test_threads_of_models_follow_from_jobs_and_size),

@@ -93,11 +93,36 @@ static void fill_model(fixture *f)
     expect_ok(la_store_finish(f->store, id, &attempt, &err));
 }
 
+/* An evaluation that is one step of a task's difficulty, planned only. */
+static void fill_step(fixture *f)
+{
+    la_err err = {0};
+    char key[33];
+    int64_t cell;
+    la_cell_row row = sample_cell(78, key);
+    row.pass = "eval";
+    row.task = "mqar";
+    row.train_json = "{\"at_length\":0,\"difficulty\":\"vocab\",\"step\":\"32\",\"lr\":0.01}";
+    expect_ok(la_store_plan(f->store, f->sweep, f->device, &row, 1, &cell, &err));
+}
+
+static void test_a_step_of_difficulty_is_named(void **state)
+{
+    fixture *f = *state;
+    fill_step(f);
+    char *csv = exported(f, f->sweep, "difficulty", "csv");
+    assert_int_equal(count_of(csv, "\n"), 2);
+    assert_non_null(strstr(csv, ",difficulty,step,accuracy,lo,hi,n,chance\n"));
+    assert_non_null(strstr(csv, ",vocab,32,,,,,\n"));
+    free(csv);
+}
+
 static void test_every_kind_exports_in_every_format(void **state)
 {
     fixture *f = *state;
     fill(f, "it crashed");
     fill_model(f);
+    fill_step(f);
     static const char *const formats[] = {"csv", "json", "md", "latex"};
     for (size_t i = 0; i < la_export_count(); i++) {
         for (size_t j = 0; j < LA_COUNT(formats); j++) {
@@ -244,6 +269,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_every_kind_exports_in_every_format),
+        TEST(test_a_step_of_difficulty_is_named),
         TEST(test_csv_has_a_row_a_cell_and_empty_fields_for_what_is_missing),
         TEST(test_csv_quotes_text_and_defuses_formulas),
         TEST(test_json_has_null_for_nan_and_objects_for_options),

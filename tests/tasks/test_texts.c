@@ -144,6 +144,9 @@ static void test_steps_of_difficulty_can_be_taken(void **state)
         for (const la_difficulty *d = t->learned ? t->learned->difficulties : NULL; d && d->axis;
              d++) {
             check_step(t, d);
+            /* They are kept in a cell's JSON, and in its 24 bytes. */
+            assert_true(strlen(d->axis) < 24 && strlen(d->value) < 24);
+            assert_true(!strpbrk(d->axis, "\"\\ ") && !strpbrk(d->value, "\"\\ "));
             for (const la_difficulty *e = t->learned->difficulties; e < d; e++) {
                 assert_false(strcmp(e->axis, d->axis) == 0 && strcmp(e->value, d->value) == 0);
                 /* Steps of one axis stand together. */
