@@ -71,8 +71,10 @@ static void add_statistics(la_text *out, const la_kind *kind, const la_lines *li
     snprintf(r, sizeof r, rmin == rmax ? "%lld" : "%lld to %lld", (long long)rmin, (long long)rmax);
     const char *rounds = rmax == 1 ? "round" : "rounds";
     if (kind->tasks && shared_learned(lines)) rounds = rmax == 1 ? "seed" : "seeds";
-    if (kind->figure == la_figure_heat)
+    if (kind->figure == la_figure_heat && kind->scale == LA_SCALE_PART)
         la_text_add(out, " %s %s.", r, rounds);
+    else if (kind->figure == la_figure_heat)
+        la_text_add(out, " Median of %s calls in %s %s.", n, r, rounds);
     else if (kind->scale == LA_SCALE_PART && nmax == 0)
         la_text_add(out, " %s %s%s.", r, rounds, bars ? ", mean and range" : "");
     else if (kind->scale == LA_SCALE_PART)

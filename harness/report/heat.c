@@ -24,6 +24,11 @@ bool la_heat_beyond(const la_heat_box *box, double memories)
     return box->held > box->room * memories;
 }
 
+bool la_heat_good(const la_heat_box *box)
+{
+    return isfinite(box->value) && strcmp(box->outcome, "ok") == 0;
+}
+
 /* ---- reading ---- */
 
 /* Lengths as 1k, other numbers as they are, choices as words. */
@@ -69,6 +74,10 @@ static la_status take_box(la_heat *heat, la_query *q, la_err *err)
     if (!box.panel || !take_place(heat, q, &box)) return LA_OK;
     snprintf(box.outcome, sizeof box.outcome, "%.20s", la_query_named_text(q, "outcome"));
     if (isfinite(chance)) heat->chance = chance;
+    if (la_heat_good(&box)) {
+        heat->lo = fmin(heat->lo, box.value);
+        heat->hi = fmax(heat->hi, box.value);
+    }
     heat->rooms |= isfinite(box.room) && isfinite(box.held);
     void *grown = heat->boxes;
     LA_TRY(la_grow(&grown, &heat->cap, heat->n + 1, sizeof *heat->boxes, err));
@@ -88,12 +97,10 @@ static la_status load(la_store *store, int64_t sweep_id, const la_kind *kind, co
 {
     char id[24];
     cJSON *map = cJSON_Parse(which);
-    copy_member(map, "task", heat->task, sizeof heat->task);
+    copy_member(map, "title", heat->title, sizeof heat->title);
     copy_member(map, "x_name", heat->x_name, sizeof heat->x_name);
     copy_member(map, "y_name", heat->row_name, sizeof heat->row_name);
     cJSON_Delete(map);
-    snprintf(heat->title, sizeof heat->title, "%s: accuracy over %s and %s", heat->task,
-             heat->x_name, heat->row_name);
     LA_TRY(la_lines_load(store, sweep_id, kind->sql, which, &heat->panels, err));
     snprintf(id, sizeof id, "%lld", (long long)sweep_id);
     la_query *q = NULL;
@@ -117,15 +124,17 @@ static void add_words(const la_heat *heat, const la_kind *kind, la_text *out)
         const la_heat_box *b = &heat->boxes[i];
         absent |= strcmp(b->outcome, "unsupported") == 0;
         heads = fmax(heads, b->memories);
-        if (!isfinite(b->value)) continue;
+        if (!la_heat_good(b)) continue;
         least = fmin(least, b->n);
         most = fmax(most, b->n);
     }
     la_text_add(out, "%s", kind->what);
-    if (most > 0) la_text_add(out, least < most ? " %.0f to %.0f" : " %.0f", least, most);
-    if (most > 0) la_text_add(out, " answers a box.");
+    if (most > 0 && !heat->time) {
+        la_text_add(out, least < most ? " %.0f to %.0f" : " %.0f", least, most);
+        la_text_add(out, " answers a box.");
+    }
     if (isfinite(heat->chance)) la_text_add(out, " Chance %.2g.", heat->chance);
-    if (absent) la_text_add(out, " –: cannot be asked.");
+    if (absent) la_text_add(out, " –: cannot be.");
     if (!heat->rooms) return;
     la_text_add(
         out, " Beyond the orange line, towards more pairs or smaller states, there are more pairs "
@@ -142,6 +151,8 @@ la_status la_figure_heat(la_store *store, int64_t sweep_id, const la_kind *kind,
     if (!heat) return LA_E_NOMEM;
     la_text caption = {0}, what = {0};
     la_kind said = *kind;
+    heat->time = kind->scale == LA_SCALE_TIME;
+    heat->lo = INFINITY;
     heat->chance = NAN;
     la_status st = load(store, sweep_id, kind, which, heat, err);
     *empty = st == LA_OK && heat->n == 0;

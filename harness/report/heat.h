@@ -19,10 +19,12 @@ typedef struct la_heat_box {
 } la_heat_box;
 
 typedef struct la_heat {
-    char task[64], title[160];
+    char title[160];
     char x_name[LA_HEAT_WORD], row_name[LA_HEAT_WORD];
     char x_word[LA_HEAT_VALUES][LA_HEAT_WORD], row_word[LA_HEAT_VALUES][LA_HEAT_WORD];
     size_t n_x, n_rows;
+    bool time;     /* values are ns, else shares */
+    double lo, hi; /* of all values */
     double chance; /* NaN: not known */
     la_lines panels;
     la_heat_box *boxes;
@@ -35,6 +37,8 @@ const la_heat_box *la_heat_find(const la_heat *heat, const la_series *panel, siz
 /* More pairs than keys can be independent in one memory, or in `memories` of them. */
 bool la_heat_beyond(const la_heat_box *box, double memories);
 
+/* A number in the box: ok, and known. */
+bool la_heat_good(const la_heat_box *box);
 /* The texts of the figure, from the boxes and the caption. */
 la_status la_heat_draw(const la_heat *heat, const la_kind *kind, const char *stem,
                        const char *caption, la_text *dat, la_text *gp, la_err *err);

@@ -15,7 +15,8 @@ enum {
     AXIS_PX = 36,  /* the words of its x axis and its name below */
     HEAD_PX = 46,  /* title and colours */
     GAP_PX = 16,   /* between panels */
-    LEAST_PX = 40, /* of a box, where several panels share a row */
+    LEAST_PX = 40, /* of a box, where several panels share a row; a time is longer than a share */
+    LEAST_TIME_PX = 54,
     MOST_PX = 64,
     STEPS = 64, /* of the scale of colours */
     SCALE_PX = 160
@@ -42,6 +43,13 @@ static unsigned colour_of(double part)
     return rgb;
 }
 
+/* From 0, dark, to 1: accuracy, or time by its logarithm, the fastest 1. */
+static double part_of(const la_heat *heat, double value)
+{
+    if (!heat->time) return value;
+    return heat->hi > heat->lo ? log(heat->hi / value) / log(heat->hi / heat->lo) : 1;
+}
+
 static double panel_left(const plan *p, size_t panel)
 {
     return 10 + p->pitch * (double)(panel % p->across) + p->margin;
@@ -57,16 +65,18 @@ static double panel_bottom(const plan *p, size_t panel, const la_heat *heat)
 /* As many panels in a row as leave their boxes and names legible. */
 static void make_plan(plan *p, const la_heat *heat, int caption_lines)
 {
-    double word = 0, name = 0, columns = (double)heat->n_x, wide = LA_FIGURE_WIDTH - 10;
+    double word = 0, name = 0, least = heat->time ? LEAST_TIME_PX : LEAST_PX,
+           columns = (double)heat->n_x, wide = LA_FIGURE_WIDTH - 10;
     for (size_t r = 0; r < heat->n_rows; r++) word = fmax(word, la_text_px(heat->row_word[r], 9));
     for (size_t i = 0; i < heat->panels.n; i++)
         name = fmax(name, la_text_px(heat->panels.v[i].label, 10));
     p->margin = word + 28;
     p->across = heat->panels.n;
     for (; p->across > 1; p->across--)
-        if (wide / (double)p->across - p->margin - GAP_PX >= fmax(name, LEAST_PX * columns)) break;
+        if (wide / (double)p->across - p->margin - GAP_PX >= fmax(name, least * columns)) break;
     p->box = fmin(MOST_PX, (wide / (double)p->across - p->margin - GAP_PX) / columns);
-    p->pitch = p->across > 1 ? wide / (double)p->across : 0;
+    p->pitch =
+        fmin(wide / (double)p->across, p->margin + fmax(p->box * columns, name) + 3 * GAP_PX);
     p->below = 16 + 13.0 * caption_lines;
     size_t rows = (heat->panels.n + p->across - 1) / p->across;
     p->height =
@@ -75,10 +85,11 @@ static void make_plan(plan *p, const la_heat *heat, int caption_lines)
 
 /* ---- boxes ---- */
 
-static const char *words_of(const la_heat_box *b, char buf[16])
+static const char *words_of(const la_heat *heat, const la_heat_box *b, char buf[24])
 {
-    snprintf(buf, 16, "%.3f", b->value);
-    if (isfinite(b->value) && strcmp(b->outcome, "ok") == 0) return buf;
+    if (la_heat_good(b) && heat->time) return la_format_ns(b->value, buf);
+    snprintf(buf, 24, "%.3f", b->value);
+    if (la_heat_good(b)) return buf;
     const char *mark = la_outcome_mark(b->outcome);
     if (mark) return mark;
     return strcmp(b->outcome, "unsupported") == 0 ? "–" : "not run";
@@ -87,13 +98,13 @@ static const char *words_of(const la_heat_box *b, char buf[16])
 static void write_box(la_text *dat, const la_heat *heat, const la_heat_box *b, const plan *p,
                       double left, double bottom)
 {
-    bool good = isfinite(b->value) && strcmp(b->outcome, "ok") == 0;
-    char buf[16];
+    double part = la_heat_good(b) ? part_of(heat, b->value) : (double)NAN;
+    char buf[24];
     la_text_add(dat, "%.1f %.1f %.2f %d 0x%06x ", left + p->box * ((double)b->x + 0.5),
                 bottom + ROW_PX * ((double)b->row + 0.5), p->box, ROW_PX,
-                good ? colour_of(b->value) : 0xf2f2f2);
-    la_dat_quote(dat, words_of(b, buf));
-    la_text_add(dat, " 0x%06x ", good && b->value < 0.55 ? 0xffffff : 0x222222);
+                isfinite(part) ? colour_of(part) : 0xf2f2f2);
+    la_dat_quote(dat, words_of(heat, b, buf));
+    la_text_add(dat, " 0x%06x ", part < 0.55 ? 0xffffff : 0x222222);
     la_dat_quote(dat, b->panel->label);
     la_text_add(dat, " %s %s", heat->x_word[b->x], heat->row_word[b->row]);
     const double numbers[] = {b->value, b->lo, b->hi, b->n};
@@ -132,7 +143,7 @@ static size_t write_line(la_text *dat, const la_heat *heat, const plan *p, bool 
 static void write_data(la_text *dat, const la_heat *heat, const plan *p, bool has[2])
 {
     la_text_add(dat,
-                "# x y width height colour words words-colour panel %s %s accuracy lo hi n "
+                "# x y width height colour words words-colour panel %s %s value lo hi n "
                 "outcome\n",
                 heat->x_name, heat->row_name);
     for (size_t i = 0; i < heat->n; i++) {
@@ -176,10 +187,15 @@ static void panel_words(la_text *out, const la_heat *heat, const plan *p, size_t
               "center rotate by 90 font ',9' tc rgb '#777777'");
 }
 
-/* The colours from 0 to 1, right above. */
-static void colour_scale(la_text *out, const plan *p)
+/* The colours from 0 to 1, or from slow to fast, right above. */
+static void colour_scale(la_text *out, const la_heat *heat, const plan *p)
 {
-    double left = LA_FIGURE_WIDTH - 22 - SCALE_PX, y = p->height - 20;
+    char slow[24] = "accuracy 0", fast[24] = "1";
+    if (heat->time) {
+        la_format_ns(heat->hi, slow);
+        la_format_ns(heat->lo, fast);
+    }
+    double left = LA_FIGURE_WIDTH - 14 - la_text_px(fast, 9) - SCALE_PX, y = p->height - 20;
     for (int i = 0; i < STEPS; i++)
         la_text_add(out,
                     "set object rectangle from first %.2f, first %.1f to first %.2f, first %.1f "
@@ -187,8 +203,8 @@ static void colour_scale(la_text *out, const plan *p)
                     left + SCALE_PX * (double)i / STEPS, y - 6,
                     left + SCALE_PX * (double)(i + 1) / STEPS + (i + 1 < STEPS ? 0.6 : 0), y + 6,
                     colour_of((i + 0.5) / STEPS));
-    put_label(out, "accuracy 0", left - 5, y, "right font ',9' tc rgb '#444444'");
-    put_label(out, "1", left + SCALE_PX + 5, y, "left font ',9' tc rgb '#444444'");
+    put_label(out, slow, left - 5, y, "right font ',9' tc rgb '#444444'");
+    put_label(out, fast, left + SCALE_PX + 5, y, "left font ',9' tc rgb '#444444'");
 }
 
 static void plot_command(la_text *out, const char *stem, const bool has[2])
@@ -220,7 +236,7 @@ la_status la_heat_draw(const la_heat *heat, const la_kind *kind, const char *ste
                 "set tmargin at screen 1\nset xrange [0:%d]\nset yrange [0:%.0f]\n",
                 LA_FIGURE_WIDTH, p.height);
     put_label(&frame, heat->title, 9, p.height - 20, "left font ',13' tc rgb '#111111'");
-    colour_scale(&frame, &p);
+    colour_scale(&frame, heat, &p);
     for (size_t i = 0; i < heat->panels.n; i++) panel_words(&frame, heat, &p, i);
     la_gp_caption(&frame, caption, p.height);
     write_data(dat, heat, &p, has);

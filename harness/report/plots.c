@@ -34,6 +34,8 @@ extern const char la_plot_pareto_state_sql[], la_plot_pareto_state_gp[];
 extern const char la_plot_load_sql[], la_plot_load_gp[];
 extern const char la_plot_error_sql[], la_plot_error_gp[], la_plot_error_rules_sql[];
 extern const char la_plot_heatmap_sql[], la_plot_heatmap_gp[], la_plot_heatmap_tasks_sql[];
+extern const char la_plot_heatmap_time_sql[], la_plot_heatmap_time_gp[],
+    la_plot_heatmap_time_tasks_sql[];
 extern const char la_plot_outcomes_sql[], la_plot_outcomes_gp[];
 
 const la_kind la_kinds[] = {
@@ -211,6 +213,16 @@ const la_kind la_kinds[] = {
      .tasks = la_plot_heatmap_tasks_sql,
      .figure = la_figure_heat,
      .scale = LA_SCALE_PART},
+    {.name = "heatmap",
+     .summary = "time over any two axes of the kernels that vary, a figure for each pass",
+     .title = "time over two axes",
+     .what = "A panel for each variant and setting; yellow is fast.",
+     .sql = la_plot_heatmap_time_sql,
+     .gp = la_plot_heatmap_time_gp,
+     .tasks = la_plot_heatmap_time_tasks_sql,
+     .suffix = "_time",
+     .figure = la_figure_heat,
+     .scale = LA_SCALE_TIME},
     {.name = "error",
      .summary = "relative error against float64 over the length",
      .title = "Error against float64",

@@ -86,8 +86,8 @@ static void test_plots_draw_every_kind_and_mark_failures(void **state)
     expect_ok(la_report_plots(f.store, f.sweep, NULL, 0, dir, NULL, NULL, &counts, &err));
     assert_int_equal(counts.drawn, LA_COUNT(stems));
     /* One load only, no backward, one thread count, one impl of each and no peer: `load`, `time` and
-     * `memory` of both passes, `scaling`, `speedup`, `resident` and `heatmap` stay empty. */
-    assert_int_equal(counts.empty, 7);
+     * `memory` of both passes, `scaling`, `speedup`, `resident` and both of `heatmap` stay empty. */
+    assert_int_equal(counts.empty, 8);
     assert_false(exists(dir, "load.svg"));
     for (size_t i = 0; i < LA_COUNT(stems); i++) {
         static const char *const endings[] = {"svg", "png", "gp", "dat"};
@@ -349,6 +349,32 @@ static void test_a_map_has_a_box_for_every_two_values_and_the_line(void **state)
     fixture_release(&f);
 }
 
+static void test_a_map_of_time_runs_from_slow_to_fast(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    const char *kinds[] = {"heatmap"};
+    la_plots counts;
+    fixture_open(&f);
+    synthetic_threads(&f);
+    if (!have_gnuplot()) skip();
+    const char *dir = folder_of(&f, "times");
+    expect_ok(la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, &counts, &err));
+    assert_int_equal(counts.drawn, 1);
+    char *dat = read_all(dir, "heatmap_time_fwd_length_threads.dat");
+    assert_non_null(dat);
+    assert_int_equal(rows_of_block(dat, 0), 2 * 2 * 3);
+    /* The darkest colour is the slowest (both variants with one thread), the lightest the fastest. */
+    const char *slow = strstr(dat, " 0x00204d "), *fast = strstr(dat, " 0xffea46 ");
+    assert_true(slow && fast && !strstr(fast + 1, " 0xffea46 "));
+    assert_ptr_equal(strstr(slow, " \"33.4 ms\" 0xffffff \"deltanet\" 8k 1 "), slow + 9);
+    assert_ptr_equal(strstr(fast, " \"4.18 ms\" 0x222222 \"flash\" 4k 4 "), fast + 9);
+    la_text_release(&(la_text){.s = dat});
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
 static void test_one_thing_at_a_time_is_no_map(void **state)
 {
     (void)state;
@@ -494,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_plots_of_the_same_rows_have_the_same_bytes),
         cmocka_unit_test(test_plots_draw_recall_over_load),
         cmocka_unit_test(test_a_map_has_a_box_for_every_two_values_and_the_line),
+        cmocka_unit_test(test_a_map_of_time_runs_from_slow_to_fast),
         cmocka_unit_test(test_one_thing_at_a_time_is_no_map),
         cmocka_unit_test(test_plots_of_a_baseline_alone_end),
         cmocka_unit_test(test_names_are_never_run),
