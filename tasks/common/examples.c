@@ -4,6 +4,7 @@
 #include "examples.h"
 
 #include <math.h>
+#include <stdio.h>
 
 la_example la_example_of(const char *task, int version, uint64_t seed, la_split split,
                          const la_shape *shape, uint64_t index)
@@ -19,6 +20,23 @@ la_example la_example_of(const char *task, int version, uint64_t seed, la_split 
 uint64_t la_example_stream(const la_example *example, uint32_t what)
 {
     return la_stream(example->base, what, example->index);
+}
+
+size_t la_mixture_of_lengths(la_shape_at shape_at, const void *task_opts, const int64_t *lengths,
+                             size_t n_lengths, la_shape *out, size_t cap)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < n_lengths && len < cap; i++) {
+        if (shape_at(task_opts, lengths[i], &out[len], NULL) != LA_OK) continue;
+        out[len++].far = 0;
+    }
+    return len;
+}
+
+const char *la_word_of(char kind, int64_t number, char buf[16])
+{
+    snprintf(buf, 16, "%c%d", kind, (int)number);
+    return buf;
 }
 
 size_t la_scratch_bytes(size_t bytes)

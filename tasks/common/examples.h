@@ -20,6 +20,14 @@ la_example la_example_of(const char *task, int version, uint64_t seed, la_split 
 /* A stream of random numbers for each thing `what` that the example draws. */
 uint64_t la_example_stream(const la_example *example, uint32_t what);
 
+/* A mixture for tasks with one shape a length: what shape_at takes of the lengths, to be trained on. */
+typedef la_status (*la_shape_at)(const void *task_opts, int64_t T, la_shape *out, la_err *err);
+size_t la_mixture_of_lengths(la_shape_at shape_at, const void *task_opts, const int64_t *lengths,
+                             size_t n_lengths, la_shape *out, size_t cap);
+
+/* "k12": a token's kind and its number among its kind. */
+const char *la_word_of(char kind, int64_t number, char buf[16]);
+
 /* Room for one example: on the stack while it is small (so that training allocates nothing), else
  * from la_alloc. Pieces are taken one after another and sum to at most what open was asked for. */
 typedef struct la_scratch {
