@@ -33,11 +33,10 @@ const la_option la_pairs_table[LA_PAIRS_TABLE_OVERWRITE] = {
      "share of the keys that are written again"},
 };
 
-static const int64_t mixed_pairs[] = {4, 8, 16, 32};
-enum { MOST_MIXED = 32 };
+const int64_t la_pairs_mixed[] = {4, 8, 16, 32, 0};
 
 /* Streams of an example. */
-enum { KEYS, VALUES, UPDATED, SLOTS, FILLER };
+enum { KEYS, VALUES, UPDATED, SLOTS, FILLER, REPLACEMENTS };
 
 static int64_t keys_of(const la_pairs_options *o)
 {
@@ -84,44 +83,45 @@ static bool fits(const la_pairs_options *o, int64_t T, int64_t n)
     return T % 2 == 0 && T <= LA_LONGEST_EXAMPLE && room_for(o, n) <= T;
 }
 
-size_t la_pairs_mixture(const la_pairs_options *o, const int64_t *lengths, size_t n_lengths,
-                        la_shape *out, size_t cap)
+size_t la_pairs_mixture(const la_pairs_kind *kind, const la_pairs_options *o,
+                        const int64_t *lengths, size_t n_lengths, la_shape *out, size_t cap)
 {
-    const int64_t *pairs = o->pairs ? &o->pairs : mixed_pairs;
-    size_t each = o->pairs ? 1 : LA_COUNT(mixed_pairs), len = 0;
+    const int64_t own[] = {o->pairs, 0}, *pairs = o->pairs ? own : kind->mixed;
+    size_t len = 0;
     for (size_t i = 0; i < n_lengths; i++)
-        for (size_t j = 0; j < each && len < cap; j++)
+        for (size_t j = 0; pairs[j] && len < cap; j++)
             if (fits(o, lengths[i], pairs[j]))
                 out[len++] = (la_shape){.T = lengths[i], .n = pairs[j]};
     return len;
 }
 
-static la_status check_vocab(const char *task, const la_pairs_options *o, int64_t n,
+static la_status check_vocab(const la_pairs_kind *kind, const la_pairs_options *o, int64_t n,
                              const char *remedy, la_err *err)
 {
-    int64_t values = n + la_pairs_updates(o, n);
+    int64_t values = kind->loose ? n : n + la_pairs_updates(o, n);
     if (n > keys_of(o))
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "%" PRId64 " pairs with different keys do not fit %s.vocab %" PRId64
                        ", which has %" PRId64 " keys: raise %s.vocab to %" PRId64 " or more%s",
-                       n, task, o->vocab, keys_of(o), task, 2 * (n + 1), remedy);
+                       n, kind->task, o->vocab, keys_of(o), kind->task, 2 * (n + 1), remedy);
     if (values > values_of(o))
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "%" PRId64 " different values do not fit %s.vocab %" PRId64
                        ", which has %" PRId64 ": raise %s.vocab to %" PRId64 " or more%s",
-                       values, task, o->vocab, values_of(o), task, 2 * values, remedy);
+                       values, kind->task, o->vocab, values_of(o), kind->task, 2 * values, remedy);
     return LA_OK;
 }
 
-la_status la_pairs_check(const char *task, const la_pairs_options *o, la_err *err)
+la_status la_pairs_check(const la_pairs_kind *kind, const la_pairs_options *o, la_err *err)
 {
-    int64_t trained = o->pairs ? o->pairs : MOST_MIXED;
+    int64_t most = 0;
     char remedy[96];
-    snprintf(remedy, sizeof remedy, ", or lower %s.pairs (0 stands for up to %d)", task,
-             MOST_MIXED);
-    LA_TRY(check_vocab(task, o, trained, remedy, err));
-    snprintf(remedy, sizeof remedy, ", or lower %s.eval_pairs", task);
-    return check_vocab(task, o, o->eval_pairs, remedy, err);
+    for (const int64_t *n = kind->mixed; *n; n++) most = *n;
+    snprintf(remedy, sizeof remedy, ", or lower %s.pairs (0 stands for up to %" PRId64 ")",
+             kind->task, most);
+    LA_TRY(check_vocab(kind, o, o->pairs ? o->pairs : most, remedy, err));
+    snprintf(remedy, sizeof remedy, ", or lower %s.eval_pairs", kind->task);
+    return check_vocab(kind, o, o->eval_pairs, remedy, err);
 }
 
 static la_status check_room(const char *task, const la_pairs_options *o, int64_t T, int64_t n,
@@ -142,11 +142,11 @@ static la_status check_room(const char *task, const la_pairs_options *o, int64_t
     return LA_OK;
 }
 
-la_status la_pairs_shape_at(const char *task, const la_pairs_options *o, int64_t T, la_shape *out,
-                            la_err *err)
+la_status la_pairs_shape_at(const la_pairs_kind *kind, const la_pairs_options *o, int64_t T,
+                            la_shape *out, la_err *err)
 {
-    LA_TRY(check_vocab(task, o, o->eval_pairs, "", err));
-    LA_TRY(check_room(task, o, T, o->eval_pairs, err));
+    LA_TRY(check_vocab(kind, o, o->eval_pairs, "", err));
+    LA_TRY(check_room(kind->task, o, T, o->eval_pairs, err));
     *out = (la_shape){.T = T, .n = o->eval_pairs, .far = 1};
     return LA_OK;
 }
@@ -154,12 +154,13 @@ la_status la_pairs_shape_at(const char *task, const la_pairs_options *o, int64_t
 /* What one example is made with. Ids and slots are indexed by pair. */
 typedef struct memory {
     int64_t n, updates, context, slots;
-    int32_t *key;       /* [n], the rest of the keys behind them */
-    int32_t *value;     /* [n + updates]: first values, then the second ones in order of writing */
-    int32_t *updated;   /* [updates]: pairs written again, in order; the other pairs behind them */
-    int32_t *last;      /* [n] token of the value that counts */
-    int32_t *asked;     /* [slots] pair asked there, or -1 */
-    la_drawn *drawn;    /* [n] */
+    int32_t *key;     /* [n], the rest of the keys behind them */
+    int32_t *value;   /* [n + updates]: first values, then the second ones in order of writing; and
+                         * room for all values of the vocabulary */
+    int32_t *updated; /* [updates]: pairs written again, in order; the other pairs behind them */
+    int32_t *last;    /* [n] token of the value that counts */
+    int32_t *asked;   /* [slots] pair asked there, or -1 */
+    la_drawn *drawn;  /* [n] */
     unsigned char *any; /* [(vocab + 7) / 8] bit: the id is one of the example's keys */
     la_scratch scratch;
 } memory;
@@ -171,7 +172,9 @@ static la_status memory_open(memory *m, const la_pairs_options *o, const la_shap
     m->updates = la_pairs_updates(o, m->n);
     m->context = 2 * (m->n + m->updates);
     m->slots = (shape->T - m->context) / 2;
-    size_t id = sizeof(int32_t), keys = (size_t)keys_of(o) * id, values = (size_t)values_of(o) * id;
+    int64_t writes = m->n + m->updates;
+    size_t id = sizeof(int32_t), keys = (size_t)keys_of(o) * id;
+    size_t values = (size_t)(writes > values_of(o) ? writes : values_of(o)) * id;
     size_t pairs = (size_t)m->n * id, slots = (size_t)m->slots * id;
     size_t drawn = (size_t)m->n * sizeof(la_drawn), bits = (size_t)(o->vocab + 7) / 8;
     size_t bytes = la_scratch_bytes(keys) + la_scratch_bytes(values) + 2 * la_scratch_bytes(pairs) +
@@ -187,15 +190,28 @@ static la_status memory_open(memory *m, const la_pairs_options *o, const la_shap
     return LA_OK;
 }
 
+/* Values n.. of a loose kind: each uniform over those that differ from the value it replaces. */
+static void draw_replacements(memory *m, const la_pairs_options *o, uint64_t stream)
+{
+    int32_t first = (int32_t)(o->vocab / 2);
+    for (int64_t u = 0; u < m->updates; u++) {
+        int32_t old = m->value[m->updated[u]];
+        int32_t id =
+            first + (int32_t)la_random_below(stream, (uint64_t)u, (uint64_t)(values_of(o) - 1));
+        m->value[m->n + u] = id < old ? id : id + 1;
+    }
+}
+
 /* key value key value ..., then the pairs written again. */
-static void write_context(memory *m, const la_pairs_options *o, const la_example *example,
-                          int32_t *tokens)
+static void write_context(memory *m, bool loose, const la_pairs_options *o,
+                          const la_example *example, int32_t *tokens)
 {
     int64_t writes = m->n + m->updates;
     la_draw_distinct(la_example_stream(example, KEYS), 1, keys_of(o), m->n, m->key);
     la_draw_distinct(la_example_stream(example, VALUES), (int32_t)(o->vocab / 2), values_of(o),
-                     writes, m->value);
+                     loose ? m->n : writes, m->value);
     la_draw_distinct(la_example_stream(example, UPDATED), 0, m->n, m->updates, m->updated);
+    if (loose) draw_replacements(m, o, la_example_stream(example, REPLACEMENTS));
     for (int64_t w = 0; w < writes; w++) {
         int64_t pair = w < m->n ? w : m->updated[w - m->n];
         tokens[2 * w] = m->key[pair];
@@ -213,12 +229,34 @@ static void draw_questions(memory *m, double a, const la_example *example)
     for (int64_t i = 0; i < m->n; i++) m->asked[m->drawn[i].slot] = (int32_t)i;
 }
 
-/* Filler t of the distractor kind: any id but the example's keys, by trying again. */
-static int32_t distractor(const memory *m, uint64_t stream, int64_t t, int64_t T, int64_t vocab)
+void la_pairs_mark(unsigned char *any, int32_t id)
+{
+    any[id / 8] |= (unsigned char)(1u << (id % 8));
+}
+
+/* Any id but the example's keys, by trying again. */
+static int32_t distractor(const unsigned char *any, uint64_t stream, int64_t t, int64_t T,
+                          int64_t vocab)
 {
     for (int64_t at = t;; at += T) {
         int64_t id = (int64_t)la_random_below(stream, (uint64_t)at, (uint64_t)vocab);
-        if (!(m->any[id / 8] >> (id % 8) & 1)) return (int32_t)id;
+        if (!(any[id / 8] >> (id % 8) & 1)) return (int32_t)id;
+    }
+}
+
+int32_t la_pairs_filler(const la_pairs_options *o, const unsigned char *any, uint64_t stream,
+                        int64_t t, int64_t T)
+{
+    switch (o->filler) {
+    case LA_PAIRS_NOISE:
+        return (int32_t)(o->vocab +
+                         (int64_t)la_random_below(stream, (uint64_t)t, (uint64_t)o->noise));
+    case LA_PAIRS_DISTRACTOR:
+        return distractor(any, stream, t, T, o->vocab);
+    case LA_PAIRS_UNIFORM:
+        return (int32_t)la_random_below(stream, (uint64_t)t, (uint64_t)o->vocab);
+    default:
+        return 0;
     }
 }
 
@@ -228,26 +266,12 @@ static void fill(memory *m, const la_pairs_options *o, const la_example *example
     uint64_t stream = la_example_stream(example, FILLER);
     if (o->filler == LA_PAIRS_DISTRACTOR) {
         memset(m->any, 0, (size_t)(o->vocab + 7) / 8);
-        for (int64_t i = 0; i < m->n; i++)
-            m->any[m->key[i] / 8] |= (unsigned char)(1u << (m->key[i] % 8));
+        for (int64_t i = 0; i < m->n; i++) la_pairs_mark(m->any, m->key[i]);
     }
     for (int64_t t = m->context; t < T; t++) {
         int64_t off = t - m->context;
         if (off % 2 == 0 && m->asked[off / 2] >= 0) continue;
-        switch (o->filler) {
-        case LA_PAIRS_NOISE:
-            tokens[t] = (int32_t)(o->vocab + (int64_t)la_random_below(stream, (uint64_t)t,
-                                                                      (uint64_t)o->noise));
-            break;
-        case LA_PAIRS_DISTRACTOR:
-            tokens[t] = distractor(m, stream, t, T, o->vocab);
-            break;
-        case LA_PAIRS_UNIFORM:
-            tokens[t] = (int32_t)la_random_below(stream, (uint64_t)t, (uint64_t)o->vocab);
-            break;
-        default:
-            tokens[t] = 0;
-        }
+        tokens[t] = la_pairs_filler(o, m->any, stream, t, T);
     }
 }
 
@@ -267,16 +291,16 @@ static int64_t ask(const memory *m, int32_t *tokens, la_answer *answers)
     return len;
 }
 
-la_status la_pairs_make(const char *task, int version, const la_pairs_options *o, uint64_t seed,
+la_status la_pairs_make(const la_pairs_kind *kind, const la_pairs_options *o, uint64_t seed,
                         la_split split, const la_shape *shape, uint64_t index, int32_t *tokens,
                         la_answer *answers, int64_t *n_answers, la_err *err)
 {
     memory m;
-    LA_TRY(check_room(task, o, shape->T, shape->n, err));
-    LA_TRY(check_vocab(task, o, shape->n, "", err));
+    LA_TRY(check_room(kind->task, o, shape->T, shape->n, err));
+    LA_TRY(check_vocab(kind, o, shape->n, "", err));
     LA_TRY(memory_open(&m, o, shape, err));
-    la_example example = la_example_of(task, version, seed, split, shape, index);
-    write_context(&m, o, &example, tokens);
+    la_example example = la_example_of(kind->task, kind->version, seed, split, shape, index);
+    write_context(&m, kind->loose, o, &example, tokens);
     draw_questions(&m, shape->far ? o->eval_a : o->a, &example);
     fill(&m, o, &example, shape->T, tokens);
     *n_answers = ask(&m, tokens, answers);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sequences of key-value pairs that are asked for again: what mqar and overwrite share. The definition
- * stands in tasks/mqar/mqar.c; a share of keys written again in tasks/overwrite/overwrite.c.
+ * Sequences of key-value pairs that are asked for again: what mqar, overwrite and forgetting_mqar share,
+ * and what compositional_mqar takes of it. The definitions are the tasks'.
  */
 #ifndef LA_PAIRS_H
 #define LA_PAIRS_H
+
+#include <stdbool.h>
 
 #include "labench/task.h"
 
@@ -17,20 +19,30 @@ typedef struct la_pairs_options {
     double updates; /* share of the keys written again; 0 for mqar */
 } la_pairs_options;
 
-/* The option table of both; its last row, updates, is overwrite's alone. */
+/* The option table of mqar and overwrite; its last row, updates, is overwrite's alone. */
 extern const la_option la_pairs_table[];
 enum { LA_PAIRS_TABLE_MQAR = 7, LA_PAIRS_TABLE_OVERWRITE = 8 };
 
-/* The members of la_learned and la_task with the task's name and its version in front. */
+/* What sets these tasks apart besides their options. */
+typedef struct la_pairs_kind {
+    const char *task;
+    int version;
+    const int64_t *mixed; /* pairs trained on where the option says none; ascending, ends with 0 */
+    /* A value written again differs from the one it replaces only, not from all of the example. */
+    bool loose;
+} la_pairs_kind;
+extern const int64_t la_pairs_mixed[]; /* 4, 8, 16, 32 */
+
+/* The members of la_learned and la_task with the kind of task in front. */
 int64_t la_pairs_vocabulary(const la_pairs_options *o);
-size_t la_pairs_mixture(const la_pairs_options *o, const int64_t *lengths, size_t n_lengths,
-                        la_shape *out, size_t cap);
-la_status la_pairs_shape_at(const char *task, const la_pairs_options *o, int64_t T, la_shape *out,
-                            la_err *err);
-la_status la_pairs_make(const char *task, int version, const la_pairs_options *o, uint64_t seed,
+size_t la_pairs_mixture(const la_pairs_kind *kind, const la_pairs_options *o,
+                        const int64_t *lengths, size_t n_lengths, la_shape *out, size_t cap);
+la_status la_pairs_shape_at(const la_pairs_kind *kind, const la_pairs_options *o, int64_t T,
+                            la_shape *out, la_err *err);
+la_status la_pairs_make(const la_pairs_kind *kind, const la_pairs_options *o, uint64_t seed,
                         la_split split, const la_shape *shape, uint64_t index, int32_t *tokens,
                         la_answer *answers, int64_t *n_answers, la_err *err);
-la_status la_pairs_check(const char *task, const la_pairs_options *o, la_err *err);
+la_status la_pairs_check(const la_pairs_kind *kind, const la_pairs_options *o, la_err *err);
 double la_pairs_chance(const la_pairs_options *o);
 /* "k7", "v31", "." for id 0, "~5" for noise; values and noise are counted from 0, keys from 1. */
 const char *la_pairs_word(const la_pairs_options *o, int32_t token, char buf[16]);
@@ -38,5 +50,12 @@ const char *la_pairs_word(const la_pairs_options *o, int32_t token, char buf[16]
 extern const char *const la_pairs_asking[];
 /* Of n keys, those that are written a second time. */
 int64_t la_pairs_updates(const la_pairs_options *o, int64_t n);
+
+/* Bits of ids, for the keys of an example: (vocab + 7) / 8 bytes. */
+void la_pairs_mark(unsigned char *any, int32_t id);
+/* Token t of T where nothing is asked, of the kind o->filler; `any` marks the example's keys, for
+ * distractors alone. */
+int32_t la_pairs_filler(const la_pairs_options *o, const unsigned char *any, uint64_t stream,
+                        int64_t t, int64_t T);
 
 #endif

@@ -6,6 +6,8 @@
 
 enum { VERSION = 1 };
 
+static const la_pairs_kind kind = {.task = "mqar", .version = VERSION, .mixed = la_pairs_mixed};
+
 /* mqar writes no key again, and its table does not set that member. */
 static la_pairs_options plain(const void *task_opts)
 {
@@ -23,13 +25,13 @@ static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_le
                       la_shape *out, size_t cap)
 {
     la_pairs_options o = plain(task_opts);
-    return la_pairs_mixture(&o, lengths, n_lengths, out, cap);
+    return la_pairs_mixture(&kind, &o, lengths, n_lengths, out, cap);
 }
 
 static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_err *err)
 {
     la_pairs_options o = plain(task_opts);
-    return la_pairs_shape_at("mqar", &o, T, out, err);
+    return la_pairs_shape_at(&kind, &o, T, out, err);
 }
 
 static int64_t most_answers(const void *task_opts, const la_shape *shape)
@@ -43,8 +45,7 @@ static la_status make(const void *task_opts, uint64_t seed, la_split split, cons
                       la_err *err)
 {
     la_pairs_options o = plain(task_opts);
-    return la_pairs_make("mqar", VERSION, &o, seed, split, shape, index, tokens, answers, n_answers,
-                         err);
+    return la_pairs_make(&kind, &o, seed, split, shape, index, tokens, answers, n_answers, err);
 }
 
 static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
@@ -52,7 +53,7 @@ static la_status check(const la_variant *variant, const la_problem *p, const voi
 {
     (void)variant, (void)p;
     la_pairs_options o = plain(task_opts);
-    return la_pairs_check("mqar", &o, err);
+    return la_pairs_check(&kind, &o, err);
 }
 
 static double chance(const void *task_opts)

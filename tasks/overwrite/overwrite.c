@@ -7,6 +7,9 @@
 
 enum { VERSION = 1 };
 
+static const la_pairs_kind kind = {
+    .task = "overwrite", .version = VERSION, .mixed = la_pairs_mixed};
+
 static const char *const groups[] = {"kept", "overwritten", NULL};
 
 static int64_t vocabulary(const void *task_opts)
@@ -17,12 +20,12 @@ static int64_t vocabulary(const void *task_opts)
 static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
                       la_shape *out, size_t cap)
 {
-    return la_pairs_mixture(task_opts, lengths, n_lengths, out, cap);
+    return la_pairs_mixture(&kind, task_opts, lengths, n_lengths, out, cap);
 }
 
 static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_err *err)
 {
-    return la_pairs_shape_at("overwrite", task_opts, T, out, err);
+    return la_pairs_shape_at(&kind, task_opts, T, out, err);
 }
 
 static int64_t most_answers(const void *task_opts, const la_shape *shape)
@@ -35,15 +38,15 @@ static la_status make(const void *task_opts, uint64_t seed, la_split split, cons
                       uint64_t index, int32_t *tokens, la_answer *answers, int64_t *n_answers,
                       la_err *err)
 {
-    return la_pairs_make("overwrite", VERSION, task_opts, seed, split, shape, index, tokens,
-                         answers, n_answers, err);
+    return la_pairs_make(&kind, task_opts, seed, split, shape, index, tokens, answers, n_answers,
+                         err);
 }
 
 static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
                        la_err *err)
 {
     (void)variant, (void)p;
-    return la_pairs_check("overwrite", task_opts, err);
+    return la_pairs_check(&kind, task_opts, err);
 }
 
 static double chance(const void *task_opts)

@@ -1,2 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * associative_recall, forgetting_mqar, compositional_mqar: task, options, what does not hold for all. */
+ * forgetting_mqar, compositional_mqar, associative_recall, majority, modular_arithmetic: task,
+ * options, what does not hold for all. */
+{"forgetting_mqar", "", LARGE},
+{"forgetting_mqar", "filler=noise vocab=512", SILENT},
+{"forgetting_mqar", "filler=zero vocab=64 pairs=6 updates=1", SILENT},
+{"forgetting_mqar", "filler=distractor vocab=512 updates=0", 0},
+{"compositional_mqar", "", LARGE},
+{"compositional_mqar", "filler=noise vocab=512", SILENT},
+{"compositional_mqar", "filler=zero vocab=64 pairs=9", SILENT},
+{"compositional_mqar", "filler=distractor vocab=128", 0},
+{"associative_recall", "", SILENT},
+{"associative_recall", "vocab=11", SILENT},
+{"associative_recall", "absent=1 vocab=90", SILENT | UNEVEN},
+{"majority", "", 0},
+{"majority", "symbols=5", UNEVEN},
+{"majority", "cumulative=1", UNEVEN},
+{"modular_arithmetic", "", 0},
+{"modular_arithmetic", "form=left modulus=7", UNEVEN},
+{"modular_arithmetic", "form=brackets", UNEVEN},
+{"modular_arithmetic", "form=brackets times=0 modulus=3", 0},
