@@ -2,4 +2,5 @@
  * group_word, listops: task, options, what does not hold for all. */
 {"group_word", "", 0}, {"group_word", "group=s3", 0},
     {"group_word", "group=a5 moves=3 pauses=1", UNEVEN}, {"group_word", "group=z60", 0},
-    {"group_word", "moves=2", UNEVEN}, {"group_word", "pauses=3", 0},
+    {"group_word", "moves=2", UNEVEN}, {"group_word", "pauses=3", 0}, {"listops", "", UNEVEN},
+    {"listops", "pool=mean", UNEVEN}, {"listops", "depth=6 args=4", UNEVEN},

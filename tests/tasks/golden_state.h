@@ -9,3 +9,8 @@
     {"group_word", "group=z60", {12, 0, 0}, 0x3b8623a41c64f89e},
     {"group_word", "moves=2", {12, 0, 0}, 0xb0258c264f527024},
     {"group_word", "pauses=3", {48, 0, 0}, 0xbe874e5144d9293f},
+    {"listops", "", {128, 0, 0}, 0x3f0001cd084017bc},
+    {"listops", "", {1024, 0, 1}, 0x25563e4df9bea41a},
+    {"listops", "", {2000, 0, 0}, 0xba84e3d9a198bca5},
+    {"listops", "pool=mean", {128, 0, 0}, 0xbd0848eb1d387406},
+    {"listops", "depth=6 args=4", {64, 0, 0}, 0x3e366a21a06bb472},
