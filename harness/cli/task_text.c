@@ -13,8 +13,8 @@
 enum { EXAMPLES = 3, INDENT = 2, WIDTH = 92, SHORT = 8 };
 
 /* In this order; what has no family comes last. */
-static const char *const families[] = {"probe",  "recall",    "copy", "needle",
-                                       "memory", "structure", "state"};
+static const char *const families[] = {"probe", "recall",    "copy", "needle",
+                                       "mad",   "structure", "state"};
 
 static const char *family_of(const la_task *t)
 {

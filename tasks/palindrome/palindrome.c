@@ -141,6 +141,7 @@ LA_TASK(palindrome) = {
     .summary = "the tokens again, last one first",
     .paper = "arXiv:2510.26692",
     .definition = definition,
+    .family = "structure",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(palindrome_options),

@@ -112,8 +112,8 @@ static void test_a_step_of_difficulty_is_named(void **state)
     fill_step(f);
     char *csv = exported(f, f->sweep, "difficulty", "csv");
     assert_int_equal(count_of(csv, "\n"), 2);
-    assert_non_null(strstr(csv, ",difficulty,step,accuracy,lo,hi,n,chance\n"));
-    assert_non_null(strstr(csv, ",vocab,32,,,,,\n"));
+    assert_non_null(strstr(csv, ",difficulty,step,accuracy,lo,hi,n,chance"));
+    assert_non_null(strstr(csv, ",vocab,32,,,,,"));
     free(csv);
 }
 

@@ -137,7 +137,8 @@ typedef struct la_task {
     /* What an example is, for a person: ids, layout, sizes, what is trained and asked, chance, and where it
      * differs from its source. Lines of at most 96 characters, as `labench show NAME` prints them. */
     const char *definition;
-    /* What `labench list tasks` shows it among: "recall", "copy", "state", ... NULL: "other". */
+    /* What `labench list tasks` shows it among: probe, recall, copy, needle, mad, structure or state; NULL:
+     * "other". */
     const char *family;
     const la_option *options;
     size_t options_len, options_size;
