@@ -277,6 +277,7 @@ LA_TASK(listops) = {
     .summary = "the value of nested lists of digits",
     .paper = "arXiv:2011.04006",
     .definition = definition,
+    .family = "structure",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(listops_options),

@@ -170,6 +170,7 @@ LA_TASK(mad_compression) = {
     .summary = "a whole sequence out of the vector of its last token",
     .paper = "arXiv:2403.17844",
     .definition = definition,
+    .family = "mad",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(compression_options),

@@ -154,6 +154,7 @@ LA_TASK(mad_fuzzy_recall) = {
     .summary = "MAD: mad_recall with keys and values of one to three tokens",
     .paper = "arXiv:2403.17844",
     .definition = definition,
+    .family = "mad",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(la_motifs_options),

@@ -161,6 +161,7 @@ LA_TASK(mad_memorization) = {
     .summary = "MAD: a fixed map from keys to values, learned by heart",
     .paper = "arXiv:2403.17844",
     .definition = definition,
+    .family = "mad",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(memorization_options),

@@ -138,6 +138,7 @@ LA_TASK(mad_noisy_recall) = {
     .summary = "MAD: mad_recall with pairs of noise in between",
     .paper = "arXiv:2403.17844",
     .definition = definition,
+    .family = "mad",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(la_running_options),

@@ -138,6 +138,7 @@ LA_TASK(mad_recall) = {
     .summary = "MAD: pairs one after another; a key that returns brings its value again",
     .paper = "arXiv:2403.17844",
     .definition = definition,
+    .family = "mad",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(la_running_options),

@@ -175,6 +175,7 @@ LA_TASK(mad_selective_copying) = {
     .summary = "MAD: tokens scattered among blanks, again and in order",
     .paper = "arXiv:2403.17844",
     .definition = definition,
+    .family = "mad",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(copying_options),
