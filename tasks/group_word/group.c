@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A permutation is numbered by its place in the dictionary's order of all permutations: no table is
- * kept, since a number becomes a permutation and back in a few steps. The permutations 2i and 2i + 1
- * differ in the order of their last two things, so one of the two is even: that is element i of A5.
+ * A permutation is numbered by its place in the dictionary's order of all permutations: no table
+ * is kept, since a number becomes a permutation and back in a few steps. The permutations 2i and
+ * 2i + 1 differ in the order of their last two things, so one of the two is even: element i of A5.
  */
 #include "group.h"
 

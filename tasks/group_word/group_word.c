@@ -25,34 +25,37 @@ static const char definition[] =
     "al. 2024, \"Unlocking state-tracking in linear RNNs through negative eigenvalues\",\n"
     "arXiv:2411.12537.\n"
     "\n"
-    "Groups     s3, s5: all permutations of three and five things; a5: the even ones of five; "
-    "z60:\n"
-    "           the numbers modulo 60 under addition (6, 120, 60, 60 elements)\n"
+    "Groups     s3, s5: all permutations of three and of five things; a5: the even ones of five;\n"
+    "           z60: the numbers modulo 60 under addition (6, 120, 60, 60 elements)\n"
     "Ids        element e has id e, as token and as label; 0 is the neutral one. Permutations are\n"
     "           numbered in the dictionary's order of their words. With pauses, the next id after\n"
     "           the elements is the pause\n"
     "Words      24135: the thing that stood at place 2 stands at place 1 afterwards, and so on\n"
-    "Elements   each uniform over the group and independent of the others. moves=m: uniform over\n"
-    "           the elements that put at most m things elsewhere (s5 with moves=2: the ten swaps\n"
-    "           and the neutral one), of which the products still are the whole group\n"
+    "Elements   each uniform, and independent of the others, over the elements that put at most\n"
+    "           `moves` things elsewhere, as few as still make the whole group: in s3 and s5 the\n"
+    "           swaps and the neutral one (moves 2), in a5 the turns of three (3), in z60 all.\n"
+    "           moves=0: all of the group\n"
     "Answers    at each element: the product of the elements up to it, the first being carried\n"
     "           out first. pauses=p: behind each element stand p pauses, and the answer is asked\n"
     "           at the last of them; lengths are multiples of p + 1\n"
     "Slices     by k, the number of elements up to the question: k1_4 to k513_up\n"
-    "Training   4, 8 and 12 tokens, each as likely; sweep: any length. Of the shortest sequences\n"
-    "           so few exist that splits share some: what is asked is longer ones\n"
+    "Training   4, 8 and 12 tokens, each as likely, by models of eight heads whose beta goes up "
+    "to\n"
+    "           2 where there is one (model.neg_eigval=0: up to 1). Sweep: any length. Of the\n"
+    "           shortest sequences so few exist that splits share some: longer ones are asked\n"
     "Distance   none: every element matters\n"
-    "Chance     1 over the number of elements. With moves, the first few products are fewer and\n"
+    "Chance     1 over the number of elements. Products of few elements that move little are\n"
     "           guessed more easily: see the slices\n"
-    "Differs    from word-problem: every sequence is drawn anew, where it splits all sequences of "
-    "a\n"
-    "           length (up to a million) four to one, and no token is put in front\n";
+    "Differs    from word-problem: swaps alone by default, a setting of arXiv:2411.12537; every\n"
+    "           sequence is drawn anew, where the sequences of a length, up to a million, are\n"
+    "           split four to one\n";
 
 static const la_option options[] = {
     {"group", LA_OPTION_CHOICE, offsetof(group_options, group), LA_GROUP_S5, 0, 0, la_group_names,
      "the group: permutations of three, of five, even ones of five, or numbers modulo 60"},
-    {"moves", LA_OPTION_INT, offsetof(group_options, moves), 0, 0, 5, NULL,
-     "only elements that put at most so many things elsewhere; 0: all"},
+    {"moves", LA_OPTION_INT, offsetof(group_options, moves), -1, -1, 5, NULL,
+     "only elements that put at most so many things elsewhere; 0: all; -1: the fewest that make "
+     "the group"},
     {"pauses", LA_OPTION_INT, offsetof(group_options, pauses), 0, 0, 15, NULL,
      "tokens behind each element, the last of which asks"},
 };
@@ -107,12 +110,19 @@ static int64_t most_answers(const void *task_opts, const la_shape *shape)
     return shape->T / (((const group_options *)task_opts)->pauses + 1);
 }
 
+/* Fewest things that an element but the neutral one puts elsewhere; such elements make the whole
+ * group: two things change places in s3 and s5, three in a5. */
+static int64_t fewest_moved(int64_t group)
+{
+    return group == LA_GROUP_Z60 ? 0 : group == LA_GROUP_A5 ? 3 : 2;
+}
+
 /* The elements that are drawn from; returns how many. */
 static int64_t drawn_from(const group_options *o, int32_t out[LA_GROUP_MOST])
 {
-    int64_t n = 0;
+    int64_t n = 0, moves = o->moves < 0 ? fewest_moved(o->group) : o->moves;
     for (int32_t e = 0; e < la_group_order(o->group); e++)
-        if (o->moves == 0 || la_group_moved(o->group, e) <= o->moves) out[n++] = e;
+        if (moves == 0 || la_group_moved(o->group, e) <= moves) out[n++] = e;
     return n;
 }
 
@@ -145,15 +155,14 @@ static const char *word(const void *task_opts, int32_t token, char buf[16])
     return token < la_group_order(group) ? la_group_word(group, token, buf) : ".";
 }
 
-/* Every mask makes sense; lengths are refused where they are asked for. What `moves` leaves must still
- * make the whole group: two things change places in s3 and s5, and three in a5. */
+/* Every mask makes sense; lengths are refused where they are asked for. */
 static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
                        la_err *err)
 {
     const group_options *o = task_opts;
-    int64_t fewest = o->group == LA_GROUP_A5 ? 3 : 2, points = la_group_points(o->group);
+    int64_t fewest = fewest_moved(o->group), points = la_group_points(o->group);
     (void)variant, (void)p;
-    if (o->moves == 0 || (o->moves >= fewest && o->moves <= points)) return LA_OK;
+    if (o->moves <= 0 || (points && o->moves >= fewest && o->moves <= points)) return LA_OK;
     if (points == 0)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "%s moves no things: set group_word.moves to 0, not %" PRId64,
@@ -169,6 +178,12 @@ static double chance(const void *task_opts)
     return 1.0 / (double)la_group_order(((const group_options *)task_opts)->group);
 }
 
+/* Eight heads: each reads little more of a permutation than where one thing went. */
+static const la_wish wishes[] = {
+    {"model", "heads", "8"},     {"model", "neg_eigval", "1"}, {"train", "lr", "1e-2"},
+    {"train", "tokens", "2048"}, {"train", "steps", "1000"},   {NULL, NULL, NULL},
+};
+
 static const la_learned learned = {
     .vocabulary = vocabulary,
     .train_lengths = lengths_trained,
@@ -178,6 +193,7 @@ static const la_learned learned = {
     .make = make,
     .group_names = slices,
     .word = word,
+    .wishes = wishes,
     .version = VERSION,
 };
 

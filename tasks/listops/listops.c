@@ -12,8 +12,8 @@ enum { MIN, MAX, MED, SM, OPERATORS };
 enum { PAD, DIGIT, OPERATOR = DIGIT + 10, CLOSE = OPERATOR + OPERATORS, CLS, TOKENS };
 enum { POOL_CLS, POOL_MEAN };
 enum { CLASSES = 10, MOST_ARGS = 20 };
-/* A length is asked where FOUND_TREES of PROBED_TREES trees have it. Lengths that fewer than one in 4096
- * trees has are asked with a probability below 1e-5, so an example practically never misses. */
+/* A length is asked where FOUND_TREES of PROBED_TREES trees have it. Lengths that fewer than one in
+ * 4096 trees has pass with a probability below 1e-5, so an example practically never misses. */
 enum { FOUND_TREES = 8, PROBED_TREES = 4096, DRAWN_TREES = 1 << 17 };
 
 typedef struct listops_options {
@@ -132,8 +132,8 @@ static bool grow(tree *t, int64_t depth, int32_t *value, int32_t *op)
     return put(t, CLOSE);
 }
 
-/* Looks through at most *tries trees for one longer than T/4 and shorter than T; t->begin is where its
- * numbers begin. */
+/* Looks through at most *tries trees for one longer than T/4 and shorter than T; t->begin is where
+ * its numbers begin. */
 static bool look_for(tree *t, int64_t T, int64_t *tries)
 {
     int32_t value, op;

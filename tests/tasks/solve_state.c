@@ -8,8 +8,8 @@
 
 enum { S3, S5, A5, Z60 };
 
-/* All arrangements of `things` in the dictionary's order, those with an even number of swaps only where
- * asked; returns how many. */
+/* All arrangements of `things` in the dictionary's order, those with an even number of swaps only
+ * where asked; returns how many. */
 static int arrangements(int things, bool even, char out[120][5])
 {
     int n = 0, all = 1;
@@ -84,7 +84,8 @@ static int apply(int32_t operator_id, int *x, int n)
     return n % 2 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
 }
 
-/* From the left, as a person would: each ] turns what stands since the last open bracket to one digit. */
+/* From the left, as a person would: each ] turns what stands since the last open bracket to one
+ * digit. */
 static int32_t solve_listops(const la_subject *s, const la_made *m, int64_t position)
 {
     enum { CLOSING = 15, END = 16 };

@@ -49,8 +49,8 @@ static void check_axioms(const int16_t *of, int n)
     }
 }
 
-/* How often an element must be taken to be the neutral one again: how many elements of each such order
- * tells these groups from any other of their size. */
+/* How often an element must be taken to be the neutral one again: how many elements have each such
+ * order tells these groups from any other of their size. */
 static void check_orders(const int16_t *of, int n, const int expected[7], int order_60)
 {
     int seen[ORDERS] = {0};
@@ -71,10 +71,10 @@ static void test_products_make_the_group(void **state)
         int n, orders[7], order_60;
         bool commutes;
     } groups[] = {
-        {"group=s3", 6, {0, 1, 3, 2, 0, 0, 0}, 0, false},
-        {"group=s5", 120, {0, 1, 25, 20, 30, 24, 20}, 0, false},
-        {"group=a5", 60, {0, 1, 15, 20, 0, 24, 0}, 0, false},
-        {"group=z60", 60, {0, 1, 1, 2, 2, 4, 2}, 16, true},
+        {"group=s3 moves=0", 6, {0, 1, 3, 2, 0, 0, 0}, 0, false},
+        {"group=s5 moves=0", 120, {0, 1, 25, 20, 30, 24, 20}, 0, false},
+        {"group=a5 moves=0", 60, {0, 1, 15, 20, 0, 24, 0}, 0, false},
+        {"group=z60 moves=0", 60, {0, 1, 1, 2, 2, 4, 2}, 16, true},
     };
     (void)state;
     for (size_t i = 0; i < LA_COUNT(groups); i++) {
@@ -96,7 +96,8 @@ static void test_products_make_the_group(void **state)
 
 static void test_elements_are_even_and_independent(void **state)
 {
-    la_subject s = la_subject_of("group_word", "group=s3"), large = la_subject_of("group_word", "");
+    la_subject s = la_subject_of("group_word", "group=s3 moves=0"),
+               large = la_subject_of("group_word", "moves=0");
     int64_t triples[216] = {0}, elements[MOST] = {0}, labels[MOST] = {0};
     (void)state;
     for (uint64_t index = 0; index < 6000; index++) {
@@ -115,16 +116,17 @@ static void test_elements_are_even_and_independent(void **state)
     la_subject_release(&large);
 }
 
-/* The elements that move few things, each as likely, and none besides; their products are in the end
- * all elements evenly. */
+/* The elements that move few things, each as likely, and none besides; their products are in the
+ * end all elements evenly. */
 static void test_moves_leaves_the_elements_that_move_few(void **state)
 {
     static const struct {
         const char *options;
         int n, most, drawn;
     } cases[] = {
-        {"group=s3 moves=2", 6, 2, 4}, {"moves=2", 120, 2, 11},         {"moves=3", 120, 3, 31},
-        {"moves=5", 120, 5, 120},      {"group=a5 moves=3", 60, 3, 21}, {"moves=4", 120, 4, 76},
+        {"group=s3", 6, 2, 4},           {"", 120, 2, 11},        {"group=a5", 60, 3, 21},
+        {"moves=2", 120, 2, 11},         {"moves=3", 120, 3, 31}, {"moves=5", 120, 5, 120},
+        {"group=a5 moves=3", 60, 3, 21}, {"moves=4", 120, 4, 76},
     };
     (void)state;
     for (size_t i = 0; i < LA_COUNT(cases); i++) {
@@ -156,7 +158,7 @@ static void test_words_are_what_stands_where(void **state)
 {
     static const char *const steps[][3] = {
         {"12345", "12435", "12435"}, {"12435", "21345", "21435"}, {"21435", "13245", "24135"}};
-    la_subject s = la_subject_of("group_word", "group=s5 pauses=1");
+    la_subject s = la_subject_of("group_word", "group=s5 pauses=1 moves=0");
     const la_learned *l = s.task->learned;
     (void)state;
     int found = 0;
@@ -180,14 +182,14 @@ static void test_words_are_what_stands_where(void **state)
     char buf[16];
     assert_string_equal(l->word(s.opts, 120, buf), ".");
     la_subject_release(&s);
-    s = la_subject_of("group_word", "group=z60");
+    s = la_subject_of("group_word", "group=z60 moves=0");
     assert_string_equal(l->word(s.opts, 17, buf), "17");
     la_subject_release(&s);
 }
 
 static void test_pauses_stand_behind_each_element(void **state)
 {
-    la_subject s = la_subject_of("group_word", "pauses=3");
+    la_subject s = la_subject_of("group_word", "pauses=3 moves=0");
     la_made m = la_made_of(&s, SEED, LA_SPLIT_TRAIN, (la_shape){.T = 48}, 4);
     (void)state;
     assert_int_equal(s.task->learned->vocabulary(s.opts), 121);
@@ -208,7 +210,7 @@ static void test_pauses_stand_behind_each_element(void **state)
 static void test_slices_go_by_the_number_of_elements(void **state)
 {
     static const int64_t ends[] = {4, 8, 12, 20, 40, 128, 512};
-    la_subject s = la_subject_of("group_word", "pauses=1");
+    la_subject s = la_subject_of("group_word", "pauses=1 moves=0");
     la_made m = la_made_of(&s, SEED, LA_SPLIT_TEST, (la_shape){.T = 1100, .far = 1}, 0);
     (void)state;
     for (int64_t k = 1; k <= m.n; k++) {
@@ -227,12 +229,14 @@ static void test_moves_that_do_not_make_the_group_are_refused(void **state)
         const char *options, *says;
     } cases[] = {
         {"moves=0", NULL},
+        {"", NULL},
         {"moves=2", NULL},
+        {"group=z60", NULL},
         {"moves=1", "elements of s5 move 2 to 5 things"},
         {"group=a5 moves=2", "elements of a5 move 3 to 5 things"},
         {"group=s3 moves=4", "elements of s3 move 2 to 3 things"},
         {"group=z60 moves=2", "set group_word.moves to 0, not 2"},
-        {"group=z60", NULL},
+        {"group=z60 moves=0", NULL},
     };
     la_problem p = {.B = 1, .T = 8, .Tcap = 8, .H = 1, .Hkv = 1, .Hqk = 1, .dk = 8, .dv = 8};
     (void)state;

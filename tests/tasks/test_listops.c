@@ -169,7 +169,8 @@ static void test_operators_do_what_they_say(void **state)
     la_subject_release(&s);
 }
 
-/* The definition's words about guessing: 0 and 9 are the most frequent classes, each about one in six. */
+/* The definition's words about guessing: 0 and 9 are the most frequent classes, each about one in
+ * six. */
 static void test_classes_are_as_uneven_as_said(void **state)
 {
     enum { EXAMPLES = 4000 };
