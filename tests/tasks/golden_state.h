@@ -9,6 +9,7 @@
     {"group_word", "group=z60 moves=0", {12, 0, 0}, 0x3b8623a41c64f89e},
     {"group_word", "", {12, 0, 0}, 0xb0258c264f527024},
     {"group_word", "pauses=3 moves=0", {48, 0, 0}, 0xbe874e5144d9293f},
+    {"listops", "", {32, 0, 0}, 0x4e4ab6b431f64cb7},
     {"listops", "", {128, 0, 0}, 0x3f0001cd084017bc},
     {"listops", "", {1024, 0, 1}, 0x25563e4df9bea41a},
     {"listops", "", {2000, 0, 0}, 0xba84e3d9a198bca5},
