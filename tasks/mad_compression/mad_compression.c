@@ -46,7 +46,7 @@ static const int64_t lengths_trained[] = {32, 0};
 static const la_wish wishes[] = {{"model", "d_model", "128"},
                                  {"model", "mlp", "2"},
                                  {"train", "tokens", "2048"},
-                                 {"train", "steps", "1200"},
+                                 {"train", "steps", "2000"},
                                  {"train", "lr", "5e-3"},
                                  {"train", "examples", "12800"},
                                  {0}};
