@@ -144,13 +144,13 @@ static void add_head(la_net *spec)
     if (spec->head.kind == LA_HEAD_TOKENS) return;
     spec->output = add(spec, -1, "head", LA_WEIGHT_LINEAR, spec->outputs, spec->d, true);
     align(spec);
+    static const char *const norms[] = {"decode0.norm", "decode1.norm"};
+    static const char *const layers[] = {"decode0", "decode1"};
+    _Static_assert(LA_COUNT(layers) == LA_DECODER_LAYERS, "a name for each layer of the decoder");
     for (int i = 0; spec->head.kind == LA_HEAD_DECODER && i < LA_DECODER_LAYERS; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "decode%d.norm", i);
-        add_norm(spec, -1, name, &spec->decode_norm[i].w, &spec->decode_norm[i].b);
+        add_norm(spec, -1, norms[i], &spec->decode_norm[i].w, &spec->decode_norm[i].b);
         align(spec);
-        snprintf(name, sizeof name, "decode%d", i);
-        spec->decode[i] = add(spec, -1, name, LA_WEIGHT_LINEAR, spec->d, spec->d, true);
+        spec->decode[i] = add(spec, -1, layers[i], LA_WEIGHT_LINEAR, spec->d, spec->d, true);
         align(spec);
     }
 }
