@@ -23,8 +23,8 @@ const la_option la_pairs_table[LA_PAIRS_TABLE_OVERWRITE] = {
      la_pairs_fillers, "tokens between questions: id 0, noise ids, any but the keys, any id"},
     {"pairs", LA_OPTION_INT, offsetof(la_pairs_options, pairs), 0, 0, 1 << 20, NULL,
      "pairs while training; 0: 4, 8, 16 and 32, those that fit the length"},
-    {"eval_pairs", LA_OPTION_INT, offsetof(la_pairs_options, eval_pairs), 16, 1, 1 << 20, NULL,
-     "pairs at a length of the sweep"},
+    {"eval_pairs", LA_OPTION_INT, offsetof(la_pairs_options, eval_pairs), 0, 0, 1 << 20, NULL,
+     "pairs at a length of the sweep; 0: as trained, 16 of the mixture"},
     {"a", LA_OPTION_REAL, offsetof(la_pairs_options, a), 0.01, 1e-3, 10, NULL,
      "where training asks: slot g has weight (g+1)^(a-1); 1: uniform"},
     {"eval_a", LA_OPTION_REAL, offsetof(la_pairs_options, eval_a), 1, 1e-3, 10, NULL,
@@ -46,6 +46,12 @@ static int64_t keys_of(const la_pairs_options *o)
 static int64_t values_of(const la_pairs_options *o)
 {
     return o->vocab - o->vocab / 2;
+}
+
+int64_t la_pairs_asked(const la_pairs_options *o)
+{
+    enum { OF_MIXTURE = 16 };
+    return o->eval_pairs ? o->eval_pairs : o->pairs ? o->pairs : OF_MIXTURE;
 }
 
 int64_t la_pairs_updates(const la_pairs_options *o, int64_t n)
@@ -121,7 +127,7 @@ la_status la_pairs_check(const la_pairs_kind *kind, const la_pairs_options *o, l
              kind->task, most);
     LA_TRY(check_vocab(kind, o, o->pairs ? o->pairs : most, remedy, err));
     snprintf(remedy, sizeof remedy, ", or lower %s.eval_pairs", kind->task);
-    return check_vocab(kind, o, o->eval_pairs, remedy, err);
+    return check_vocab(kind, o, la_pairs_asked(o), remedy, err);
 }
 
 static la_status check_room(const char *task, const la_pairs_options *o, int64_t T, int64_t n,
@@ -145,9 +151,9 @@ static la_status check_room(const char *task, const la_pairs_options *o, int64_t
 la_status la_pairs_shape_at(const la_pairs_kind *kind, const la_pairs_options *o, int64_t T,
                             la_shape *out, la_err *err)
 {
-    LA_TRY(check_vocab(kind, o, o->eval_pairs, "", err));
-    LA_TRY(check_room(kind->task, o, T, o->eval_pairs, err));
-    *out = (la_shape){.T = T, .n = o->eval_pairs, .far = 1};
+    LA_TRY(check_vocab(kind, o, la_pairs_asked(o), "", err));
+    LA_TRY(check_room(kind->task, o, T, la_pairs_asked(o), err));
+    *out = (la_shape){.T = T, .n = la_pairs_asked(o), .far = 1};
     return LA_OK;
 }
 

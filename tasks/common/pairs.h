@@ -48,6 +48,8 @@ double la_pairs_chance(const la_pairs_options *o);
 const char *la_pairs_word(const la_pairs_options *o, int32_t token, char buf[16]);
 /* eval_pairs and eval_a: models do not depend on them. */
 extern const char *const la_pairs_asking[];
+/* Pairs at a length of the sweep where the option says none: those of training, 16 of a mixture. */
+int64_t la_pairs_asked(const la_pairs_options *o);
 /* Of n keys, those that are written a second time. */
 int64_t la_pairs_updates(const la_pairs_options *o, int64_t n);
 

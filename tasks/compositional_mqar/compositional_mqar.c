@@ -27,8 +27,8 @@ static const la_option options[] = {
      la_pairs_fillers, "tokens between questions: id 0, noise ids, any but the keys, any id"},
     {"pairs", LA_OPTION_INT, offsetof(la_pairs_options, pairs), 0, 0, 1 << 20, NULL,
      "values while training, a square; 0: 4, 9, 16, 25 and 36, those that fit the length"},
-    {"eval_pairs", LA_OPTION_INT, offsetof(la_pairs_options, eval_pairs), 16, 1, 1 << 20, NULL,
-     "values at a length of the sweep, a square"},
+    {"eval_pairs", LA_OPTION_INT, offsetof(la_pairs_options, eval_pairs), 0, 0, 1 << 20, NULL,
+     "values at a length of the sweep, a square; 0: as trained, 16 of the mixture"},
     {"a", LA_OPTION_REAL, offsetof(la_pairs_options, a), 0.01, 1e-3, 10, NULL,
      "where training asks: slot g has weight (g+1)^(a-1); 1: uniform"},
     {"eval_a", LA_OPTION_REAL, offsetof(la_pairs_options, eval_a), 1, 1e-3, 10, NULL,
@@ -59,8 +59,8 @@ static const char definition[] =
     "          one of the example's keys\n"
     "Sizes     n a square, 6n <= T, g <= W - 1\n"
     "Training  T 64, 128 and 256 with n 4, 9, 16, 25 and 36 where they fit, a = 0.01\n"
-    "Sweep     n = eval_pairs, a = eval_a = 1: questions uniform over the rest, so distance\n"
-    "          grows with T\n"
+    "Sweep     n = eval_pairs (0: as trained, 16 of the mixture), a = eval_a = 1: questions\n"
+    "          uniform over the rest, so distance grows with T\n"
     "Chance    1 / (V - 2W), naming any value; 1/n for who knows the example's values only,\n"
     "          1/g for who looks at one of the key's two tokens\n"
     "Differs   from the source: the filler comes from the example's own seed; T may be odd,\n"
@@ -138,9 +138,9 @@ static la_status check_room(int64_t T, int64_t n, la_err *err)
 static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_err *err)
 {
     const la_pairs_options *o = task_opts;
-    LA_TRY(check_grid(o, o->eval_pairs, "eval_pairs", err));
-    LA_TRY(check_room(T, o->eval_pairs, err));
-    *out = (la_shape){.T = T, .n = o->eval_pairs, .far = 1};
+    LA_TRY(check_grid(o, la_pairs_asked(o), "eval_pairs", err));
+    LA_TRY(check_room(T, la_pairs_asked(o), err));
+    *out = (la_shape){.T = T, .n = la_pairs_asked(o), .far = 1};
     return LA_OK;
 }
 
@@ -258,7 +258,7 @@ static la_status check(const la_variant *variant, const la_problem *p, const voi
     (void)variant, (void)p;
     const la_pairs_options *o = task_opts;
     LA_TRY(check_grid(o, o->pairs ? o->pairs : MOST_MIXED, "pairs", err));
-    return check_grid(o, o->eval_pairs, "eval_pairs", err);
+    return check_grid(o, la_pairs_asked(o), "eval_pairs", err);
 }
 
 static double chance(const void *task_opts)

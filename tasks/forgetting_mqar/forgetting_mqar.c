@@ -21,8 +21,8 @@ static const la_option options[] = {
      la_pairs_fillers, "tokens between questions: id 0, noise ids, any but the keys, any id"},
     {"pairs", LA_OPTION_INT, offsetof(la_pairs_options, pairs), 0, 0, 1 << 20, NULL,
      "keys while training; 0: 4, 9, 16, 25 and 36, those that fit the length"},
-    {"eval_pairs", LA_OPTION_INT, offsetof(la_pairs_options, eval_pairs), 16, 1, 1 << 20, NULL,
-     "keys at a length of the sweep"},
+    {"eval_pairs", LA_OPTION_INT, offsetof(la_pairs_options, eval_pairs), 0, 0, 1 << 20, NULL,
+     "keys at a length of the sweep; 0: as trained, 16 of the mixture"},
     {"a", LA_OPTION_REAL, offsetof(la_pairs_options, a), 0.01, 1e-3, 10, NULL,
      "where training asks: slot g has weight (g+1)^(a-1); 1: uniform"},
     {"eval_a", LA_OPTION_REAL, offsetof(la_pairs_options, eval_a), 1, 1e-3, 10, NULL,
@@ -56,8 +56,8 @@ static const char definition[] =
     "          distractor = uniform over V but never one of the example's keys\n"
     "Sizes     T even, 4n + 2u <= T (5n with updates 0.5), n <= V/2 - 1\n"
     "Training  T 64, 128 and 256 with n 4, 9, 16, 25 and 36 where they fit, a = 0.01\n"
-    "Sweep     n = eval_pairs, a = eval_a = 1: questions uniform over the rest, so distance\n"
-    "          grows with T\n"
+    "Sweep     n = eval_pairs (0: as trained, 16 of the mixture), a = eval_a = 1: questions\n"
+    "          uniform over the rest, so distance grows with T\n"
     "Answers   groups `kept` (told once) and `overwritten`; distance is to the value that\n"
     "          counts\n"
     "Chance    1 / (V - V/2); a model that never forgets gets `kept` right and `overwritten`\n"

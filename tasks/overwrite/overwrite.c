@@ -81,7 +81,7 @@ static const char definition[] =
     "          uniform over V\n"
     "Sizes     T even, 4n + 2u <= T (5n with updates 0.5), n <= V/2 - 1, n + u <= V - V/2\n"
     "Training  T 64, 128 and 256 with n 4, 8, 16 and 32 where they fit, a = 0.01\n"
-    "Sweep     n = eval_pairs, a = eval_a = 1\n"
+    "Sweep     n = eval_pairs (0: as trained, 16 of the mixture), a = eval_a = 1\n"
     "Answers   groups `kept` (written once) and `overwritten`; distance is to the value that\n"
     "          counts\n"
     "Chance    1 / (V - V/2); a model that never overwrites gets `kept` right and\n"

@@ -330,6 +330,27 @@ static void test_mixtures_hold_the_squares_that_fit(void **state)
     expect_mixture("compositional_mqar", "pairs=100", NULL, 0);
 }
 
+/* A sweep asks for as many pairs as were trained, unless it is told how many. */
+static void test_a_sweep_asks_what_was_trained(void **state)
+{
+    static const char *const tasks[] = {"mqar", "overwrite", "forgetting_mqar",
+                                        "compositional_mqar"};
+    static const struct {
+        const char *options;
+        int64_t n;
+    } cases[] = {{"", 16}, {"pairs=4", 4}, {"eval_pairs=9", 9}, {"pairs=4 eval_pairs=9", 9}};
+    (void)state;
+    for (size_t t = 0; t < LA_COUNT(tasks); t++)
+        for (size_t i = 0; i < LA_COUNT(cases); i++) {
+            la_subject s = la_subject_of(tasks[t], cases[i].options);
+            la_err err = {0};
+            la_shape shape;
+            assert_int_equal(s.task->learned->shape_at(s.opts, 256, &shape, &err), LA_OK);
+            assert_int_equal(shape.n, cases[i].n);
+            la_subject_release(&s);
+        }
+}
+
 static void test_what_cannot_be_is_refused_in_a_sentence(void **state)
 {
     static const struct {
@@ -396,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_keys_form_a_grid),
         cmocka_unit_test(test_both_tokens_are_asked),
         cmocka_unit_test(test_mixtures_hold_the_squares_that_fit),
+        cmocka_unit_test(test_a_sweep_asks_what_was_trained),
         cmocka_unit_test(test_what_cannot_be_is_refused_in_a_sentence),
         cmocka_unit_test(test_tokens_have_words),
     };
