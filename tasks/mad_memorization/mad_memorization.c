@@ -160,6 +160,7 @@ LA_TASK(mad_memorization) = {
     .kind = LA_TASK_LEARNED,
     .summary = "MAD: a fixed map from keys to values, learned by heart",
     .paper = "arXiv:2403.17844",
+    .family = "memory",
     .definition = definition,
     .family = "mad",
     .options = options,

@@ -137,6 +137,7 @@ LA_TASK(mad_noisy_recall) = {
     .kind = LA_TASK_LEARNED,
     .summary = "MAD: mad_recall with pairs of noise in between",
     .paper = "arXiv:2403.17844",
+    .family = "recall",
     .definition = definition,
     .family = "mad",
     .options = options,

@@ -137,6 +137,7 @@ LA_TASK(mad_recall) = {
     .kind = LA_TASK_LEARNED,
     .summary = "MAD: pairs one after another; a key that returns brings its value again",
     .paper = "arXiv:2403.17844",
+    .family = "recall",
     .definition = definition,
     .family = "mad",
     .options = options,
