@@ -70,7 +70,7 @@ static double chance(const void *task_opts)
     .shape_at = shape_at, .most_answers = most_answers, .make = make,                              \
     .group_names = la_needles_depths, .word = word
 #define LA_NEEDLE_TASK                                                                             \
-    .kind = LA_TASK_LEARNED, .paper = "arXiv:2404.06654", .options = options,                      \
+    .kind = LA_TASK_LEARNED, .family = "needle", .paper = "arXiv:2404.06654", .options = options,  \
     .options_len = LA_COUNT(options), .options_size = sizeof(la_needles_options), .check = check,  \
     .chance = chance, .learned = &learned
 

@@ -42,7 +42,7 @@ static const char definition[] =
     "          value, which is then written as if the model had said it, so only causal\n"
     "          models are asked\n"
     "Sizes     T >= 4n + 1, n <= V - V/2\n"
-    "Training  T 32, 64 and 128\n"
+    "Training  T 32, 64 and 128, 1000 steps\n"
     "Sweep     the same at any T: needles stand anywhere, so distance grows with T\n"
     "Chance    1 / (V - V/2); 1/n for who knows the values but not their order\n"
     "Depth     answers are also counted by the fifth of the haystack that their needle stands\n"
@@ -51,8 +51,11 @@ static const char definition[] =
     "          values of one token; they are asked in order of appearance, where the source\n"
     "          takes any order, and each counts, where the source counts whole answers\n";
 
+static const la_wish wishes[] = {{"train", "steps", "1000"}, {NULL, NULL, NULL}};
+
 static const la_learned learned = {
     LA_NEEDLE_LEARNED,
+    .wishes = wishes,
     .causal_only = 1,
     .version = VERSION,
 };

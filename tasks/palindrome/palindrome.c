@@ -117,10 +117,13 @@ static const char definition[] =
     "          then written as if the model had said it, so only causal models are asked. The\n"
     "          first of the reversed tokens is given, as in the report's example\n"
     "Sizes     T even, T >= 4\n"
-    "Training  T 32, 64 and 128 (the report: one model each at 256, 512, 1024 and 2048)\n"
+    "Training  T 32, 64 and 128, 1000 steps (the report: one model each at 256, 512, 1024 and\n"
+    "          2048, two layers of two heads of 128, at most 20,000 steps)\n"
     "Sweep     any even T; an answer i tokens behind the separator stands 2i + 1 tokens back\n"
     "Chance    1 / A\n"
     "Differs   the report gives no size of the alphabet: 64 is ours\n";
+
+static const la_wish wishes[] = {{"train", "steps", "1000"}, {NULL, NULL, NULL}};
 
 static const la_learned learned = {
     .vocabulary = vocabulary,
@@ -130,6 +133,7 @@ static const la_learned learned = {
     .most_answers = most_answers,
     .make = make,
     .word = word,
+    .wishes = wishes,
     .causal_only = 1,
     .version = VERSION,
 };
@@ -138,6 +142,7 @@ LA_TASK(palindrome) = {
     LA_TASK_HEAD,
     .name = "palindrome",
     .kind = LA_TASK_LEARNED,
+    .family = "copy",
     .summary = "the tokens again, last one first",
     .paper = "arXiv:2510.26692",
     .definition = definition,

@@ -203,12 +203,23 @@ static const char definition[] =
     "          only causal models are asked. One or two blanks in front where three do not\n"
     "          divide T\n"
     "Sizes     T >= 6\n"
-    "Training  T 64, 128 and 256 (the report: one model each at 256, 512, 1024 and 2048)\n"
+    "Training  T 64, 128 and 256, 1200 steps (the report: one model each at 256, 512, 1024 and\n"
+    "          2048, two layers of two heads of 128, at most 20,000 steps)\n"
     "Sweep     any T: more operations, so each stack grows as the square root of T\n"
     "Chance    1 / E\n"
     "Groups    fresh: the stack's last operation pushed the element; uncovered: others were\n"
     "          pushed upon it and popped since\n"
+    "          3 % of the pops uncover at T 256, a quarter at T 2048; with stacks=8 a quarter do\n"
+    "          at T 256, and a model that trains there learns what is last in, first out\n"
     "Differs   the report has S 64, and gives neither E nor how operations are drawn\n";
+
+static const la_wish wishes[] = {{"train", "steps", "1200"}, {NULL, NULL, NULL}};
+/* Fewer stacks are deeper ones. */
+static const la_difficulty difficulties[] = {
+    {"stacks", "stack", "stacks", "32"}, {"stacks", "stack", "stacks", "16"},
+    {"stacks", "stack", "stacks", "8"},  {"length", NULL, NULL, "512"},
+    {"length", NULL, NULL, "1024"},      {NULL, NULL, NULL, NULL},
+};
 
 static const la_learned learned = {
     .vocabulary = vocabulary,
@@ -219,6 +230,8 @@ static const la_learned learned = {
     .make = make,
     .group_names = group_names,
     .word = word,
+    .wishes = wishes,
+    .difficulties = difficulties,
     .causal_only = 1,
     .version = VERSION,
 };
@@ -227,6 +240,7 @@ LA_TASK(stack) = {
     LA_TASK_HEAD,
     .name = "stack",
     .kind = LA_TASK_LEARNED,
+    .family = "structure",
     .summary = "pushes to many stacks and pops from them: what comes off",
     .paper = "arXiv:2510.26692",
     .definition = definition,

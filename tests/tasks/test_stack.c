@@ -3,6 +3,7 @@
  */
 #include "learned_kit.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,33 @@ static void test_stacks_grow_as_a_reflected_walk(void **state)
     la_subject_release(&s);
 }
 
+/* The share of pops that uncover, as the definition gives it. */
+static void test_shares_of_uncovered_pops(void **state)
+{
+    static const struct {
+        const char *options;
+        int64_t T, examples;
+        double low, high;
+    } cases[] = {{"", 256, 600, 0.025, 0.035},
+                 {"", 2048, 40, 0.23, 0.27},
+                 {"stacks=8", 256, 200, 0.23, 0.27}};
+    (void)state;
+    for (size_t i = 0; i < LA_COUNT(cases); i++) {
+        la_subject s = la_subject_of("stack", cases[i].options);
+        int64_t kinds[2] = {0};
+        for (int64_t index = 0; index < cases[i].examples; index++) {
+            la_made m =
+                la_made_of(&s, SEED, LA_SPLIT_TRAIN, (la_shape){.T = cases[i].T}, (uint64_t)index);
+            for (int64_t a = 0; a < m.n; a++) kinds[m.answers[a].group]++;
+            la_made_release(&m);
+        }
+        double share = (double)kinds[1] / (double)(kinds[0] + kinds[1]);
+        if (!(share > cases[i].low && share < cases[i].high))
+            fail_msg("T %" PRId64 " %s: a share of %g", cases[i].T, cases[i].options, share);
+        la_subject_release(&s);
+    }
+}
+
 static void test_stack_has_words(void **state)
 {
     static const char *const words[] = {".", "push", "pop", "s0", "s63", "e0", "e63"};
@@ -204,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_stack_of_one_that_always_pops),
         cmocka_unit_test(test_stack_that_never_pops_is_asked_once),
         cmocka_unit_test(test_stacks_grow_as_a_reflected_walk),
+        cmocka_unit_test(test_shares_of_uncovered_pops),
         cmocka_unit_test(test_stack_has_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
