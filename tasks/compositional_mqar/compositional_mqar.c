@@ -23,7 +23,7 @@ static const la_option options[] = {
      "ids: a third first keys (id 0 is none), a third second keys, the rest values"},
     {"noise", LA_OPTION_INT, offsetof(la_pairs_options, noise), 32, 1, 1 << 16, NULL,
      "ids from vocab on, for the filler noise"},
-    {"filler", LA_OPTION_CHOICE, offsetof(la_pairs_options, filler), LA_PAIRS_UNIFORM, 0, 0,
+    {"filler", LA_OPTION_CHOICE, offsetof(la_pairs_options, filler), LA_PAIRS_ZERO, 0, 0,
      la_pairs_fillers, "tokens between questions: id 0, noise ids, any but the keys, any id"},
     {"pairs", LA_OPTION_INT, offsetof(la_pairs_options, pairs), 0, 0, 1 << 20, NULL,
      "values while training, a square; 0: 4, 9, 16, 25 and 36, those that fit the length"},
@@ -36,7 +36,7 @@ static const la_option options[] = {
 };
 
 static const char definition[] =
-    "  a1 b2 v1  a2 b2 v2  a2 b1 v3  a1 b1 v4 | x x x  a2 b1 x  x x x  a1 b2 x ...\n"
+    "  a1 b2 v1  a2 b2 v2  a2 b1 v3  a1 b1 v4 | . . .  a2 b1 .  . . .  a1 b2 . ...\n"
     "\n"
     "Keys are pairs of tokens from a grid: each first token stands with each second one, so\n"
     "that neither alone says which value is asked for.\n"
@@ -54,17 +54,23 @@ static const char definition[] =
     "          a weight of a (g+1)^(a-1); the i-th drawn asks the i-th key of the context. The\n"
     "          key stands on the slot's first two tokens, and the label is its value, at the\n"
     "          position of the second; it is not written into the input\n"
-    "Filler    every other token there: uniform = uniform over V, as in the source; zero =\n"
-    "          id 0; noise = uniform over the noise ids; distractor = uniform over V but never\n"
-    "          one of the example's keys\n"
+    "Filler    every other token there: zero = id 0; noise = uniform over the noise ids;\n"
+    "          distractor = uniform over V but never part of one of the example's keys;\n"
+    "          uniform = uniform over V\n"
     "Sizes     n a square, 6n <= T, g <= W - 1\n"
     "Training  T 64, 128 and 256 with n 4, 9, 16, 25 and 36 where they fit, a = 0.01\n"
     "Sweep     n = eval_pairs (0: as trained, 16 of the mixture), a = eval_a = 1: questions\n"
     "          uniform over the rest, so distance grows with T\n"
     "Chance    1 / (V - 2W), naming any value; 1/n for who knows the example's values only,\n"
     "          1/g for who looks at one of the key's two tokens\n"
-    "Differs   from the source: the filler comes from the example's own seed; T may be odd,\n"
-    "          and V below T\n";
+    "Differs   from the source: the filler is zero unless told (there: uniform), and comes\n"
+    "          from the example's own seed; T may be odd, and V below T\n";
+
+/* With 8192 ids to learn, the delta variants need more steps than usual. */
+static const la_wish wishes[] = {
+    {"train", "steps", "1000"},
+    {NULL, NULL, NULL},
+};
 
 static int64_t third(const la_pairs_options *o)
 {
@@ -286,6 +292,7 @@ static const la_learned learned = {
     .make = make,
     .word = word,
     .asking_options = la_pairs_asking,
+    .wishes = wishes,
     .version = VERSION,
 };
 

@@ -17,7 +17,7 @@ static const la_option options[] = {
      "keys are ids 1 to vocab/2-1, values vocab/2 to vocab-1"},
     {"noise", LA_OPTION_INT, offsetof(la_pairs_options, noise), 32, 1, 1 << 16, NULL,
      "ids from vocab on, for the filler noise"},
-    {"filler", LA_OPTION_CHOICE, offsetof(la_pairs_options, filler), LA_PAIRS_UNIFORM, 0, 0,
+    {"filler", LA_OPTION_CHOICE, offsetof(la_pairs_options, filler), LA_PAIRS_ZERO, 0, 0,
      la_pairs_fillers, "tokens between questions: id 0, noise ids, any but the keys, any id"},
     {"pairs", LA_OPTION_INT, offsetof(la_pairs_options, pairs), 0, 0, 1 << 20, NULL,
      "keys while training; 0: 4, 9, 16, 25 and 36, those that fit the length"},
@@ -34,7 +34,7 @@ static const la_option options[] = {
 static const char *const groups[] = {"kept", "overwritten", NULL};
 
 static const char definition[] =
-    "  key1 value1 ... keyn valuen keyi value'1 keyj value'2 ... | x x keyj x x key2 x keyi x x\n"
+    "  key1 value1 ... keyn valuen keyi value'1 keyj value'2 ... | . . keyj . . key2 . keyi . .\n"
     "\n"
     "Half of the keys are told another value later, and every key is asked for the value told\n"
     "last. Unlike overwrite it has the sizes, the filler and the draws of its source.\n"
@@ -51,9 +51,9 @@ static const char definition[] =
     "          once; they are drawn one after another without replacement, slot g with a\n"
     "          weight of a (g+1)^(a-1), and the i-th drawn asks key i. The key stands on the\n"
     "          slot's first token; the label, at that same position, is the value told last\n"
-    "Filler    every other token there: uniform = uniform over V, as in the source (it may\n"
-    "          ask spurious questions); zero = id 0; noise = uniform over the noise ids;\n"
-    "          distractor = uniform over V but never one of the example's keys\n"
+    "Filler    every other token there: zero = id 0; noise = uniform over the noise ids;\n"
+    "          distractor = uniform over V but never one of the example's keys; uniform =\n"
+    "          uniform over V (it may ask spurious questions)\n"
     "Sizes     T even, 4n + 2u <= T (5n with updates 0.5), n <= V/2 - 1\n"
     "Training  T 64, 128 and 256 with n 4, 9, 16, 25 and 36 where they fit, a = 0.01\n"
     "Sweep     n = eval_pairs (0: as trained, 16 of the mixture), a = eval_a = 1: questions\n"
@@ -64,7 +64,14 @@ static const char definition[] =
     "          wrong\n"
     "Differs   from the source: it means a new value to differ from the one it replaces, and\n"
     "          compares with that of another key; its number of updates does not grow with n;\n"
-    "          the filler comes from the example's own seed; V may be below T\n";
+    "          the filler is zero unless told (there: uniform), and comes from the\n"
+    "          example's own seed; V may be below T\n";
+
+/* With 8192 ids to learn, the delta variants need more steps than usual. */
+static const la_wish wishes[] = {
+    {"train", "steps", "1000"},
+    {NULL, NULL, NULL},
+};
 
 static int64_t vocabulary(const void *task_opts)
 {
@@ -123,6 +130,7 @@ static const la_learned learned = {
     .group_names = groups,
     .word = word,
     .asking_options = la_pairs_asking,
+    .wishes = wishes,
     .version = VERSION,
 };
 

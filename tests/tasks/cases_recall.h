@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * forgetting_mqar, compositional_mqar, associative_recall, majority, modular_arithmetic: task,
  * options, what does not hold for all. */
-{"forgetting_mqar", "", LARGE},
+{"forgetting_mqar", "", LARGE | SILENT},
+{"forgetting_mqar", "filler=uniform", LARGE},
 {"forgetting_mqar", "filler=noise vocab=512", SILENT},
 {"forgetting_mqar", "filler=zero vocab=64 pairs=6 updates=1", SILENT},
 {"forgetting_mqar", "filler=distractor vocab=512 updates=0", 0},
-{"compositional_mqar", "", LARGE},
+{"compositional_mqar", "", LARGE | SILENT},
+{"compositional_mqar", "filler=uniform", LARGE},
 {"compositional_mqar", "filler=noise vocab=512", SILENT},
 {"compositional_mqar", "filler=zero vocab=64 pairs=9", SILENT},
 {"compositional_mqar", "filler=distractor vocab=128", 0},

@@ -201,8 +201,6 @@ static void test_fillers_are_what_they_are_called(void **state)
         for (int id = 90; id < 97; id++) noise += seen[id];
         assert_int_equal(noise, fillers);
 #undef COUNT
-        assert_int_equal(la_tasks_find(cases[i].task)->options[2].def,
-                         3); /* uniform: the source's */
     }
 }
 
