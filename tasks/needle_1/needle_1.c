@@ -56,6 +56,5 @@ LA_TASK(needle_1) = {
     .name = "needle_1",
     .summary = "one key and value anywhere in a phrase that repeats itself",
     .definition = definition,
-    .family = "needle",
     LA_NEEDLE_TASK,
 };

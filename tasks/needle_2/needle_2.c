@@ -54,6 +54,5 @@ LA_TASK(needle_2) = {
     .name = "needle_2",
     .summary = "one key and value anywhere among random tokens",
     .definition = definition,
-    .family = "needle",
     LA_NEEDLE_TASK,
 };

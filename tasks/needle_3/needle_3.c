@@ -61,6 +61,5 @@ LA_TASK(needle_3) = {
     .name = "needle_3",
     .summary = "a value of several tokens anywhere among random tokens",
     .definition = definition,
-    .family = "needle",
     LA_NEEDLE_TASK,
 };

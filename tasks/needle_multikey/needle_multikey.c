@@ -65,6 +65,5 @@ LA_TASK(needle_multikey) = {
     .name = "needle_multikey",
     .summary = "several keys and values among random tokens, of which one is asked",
     .definition = definition,
-    .family = "needle",
     LA_NEEDLE_TASK,
 };

@@ -60,6 +60,5 @@ LA_TASK(needle_multiquery) = {
     .name = "needle_multiquery",
     .summary = "several keys and values among random tokens, all of them asked",
     .definition = definition,
-    .family = "needle",
     LA_NEEDLE_TASK,
 };

@@ -65,6 +65,5 @@ LA_TASK(needle_multivalue) = {
     .name = "needle_multivalue",
     .summary = "several values of one key among random tokens, all named in order",
     .definition = definition,
-    .family = "needle",
     LA_NEEDLE_TASK,
 };

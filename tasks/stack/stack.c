@@ -244,7 +244,6 @@ LA_TASK(stack) = {
     .summary = "pushes to many stacks and pops from them: what comes off",
     .paper = "arXiv:2510.26692",
     .definition = definition,
-    .family = "structure",
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(stack_options),
