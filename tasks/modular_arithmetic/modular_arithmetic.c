@@ -25,7 +25,7 @@ static const la_option options[] = {
     {"times", LA_OPTION_BOOL, offsetof(modular_options, times), 1, 0, 1, NULL,
      "multiply too, not only add and subtract"},
 };
-static const int64_t lengths_trained[] = {2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40, 0};
+static const int64_t lengths_trained[] = {2, 3, 4, 5, 6, 7, 8, 9, 10, 0};
 
 static const char definition[] =
     "  2 + 3 * 4 - 1 =                            answer at the last position: 3 (modulo 5)\n"
@@ -45,13 +45,23 @@ static const char definition[] =
     "          of l uniform over 1 to n-4, the rest left to r, the operator o uniform, and l\n"
     "          and r made in the same way. Context-free: it needs a stack. T >= 2\n"
     "Label     the value modulo m, at =\n"
-    "Training  14 lengths from 2 to 40, each as likely (the source: expressions of 1 to 40\n"
-    "          tokens); short strings are few, so the splits share the shortest ones\n"
+    "Training  2 to 10 tokens, each length that fits the form as likely: a reduction, since\n"
+    "          expressions of 1 to 40 tokens, the source's, take it 10,000 steps.\n"
+    "          --train-lengths 2,6,10,14,20,26,32,40 trains nearer to it. Short strings are\n"
+    "          few, so the splits share them. The task wishes for small batches, an MLP, and\n"
+    "          beta in (0,2) where the variant has one\n"
     "Sweep     any such T\n"
     "Distance  none: every token matters\n"
     "Chance    1/m. Who always says 0 gets more where the last thing done may be a product:\n"
     "          about 0.27 with m 5 and left\n"
     "Differs   from the source: = is asked, where it appends empty inputs; left is ours\n";
+
+/* On lengths 2 to 16, deltanet reached 0.72 on validation with 1500 steps of 4096 tokens at a rate of
+ * 1e-2, and 0.82 with 4000 steps of 1024 at 3e-3, which are fewer tokens. */
+static const la_wish wishes[] = {
+    {"train", "steps", "3000"}, {"train", "tokens", "1024"},  {"train", "lr", "3e-3"},
+    {"model", "mlp", "4"},      {"model", "neg_eigval", "1"}, {NULL, NULL, NULL},
+};
 
 static int64_t vocabulary(const void *task_opts)
 {
@@ -262,6 +272,7 @@ static const la_learned learned = {
     .most_answers = most_answers,
     .make = make,
     .word = word,
+    .wishes = wishes,
     .version = VERSION,
 };
 
