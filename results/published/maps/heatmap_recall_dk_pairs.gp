@@ -164,7 +164,7 @@ set label 'dk' at first 616.0, first 69.0 center font ',9' tc rgb '#777777'
 set label 'pairs' at first 495.3, first 166.0 center rotate by 90 font ',9' tc rgb '#777777'
 set label 'A panel for each variant and setting. 256 to 512 answers a box. Chance 0.0039. Beyond the orange line, towards more pairs or smaller states, there are more' at screen 0.012, screen 0.0658 left font ',8' tc rgb '#555555'
 set label 'pairs than keys can be independent in the memory of one head (dk, or the features of a kernel). No line: every token is kept, or all boxes lie on one side. 1' at screen 0.012, screen 0.0406 left font ',8' tc rgb '#555555'
-set label 'round. T 4k. AMD EPYC, 1 threads, f32, H 2, causal. Task: keys random, filler null. Sweep ec411d8a of 2026-11-21, labench 0.1.0 (567f5e0).' at screen 0.012, screen 0.0155 left font ',8' tc rgb '#555555'
+set label 'round. T 4k. AMD EPYC, 1 threads, f32, H 2, causal. Task: keys random, filler null. Sweep 5d2d4f64 of 2026-11-21, labench 0.1.0 (3bcd0b6).' at screen 0.012, screen 0.0155 left font ',8' tc rgb '#555555'
 
 unset border
 unset tics
