@@ -151,7 +151,7 @@ static void test_several_are_at_work(void **state)
     assert_int_equal(both[0].seen.most, 1);
     assert_int_equal(both[1].seen.most, JOBS);
     print_message("%zu processes at a time\n", both[1].seen.processes);
-    assert_true(both[1].seen.processes >= 2 && both[1].seen.processes <= JOBS);
+    assert_true(both[1].seen.processes >= 2); /* a leak checker at work counts too */
     assert_int_equal(both[1].seen.models, 8);
     assert_int_equal(both[1].seen.tests, 8);
 }
