@@ -208,9 +208,9 @@ static const char definition[] =
     "Sweep     any T: more operations, so each stack grows as the square root of T\n"
     "Chance    1 / E\n"
     "Groups    fresh: the stack's last operation pushed the element; uncovered: others were\n"
-    "          pushed upon it and popped since\n"
-    "          3 % of the pops uncover at T 256, a quarter at T 2048; with stacks=8 a quarter do\n"
-    "          at T 256, and a model that trains there learns what is last in, first out\n"
+    "          pushed upon it and popped since. 3 % of the pops uncover at T 256, a quarter at\n"
+    "          T 2048; with stacks=8 a quarter do at T 256, and a model that trains there\n"
+    "          learns what last in, first out means\n"
     "Differs   the report has S 64, and gives neither E nor how operations are drawn\n";
 
 static const la_wish wishes[] = {{"train", "steps", "1200"}, {NULL, NULL, NULL}};
