@@ -128,8 +128,12 @@ static const char definition[] =
     "Training   16 lengths between 3 and 40, each as likely; sweep: any T. Short strings are\n"
     "           few, so the splits share the shortest ones: what is asked is the length\n"
     "           beyond training\n"
+    "           Models have beta up to 2 where there is one, so that a transition can turn the\n"
+    "           state over; model.neg_eigval=0 is beta up to 1, which cannot\n"
     "Distance   none: every bit matters\n"
     "Chance     1/2\n";
+
+static const la_wish wishes[] = {{"model", "neg_eigval", "1"}, {0}};
 
 static const la_learned learned = {
     .vocabulary = vocabulary,
@@ -139,6 +143,7 @@ static const la_learned learned = {
     .most_answers = most_answers,
     .make = make,
     .word = word,
+    .wishes = wishes,
     .version = VERSION,
 };
 
