@@ -156,14 +156,6 @@ static la_status make(const void *task_opts, uint64_t seed, la_split split, cons
     return LA_OK;
 }
 
-/* Every vocabulary and mask makes sense; lengths are refused where they are asked for. */
-static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
-                       la_err *err)
-{
-    (void)variant, (void)p, (void)task_opts, (void)err;
-    return LA_OK;
-}
-
 static double chance(const void *task_opts)
 {
     return 1.0 / (double)values_of(task_opts);
@@ -202,7 +194,7 @@ LA_TASK(associative_recall) = {
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(associative_options),
-    .check = check,
+    .check = la_task_takes_all,
     .chance = chance,
     .learned = &learned,
 };

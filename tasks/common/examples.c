@@ -33,6 +33,13 @@ size_t la_mixture_of_lengths(la_shape_at shape_at, const void *task_opts, const 
     return len;
 }
 
+la_status la_task_takes_all(const la_variant *variant, const la_problem *p, const void *task_opts,
+                            la_err *err)
+{
+    (void)variant, (void)p, (void)task_opts, (void)err;
+    return LA_OK;
+}
+
 const char *la_word_of(char kind, int64_t number, char buf[16])
 {
     snprintf(buf, 16, "%c%d", kind, (int)number);

@@ -25,6 +25,10 @@ typedef la_status (*la_shape_at)(const void *task_opts, int64_t T, la_shape *out
 size_t la_mixture_of_lengths(la_shape_at shape_at, const void *task_opts, const int64_t *lengths,
                              size_t n_lengths, la_shape *out, size_t cap);
 
+/* The check of tasks whose every option and mask makes sense; lengths are refused where they are asked for. */
+la_status la_task_takes_all(const la_variant *variant, const la_problem *p, const void *task_opts,
+                            la_err *err);
+
 /* "k12": a token's kind and its number among its kind. */
 const char *la_word_of(char kind, int64_t number, char buf[16]);
 

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "copies.h"
+#include "examples.h"
 #include "labench/kit.h"
 
 enum { VERSION = 1 };
@@ -43,14 +44,6 @@ static la_status make(const void *task_opts, uint64_t seed, la_split split, cons
 {
     return la_copies_make("copy", VERSION, task_opts, false, seed, split, shape, index, tokens,
                           answers, n_answers, err);
-}
-
-/* Every alphabet and mask makes sense; lengths are refused where they are asked for. */
-static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
-                       la_err *err)
-{
-    (void)variant, (void)p, (void)task_opts, (void)err;
-    return LA_OK;
 }
 
 static double chance(const void *task_opts)
@@ -100,7 +93,7 @@ LA_TASK(copy) = {
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(la_copies_options),
-    .check = check,
+    .check = la_task_takes_all,
     .chance = chance,
     .learned = &learned,
 };

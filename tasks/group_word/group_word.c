@@ -77,15 +77,6 @@ static bool fits(const group_options *o, int64_t T)
     return T >= 1 && T <= LA_LONGEST_EXAMPLE && T % (o->pauses + 1) == 0;
 }
 
-static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
-                      la_shape *out, size_t cap)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < n_lengths && len < cap; i++)
-        if (fits(task_opts, lengths[i])) out[len++] = (la_shape){.T = lengths[i]};
-    return len;
-}
-
 static la_status check_length(const group_options *o, int64_t T, la_err *err)
 {
     if (fits(o, T)) return LA_OK;
@@ -103,6 +94,12 @@ static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_er
     LA_TRY(check_length(task_opts, T, err));
     *out = (la_shape){.T = T, .far = 1};
     return LA_OK;
+}
+
+static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
+                      la_shape *out, size_t cap)
+{
+    return la_mixture_of_lengths(shape_at, task_opts, lengths, n_lengths, out, cap);
 }
 
 static int64_t most_answers(const void *task_opts, const la_shape *shape)

@@ -81,14 +81,6 @@ static la_status make(const void *task_opts, uint64_t seed, la_split split, cons
     return LA_OK;
 }
 
-/* Every vocabulary and mask makes sense; lengths are refused where they are asked for. */
-static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
-                       la_err *err)
-{
-    (void)variant, (void)p, (void)task_opts, (void)err;
-    return LA_OK;
-}
-
 static double chance(const void *task_opts)
 {
     return 1.0 / (double)(((const induction_options *)task_opts)->vocab - 2);
@@ -142,7 +134,7 @@ LA_TASK(induction) = {
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(induction_options),
-    .check = check,
+    .check = la_task_takes_all,
     .chance = chance,
     .learned = &learned,
 };

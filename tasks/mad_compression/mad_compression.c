@@ -136,14 +136,6 @@ static const char *word(const void *task_opts, int32_t token, char buf[16])
     return buf;
 }
 
-/* Every vocabulary and mask makes sense; lengths are refused where they are asked for. */
-static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
-                       la_err *err)
-{
-    (void)variant, (void)p, (void)task_opts, (void)err;
-    return LA_OK;
-}
-
 static double chance(const void *task_opts)
 {
     return 1.0 / (double)(vocabulary(task_opts) - 1);
@@ -174,7 +166,7 @@ LA_TASK(mad_compression) = {
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(compression_options),
-    .check = check,
+    .check = la_task_takes_all,
     .chance = chance,
     .learned = &learned,
 };

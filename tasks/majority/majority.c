@@ -63,15 +63,6 @@ static bool fits(const majority_options *o, int64_t T)
     return T >= shortest(o) && T <= LA_LONGEST_EXAMPLE;
 }
 
-static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
-                      la_shape *out, size_t cap)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < n_lengths && len < cap; i++)
-        if (fits(task_opts, lengths[i])) out[len++] = (la_shape){.T = lengths[i]};
-    return len;
-}
-
 static la_status check_length(const majority_options *o, int64_t T, la_err *err)
 {
     if (fits(o, T)) return LA_OK;
@@ -85,6 +76,12 @@ static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_er
     LA_TRY(check_length(task_opts, T, err));
     *out = (la_shape){.T = T, .far = 1};
     return LA_OK;
+}
+
+static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
+                      la_shape *out, size_t cap)
+{
+    return la_mixture_of_lengths(shape_at, task_opts, lengths, n_lengths, out, cap);
 }
 
 static int64_t most_answers(const void *task_opts, const la_shape *shape)
@@ -144,14 +141,6 @@ static la_status make(const void *task_opts, uint64_t seed, la_split split, cons
     return LA_OK;
 }
 
-/* Every mask makes sense; lengths are refused where they are asked for. */
-static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
-                       la_err *err)
-{
-    (void)variant, (void)p, (void)task_opts, (void)err;
-    return LA_OK;
-}
-
 static double chance(const void *task_opts)
 {
     return 1.0 / (double)((const majority_options *)task_opts)->symbols;
@@ -186,7 +175,7 @@ LA_TASK(majority) = {
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(majority_options),
-    .check = check,
+    .check = la_task_takes_all,
     .chance = chance,
     .learned = &learned,
 };

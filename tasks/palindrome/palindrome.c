@@ -93,14 +93,6 @@ static const char *word(const void *task_opts, int32_t token, char buf[16])
     return buf;
 }
 
-/* Every alphabet makes sense; lengths are refused where they are asked for. */
-static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
-                       la_err *err)
-{
-    (void)variant, (void)p, (void)task_opts, (void)err;
-    return LA_OK;
-}
-
 static double chance(const void *task_opts)
 {
     return 1.0 / (double)((const palindrome_options *)task_opts)->alphabet;
@@ -149,7 +141,7 @@ LA_TASK(palindrome) = {
     .options = options,
     .options_len = LA_COUNT(options),
     .options_size = sizeof(palindrome_options),
-    .check = check,
+    .check = la_task_takes_all,
     .chance = chance,
     .learned = &learned,
 };
