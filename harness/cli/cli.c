@@ -18,12 +18,19 @@
 const char la_version[] = LABENCH_VERSION;
 
 static const la_command_main mains[LA_CMD_COUNT] = {
-    [LA_CMD_RUN] = la_cmd_run,       [LA_CMD_SHOW] = la_cmd_show,
-    [LA_CMD_PLOT] = la_cmd_plot,     [LA_CMD_LIST] = la_cmd_list,
-    [LA_CMD_EXPORT] = la_cmd_export, [LA_CMD_DOCTOR] = la_cmd_doctor,
-    [LA_CMD_VERIFY] = la_cmd_verify, [LA_CMD_APPLY] = la_cmd_apply,
-    [LA_CMD_SAMPLE] = la_cmd_sample, [LA_CMD_PEERS] = la_cmd_peers,
-    [LA_CMD_NEW] = la_cmd_new,       [LA_CMD_COMPARE] = la_cmd_compare,
+    [LA_CMD_RUN] = la_cmd_run,
+    [LA_CMD_SHOW] = la_cmd_show,
+    [LA_CMD_PLOT] = la_cmd_plot,
+    [LA_CMD_LIST] = la_cmd_list,
+    [LA_CMD_EXPORT] = la_cmd_export,
+    [LA_CMD_DOCTOR] = la_cmd_doctor,
+    [LA_CMD_VERIFY] = la_cmd_verify,
+    [LA_CMD_APPLY] = la_cmd_apply,
+    [LA_CMD_SAMPLE] = la_cmd_sample,
+    [LA_CMD_PEERS] = la_cmd_peers,
+    [LA_CMD_NEW] = la_cmd_new,
+    [LA_CMD_COMPARE] = la_cmd_compare,
+    [LA_CMD_CROSSOVER] = la_cmd_crossover,
 };
 
 int la_exit_code(la_status status)

@@ -18,6 +18,7 @@
     X(PLOT, "plot", "[KIND...]", "draw a sweep: svg and png, with the .gp and .dat behind")        \
     X(EXPORT, "export", "[WHAT]", "rows of a sweep as csv, json, md or latex")                     \
     X(COMPARE, "compare", "A B", "is B faster than A? sweeps, builds or variants, cell by cell")   \
+    X(CROSSOVER, "crossover", "[A B]", "from which length on is B faster than A?")                 \
     X(DOCTOR, "doctor", "", "this machine: peaks, and what will spoil the numbers")                \
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
     X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
@@ -48,6 +49,7 @@ enum {
     LA_IN_PLOT = 1 << LA_CMD_PLOT,
     LA_IN_EXPORT = 1 << LA_CMD_EXPORT,
     LA_IN_COMPARE = 1 << LA_CMD_COMPARE,
+    LA_IN_CROSSOVER = 1 << LA_CMD_CROSSOVER,
     LA_IN_DOCTOR = 1 << LA_CMD_DOCTOR,
     LA_IN_VERIFY = 1 << LA_CMD_VERIFY,
     LA_IN_APPLY = 1 << LA_CMD_APPLY,
@@ -57,7 +59,8 @@ enum {
     LA_IN_ALL = (1 << LA_CMD_WORKER) - 1,
     LA_IN_PLUGIN = LA_IN_RUN | LA_IN_LIST | LA_IN_SHOW | LA_IN_VERIFY | LA_IN_APPLY,
     LA_IN_OUT = LA_IN_RUN | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_APPLY | LA_IN_SAMPLE | LA_IN_NEW,
-    LA_IN_STORED = LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_COMPARE,
+    LA_IN_STORED =
+        LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_COMPARE | LA_IN_CROSSOVER,
 };
 
 /* enumerator, name, letter or 0, argument or NULL, default or NULL, commands, help */
@@ -68,7 +71,7 @@ enum {
       "tokens: 512,1k..16k  1k..128k:x4  1k..8k:+1k  1k..128k:n=9")                                \
     X(TASKS, "tasks", 0, "LIST", "recall,mqar,overwrite", LA_IN_RUN,                               \
       "what accuracy is measured on, or none; 'labench list tasks'")                               \
-    X(PASS, "pass", 0, "LIST", "fwd,fwdbwd,decode", LA_IN_RUN | LA_IN_COMPARE,                     \
+    X(PASS, "pass", 0, "LIST", "fwd,fwdbwd,decode", LA_IN_RUN | LA_IN_COMPARE | LA_IN_CROSSOVER,   \
       "fwd, bwd, fwdbwd, decode, or none")                                                         \
     X(DTYPE, "dtype", 0, "LIST", "f32", LA_IN_RUN, "type of q, k, v, o and KV caches")             \
     X(BATCH, "batch", 0, "SIZES", "1", LA_IN_RUN, "sequences computed together")                   \
@@ -131,8 +134,8 @@ enum {
     X(MEMORY_LIMIT, "memory-limit", 0, "SIZE", "80 % of free", LA_IN_RUN,                          \
       "bytes of what is at work at one time")                                                      \
     X(DB, "db", 0, "FILE", "$LABENCH_DB or labench.db", LA_IN_RUN | LA_IN_STORED, "the database")  \
-    X(SWEEP, "sweep", 0, "ID", "last", LA_IN_PLOT | LA_IN_EXPORT | LA_IN_COMPARE,                  \
-      "the sweep (export: or all)")                                                                \
+    X(SWEEP, "sweep", 0, "ID", "last",                                                             \
+      LA_IN_PLOT | LA_IN_EXPORT | LA_IN_COMPARE | LA_IN_CROSSOVER, "the sweep (export: or all)")   \
     X(LABEL, "label", 0, "TEXT", NULL, LA_IN_RUN, "a name kept with the sweep")                    \
     X(NOTE, "note", 0, "TEXT", NULL, LA_IN_RUN, "a remark kept with the sweep")                    \
     X(RESUME, "resume", 0, NULL, NULL, LA_IN_RUN, "insist on continuing an unfinished sweep")      \
@@ -165,13 +168,15 @@ enum {
     X(LONG, "long", 'l', NULL, NULL, LA_IN_LIST, "impls and options too")                          \
     X(FULL, "full", 0, NULL, NULL, LA_IN_VERIFY, "every shape and option, not the quick set")      \
     X(JSON, "json", 0, NULL, NULL,                                                                 \
-      LA_IN_RUN | LA_IN_LIST | LA_IN_COMPARE | LA_IN_DOCTOR | LA_IN_PEERS, "JSON on stdout")       \
+      LA_IN_RUN | LA_IN_LIST | LA_IN_COMPARE | LA_IN_CROSSOVER | LA_IN_DOCTOR | LA_IN_PEERS,       \
+      "JSON on stdout")                                                                            \
     X(FAIL_ON, "fail-on", 0, "LIST", NULL, LA_IN_COMPARE,                                          \
       "exit 5 when a cell is slower, faster, changed (either) or unclear")                         \
     X(MIN_CHANGE, "min-change", 0, "PCT", "2", LA_IN_COMPARE, "smaller changes are none")          \
     X(ACROSS, "across", 0, NULL, NULL, LA_IN_COMPARE,                                              \
       "though machines, compilers or flags differ")                                                \
-    X(ALL, "all", 'a', NULL, NULL, LA_IN_COMPARE, "rows that are the same too")                    \
+    X(ALL, "all", 'a', NULL, NULL, LA_IN_COMPARE | LA_IN_CROSSOVER,                                \
+      "rows that are the same, pairs without a crossover too")                                     \
     X(PLUGIN, "plugin", 0, "FILE", NULL, LA_IN_PLUGIN,                                             \
       "a variant of your own: ./mine.so, or a name in LABENCH_PLUGIN_PATH; repeatable")            \
     X(QUIET, "quiet", 'q', NULL, NULL, LA_IN_ALL, "errors only on stderr")                         \

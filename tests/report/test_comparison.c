@@ -6,42 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../store/fixture.h"
 #include "comparison.h"
+#include "timed_cells.h"
 
-enum { CELLS = 100, ROUNDS = 5, SAMPLES = 12, SLOW = 37 };
-
-/* Cell i, whose median is about ns, with rounds of samples that differ by half a percent. */
-static void add_cell(fixture *f, int64_t sweep, int i, const char *variant, const char *impl,
-                     double ns, uint64_t stream)
-{
-    char key[33];
-    int64_t id, attempt;
-    la_err err = {0};
-    la_cell_row row = sample_cell(0, key);
-    row.variant = variant;
-    row.impl = impl;
-    row.seqlen = row.tcap = 1024 + i;
-    row.rounds = ROUNDS;
-    snprintf(key, sizeof key, "%08x%08x%016x", (unsigned)i, (unsigned)stream,
-             variant[0] * 256 + impl[0]);
-    row.key = key;
-    expect_ok(la_store_plan(f->store, sweep, f->device, &row, 1, &id, &err));
-    for (int64_t round = 0; round < ROUNDS; round++) {
-        static attempt_data data;
-        la_attempt_row a = sample_attempt(&data, SAMPLES);
-        double speed =
-            1 + 0.005 * la_random_normal(la_stream(stream, 1, (uint64_t)i), (uint64_t)round);
-        for (uint64_t k = 0; k < SAMPLES; k++) {
-            double luck = 1 + 0.005 * la_random_normal(
-                                          la_stream(stream, 2 + (uint64_t)i, (uint64_t)round), k);
-            data.samples[k].iters = 1;
-            data.samples[k].total_ns = (int64_t)(ns * speed * luck);
-        }
-        expect_ok(la_store_claim(f->store, id, round, &attempt, &err));
-        expect_ok(la_store_finish(f->store, attempt, &a, &err));
-    }
-}
+enum { CELLS = 100, SLOW = 37 };
 
 static int64_t another_sweep(fixture *f, const char *spec)
 {
@@ -82,17 +50,18 @@ static void test_one_regression_of_a_hundred_cells_is_found(void **state)
     fixture_open(&f);
     int64_t second = another_sweep(&f, "other");
     for (int i = 0; i < CELLS; i++) {
-        add_cell(&f, f.sweep, i, "flash", "cpu_tiled", 1e6 * (1 + i), 1);
-        add_cell(&f, second, i, "flash", "cpu_tiled", 1e6 * (1 + i) * (i == SLOW ? 1.06 : 1), 2);
+        timed_cell(&f, f.sweep, 1024 + i, "flash", "cpu_tiled", 1e6 * (1 + i), 1);
+        timed_cell(&f, second, 1024 + i, "flash", "cpu_tiled",
+                   1e6 * (1 + i) * (i == SLOW ? 1.06 : 1), 2);
     }
-    add_cell(&f, second, CELLS, "flash", "cpu_tiled", 1e6, 2); /* on one side only */
+    timed_cell(&f, second, 1024 + CELLS, "flash", "cpu_tiled", 1e6, 2); /* on one side only */
     la_compare_side a = {f.store, f.sweep, NULL, "old"}, b = {f.store, second, NULL, "new"};
     la_compare_how how = {.min_change = 0.02};
     char *text = printed(&a, &b, how, &r, LA_OK);
     assert_int_equal(r.counts[LA_SLOWER], 1);
     assert_int_equal(r.counts[LA_FASTER], 0);
     assert_int_equal(r.alone, 1);
-    assert_int_equal(r.noise_pairs, 2 * CELLS * (ROUNDS - 1));
+    assert_int_equal(r.noise_pairs, 2 * CELLS * (TIMED_ROUNDS - 1));
     assert_true(r.noise > 0.005 && r.noise < 0.03);
     must(text, "A old\nB new\n");
     must(text, "0 faster, 1 slower, ");
@@ -122,11 +91,11 @@ static void test_impls_and_variants_meet_their_own_kind(void **state)
     fixture_open(&f);
     int64_t second = another_sweep(&f, "other");
     for (int i = 0; i < 4; i++) {
-        add_cell(&f, f.sweep, i, "gla", "cpu_chunk", 1e6, 1);
-        add_cell(&f, f.sweep, i, "gla", "a_recurrent", 3e6, 1);
-        add_cell(&f, f.sweep, i, "kda", "cpu_chunk", 2e6, 1);
-        add_cell(&f, second, i, "gla", "cpu_chunk", 1e6, 2);
-        add_cell(&f, second, i, "gla", "a_recurrent", 1.5e6, 2);
+        timed_cell(&f, f.sweep, 1024 + i, "gla", "cpu_chunk", 1e6, 1);
+        timed_cell(&f, f.sweep, 1024 + i, "gla", "a_recurrent", 3e6, 1);
+        timed_cell(&f, f.sweep, 1024 + i, "kda", "cpu_chunk", 2e6, 1);
+        timed_cell(&f, second, 1024 + i, "gla", "cpu_chunk", 1e6, 2);
+        timed_cell(&f, second, 1024 + i, "gla", "a_recurrent", 1.5e6, 2);
     }
     la_compare_side gla = {f.store, f.sweep, "gla", "gla"}, kda = {f.store, f.sweep, "kda", "kda"};
     free(printed(&gla, &kda, how, &r, LA_OK));
@@ -152,8 +121,8 @@ static void test_machines_that_differ_are_refused_unless_asked_for(void **state)
     (void)state;
     fixture_open(&f);
     fixture_open(&g);
-    add_cell(&f, f.sweep, 0, "flash", "cpu_tiled", 1e6, 1);
-    add_cell(&g, g.sweep, 0, "flash", "cpu_tiled", 1e6, 2);
+    timed_cell(&f, f.sweep, 1024 + 0, "flash", "cpu_tiled", 1e6, 1);
+    timed_cell(&g, g.sweep, 1024 + 0, "flash", "cpu_tiled", 1e6, 2);
     assert_int_equal(raw_sql(g.path, "UPDATE machine SET cpu_model = 'Other 9000'"), 0);
     la_compare_side a = {f.store, f.sweep, NULL, "here"}, b = {g.store, g.sweep, NULL, "there"};
     char *text = printed(&a, &b, how, &r, LA_E_ARG);

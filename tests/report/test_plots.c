@@ -68,21 +68,10 @@ static void test_plots_draw_every_kind_and_mark_failures(void **state)
     synthetic_models(&f);
     if (!have_gnuplot()) skip();
     const char *dir = folder_of(&f, "eight");
-    static const char *const stems[] = {"time",
-                                        "throughput",
-                                        "roofline_fwd",
-                                        "roofline_decode",
-                                        "decode",
-                                        "memory",
-                                        "accuracy",
-                                        "error",
-                                        "outcomes",
-                                        "accuracy_mqar",
-                                        "curves_mqar",
-                                        "pareto_mqar",
-                                        "pareto_recall",
-                                        "pareto_state_mqar",
-                                        "pareto_state_recall"};
+    static const char *const stems[] = {
+        "time",        "throughput",  "roofline_fwd",  "roofline_decode",   "decode",
+        "memory",      "accuracy",    "error",         "outcomes",          "accuracy_mqar",
+        "curves_mqar", "pareto_mqar", "pareto_recall", "pareto_state_mqar", "pareto_state_recall"};
     expect_ok(la_report_plots(f.store, f.sweep, NULL, 0, dir, NULL, NULL, &counts, &err));
     assert_int_equal(counts.drawn, LA_COUNT(stems));
     /* One load only, no backward, one thread count, one impl of each and no peer: `load`, `time` and

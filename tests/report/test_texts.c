@@ -96,8 +96,7 @@ static void test_models_have_tables_of_their_own(void **state)
     char *learned = strstr(text, "\nmqar: accuracy of trained models by length\n");
     assert_non_null(learned);
     char *head = line_of(learned, "variant"), *deltanet = line_of(learned, "deltanet"),
-         *linformer = line_of(learned, "linformer*"),
-         *trained = line_of(learned, "mqar  soft");
+         *linformer = line_of(learned, "linformer*"), *trained = line_of(learned, "mqar  soft");
     assert_non_null(head);
     assert_non_null(strstr(head, "1k") && strstr(head, "16k") ? head : NULL);
     assert_non_null(deltanet);

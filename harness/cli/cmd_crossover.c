@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * labench crossover: from which length on is one variant faster than another?
+ */
+#include <string.h>
+
+#include "commands.h"
+#include "crossover.h"
+#include "labench/kit.h"
+#include "query.h"
+#include "sizes.h"
+
+typedef struct crossover_args {
+    la_common common;
+    const char *db, *sweep;
+    int words;
+    la_crossover_how how;
+} crossover_args;
+
+static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
+{
+    crossover_args *args = context;
+    la_pass pass;
+    switch (flag) {
+    case LA_FLAG_DB:
+        args->db = value;
+        return LA_OK;
+    case LA_FLAG_SWEEP:
+        args->sweep = value;
+        return LA_OK;
+    case LA_FLAG_PASS:
+        LA_TRY(la_pass_parse(value, &pass, err));
+        args->how.pass = la_pass_name(pass);
+        return LA_OK;
+    case LA_FLAG_ALL:
+        args->how.all = true;
+        return LA_OK;
+    case LA_FLAG_JSON:
+        args->how.json = true;
+        return LA_OK;
+    default:
+        return la_common_take(&args->common, flag, value, err);
+    }
+}
+
+static la_status take_word(void *context, const char *word, la_err *err)
+{
+    crossover_args *args = context;
+    char q[64];
+    if (args->words == 2)
+        return LA_FAIL(err, LA_E_ARG,
+                       "'labench crossover' takes two variants; '%s' is the third word",
+                       la_quote(word, q));
+    *(args->words++ ? &args->how.b : &args->how.a) = word;
+    return LA_OK;
+}
+
+/* A name that the sweep has; peers' variants and plugins are known by it alone. */
+static la_status check_variant(la_store *store, int64_t sweep, const char *name, la_err *err)
+{
+    static const char sql[] = "SELECT group_concat(DISTINCT variant) FROM v_cell WHERE sweep_id = "
+                              "CAST(?1 AS INT) AND task = ''";
+    char id[24], q[64], known[512] = "";
+    la_query *query = NULL;
+    bool more = true;
+    snprintf(id, sizeof id, "%lld", (long long)sweep);
+    LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &query, err));
+    la_status st = la_query_next(query, &more, err);
+    if (st == LA_OK && more && la_query_text(query, 0))
+        snprintf(known, sizeof known, "%.500s", la_query_text(query, 0));
+    la_query_close(query);
+    LA_TRY(st);
+    size_t len = strlen(name);
+    for (const char *at = known; *at; at += strcspn(at, ","), at += *at == ',')
+        if (strncmp(at, name, len) == 0 && (at[len] == ',' || !at[len])) return LA_OK;
+    return LA_FAIL(err, LA_E_NOTFOUND, "the sweep has no times of '%s'; it has %s",
+                   la_quote(name, q), *known ? known : "none at all");
+}
+
+static la_status crossover(const crossover_args *args, la_err *err)
+{
+    la_store *store;
+    int64_t sweep;
+    const char *words[] = {args->how.a, args->how.b};
+    if (args->words == 1)
+        return LA_FAIL(err, LA_E_ARG,
+                       "'labench crossover' takes two variants, or none for each against each");
+    if (args->words == 2 && strcmp(words[0], words[1]) == 0)
+        return LA_FAIL(err, LA_E_ARG, "%s never overtakes itself: name two variants", words[0]);
+    LA_TRY(la_store_open(la_db_path(args->db), LA_STORE_READ, &store, err));
+    la_status st = la_store_sweep_resolve(store, args->sweep ? args->sweep : "last", &sweep, err);
+    for (int i = 0; i < args->words && st == LA_OK; i++)
+        st = check_variant(store, sweep, words[i], err);
+    if (st == LA_OK) st = la_report_crossovers(store, sweep, &args->how, stdout, err);
+    la_store_close(store);
+    return st;
+}
+
+int la_cmd_crossover(int argc, char **argv, int first)
+{
+    crossover_args args = {0};
+    la_err err = {0};
+    bool help;
+    la_status st = la_flags_parse(LA_CMD_CROSSOVER, argc, argv, first, take_flag, take_word, &args,
+                                  &help, &err);
+    if (st == LA_OK && help) {
+        la_flags_help(LA_CMD_CROSSOVER, stdout);
+        return la_finish_stdout(LA_EXIT_OK);
+    }
+    la_common_apply(&args.common);
+    if (st == LA_OK) st = crossover(&args, &err);
+    return la_finish_stdout(st == LA_OK ? LA_EXIT_OK : la_complain(&err));
+}
