@@ -22,3 +22,19 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/harness/include/labench
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${CMAKE_SOURCE_DIR}/docs/plugins.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/examples/plugin DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+
+# The manual page and what shells complete with, from the program's own tables.
+set(written ${CMAKE_BINARY_DIR}/share)
+add_custom_command(OUTPUT ${written}/labench.1 ${written}/labench.bash ${written}/_labench ${written}/labench.fish
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${written}
+    COMMAND labench man > ${written}/labench.1
+    COMMAND labench completion bash > ${written}/labench.bash
+    COMMAND labench completion zsh > ${written}/_labench
+    COMMAND labench completion fish > ${written}/labench.fish
+    DEPENDS labench COMMENT "Writing the manual page" VERBATIM)
+add_custom_target(la_pages ALL DEPENDS ${written}/labench.1)
+install(FILES ${written}/labench.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${written}/labench.bash RENAME labench
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${written}/_labench DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${written}/labench.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)

@@ -34,6 +34,8 @@ int la_cmd_verify(int argc, char **argv, int first);
 int la_cmd_apply(int argc, char **argv, int first);
 int la_cmd_sample(int argc, char **argv, int first);
 int la_cmd_new(int argc, char **argv, int first);
+int la_cmd_completion(int argc, char **argv, int first);
+int la_cmd_man(int argc, char **argv, int first);
 
 /* Flags that every command has; a command's taker passes on what it does not know. */
 typedef struct la_common {

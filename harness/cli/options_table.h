@@ -26,6 +26,8 @@
       "examples of a learned task as .npy files, for use elsewhere")                               \
     X(PEERS, "peers", "[NAME...]", "implementations outside labench: which can run here")          \
     X(NEW, "new-variant", "NAME", "write a plugin to start a variant of your own from")            \
+    X(COMPLETION, "completion", "bash|zsh|fish", "what a shell completes with")                    \
+    X(MAN, "man", "", "the manual page: labench man | man -l -")                                   \
     X(WORKER, "worker", "", "")                                                                    \
     X(PLUGIN, "plugin", "", "")
 

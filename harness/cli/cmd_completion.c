@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * labench completion and labench man: what shells and man read, from the tables of commands and flags. Names of
+ * variants, tasks and plots are asked of the program when they are wanted, so that they are those it has.
+ */
+#include <string.h>
+
+#include "commands.h"
+
+typedef struct words_args {
+    la_common common;
+    const char *word;
+} words_args;
+
+static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
+{
+    return la_common_take(&((words_args *)context)->common, flag, value, err);
+}
+
+static la_status take_word(void *context, const char *word, la_err *err)
+{
+    words_args *args = context;
+    if (args->word) return LA_FAIL(err, LA_E_ARG, "'labench completion' takes one shell");
+    args->word = word;
+    return LA_OK;
+}
+
+static bool shown(int command)
+{
+    return *la_commands[command].summary != '\0';
+}
+
+static bool has(int command, int flag)
+{
+    return (la_flags[flag].commands >> command & 1u) != 0;
+}
+
+/* ---- bash, and zsh by its emulation ---- */
+
+static void print_commands(FILE *out)
+{
+    bool first = true;
+    for (int c = 0; c < LA_CMD_COUNT; c++)
+        if (shown(c)) {
+            fprintf(out, "%s%s", first ? "" : " ", la_commands[c].name);
+            first = false;
+        }
+}
+
+static const char bash_head[] =
+    "_labench_names() { labench list \"$1\" 2>/dev/null | cut -d' ' -f1; }\n"
+    "_labench() {\n"
+    "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=run words= head= "
+    "i\n"
+    "    COMPREPLY=()\n"
+    "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+    "        case ${COMP_WORDS[i]} in\n";
+
+static const char bash_values[] =
+    "    case $prev in\n"
+    "        --variants|--variant) words=\"$(_labench_names variants) all card recurrent quadratic "
+    "baseline\" ;;\n"
+    "        --tasks) words=\"$(_labench_names tasks) none\" ;;\n"
+    "        --pass) words='fwd bwd fwdbwd decode none' ;;\n"
+    "        --mask) words='auto causal bidirectional' ;;\n"
+    "        --dtype) words='f32 bf16' ;;\n"
+    "        --format) words='csv json md latex' ;;\n"
+    "        --fail-on) words='slower faster changed unclear' ;;\n"
+    "        --split) words='train validation test' ;;\n"
+    "        --color|--progress) words='auto always never' ;;\n"
+    "        --cache) words='hot cold' ;;\n"
+    "        --order) words='random given' ;;\n"
+    "        --retry) words='failed timeout oom all' ;;\n";
+
+static const char bash_tail[] =
+    "    esac\n"
+    "    if [ -n \"$words\" ]; then\n" /* lists: what stands before the last comma is kept */
+    "        case $cur in *,*) head=${cur%,*}, ;; esac\n"
+    "        COMPREPLY=($(compgen -P \"$head\" -W \"$words\" -- \"${cur##*,}\"))\n"
+    "        return\n"
+    "    fi\n"
+    "    [ \"$COMP_CWORD\" -eq 1 ] && words='";
+
+/* Flags whose value is a path or of no list: the shell's own completion of files. */
+static void print_file_flags(FILE *out)
+{
+    static const la_flag_id files[] = {LA_FLAG_DB, LA_FLAG_OUT, LA_FLAG_IN, LA_FLAG_PLUGIN};
+    fputs("        ", out);
+    for (size_t i = 0; i < LA_COUNT(files); i++)
+        fprintf(out, "%s--%s", i ? "|" : "", la_flags[files[i]].name);
+    fputs("|-o) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", out);
+}
+
+static void print_bash(FILE *out)
+{
+    fputs(bash_head, out);
+    fputs("            ", out);
+    for (int c = 0, n = 0; c < LA_CMD_COUNT; c++)
+        if (shown(c)) fprintf(out, "%s%s", n++ ? "|" : "", la_commands[c].name);
+    fputs(") cmd=${COMP_WORDS[i]}; break ;;\n        esac\n    done\n", out);
+    fputs(bash_values, out);
+    print_file_flags(out);
+    fputs(bash_tail, out);
+    print_commands(out);
+    fputs("'\n    case $cmd in\n", out);
+    for (int c = 0; c < LA_CMD_COUNT; c++) {
+        if (!shown(c)) continue;
+        fprintf(out, "        %s) words=\"$words", la_commands[c].name);
+        for (int f = 0; f < LA_FLAG_COUNT; f++)
+            if (has(c, f)) fprintf(out, " --%s", la_flags[f].name);
+        if (c == LA_CMD_LIST) fputs(" variants tasks devices sweeps plots", out);
+        if (c == LA_CMD_SHOW || c == LA_CMD_COMPARE || c == LA_CMD_CROSSOVER || c == LA_CMD_VERIFY)
+            fputs(" $(_labench_names variants)", out);
+        if (c == LA_CMD_SHOW || c == LA_CMD_SAMPLE) fputs(" $(_labench_names tasks)", out);
+        if (c == LA_CMD_PLOT) fputs(" all $(_labench_names plots)", out);
+        if (c == LA_CMD_COMPLETION) fputs(" bash zsh fish", out);
+        fputs("\" ;;\n", out);
+    }
+    fputs("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
+          "complete -F _labench labench\n",
+          out);
+}
+
+static void print_zsh(FILE *out)
+{
+    fputs("#compdef labench\nautoload -U +X bashcompinit && bashcompinit\n", out);
+    print_bash(out);
+}
+
+/* ---- fish ---- */
+
+/* Within single quotes. */
+static void quote(const char *text, FILE *out)
+{
+    fputc('\'', out);
+    for (; *text; text++) {
+        if (*text == '\'' || *text == '\\') fputc('\\', out);
+        fputc(*text, out);
+    }
+    fputc('\'', out);
+}
+
+static void print_fish(FILE *out)
+{
+    fputs("complete -c labench -f\n", out);
+    for (int c = 0; c < LA_CMD_COUNT; c++) {
+        if (!shown(c)) continue;
+        fprintf(out, "complete -c labench -n __fish_use_subcommand -a %s -d ", la_commands[c].name);
+        quote(la_commands[c].summary, out);
+        fputc('\n', out);
+    }
+    for (int c = 0; c < LA_CMD_COUNT; c++)
+        for (int f = 0; shown(c) && f < LA_FLAG_COUNT; f++) {
+            if (!has(c, f)) continue;
+            /* `run` may be left out, so its flags are also those of no command. */
+            fprintf(out, "complete -c labench -n '%s__fish_seen_subcommand_from %s' -l %s",
+                    c == LA_CMD_RUN ? "__fish_use_subcommand; or " : "", la_commands[c].name,
+                    la_flags[f].name);
+            if (la_flags[f].letter) fprintf(out, " -s %c", la_flags[f].letter);
+            if (la_flags[f].arg) fputs(" -r", out);
+            if (f == LA_FLAG_VARIANTS)
+                fputs(" -a '(labench list variants | cut -d\" \" -f1)'", out);
+            if (f == LA_FLAG_TASKS) fputs(" -a '(labench list tasks | cut -d\" \" -f1)'", out);
+            fputs(" -d ", out);
+            quote(la_flags[f].help, out);
+            fputc('\n', out);
+        }
+}
+
+/* ---- man ---- */
+
+/* Text for roff: no line begins with a control character, and backslashes and hyphens are themselves. */
+static void roff(const char *text, FILE *out)
+{
+    if (*text == '.' || *text == '\'') fputs("\\&", out);
+    for (; *text; text++)
+        if (*text == '\\')
+            fputs("\\e", out);
+        else if (*text == '-')
+            fputs("\\-", out);
+        else
+            fputc(*text, out);
+}
+
+static void man_flag(int f, FILE *out)
+{
+    const la_flag *flag = &la_flags[f];
+    fputs(".TP\n.B ", out);
+    if (flag->letter) fprintf(out, "\\-%c, ", flag->letter);
+    fputs("\\-\\-", out);
+    roff(flag->name, out);
+    if (flag->arg) fprintf(out, " \\fI%s\\fR", flag->arg);
+    fputc('\n', out);
+    roff(flag->help, out);
+    if (flag->def) {
+        fputs(" [", out);
+        roff(flag->def, out);
+        fputc(']', out);
+    }
+    fputc('\n', out);
+}
+
+static void print_man(FILE *out)
+{
+    fprintf(out,
+            ".TH LABENCH 1 \"\" \"labench %s\"\n.SH NAME\nlabench \\- time, memory and accuracy of "
+            "attention variants\n.SH SYNOPSIS\n.B labench\n.I command\n[flags]\n.PP\n.B labench "
+            "\\-\\-variants\n.I list\n[flags]\n.SH COMMANDS\n",
+            la_version);
+    for (int c = 0; c < LA_CMD_COUNT; c++) {
+        if (!shown(c)) continue;
+        fprintf(out, ".SS \"%s\"\n.B labench %s ", la_commands[c].name, la_commands[c].name);
+        roff(la_commands[c].words, out);
+        fputs("\n.PP\n", out);
+        roff(la_commands[c].summary, out);
+        fputc('\n', out);
+        for (int f = 0; f < LA_FLAG_COUNT; f++)
+            if (has(c, f) && la_flags[f].commands != LA_IN_ALL) man_flag(f, out);
+    }
+    fputs(".SH FLAGS OF EVERY COMMAND\n", out);
+    for (int f = 0; f < LA_FLAG_COUNT; f++)
+        if (la_flags[f].commands == LA_IN_ALL) man_flag(f, out);
+    fputs(".SH EXIT STATUS\n"
+          ".TP\n0\nall went well; outcomes such as unsupported or out of memory are results\n"
+          ".TP\n1\na cell crashed, was killed, erred or was wrong\n"
+          ".TP\n2\nthe command line makes no sense; nothing was run\n"
+          ".TP\n3\na device, a program or disk space is missing\n"
+          ".TP\n4\nthe database\n"
+          ".TP\n5\nwhat \\-\\-fail\\-on names is so\n"
+          ".TP\n6\na kernel does not agree with its reference\n"
+          ".TP\n128+n\nended by signal n; the same command continues\n",
+          out);
+}
+
+static int words_main(la_command command, int argc, char **argv, int first)
+{
+    static const char *const shells[] = {"bash", "zsh", "fish"};
+    static void (*const printers[])(FILE *) = {print_bash, print_zsh, print_fish};
+    words_args args = {0};
+    la_err err = {0};
+    bool help;
+    int shell = 0;
+    bool man = command == LA_CMD_MAN;
+    la_status st = la_flags_parse(command, argc, argv, first, take_flag, man ? NULL : take_word,
+                                  &args, &help, &err);
+    if (st == LA_OK && help) {
+        la_flags_help(command, stdout);
+        return la_finish_stdout(LA_EXIT_OK);
+    }
+    la_common_apply(&args.common);
+    if (st == LA_OK && !man && !args.word)
+        st = LA_FAIL(&err, LA_E_ARG, "'labench completion' needs a shell: bash, zsh or fish");
+    if (st == LA_OK && !man)
+        st = la_choice_parse("completion", args.word, shells, LA_COUNT(shells), &shell, &err);
+    if (st == LA_OK) (man ? print_man : printers[shell])(stdout);
+    return la_finish_stdout(st == LA_OK ? LA_EXIT_OK : la_complain(&err));
+}
+
+int la_cmd_completion(int argc, char **argv, int first)
+{
+    return words_main(LA_CMD_COMPLETION, argc, argv, first);
+}
+
+int la_cmd_man(int argc, char **argv, int first)
+{
+    return words_main(LA_CMD_MAN, argc, argv, first);
+}
