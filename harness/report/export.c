@@ -13,6 +13,7 @@
 
 #include "alloc.h"
 #include "query.h"
+#include "series.h"
 #include "speedups.h"
 #include "text.h"
 
@@ -45,16 +46,16 @@ static const kind kinds[] = {
      "their_ns, base_ns, speedup, lo, hi, n, memory_kind, memory_ratio"},
     {"accuracy", "share of right answers of a task, with interval and chance", "v_accuracy", "1",
      "sweep_id, ordinal, metric",
-     "variant, impl, options, task, task_options, d_model, mask, seqlen AS length, metric, accuracy, "
-     "lo, hi, n, chance"},
+     "variant, impl, options, task, task_options, d_model, mask, seqlen AS length, metric, "
+     "accuracy, lo, hi, n, chance"},
     {"difficulty", "accuracy of each step of a task's difficulty", "v_difficulty", "1",
      "sweep_id, ordinal",
      "variant, options, task, difficulty, step, seqlen AS length, " OR_OUTCOME(
          "accuracy") ", lo, hi, n, chance"},
     {"seeds", "accuracy of each seed of a task, with its model and data", "v_seed", "1",
      "sweep_id, ordinal, round",
-     "variant, task, task_options, d_model, mask, seqlen AS length, round AS seed, accuracy, lo, hi, "
-     "n, model, data_digest"},
+     "variant, task, task_options, d_model, mask, seqlen AS length, round AS seed, accuracy, lo, "
+     "hi, n, model, data_digest"},
     {"pareto", "accuracy beside the forward time and the state of the same length", "v_pareto", "1",
      "sweep_id, ordinal, time_cell_id",
      "variant, task, mask, seqlen AS length, accuracy, lo, hi, ns_per_token, state_bytes"},
@@ -116,10 +117,24 @@ static void put_real(double x, FILE *out)
     fputs(text, out);
 }
 
+/* The rows that are written. In a table of models the variant's name says what else tells them apart, out of a
+ * second query of the same rows. */
+typedef struct rows {
+    la_query *q, *settings; /* settings NULL: names are enough */
+    la_lines lines;
+} rows;
+
 /* One value as its format writes numbers and texts; nothing for NULL. */
-static void put_cell(const la_query *q, int i, void (*real)(double, FILE *),
+static void put_cell(const rows *r, int i, void (*real)(double, FILE *),
                      void (*text)(const char *, FILE *), FILE *out)
 {
+    const la_query *q = r->q;
+    bool named = r->settings && i == 0; /* the variant stands first in all tables */
+    const la_series *line = named ? la_lines_match(&r->lines, r->settings) : NULL;
+    if (line) {
+        text(line->label, out);
+        return;
+    }
     switch (la_query_type(q, i)) {
     case LA_COLUMN_NULL:
         break;
@@ -151,19 +166,19 @@ static void csv_text(const char *s, FILE *out)
     fputc('"', out);
 }
 
-static void csv_row(const la_query *q, FILE *out)
+static void csv_row(const rows *r, FILE *out)
 {
-    for (int i = 0; i < la_query_columns(q); i++) {
+    for (int i = 0; i < la_query_columns(r->q); i++) {
         if (i) fputc(',', out);
-        put_cell(q, i, put_real, csv_text, out);
+        put_cell(r, i, put_real, csv_text, out);
     }
     fputs("\r\n", out);
 }
 
-static void csv_head(const la_query *q, FILE *out)
+static void csv_head(const rows *r, FILE *out)
 {
-    for (int i = 0; i < la_query_columns(q); i++)
-        fprintf(out, "%s%s", i ? "," : "", la_query_name(q, i));
+    for (int i = 0; i < la_query_columns(r->q); i++)
+        fprintf(out, "%s%s", i ? "," : "", la_query_name(r->q, i));
     fputs("\r\n", out);
 }
 
@@ -258,25 +273,25 @@ static void md_real(double x, FILE *out)
     fprintf(out, x >= 1e3 && x < 1e7 ? "%.0f" : "%.4g", x);
 }
 
-static void md_head(const la_query *q, FILE *out)
+static void md_head(const rows *r, FILE *out)
 {
     fputc('|', out);
-    for (int i = 0; i < la_query_columns(q); i++) {
+    for (int i = 0; i < la_query_columns(r->q); i++) {
         fputc(' ', out);
-        md_text(la_query_name(q, i), out);
+        md_text(la_query_name(r->q, i), out);
         fputs(" |", out);
     }
     fputs("\n|", out);
-    for (int i = 0; i < la_query_columns(q); i++) fputs(" --- |", out);
+    for (int i = 0; i < la_query_columns(r->q); i++) fputs(" --- |", out);
     fputc('\n', out);
 }
 
-static void md_row(const la_query *q, FILE *out)
+static void md_row(const rows *r, FILE *out)
 {
     fputc('|', out);
-    for (int i = 0; i < la_query_columns(q); i++) {
+    for (int i = 0; i < la_query_columns(r->q); i++) {
         fputc(' ', out);
-        put_cell(q, i, md_real, md_text, out);
+        put_cell(r, i, md_real, md_text, out);
         fputs(" |", out);
     }
     fputc('\n', out);
@@ -307,23 +322,23 @@ static void latex_text(const char *s, FILE *out)
     }
 }
 
-static void latex_head(const la_query *q, FILE *out)
+static void latex_head(const rows *r, FILE *out)
 {
     fputs("\\begin{tabular}{", out);
-    for (int i = 0; i < la_query_columns(q); i++) fputc('l', out);
+    for (int i = 0; i < la_query_columns(r->q); i++) fputc('l', out);
     fputs("}\n\\hline\n", out);
-    for (int i = 0; i < la_query_columns(q); i++) {
+    for (int i = 0; i < la_query_columns(r->q); i++) {
         if (i) fputs(" & ", out);
-        latex_text(la_query_name(q, i), out);
+        latex_text(la_query_name(r->q, i), out);
     }
     fputs(" \\\\\n\\hline\n", out);
 }
 
-static void latex_row(const la_query *q, FILE *out)
+static void latex_row(const rows *r, FILE *out)
 {
-    for (int i = 0; i < la_query_columns(q); i++) {
+    for (int i = 0; i < la_query_columns(r->q); i++) {
         if (i) fputs(" & ", out);
-        put_cell(q, i, md_real, latex_text, out);
+        put_cell(r, i, md_real, latex_text, out);
     }
     fputs(" \\\\\n", out);
 }
@@ -333,7 +348,7 @@ static void latex_row(const la_query *q, FILE *out)
 /* How a format writes its rows; json is written by hand, for it counts them. */
 static const struct {
     const char *name;
-    void (*head)(const la_query *, FILE *), (*row)(const la_query *, FILE *);
+    void (*head)(const rows *, FILE *), (*row)(const rows *, FILE *);
     const char *foot;
     bool brief; /* the columns of a table, not all */
 } formats[] = {{"csv", csv_head, csv_row, "", false},
@@ -357,27 +372,97 @@ static la_status find_kind(const char *what, const kind **out, la_err *err)
     return st;
 }
 
-static la_status open_rows(la_store *store, int64_t sweep_id, const kind *k, bool brief,
-                           la_query **out, la_err *err)
+/* Rows of models, whose settings may have varied. */
+static bool of_models(const kind *k)
+{
+    static const char *const views[] = {"v_accuracy", "v_difficulty", "v_seed",
+                                        "v_pareto",   "v_model",      "v_curve"};
+    bool found = false;
+    for (size_t i = 0; i < LA_COUNT(views); i++) found |= k->view && strcmp(k->view, views[i]) == 0;
+    return found;
+}
+
+/* Whether the rows are of one task: settings of different ones have nothing in common to be told apart by. */
+static la_status of_one_task(la_store *store, int64_t sweep_id, const kind *k, bool *one,
+                             la_err *err)
+{
+    char sql[160], id[24];
+    const char *args[] = {id};
+    la_query *q = NULL;
+    bool more;
+    snprintf(id, sizeof id, "%" PRId64, sweep_id);
+    snprintf(sql, sizeof sql, "SELECT count(DISTINCT task) FROM %s WHERE sweep_id = ?1", k->view);
+    la_status st = la_query_open(store, sql, args, 1, &q, err);
+    if (st == LA_OK) st = la_query_next(q, &more, err);
+    *one = st == LA_OK && la_query_int(q, 0) == 1;
+    la_query_close(q);
+    return st;
+}
+
+static la_status open_query(la_store *store, int64_t sweep_id, const kind *k, const char *columns,
+                            const char *json, la_text *sql, la_query **out, la_err *err)
 {
     char id[24];
-    la_text sql = {0}, json = {0};
-    la_status st = k->view ? LA_OK : la_speedups(store, sweep_id, NULL, &json, err);
-    la_text_add(&sql, "SELECT %s FROM ", brief ? k->brief : "*");
+    la_text_add(sql, "SELECT %s FROM ", columns);
     if (k->view)
-        la_text_add(&sql, "%s", k->view);
+        la_text_add(sql, "%s", k->view);
     else
-        la_text_add(&sql, "(\n%s\n)", la_speedups_sql);
-    la_text_add(&sql, " WHERE %s AND %s ORDER BY %s", k->where,
+        la_text_add(sql, "(\n%s\n)", la_speedups_sql);
+    la_text_add(sql, " WHERE %s AND %s ORDER BY %s", k->where,
                 sweep_id ? "sweep_id = ?1" : "?1 IS NULL", k->order);
+    if (sql->failed) return LA_FAIL(err, LA_E_NOMEM, "out of memory for a query");
     snprintf(id, sizeof id, "%" PRId64, sweep_id);
-    if (st == LA_OK && (sql.failed | json.failed))
-        st = LA_FAIL(err, LA_E_NOMEM, "out of memory for a query");
-    const char *args[] = {sweep_id ? id : NULL, la_text_str(&json)};
-    if (st == LA_OK) st = la_query_open(store, la_text_str(&sql), args, k->view ? 1 : 2, out, err);
+    const char *args[] = {sweep_id ? id : NULL, json};
+    return la_query_open(store, la_text_str(sql), args, k->view ? 1 : 2, out, err);
+}
+
+/* What tells models of one variant apart: their labels, and a query that says whose each row is. */
+static la_status open_settings(la_store *store, int64_t sweep_id, const kind *k, rows *out,
+                               la_err *err)
+{
+    static const char columns[] =
+        "variant, options, task_options, model_options, train_options, mask, 0 AS x, 0 AS y";
+    la_text sql = {0};
+    bool one;
+    la_status st = of_one_task(store, sweep_id, k, &one, err);
+    if (st == LA_OK && one) {
+        st = open_query(store, sweep_id, k, columns, NULL, &sql, &out->settings, err);
+        if (st == LA_OK)
+            st = la_lines_load(store, sweep_id, la_text_str(&sql), NULL, &out->lines, err);
+    }
+    la_text_release(&sql);
+    return st;
+}
+
+static void close_rows(rows *r)
+{
+    la_query_close(r->q);
+    la_query_close(r->settings);
+    la_lines_release(&r->lines);
+}
+
+static la_status open_rows(la_store *store, int64_t sweep_id, const kind *k, bool brief, rows *out,
+                           la_err *err)
+{
+    la_text sql = {0}, json = {0};
+    *out = (rows){0};
+    la_status st = k->view ? LA_OK : la_speedups(store, sweep_id, NULL, &json, err);
+    if (st == LA_OK && json.failed) st = LA_FAIL(err, LA_E_NOMEM, "out of memory for a query");
+    if (st == LA_OK)
+        st = open_query(store, sweep_id, k, brief ? k->brief : "*", la_text_str(&json), &sql,
+                        &out->q, err);
+    if (st == LA_OK && brief && of_models(k) && sweep_id)
+        st = open_settings(store, sweep_id, k, out, err);
     la_text_release(&sql);
     la_text_release(&json);
+    if (st != LA_OK) close_rows(out);
     return st;
+}
+
+static la_status next_row(rows *r, bool *more, la_err *err)
+{
+    LA_TRY(la_query_next(r->q, more, err));
+    return r->settings && *more ? la_query_next(r->settings, &(bool){false}, err) : LA_OK;
 }
 
 la_status la_export(la_store *store, int64_t sweep_id, const char *what, const char *format,
@@ -390,25 +475,25 @@ la_status la_export(la_store *store, int64_t sweep_id, const char *what, const c
                        format);
     const kind *k;
     LA_TRY(find_kind(what, &k, err));
-    la_query *q;
-    LA_TRY(open_rows(store, sweep_id, k, formats[f].brief, &q, err));
+    rows r;
+    LA_TRY(open_rows(store, sweep_id, k, formats[f].brief, &r, err));
     bool json = !formats[f].row;
     if (json)
         fprintf(out, "{\"format\": \"labench\", \"schema\": %d, \"export\": \"%s\", \"rows\": [",
                 LA_SCHEMA_VERSION, k->name);
     else
-        formats[f].head(q, out);
+        formats[f].head(&r, out);
     bool more = false, first = true;
     la_status st;
-    while ((st = la_query_next(q, &more, err)) == LA_OK && more && !ferror(out)) {
+    while ((st = next_row(&r, &more, err)) == LA_OK && more && !ferror(out)) {
         if (json)
-            json_row(q, first, out);
+            json_row(r.q, first, out);
         else
-            formats[f].row(q, out);
+            formats[f].row(&r, out);
         first = false;
     }
     fputs(json ? first ? "]}\n" : "\n]}\n" : formats[f].foot, out);
-    la_query_close(q);
+    close_rows(&r);
     errno = 0;
     if (st == LA_OK && (fflush(out) != 0 || ferror(out)))
         st = LA_FAIL(err, LA_E_IO, "cannot write the export: %s",

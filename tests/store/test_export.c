@@ -117,6 +117,28 @@ static void test_a_step_of_difficulty_is_named(void **state)
     free(csv);
 }
 
+/* Two models of one variant: their rows in a table say by what they differ. */
+static void test_tables_of_models_name_what_varied(void **state)
+{
+    fixture *f = *state;
+    la_err err = {0};
+    for (int i = 0; i < 2; i++) {
+        char key[33];
+        int64_t cell;
+        la_cell_row row = sample_cell(90 + i, key);
+        row.pass = "eval";
+        row.task = "mqar";
+        row.train_json = "{\"at_length\":0,\"difficulty\":\"vocab\",\"step\":\"32\"}";
+        row.model_json = i ? "{\"layers\":2,\"mlp\":4}" : "{\"layers\":2,\"mlp\":0}";
+        expect_ok(la_store_plan(f->store, f->sweep, f->device, &row, 1, &cell, &err));
+    }
+    char *md = exported(f, f->sweep, "difficulty", "md");
+    assert_non_null(strstr(md, " mlp 0 |"));
+    assert_non_null(strstr(md, " mlp 4 |"));
+    assert_null(strstr(md, "layers"));
+    free(md);
+}
+
 static void test_every_kind_exports_in_every_format(void **state)
 {
     fixture *f = *state;
@@ -270,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_every_kind_exports_in_every_format),
         TEST(test_a_step_of_difficulty_is_named),
+        TEST(test_tables_of_models_name_what_varied),
         TEST(test_csv_has_a_row_a_cell_and_empty_fields_for_what_is_missing),
         TEST(test_csv_quotes_text_and_defuses_formulas),
         TEST(test_json_has_null_for_nan_and_objects_for_options),
