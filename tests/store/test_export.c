@@ -129,6 +129,7 @@ static void test_tables_of_models_name_what_varied(void **state)
         row.pass = "eval";
         row.task = "mqar";
         row.train_json = "{\"at_length\":0,\"difficulty\":\"vocab\",\"step\":\"32\"}";
+        row.variant = "flash";
         row.model_json = i ? "{\"layers\":2,\"mlp\":4}" : "{\"layers\":2,\"mlp\":0}";
         expect_ok(la_store_plan(f->store, f->sweep, f->device, &row, 1, &cell, &err));
     }
