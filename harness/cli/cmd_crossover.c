@@ -57,23 +57,21 @@ static la_status take_word(void *context, const char *word, la_err *err)
 /* A name that the sweep has; peers' variants and plugins are known by it alone. */
 static la_status check_variant(la_store *store, int64_t sweep, const char *name, la_err *err)
 {
-    static const char sql[] = "SELECT group_concat(DISTINCT variant) FROM v_cell WHERE sweep_id = "
-                              "CAST(?1 AS INT) AND task = ''";
-    char id[24], q[64], known[512] = "";
+    static const char sql[] =
+        "SELECT max(variant = ?2), group_concat(DISTINCT variant) FROM v_cell "
+        "WHERE sweep_id = CAST(?1 AS INT) AND task = ''";
+    char id[24], q[64];
     la_query *query = NULL;
     bool more = true;
     snprintf(id, sizeof id, "%lld", (long long)sweep);
-    LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &query, err));
+    LA_TRY(la_query_open(store, sql, (const char *[]){id, name}, 2, &query, err));
     la_status st = la_query_next(query, &more, err);
-    if (st == LA_OK && more && la_query_text(query, 0))
-        snprintf(known, sizeof known, "%.500s", la_query_text(query, 0));
+    const char *known = st == LA_OK ? la_query_text(query, 1) : NULL;
+    if (st == LA_OK && la_query_int(query, 0) != 1)
+        st = LA_FAIL(err, LA_E_NOTFOUND, "the sweep has no times of '%s'; it has %s",
+                     la_quote(name, q), known ? known : "none at all");
     la_query_close(query);
-    LA_TRY(st);
-    size_t len = strlen(name);
-    for (const char *at = known; *at; at += strcspn(at, ","), at += *at == ',')
-        if (strncmp(at, name, len) == 0 && (at[len] == ',' || !at[len])) return LA_OK;
-    return LA_FAIL(err, LA_E_NOTFOUND, "the sweep has no times of '%s'; it has %s",
-                   la_quote(name, q), *known ? known : "none at all");
+    return st;
 }
 
 static la_status crossover(const crossover_args *args, la_err *err)

@@ -424,8 +424,8 @@ static la_status judge(comparison *c, la_err *err)
 static la_status compare(comparison *c, la_text *said, la_err *err)
 {
     for (int s = 0; s < 2; s++) LA_TRY(read_rows(c->side[s], c->how->pass, &c->rows[s], err));
-    LA_TRY(match(c, err));
     LA_TRY(check_circumstances(c, said, err));
+    LA_TRY(match(c, err));
     LA_TRY(find_noise(c, err));
     return judge(c, err);
 }

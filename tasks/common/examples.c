@@ -40,6 +40,12 @@ la_status la_task_takes_all(const la_variant *variant, const la_problem *p, cons
     return LA_OK;
 }
 
+int64_t la_task_answers_n(const void *task_opts, const la_shape *shape)
+{
+    (void)task_opts;
+    return shape->n;
+}
+
 const char *la_word_of(char kind, int64_t number, char buf[16])
 {
     snprintf(buf, 16, "%c%d", kind, (int)number);

@@ -29,6 +29,9 @@ size_t la_mixture_of_lengths(la_shape_at shape_at, const void *task_opts, const 
 la_status la_task_takes_all(const la_variant *variant, const la_problem *p, const void *task_opts,
                             la_err *err);
 
+/* The most_answers of tasks whose examples have as many as their n says. */
+int64_t la_task_answers_n(const void *task_opts, const la_shape *shape);
+
 /* "k12": a token's kind and its number among its kind. */
 const char *la_word_of(char kind, int64_t number, char buf[16]);
 

@@ -65,18 +65,21 @@ static int64_t room_for(const la_pairs_options *o, int64_t n)
     return 2 * (n + la_pairs_updates(o, n)) + 2 * n;
 }
 
-int64_t la_pairs_vocabulary(const la_pairs_options *o)
+int64_t la_pairs_vocabulary(const void *task_opts)
 {
+    const la_pairs_options *o = task_opts;
     return o->vocab + (o->filler == LA_PAIRS_NOISE ? o->noise : 0);
 }
 
-double la_pairs_chance(const la_pairs_options *o)
+double la_pairs_chance(const void *task_opts)
 {
+    const la_pairs_options *o = task_opts;
     return 1.0 / (double)values_of(o);
 }
 
-const char *la_pairs_word(const la_pairs_options *o, int32_t token, char buf[16])
+const char *la_pairs_word(const void *task_opts, int32_t token, char buf[16])
 {
+    const la_pairs_options *o = task_opts;
     int32_t keys = (int32_t)(o->vocab / 2), vocab = (int32_t)o->vocab;
     if (token == 0) return ".";
     char kind = token < keys ? 'k' : token < vocab ? 'v' : '~';

@@ -33,8 +33,8 @@ typedef struct la_pairs_kind {
 } la_pairs_kind;
 extern const int64_t la_pairs_mixed[]; /* 4, 8, 16, 32 */
 
-/* The members of la_learned and la_task with the kind of task in front. */
-int64_t la_pairs_vocabulary(const la_pairs_options *o);
+/* The members of la_learned and la_task; those that the kind decides have it in front. */
+int64_t la_pairs_vocabulary(const void *task_opts);
 size_t la_pairs_mixture(const la_pairs_kind *kind, const la_pairs_options *o,
                         const int64_t *lengths, size_t n_lengths, la_shape *out, size_t cap);
 la_status la_pairs_shape_at(const la_pairs_kind *kind, const la_pairs_options *o, int64_t T,
@@ -43,9 +43,9 @@ la_status la_pairs_make(const la_pairs_kind *kind, const la_pairs_options *o, ui
                         la_split split, const la_shape *shape, uint64_t index, int32_t *tokens,
                         la_answer *answers, int64_t *n_answers, la_err *err);
 la_status la_pairs_check(const la_pairs_kind *kind, const la_pairs_options *o, la_err *err);
-double la_pairs_chance(const la_pairs_options *o);
+double la_pairs_chance(const void *task_opts);
 /* "k7", "v31", "." for id 0, "~5" for noise; values and noise are counted from 0, keys from 1. */
-const char *la_pairs_word(const la_pairs_options *o, int32_t token, char buf[16]);
+const char *la_pairs_word(const void *task_opts, int32_t token, char buf[16]);
 /* eval_pairs and eval_a: models do not depend on them. */
 extern const char *const la_pairs_asking[];
 /* Pairs at a length of the sweep where the option says none: those of training, 16 of a mixture. */

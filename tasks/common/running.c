@@ -34,13 +34,15 @@ static int64_t values_of(const la_running_options *o)
     return ordinary(o) - keys_of(o);
 }
 
-double la_running_chance(const la_running_options *o)
+double la_running_chance(const void *task_opts)
 {
+    const la_running_options *o = task_opts;
     return 1.0 / (double)values_of(o);
 }
 
-const char *la_running_word(const la_running_options *o, int32_t token, char buf[16])
+const char *la_running_word(const void *task_opts, int32_t token, char buf[16])
 {
+    const la_running_options *o = task_opts;
     int64_t keys = keys_of(o), noise = ordinary(o);
     if (token < keys) return la_word_of('k', token, buf);
     return token < noise ? la_word_of('v', token - keys, buf) : la_word_of('z', token - noise, buf);

@@ -31,7 +31,7 @@ la_status la_running_make(const char *task, int version, const la_running_option
                           la_split split, const la_shape *shape, uint64_t index, int32_t *tokens,
                           la_answer *answers, int64_t *n_answers, la_err *err);
 la_status la_running_check(const char *task, const la_running_options *o, la_err *err);
-double la_running_chance(const la_running_options *o);
-const char *la_running_word(const la_running_options *o, int32_t token, char buf[16]);
+double la_running_chance(const void *task_opts);
+const char *la_running_word(const void *task_opts, int32_t token, char buf[16]);
 
 #endif

@@ -90,11 +90,6 @@ static int64_t side_of(int64_t n)
     return side * side == n ? side : 0;
 }
 
-static int64_t vocabulary(const void *task_opts)
-{
-    return la_pairs_vocabulary(task_opts);
-}
-
 static bool fits(int64_t T, int64_t n)
 {
     return n >= 1 && T <= LA_LONGEST_EXAMPLE && 2 * TRIPLE * n <= T;
@@ -148,12 +143,6 @@ static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_er
     LA_TRY(check_room(T, la_pairs_asked(o), err));
     *out = (la_shape){.T = T, .n = la_pairs_asked(o), .far = 1};
     return LA_OK;
-}
-
-static int64_t most_answers(const void *task_opts, const la_shape *shape)
-{
-    (void)task_opts;
-    return shape->n;
 }
 
 /* What one example is made with. */
@@ -284,11 +273,11 @@ static const char *word(const void *task_opts, int32_t token, char buf[16])
 }
 
 static const la_learned learned = {
-    .vocabulary = vocabulary,
+    .vocabulary = la_pairs_vocabulary,
     .train_lengths = la_pairs_lengths,
     .mixture = mixture,
     .shape_at = shape_at,
-    .most_answers = most_answers,
+    .most_answers = la_task_answers_n,
     .make = make,
     .word = word,
     .asking_options = la_pairs_asking,

@@ -3,6 +3,7 @@
  */
 #include <stddef.h>
 
+#include "examples.h"
 #include "labench/kit.h"
 #include "pairs.h"
 
@@ -73,11 +74,6 @@ static const la_wish wishes[] = {
     {NULL, NULL, NULL},
 };
 
-static int64_t vocabulary(const void *task_opts)
-{
-    return la_pairs_vocabulary(task_opts);
-}
-
 static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
                       la_shape *out, size_t cap)
 {
@@ -87,12 +83,6 @@ static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_le
 static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_err *err)
 {
     return la_pairs_shape_at(&kind, task_opts, T, out, err);
-}
-
-static int64_t most_answers(const void *task_opts, const la_shape *shape)
-{
-    (void)task_opts;
-    return shape->n;
 }
 
 static la_status make(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
@@ -110,25 +100,15 @@ static la_status check(const la_variant *variant, const la_problem *p, const voi
     return la_pairs_check(&kind, task_opts, err);
 }
 
-static double chance(const void *task_opts)
-{
-    return la_pairs_chance(task_opts);
-}
-
-static const char *word(const void *task_opts, int32_t token, char buf[16])
-{
-    return la_pairs_word(task_opts, token, buf);
-}
-
 static const la_learned learned = {
-    .vocabulary = vocabulary,
+    .vocabulary = la_pairs_vocabulary,
     .train_lengths = la_pairs_lengths,
     .mixture = mixture,
     .shape_at = shape_at,
-    .most_answers = most_answers,
+    .most_answers = la_task_answers_n,
     .make = make,
     .group_names = groups,
-    .word = word,
+    .word = la_pairs_word,
     .asking_options = la_pairs_asking,
     .wishes = wishes,
     .version = VERSION,
@@ -146,6 +126,6 @@ LA_TASK(forgetting_mqar) = {
     .options_len = LA_COUNT(options),
     .options_size = sizeof(la_pairs_options),
     .check = check,
-    .chance = chance,
+    .chance = la_pairs_chance,
     .learned = &learned,
 };

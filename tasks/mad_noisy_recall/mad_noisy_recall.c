@@ -100,21 +100,11 @@ static la_status make(const void *task_opts, uint64_t seed, la_split split, cons
                            n_answers, err);
 }
 
-static const char *word(const void *task_opts, int32_t token, char buf[16])
-{
-    return la_running_word(task_opts, token, buf);
-}
-
 static la_status check(const la_variant *variant, const la_problem *p, const void *task_opts,
                        la_err *err)
 {
     (void)variant, (void)p;
     return la_running_check(NAME, task_opts, err);
-}
-
-static double chance(const void *task_opts)
-{
-    return la_running_chance(task_opts);
 }
 
 static const la_learned learned = {
@@ -124,7 +114,7 @@ static const la_learned learned = {
     .shape_at = shape_at,
     .most_answers = most_answers,
     .make = make,
-    .word = word,
+    .word = la_running_word,
     .wishes = wishes,
     .difficulties = difficulties,
     .causal_only = 1,
@@ -143,6 +133,6 @@ LA_TASK(mad_noisy_recall) = {
     .options_len = LA_COUNT(options),
     .options_size = sizeof(la_running_options),
     .check = check,
-    .chance = chance,
+    .chance = la_running_chance,
     .learned = &learned,
 };

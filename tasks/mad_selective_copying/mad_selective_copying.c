@@ -100,12 +100,6 @@ static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_le
     return la_mixture_of_lengths(shape_at, task_opts, lengths, n_lengths, out, cap);
 }
 
-static int64_t most_answers(const void *task_opts, const la_shape *shape)
-{
-    (void)task_opts;
-    return shape->n;
-}
-
 static la_status make(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
                       uint64_t index, int32_t *tokens, la_answer *answers, int64_t *n_answers,
                       la_err *err)
@@ -157,7 +151,7 @@ static const la_learned learned = {
     .train_lengths = lengths_trained,
     .mixture = mixture,
     .shape_at = shape_at,
-    .most_answers = most_answers,
+    .most_answers = la_task_answers_n,
     .make = make,
     .word = word,
     .wishes = wishes,

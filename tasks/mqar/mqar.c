@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mqar - multi-query associative recall: pairs of a key and a value, then the keys again.
  */
+#include "examples.h"
 #include "labench/kit.h"
 #include "pairs.h"
 
@@ -16,11 +17,6 @@ static la_pairs_options plain(const void *task_opts)
     return o;
 }
 
-static int64_t vocabulary(const void *task_opts)
-{
-    return la_pairs_vocabulary(task_opts);
-}
-
 static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
                       la_shape *out, size_t cap)
 {
@@ -32,12 +28,6 @@ static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_er
 {
     la_pairs_options o = plain(task_opts);
     return la_pairs_shape_at(&kind, &o, T, out, err);
-}
-
-static int64_t most_answers(const void *task_opts, const la_shape *shape)
-{
-    (void)task_opts;
-    return shape->n;
 }
 
 static la_status make(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
@@ -54,16 +44,6 @@ static la_status check(const la_variant *variant, const la_problem *p, const voi
     (void)variant, (void)p;
     la_pairs_options o = plain(task_opts);
     return la_pairs_check(&kind, &o, err);
-}
-
-static double chance(const void *task_opts)
-{
-    return la_pairs_chance(task_opts);
-}
-
-static const char *word(const void *task_opts, int32_t token, char buf[16])
-{
-    return la_pairs_word(task_opts, token, buf);
 }
 
 static const char definition[] =
@@ -104,13 +84,13 @@ static const la_difficulty difficulties[] = {
 };
 
 static const la_learned learned = {
-    .vocabulary = vocabulary,
+    .vocabulary = la_pairs_vocabulary,
     .train_lengths = la_pairs_lengths,
     .mixture = mixture,
     .shape_at = shape_at,
-    .most_answers = most_answers,
+    .most_answers = la_task_answers_n,
     .make = make,
-    .word = word,
+    .word = la_pairs_word,
     .asking_options = la_pairs_asking,
     .difficulties = difficulties,
     .version = VERSION,
@@ -128,6 +108,6 @@ LA_TASK(mqar) = {
     .options_len = LA_PAIRS_TABLE_MQAR,
     .options_size = sizeof(la_pairs_options),
     .check = check,
-    .chance = chance,
+    .chance = la_pairs_chance,
     .learned = &learned,
 };

@@ -2,6 +2,7 @@
  * overwrite - multi-query associative recall where some keys are written again: the last value
  * counts.
  */
+#include "examples.h"
 #include "labench/kit.h"
 #include "pairs.h"
 
@@ -12,11 +13,6 @@ static const la_pairs_kind kind = {
 
 static const char *const groups[] = {"kept", "overwritten", NULL};
 
-static int64_t vocabulary(const void *task_opts)
-{
-    return la_pairs_vocabulary(task_opts);
-}
-
 static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_lengths,
                       la_shape *out, size_t cap)
 {
@@ -26,12 +22,6 @@ static size_t mixture(const void *task_opts, const int64_t *lengths, size_t n_le
 static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_err *err)
 {
     return la_pairs_shape_at(&kind, task_opts, T, out, err);
-}
-
-static int64_t most_answers(const void *task_opts, const la_shape *shape)
-{
-    (void)task_opts;
-    return shape->n;
 }
 
 static la_status make(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
@@ -47,16 +37,6 @@ static la_status check(const la_variant *variant, const la_problem *p, const voi
 {
     (void)variant, (void)p;
     return la_pairs_check(&kind, task_opts, err);
-}
-
-static double chance(const void *task_opts)
-{
-    return la_pairs_chance(task_opts);
-}
-
-static const char *word(const void *task_opts, int32_t token, char buf[16])
-{
-    return la_pairs_word(task_opts, token, buf);
 }
 
 static const char definition[] =
@@ -99,13 +79,13 @@ static const la_difficulty difficulties[] = {
 };
 
 static const la_learned learned = {
-    .vocabulary = vocabulary,
+    .vocabulary = la_pairs_vocabulary,
     .train_lengths = la_pairs_lengths,
     .mixture = mixture,
     .shape_at = shape_at,
-    .most_answers = most_answers,
+    .most_answers = la_task_answers_n,
     .make = make,
-    .word = word,
+    .word = la_pairs_word,
     .asking_options = la_pairs_asking,
     .difficulties = difficulties,
     .group_names = groups,
@@ -124,6 +104,6 @@ LA_TASK(overwrite) = {
     .options_len = LA_PAIRS_TABLE_OVERWRITE,
     .options_size = sizeof(la_pairs_options),
     .check = check,
-    .chance = chance,
+    .chance = la_pairs_chance,
     .learned = &learned,
 };

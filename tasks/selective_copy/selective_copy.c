@@ -32,12 +32,6 @@ static la_status shape_at(const void *task_opts, int64_t T, la_shape *out, la_er
     return la_copies_shape_at("selective_copy", task_opts, T, out, err);
 }
 
-static int64_t most_answers(const void *task_opts, const la_shape *shape)
-{
-    (void)task_opts;
-    return shape->n;
-}
-
 static la_status make(const void *task_opts, uint64_t seed, la_split split, const la_shape *shape,
                       uint64_t index, int32_t *tokens, la_answer *answers, int64_t *n_answers,
                       la_err *err)
@@ -76,7 +70,7 @@ static const la_learned learned = {
     .train_lengths = la_copies_lengths,
     .mixture = mixture,
     .shape_at = shape_at,
-    .most_answers = most_answers,
+    .most_answers = la_task_answers_n,
     .make = make,
     .word = word,
     .version = VERSION,
