@@ -4,7 +4,8 @@
 
 # The program needs these; without the wanted ones it only draws no figures.
 packages_needed=(cmake ninja-build gcc libc6-dev pkg-config libopenblas-openmp-dev libfftw3-dev
-    libsqlite3-dev libcjson-dev libxxhash-dev uuid-dev zlib1g-dev librandom123-dev libcmocka-dev)
+    libsqlite3-dev libcjson-dev libxxhash-dev uuid-dev zlib1g-dev librandom123-dev libcmocka-dev
+    libinih-dev)
 packages_wanted=(gnuplot-nox fonts-dejavu-core)
 
 say() { printf 'labench: %s\n' "$*" >&2; }

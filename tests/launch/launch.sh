@@ -77,7 +77,7 @@ else
     check "nothing was installed" test ! -e "$work/apt-calls"
     touch "$work/lists"
     apt-get install cmake ninja-build gcc libc6-dev pkg-config libopenblas-openmp-dev libfftw3-dev \
-        libsqlite3-dev libcjson-dev libxxhash-dev uuid-dev zlib1g-dev librandom123-dev libcmocka-dev
+        libsqlite3-dev libcjson-dev libxxhash-dev uuid-dev zlib1g-dev librandom123-dev libcmocka-dev libinih-dev
     run 3
     check "without gnuplot it goes on" returns $? 3
 fi
