@@ -63,21 +63,22 @@ typedef struct la_tolerance {
 
 typedef struct la_paper_list { /* list.NAME of a panel */
     char *name;
-    la_strings v[LA_SCALE_COUNT]; /* as many as there are columns */
+    la_strings v[LA_SCALE_COUNT]; /* as many as there are columns; "-": not measured there */
 } la_paper_list;
 
 typedef struct la_paper_panel {
-    char *name, *title, *column_title, *unit;
+    char *name, *title, *column_title;
+    char *unit; /* where the file gives none, that of the measure; NULL: a pure number */
     int line;
     la_strings columns;
     la_paper_list *lists;
     size_t n_lists, cap_lists;
     int axis; /* index of a list, -1: the columns */
     la_measure measure;
-    char *metric; /* of LA_MEASURE_METRIC */
-    la_selectors select[LA_SCALE_COUNT], base;
-    bool best;    /* of the seeds instead of their mean */
-    int relative; /* row, -1: none */
+    char *metric;                              /* of LA_MEASURE_METRIC */
+    la_selectors select[LA_SCALE_COUNT], base; /* base: n = 0 when not given */
+    bool best;                                 /* of the seeds instead of their mean */
+    int relative;                              /* row, -1: none */
     bool inverse, published_ratio;
     char *not_comparable[LA_SCALE_COUNT]; /* why; NULL: comparable */
     la_tolerance tolerance;
@@ -85,14 +86,15 @@ typedef struct la_paper_panel {
 } la_paper_panel;
 
 typedef struct la_published {
-    char *text;   /* as it stands in the file; NULL: nothing published */
-    double value; /* NaN: a word, or nothing */
+    char
+        *text; /* as it stands in the file: "7.31", "~0.98", "<0.1", ">100", "OOM"; NULL: nothing */
+    double value; /* the number in it, a bound too; NaN: a word, or nothing */
 } la_published;
 
 typedef struct la_paper_row {
     char *key, *title, *why;
     int line;
-    bool measured; /* has `select` */
+    bool measured[LA_SCALE_COUNT]; /* has a `select` there */
     la_selectors select[LA_SCALE_COUNT];
     bool *in_panel;           /* n_panels */
     la_published **published; /* [panel][column]; a panel's may be NULL */
@@ -114,11 +116,12 @@ typedef struct la_paper_claim {
     la_claim_kind kind;
     bool scales[LA_SCALE_COUNT];
     bool *panels; /* n_panels */
-    size_t *rows; /* in the order given */
+    size_t *rows; /* in the order given; without `rows` all that are measured at any scale;
+                  * those not measured at the scale that is judged do not count */
     size_t n_rows;
     char *columns;    /* as written; NULL: all. Resolved for a panel and scale by la_claim_column */
     double low, high; /* NaN: open. For `crossing` values of the axis */
-    int sense;        /* 1 rises, -1 falls, 0 not given */
+    int sense;        /* 1 rises, -1 falls, 0 not given (of `order`: -1) */
     bool along_rows;
     la_tolerance slack;
 } la_paper_claim;
@@ -147,12 +150,16 @@ typedef struct la_paper {
  * whoever runs them. *out is released by la_paper_release, also after a failure. */
 la_status la_paper_read(const char *path, la_paper *out, la_err *err);
 void la_paper_release(la_paper *paper);
-/* Whether column c of a panel is meant by a claim at this scale. */
+/* Whether column c of a panel is meant by a claim at this scale: those that are not measured at it
+ * (a list has "-" there) are not. */
 bool la_claim_column(const la_paper_claim *claim, const la_paper_panel *panel, la_paper_scale scale,
                      size_t c);
+/* False: a list has "-" for the column at this scale. */
+bool la_panel_measures(const la_paper_panel *panel, la_paper_scale scale, size_t c);
 /* The number on the axis of a column at this scale ("1k" is 1024); NaN: it has none there. */
 double la_panel_axis(const la_paper_panel *panel, la_paper_scale scale, size_t c);
-/* Fills {holes} of a selector's value for a column: LA_E_NOTFOUND where the list says "-". */
+/* Fills {holes} of a selector's value for a column: LA_E_NOTFOUND "not measured at scale cpu" where the
+ * list says "-". */
 la_status la_panel_fill(const la_paper_panel *panel, la_paper_scale scale, size_t c,
                         const char *value, char *out, size_t cap, la_err *err);
 

@@ -16,7 +16,8 @@ sees() {
     peer) echo "base registry" ;;
     run) echo "base registry peer verify model measure store" ;;
     report) echo "base store measure" ;;
-    cli) echo "base registry peer verify model measure store run report" ;;
+    paper) echo "base store report" ;;
+    cli) echo "base registry peer verify model measure store run report paper" ;;
     esac
 }
 # Includes that are not in the file's own folder nor public, one "file header" a line.
@@ -31,7 +32,7 @@ bad=0
 complain() { echo "$1"; bad=1; }
 tmp=$(mktemp) || exit 1
 trap 'rm -f "$tmp"' EXIT
-for layer in base kit registry peer verify model measure store run report cli; do
+for layer in base kit registry peer verify model measure store run report paper cli; do
     [ -d harness/$layer ] || continue
     others harness/$layer >"$tmp"
     while read -r file header; do
