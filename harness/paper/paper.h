@@ -163,6 +163,15 @@ double la_panel_axis(const la_paper_panel *panel, la_paper_scale scale, size_t c
 la_status la_panel_fill(const la_paper_panel *panel, la_paper_scale scale, size_t c,
                         const char *value, char *out, size_t cap, la_err *err);
 
+/* ---- papers.c: which tables there are ---- */
+
+/* Path of the i-th table: the folders of LABENCH_PAPER_PATH, then those that came with labench, by name. A
+ * name that is there twice counts once, as it is found first. */
+bool la_paper_at(size_t i, char *buf, size_t cap);
+/* A word of `labench reproduce`: a path with a slash or ending in .table, else the ID of a table that is
+ * searched for; LA_E_NOTFOUND with the nearest one. */
+la_status la_paper_find(const char *word, char *buf, size_t cap, la_err *err);
+
 /* ---- found.c: our values ---- */
 
 typedef struct la_found {
@@ -215,6 +224,12 @@ la_status la_paper_print(const la_judged *judged, const la_strings *commands, co
                          int width, FILE *out, la_err *err);
 /* One line a claim for a summary table in Markdown: table, claim, verdict, figure. */
 la_status la_paper_print_claims(const la_judged *judged, FILE *out, la_err *err);
+
+/* ---- plot.c ---- */
+
+/* Ours against published as dir/ID.svg and .png, with .gp and .dat; dir is there. *drawn is false, and nothing
+ * written, where no value has both. Without gnuplot LA_E_ENV, as of la_report_plots. */
+la_status la_paper_plot(const la_judged *judged, const char *dir, bool *drawn, la_err *err);
 
 /* ---- shared ---- */
 la_status la_strings_add(la_strings *strings, const char *s, size_t len, la_err *err);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The peers that this process knows, and where manifests are looked for.
  */
-#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "alloc.h"
 #include "peer.h"
+#include "search.h"
 #include "text.h"
 
 enum { PEERS_MOST = 64 };
@@ -90,77 +90,34 @@ const la_peer_impl *la_peer_impl_of(const la_impl *impl)
 
 /* ---- where they are looked for ---- */
 
+static const char variable[] = "LABENCH_PEER_PATH", kind[] = "peers";
+
 la_status la_peer_shipped(char *buf, size_t cap)
 {
-    char exe[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (n <= 0) return LA_E_IO;
-    exe[n] = '\0';
-    char *slash = strrchr(exe, '/');
-    if (slash) *slash = '\0';
-    char relative[PATH_MAX + 32], full[PATH_MAX];
-    snprintf(relative, sizeof relative, "%s/../share/labench/peers", exe);
-    if (!realpath(relative, full)) return LA_E_NOTFOUND;
-    return snprintf(buf, cap, "%s", full) < (int)cap ? LA_OK : LA_E_IO;
-}
-
-/* The i-th search folder: those of LABENCH_PEER_PATH, then that of the shipped ones. */
-static bool folder_at(size_t i, char *buf, size_t cap)
-{
-    const char *env = getenv("LABENCH_PEER_PATH");
-    for (const char *at = env ? env : ""; *at;) {
-        size_t n = strcspn(at, ":");
-        if (n > 0 && i-- == 0) {
-            snprintf(buf, cap, "%.*s", (int)n, at);
-            return true;
-        }
-        at += n + (at[n] == ':');
-    }
-    return i == 0 && la_peer_shipped(buf, cap) == LA_OK;
-}
-
-void la_peer_search_words(char *buf, size_t cap)
-{
-    char folder[PATH_MAX];
-    size_t len = 0;
-    buf[0] = '\0';
-    for (size_t i = 0; folder_at(i, folder, sizeof folder) && len < cap; i++)
-        len += (size_t)snprintf(buf + len, cap - len, "%s%s", i ? ", " : "", folder);
-}
-
-static int visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
+    return la_search_shipped(kind, buf, cap);
 }
 
 /* Manifests of one search folder by name: its own, or those of the folders in it. */
 static bool manifest_in(const char *folder, size_t *i, char *buf, size_t cap)
 {
-    char path[PATH_MAX + 16];
+    char path[PATH_MAX + 16], name[256];
     snprintf(path, sizeof path, "%s/peer.json", folder);
     if (is_file(path)) {
         if ((*i)-- > 0) return false;
         return snprintf(buf, cap, "%s", path) < (int)cap;
     }
-    struct dirent **names = NULL;
-    int n = scandir(folder, &names, visible, alphasort);
-    bool found = false;
-    for (int k = 0; k < n; k++) {
-        if (!found) {
-            char inside[PATH_MAX + 280];
-            snprintf(inside, sizeof inside, "%s/%s/peer.json", folder, names[k]->d_name);
-            if (is_file(inside) && (*i)-- == 0) found = snprintf(buf, cap, "%s", inside) < (int)cap;
-        }
-        free(names[k]);
+    for (size_t k = 0; la_search_name(folder, k, name, sizeof name); k++) {
+        char inside[PATH_MAX + 280];
+        snprintf(inside, sizeof inside, "%s/%s/peer.json", folder, name);
+        if (is_file(inside) && (*i)-- == 0) return snprintf(buf, cap, "%s", inside) < (int)cap;
     }
-    free(names);
-    return found;
+    return false;
 }
 
 bool la_peer_manifest_at(size_t i, char *buf, size_t cap)
 {
     char folder[PATH_MAX];
-    for (size_t f = 0; folder_at(f, folder, sizeof folder); f++)
+    for (size_t f = 0; la_search_folder(f, variable, kind, folder, sizeof folder); f++)
         if (manifest_in(folder, &i, buf, cap)) return true;
     return false;
 }
@@ -182,11 +139,10 @@ static la_status find_name(const char *name, la_peer **out, la_err *err)
         return LA_FAIL(err, LA_E_FORMAT, "%s: says it is called '%s', in a folder called '%s'",
                        path, (*out)->name, name);
     }
-    la_peer_search_words(where, sizeof where);
     return LA_FAIL(err, LA_E_ARG,
                    "no peer '%.40s'. %s'labench peers' shows all; a manifest of your own is named "
                    "by its path, like ./%.40s/peer.json. Searched: %.500s",
-                   name, near, name, *where ? where : "nowhere");
+                   name, near, name, la_search_words(variable, kind, where, sizeof where));
 }
 
 la_status la_peer_find(const char *word, la_peer **out, la_err *err)
