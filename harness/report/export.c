@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "markup.h"
 #include "query.h"
 #include "series.h"
 #include "speedups.h"
@@ -106,17 +107,6 @@ const char *la_export_summary(size_t i)
     return kinds[i].summary;
 }
 
-/* The shortest text that reads back as the same number. */
-static void put_real(double x, FILE *out)
-{
-    char text[40];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, x);
-        if (strtod(text, NULL) == x) break;
-    }
-    fputs(text, out);
-}
-
 /* The rows that are written. In a table of models the variant's name says what else tells them apart, out of a
  * second query of the same rows. */
 typedef struct rows {
@@ -151,26 +141,11 @@ static void put_cell(const rows *r, int i, void (*real)(double, FILE *),
 
 /* ---- csv ---- */
 
-static void csv_text(const char *s, FILE *out)
-{
-    bool formula = strchr("=+-@\t\r", s[0]) && s[0];
-    if (!formula && !s[strcspn(s, ",\"\r\n")]) {
-        fputs(s, out);
-        return;
-    }
-    fputs(formula ? "\"'" : "\"", out);
-    for (; *s; s++) {
-        if (*s == '"') fputc('"', out);
-        fputc(*s, out);
-    }
-    fputc('"', out);
-}
-
 static void csv_row(const rows *r, FILE *out)
 {
     for (int i = 0; i < la_query_columns(r->q); i++) {
         if (i) fputc(',', out);
-        put_cell(r, i, put_real, csv_text, out);
+        put_cell(r, i, la_real_put, la_csv_put, out);
     }
     fputs("\r\n", out);
 }
@@ -183,23 +158,6 @@ static void csv_head(const rows *r, FILE *out)
 }
 
 /* ---- json ---- */
-
-static void json_text(const char *s, FILE *out)
-{
-    fputc('"', out);
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c == '\n')
-            fputs("\\n", out);
-        else if (c < 0x20 || c == 0x7F)
-            fprintf(out, "\\u%04x", c);
-        else
-            fputc(c, out);
-    }
-    fputc('"', out);
-}
 
 static bool holds_json(const char *column)
 {
@@ -216,7 +174,7 @@ static void json_value_text(const char *column, const char *s, FILE *out)
     if (again)
         fputs(again, out);
     else
-        json_text(s, out);
+        la_json_put(s, out);
     cJSON_free(again);
     cJSON_Delete(value);
 }
@@ -226,7 +184,7 @@ static void json_row(const la_query *q, bool first, FILE *out)
     fputs(first ? "\n  {" : ",\n  {", out);
     for (int i = 0; i < la_query_columns(q); i++) {
         fputs(i ? ", " : "", out);
-        json_text(la_query_name(q, i), out);
+        la_json_put(la_query_name(q, i), out);
         fputs(": ", out);
         double real = la_query_real(q, i);
         const char *text = NULL;
@@ -236,7 +194,7 @@ static void json_row(const la_query *q, bool first, FILE *out)
             break;
         case LA_COLUMN_REAL:
             if (isfinite(real))
-                put_real(real, out);
+                la_real_put(real, out);
             else
                 fputs("null", out);
             break;
@@ -253,21 +211,6 @@ static void json_row(const la_query *q, bool first, FILE *out)
 
 /* ---- markdown ---- */
 
-static void md_text(const char *s, FILE *out)
-{
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c < 0x20 || c == 0x7F)
-            fputc(' ', out);
-        else if (c == '<')
-            fputs("&lt;", out);
-        else if (strchr("|\\`*[]#", c))
-            fprintf(out, "\\%c", c);
-        else
-            fputc(c, out);
-    }
-}
-
 static void md_real(double x, FILE *out)
 {
     fprintf(out, x >= 1e3 && x < 1e7 ? "%.0f" : "%.4g", x);
@@ -278,7 +221,7 @@ static void md_head(const rows *r, FILE *out)
     fputc('|', out);
     for (int i = 0; i < la_query_columns(r->q); i++) {
         fputc(' ', out);
-        md_text(la_query_name(r->q, i), out);
+        la_md_put(la_query_name(r->q, i), out);
         fputs(" |", out);
     }
     fputs("\n|", out);
@@ -291,36 +234,13 @@ static void md_row(const rows *r, FILE *out)
     fputc('|', out);
     for (int i = 0; i < la_query_columns(r->q); i++) {
         fputc(' ', out);
-        put_cell(r, i, md_real, md_text, out);
+        put_cell(r, i, md_real, la_md_put, out);
         fputs(" |", out);
     }
     fputc('\n', out);
 }
 
 /* ---- latex ---- */
-
-static void latex_text(const char *s, FILE *out)
-{
-    static const struct {
-        char c;
-        const char *text;
-    } escapes[] = {{'\\', "\\textbackslash{}"},  {'~', "\\textasciitilde{}"},
-                   {'^', "\\textasciicircum{}"}, {'<', "\\textless{}"},
-                   {'>', "\\textgreater{}"},     {'|', "\\textbar{}"},
-                   {'"', "\\textquotedbl{}"}};
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        const char *text = NULL;
-        for (size_t i = 0; i < LA_COUNT(escapes); i++)
-            if (*s == escapes[i].c) text = escapes[i].text;
-        if (text)
-            fputs(text, out);
-        else if (c < 0x20 || c == 0x7F)
-            fputc(' ', out);
-        else
-            fprintf(out, strchr("&%$#_{}", c) ? "\\%c" : "%c", c);
-    }
-}
 
 static void latex_head(const rows *r, FILE *out)
 {
@@ -329,7 +249,7 @@ static void latex_head(const rows *r, FILE *out)
     fputs("}\n\\hline\n", out);
     for (int i = 0; i < la_query_columns(r->q); i++) {
         if (i) fputs(" & ", out);
-        latex_text(la_query_name(r->q, i), out);
+        la_latex_put(la_query_name(r->q, i), out);
     }
     fputs(" \\\\\n\\hline\n", out);
 }
@@ -338,7 +258,7 @@ static void latex_row(const rows *r, FILE *out)
 {
     for (int i = 0; i < la_query_columns(r->q); i++) {
         if (i) fputs(" & ", out);
-        put_cell(r, i, md_real, latex_text, out);
+        put_cell(r, i, md_real, la_latex_put, out);
     }
     fputs(" \\\\\n", out);
 }

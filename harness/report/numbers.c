@@ -13,29 +13,41 @@ static void rounded(double x, int decimals, char out[40])
     snprintf(out, 40, "%.*f", decimals > 0 ? decimals : 0, x);
 }
 
+/* Three significant digits, or fewer when the interval says so, or one more when it allows. */
+static int decimals_of(double x, double half)
+{
+    int decimals = x > 0 ? 2 - (int)floor(log10(x)) : 0;
+    if (!(half > 0)) return decimals;
+    int certain = -(int)floor(log10(half));
+    if (!(x > 0)) return certain > 0 ? certain : 0;
+    int least = decimals - 2; /* the first digit stands, however wide the interval */
+    decimals = certain < decimals + 1 ? certain : decimals + 1;
+    return decimals < least ? least : decimals;
+}
+
+void la_number_scaled(double x, double lo, double hi, double unit, char value[40],
+                      char interval[40])
+{
+    double half = 0.5 * (hi - lo) / unit;
+    int decimals = decimals_of(x / unit, half);
+    if (interval) *interval = '\0';
+    rounded(x / unit, decimals, value);
+    if (!interval || !isfinite(half)) return;
+    char text[2][40];
+    rounded(lo / unit, decimals, text[0]);
+    rounded(hi / unit, decimals, text[1]);
+    snprintf(interval, 40, "[%.16s, %.16s]", text[0], text[1]);
+}
+
 void la_number_time(double ns, double lo, double hi, char value[40], char interval[40])
 {
     static const char *const units[] = {"ns", "us", "ms", "s"};
     int u = 0;
     double scale = 1;
+    char number[40];
     while (u < 3 && ns / scale >= 999.5) scale *= 1000, u++;
-    double x = ns / scale, half = 0.5 * (hi - lo) / scale;
-    /* Three significant digits, or fewer when the interval says so, or one more when it allows. */
-    int decimals = x > 0 ? 2 - (int)floor(log10(x)) : 0;
-    if (half > 0) {
-        int certain = -(int)floor(log10(half));
-        int least = decimals - 2; /* the first digit stands, however wide the interval */
-        decimals = certain < decimals + 1 ? certain : decimals + 1;
-        if (decimals < least) decimals = least;
-    }
-    if (interval) *interval = '\0';
-    char text[3][40];
-    rounded(x, decimals, text[0]);
-    snprintf(value, 40, "%.30s %s", text[0], units[u]);
-    if (!interval || !isfinite(half)) return;
-    rounded(lo / scale, decimals, text[1]);
-    rounded(hi / scale, decimals, text[2]);
-    snprintf(interval, 40, "[%.16s, %.16s]", text[1], text[2]);
+    la_number_scaled(ns, lo, hi, scale, number, interval);
+    snprintf(value, 40, "%.30s %s", number, units[u]);
 }
 
 void la_number_outcome(const char *outcome, const char *message, char *out, size_t cap)
