@@ -180,38 +180,39 @@ typedef struct la_found {
     double plain; /* before `relative` and `base` */
     double published; /* in the same sense; NaN: none */
     int64_t n;        /* samples or answers behind it */
-    int seeds;
-    char *why; /* without a value: "nothing stored", "oom_host at 34.4 GiB", ... */
+    int seeds;        /* lo and hi of several are the least and the largest of them */
+    char *why;        /* without a value: "nothing stored", "oom_host at 34.4 GiB", ... */
 } la_found;
 
-typedef enum la_verdict {
+typedef enum la_paper_verdict {
     LA_VERDICT_MATCH,
     LA_VERDICT_TREND,
     LA_VERDICT_MISS,
     LA_VERDICT_NOT_COMPARABLE,
     LA_VERDICT_NOT_RUN,
     LA_VERDICT_NOTHING, /* neither published nor measured */
-} la_verdict;
-const char *la_verdict_word(la_verdict verdict);
+} la_paper_verdict;
+const char *la_paper_verdict_word(la_paper_verdict verdict);
 
 typedef struct la_claim_result {
-    la_verdict verdict; /* TREND, MISS or NOT_RUN */
-    char *figure;       /* what was found: "slope 1.98 [1.96, 2.01] of softmax, ..." */
+    la_paper_verdict verdict; /* TREND, MISS or NOT_RUN */
+    char *figure;             /* what was found: "slope 1.98 [1.96, 2.01] of softmax, ..." */
 } la_claim_result;
 
 typedef struct la_judged { /* a table beside what was found; owned */
     const la_paper *paper;
     la_paper_scale scale;
-    la_found **cells;      /* [panel][row * columns + column] */
-    la_verdict **verdicts; /* likewise */
+    la_found **cells;            /* [panel][row * columns + column] */
+    la_paper_verdict **verdicts; /* likewise */
     la_claim_result *claims;
-    la_verdict verdict;
+    la_paper_verdict verdict;
     la_strings sweeps;            /* first 8 digits of those the values are from */
     char *machine, *date, *build; /* of them: in words */
 } la_judged;
 
 /* Looks our values up in these sweeps (ids, one for each sweep of the file that runs at this scale, 0:
- * not there; others may be there too) and judges. A store of NULL has nothing. */
+ * not there; others may be there too) and judges. A store of NULL has nothing. LA_E_ARG "path:line: ..." where two cells match one
+ * place. *out is released by la_judged_release, also after a failure. */
 la_status la_paper_judge(const la_paper *paper, la_paper_scale scale, la_store *store,
                          const int64_t *sweeps, size_t n_sweeps, la_judged *out, la_err *err);
 void la_judged_release(la_judged *judged);

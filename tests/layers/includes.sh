@@ -16,7 +16,7 @@ sees() {
     peer) echo "base registry" ;;
     run) echo "base registry peer verify model measure store" ;;
     report) echo "base store measure" ;;
-    paper) echo "base store report" ;;
+    paper) echo "base measure store report" ;;
     cli) echo "base registry peer verify model measure store run report paper" ;;
     esac
 }
