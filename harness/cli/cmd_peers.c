@@ -123,8 +123,9 @@ static int tell_all(const peers_args *args, cJSON *all)
         else
             code = la_complain(&err);
     }
-    la_peer_search_words(where, sizeof where);
-    if (n == 0) la_log(LA_LOG_INFO, "there are no peers. Searched: %s", *where ? where : "nowhere");
+    if (n == 0)
+        la_log(LA_LOG_INFO, "there are no peers. Searched: %s",
+               la_peer_search_words(where, sizeof where));
     return code;
 }
 

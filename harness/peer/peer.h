@@ -50,6 +50,8 @@ la_status la_peer_load(const char *path, la_peer **out, la_err *err);
 la_status la_peer_find(const char *word, la_peer **out, la_err *err);
 /* Manifests in the search folders, in order; the i-th path in buf, or false when there are no more. */
 bool la_peer_manifest_at(size_t i, char *buf, size_t cap);
+/* Folders that are searched, for messages. */
+const char *la_peer_search_words(char *buf, size_t cap);
 /* The impl of that name for a variant among the loaded ones; NULL: none. */
 const la_peer_impl *la_peer_impl_find(const la_variant *variant, const char *name);
 /* The peer's impl that `impl` is inside of; NULL: it is one of ours. */

@@ -97,6 +97,11 @@ la_status la_peer_shipped(char *buf, size_t cap)
     return la_search_shipped(kind, buf, cap);
 }
 
+const char *la_peer_search_words(char *buf, size_t cap)
+{
+    return la_search_words(variable, kind, buf, cap);
+}
+
 /* Manifests of one search folder by name: its own, or those of the folders in it. */
 static bool manifest_in(const char *folder, size_t *i, char *buf, size_t cap)
 {
@@ -142,7 +147,7 @@ static la_status find_name(const char *name, la_peer **out, la_err *err)
     return LA_FAIL(err, LA_E_ARG,
                    "no peer '%.40s'. %s'labench peers' shows all; a manifest of your own is named "
                    "by its path, like ./%.40s/peer.json. Searched: %.500s",
-                   name, near, name, la_search_words(variable, kind, where, sizeof where));
+                   name, near, name, la_peer_search_words(where, sizeof where));
 }
 
 la_status la_peer_find(const char *word, la_peer **out, la_err *err)

@@ -47,9 +47,8 @@ static la_status take_all(la_axes *x, la_err *err)
         LA_TRY(take(x, peer, true, err));
     }
     if (n > 0) return LA_OK;
-    la_peer_search_words(where, sizeof where);
     return LA_FAIL(err, LA_E_ARG, "--peers all: there are none. Searched: %s",
-                   *where ? where : "nowhere");
+                   la_peer_search_words(where, sizeof where));
 }
 
 la_status la_plan_find_peers(la_axes *x, la_err *err)
