@@ -299,49 +299,64 @@ static void test_pair(trial *t, double (*value)(trial *t, size_t r, size_t c))
     t->missing = missing;
 }
 
-/* Where the second row goes below the first for good. */
-static void test_crossing(trial *t)
+typedef struct race { /* of the second row over the first, along the axis */
+    size_t first,
+        above;       /* column from which on it is below; last at which it is not; SIZE_MAX: none */
+    bool clean;      /* above before the first, below from it on */
+    double at, meet; /* of the first column; where the line between it and the one before is 1 */
+} race;
+
+static race run_race(trial *t)
 {
-    size_t a = t->claim->rows[0], b = t->claim->rows[1], first = SIZE_MAX, last_above = SIZE_MAX;
-    double before = (double)NAN, at = (double)NAN, meet = (double)NAN, axis_before = (double)NAN;
-    bool clean = true;
-    int missing = t->missing.n;
+    size_t a = t->claim->rows[0];
+    race r = {.first = SIZE_MAX, .above = SIZE_MAX, .clean = true, .meet = (double)NAN};
+    double before = (double)NAN, axis_before = (double)NAN;
     for (size_t c = 0; c < t->panel->columns.n; c++) {
         if (!column_in(t, c)) continue;
-        double axis = la_panel_axis(t->panel, t->judged->scale, c);
-        double q = value_at(t, b, c) / value_at(t, a, c);
+        double axis = la_panel_axis(t->panel, t->judged->scale, c), q = ratio_at(t, a, c);
         if (!(q > 0) || isnan(axis)) continue;
-        seen(t, q);
-        if (q < 1 && first == SIZE_MAX) {
-            first = c;
-            at = axis;
-            if (before > 1)
-                meet =
+        if (q > 1 && r.first == SIZE_MAX) { /* the first row is the larger: the second is below */
+            r.first = c;
+            r.at = axis;
+            if (before < 1)
+                r.meet =
                     exp(log(axis_before) + log(before) / log(before / q) * log(axis / axis_before));
-        } else if (q >= 1) {
-            clean &= first == SIZE_MAX;
-            last_above = c;
+        } else if (!(q > 1)) {
+            r.clean &= r.first == SIZE_MAX;
+            r.above = c;
         }
         before = q;
         axis_before = axis;
     }
+    return r;
+}
+
+/* Where the second row goes below the first for good. That it does so behind `low` can only be seen where it
+ * was above before. */
+static void test_crossing(trial *t)
+{
+    const char *a = title_of(t, t->claim->rows[0]), *b = title_of(t, t->claim->rows[1]);
+    int missing = t->missing.n;
+    race r = run_race(t);
     if (t->missing.n > missing) return; /* it could lie there */
-    if (first == SIZE_MAX) {
-        note(&t->broken, t, "%.40s is never below %.40s", title_of(t, b), title_of(t, a));
+    if (r.first == SIZE_MAX) {
+        note(&t->broken, t, "%.40s is never below %.40s", b, a);
         return;
     }
-    if (!clean) {
-        note(&t->broken, t, "%.40s is below %.40s from %.24s on, but not at %.24s", title_of(t, b),
-             title_of(t, a), column_of(t, first), column_of(t, last_above));
+    const char *from = column_of(t, r.first);
+    if (!r.clean) {
+        note(&t->broken, t, "%.40s is below %.40s from %.24s on, but not at %.24s", b, a, from,
+             column_of(t, r.above));
         return;
     }
-    notes *to = inside(t, at) ? &t->seen : &t->broken;
+    bool unseen = r.above == SIZE_MAX && !isnan(t->claim->low);
+    notes *to = inside(t, r.at) && !unseen ? &t->seen : &t->broken;
     t->held += to == &t->seen;
     char text[32], where[64] = "";
-    if (isfinite(meet))
-        snprintf(where, sizeof where, " (equal near %s)", la_short_number(meet, text));
-    note(to, t, "%.40s is below %.40s from %.24s on%s", title_of(t, b), title_of(t, a),
-         column_of(t, first), where);
+    if (isfinite(r.meet))
+        snprintf(where, sizeof where, " (equal near %s)", la_short_number(r.meet, text));
+    note(to, t, "%.40s is below %.40s from %.24s on%s%s", b, a, from, where,
+         r.above == SIZE_MAX ? ", the first column" : "");
 }
 
 /* ---- all ---- */
@@ -410,7 +425,7 @@ la_status la_claim_test(const la_judged *judged, const la_paper_claim *claim, la
     else if (t.held && !t.missing.n)
         out->verdict = LA_VERDICT_TREND;
     say_seen(&t, &figure);
-    notes_end(&figure, &t.broken, "but ");
+    notes_end(&figure, &t.broken, figure.len ? "but " : "");
     notes_end(&figure, &t.missing, "missing: ");
     if (!figure.len) la_text_add(&figure, "not tested at scale %s", la_scale_name(judged->scale));
     out->figure = la_strdup(la_text_str(&figure), err);

@@ -64,7 +64,8 @@ static la_paper_verdict judge_place(const la_judged *judged, size_t p, size_t r,
     if (comparable && within(panel, &row->published[p][c], f)) return LA_VERDICT_MATCH;
     la_paper_verdict by_claims = touched(judged, p, r, c);
     if (by_claims != LA_VERDICT_NOTHING) return by_claims;
-    return comparable ? LA_VERDICT_MISS : LA_VERDICT_NOT_COMPARABLE;
+    if (comparable) return LA_VERDICT_MISS;
+    return published ? LA_VERDICT_NOT_COMPARABLE : LA_VERDICT_NOTHING;
 }
 
 /* Of all places and claims; the header of la_judged and docs/reproduce.md have the order. */

@@ -190,7 +190,7 @@ typedef enum la_paper_verdict {
     LA_VERDICT_MISS,
     LA_VERDICT_NOT_COMPARABLE,
     LA_VERDICT_NOT_RUN,
-    LA_VERDICT_NOTHING, /* neither published nor measured */
+    LA_VERDICT_NOTHING, /* nothing published, and nothing claimed of it */
 } la_paper_verdict;
 const char *la_paper_verdict_word(la_paper_verdict verdict);
 

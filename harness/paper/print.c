@@ -11,9 +11,22 @@
 la_status la_paper_print(const la_judged *judged, const la_strings *commands, const char *format,
                          int width, FILE *out, la_err *err)
 {
-    if (strcmp(format, "text") != 0)
-        return LA_FAIL(err, LA_E_ARG, "there is no format '%.40s'; there is text", format);
-    LA_TRY(la_paper_print_text(judged, commands, width, out, err));
+    la_status st = LA_OK;
+    errno = 0;
+    if (strcmp(format, "text") == 0)
+        st = la_paper_print_text(judged, commands, width, out, err);
+    else if (strcmp(format, "md") == 0)
+        st = la_paper_print_md(judged, commands, out, err);
+    else if (strcmp(format, "latex") == 0)
+        st = la_paper_print_latex(judged, commands, out, err);
+    else if (strcmp(format, "json") == 0)
+        st = la_paper_print_json(judged, commands, out, err);
+    else if (strcmp(format, "csv") == 0)
+        la_paper_print_csv(judged, out);
+    else
+        st = LA_FAIL(err, LA_E_ARG,
+                     "there is no format '%.40s'; there is text, md, csv, latex, json", format);
+    LA_TRY(st);
     if (fflush(out) != 0 || ferror(out))
         return LA_FAIL(err, LA_E_IO, "cannot write the table: %s",
                        errno ? strerror(errno) : "the write failed");

@@ -29,8 +29,13 @@ const char *la_place_part(const la_place *place, la_place_line line);
 /* "paper", "ours", ...: "unverified" for values from memory, "ratio" or "difference" for what stands
  * against. */
 const char *la_place_line_name(const la_judged *judged, size_t p, la_place_line line);
-/* Whether the line has anything in this row. */
-bool la_place_line_used(const la_judged *judged, size_t p, size_t r, la_place_line line);
+/* Whether the line has anything in this row, columns from..to-1. */
+bool la_place_line_used(const la_judged *judged, size_t p, size_t r, la_place_line line,
+                        size_t from, size_t to);
+/* Whether the row has a place in this panel: it is measured, or something was published of it. */
+bool la_panel_has_row(const la_judged *judged, size_t p, size_t r);
+/* Why a place is not comparable or not run; NULL where it is neither. */
+const char *la_place_why(const la_judged *judged, size_t p, size_t r, size_t c);
 
 bool la_panel_differs(const la_paper_panel *panel); /* differences are shown, and no ratios */
 char la_panel_status(const la_paper *paper, const la_paper_panel *panel);
@@ -50,5 +55,12 @@ const char *la_paper_tried(const la_judged *judged);
 
 la_status la_paper_print_text(const la_judged *judged, const la_strings *commands, int width,
                               FILE *out, la_err *err);
+la_status la_paper_print_md(const la_judged *judged, const la_strings *commands, FILE *out,
+                            la_err *err);
+la_status la_paper_print_latex(const la_judged *judged, const la_strings *commands, FILE *out,
+                               la_err *err);
+void la_paper_print_csv(const la_judged *judged, FILE *out);
+la_status la_paper_print_json(const la_judged *judged, const la_strings *commands, FILE *out,
+                              la_err *err);
 
 #endif

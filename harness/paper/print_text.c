@@ -68,7 +68,7 @@ static size_t column_width(const la_judged *judged, size_t p, size_t c)
 static void put_line(const la_judged *judged, size_t p, size_t r, la_place_line line, size_t from,
                      size_t to, FILE *out)
 {
-    if (!la_place_line_used(judged, p, r, line)) return;
+    if (!la_place_line_used(judged, p, r, line, from, to)) return;
     fprintf(out, "  %-*s", LABEL - 2, la_place_line_name(judged, p, line));
     size_t gap = 0; /* blanks are written only before what stands behind them */
     for (size_t c = from; c < to; c++) {
@@ -91,7 +91,7 @@ static void put_block(const la_judged *judged, size_t p, size_t from, size_t to,
         put_padded(paper->panels[p].columns.v[c], 2 + column_width(judged, p, c), out);
     fputc('\n', out);
     for (size_t r = 0; r < paper->n_rows; r++) {
-        if (!paper->rows[r].in_panel[p]) continue;
+        if (!la_panel_has_row(judged, p, r)) continue;
         fprintf(out, "%s\n", paper->rows[r].title);
         for (int line = 0; line < LA_PLACE_LINES; line++)
             put_line(judged, p, r, (la_place_line)line, from, to, out);

@@ -95,13 +95,43 @@ const char *la_place_line_name(const la_judged *judged, size_t p, la_place_line 
     return names[line];
 }
 
-bool la_place_line_used(const la_judged *judged, size_t p, size_t r, la_place_line line)
+bool la_place_line_used(const la_judged *judged, size_t p, size_t r, la_place_line line,
+                        size_t from, size_t to)
 {
     la_place place;
-    for (size_t c = 0; c < judged->paper->panels[p].columns.n; c++) {
+    for (size_t c = from; c < to; c++) {
         la_place_words(judged, p, r, c, &place);
         if (*la_place_part(&place, line)) return true;
     }
+    return false;
+}
+
+/* The reason that all places of a panel have in common; NULL: none. */
+static const char *panel_why(const la_judged *judged, size_t p)
+{
+    const la_paper_panel *panel = &judged->paper->panels[p];
+    if (panel->not_comparable[judged->scale]) return panel->not_comparable[judged->scale];
+    if (la_panel_status(judged->paper, panel) == 'M') return "the published values are unverified";
+    return panel->tolerance.given ? NULL : "the file states no tolerance";
+}
+
+const char *la_place_why(const la_judged *judged, size_t p, size_t r, size_t c)
+{
+    const la_found *f = la_judged_cell(judged, p, r, c);
+    la_paper_verdict v = judged->verdicts[p][r * judged->paper->panels[p].columns.n + c];
+    if (v == LA_VERDICT_NOT_RUN) return f->why;
+    if (v != LA_VERDICT_NOT_COMPARABLE) return NULL;
+    if (f->why) return f->why;
+    return isfinite(f->published) ? panel_why(judged, p) : "what was published is no number";
+}
+
+bool la_panel_has_row(const la_judged *judged, size_t p, size_t r)
+{
+    const la_paper_row *row = &judged->paper->rows[r];
+    if (!row->in_panel[p]) return false;
+    if (row->measured[judged->scale]) return true;
+    for (size_t c = 0; row->published[p] && c < judged->paper->panels[p].columns.n; c++)
+        if (row->published[p][c].text) return true;
     return false;
 }
 
@@ -130,12 +160,14 @@ const char *la_status_meaning(char status)
 void la_panel_heading(const la_paper *paper, const la_paper_panel *panel, la_text *out)
 {
     la_text_add(out, "%s", panel->title ? panel->title : panel->name);
-    if (panel->relative >= 0)
-        la_text_add(out, panel->inverse ? " (times, %s over the row)" : " (relative to %s)",
-                    paper->rows[panel->relative].title);
-    else if (panel->base.n)
-        la_text_add(out,
-                    panel->inverse ? " (times, the base over the row)" : " (relative to the base)");
+    char base[160] = "the base";
+    size_t used = 0;
+    if (panel->relative >= 0) snprintf(base, sizeof base, "%s", paper->rows[panel->relative].title);
+    for (size_t i = 0; i < panel->base.n && used < sizeof base; i++)
+        used += (size_t)snprintf(base + used, sizeof base - used, "%s%s=%s", i ? ", " : "",
+                                 panel->base.v[i].key, panel->base.v[i].value);
+    if (panel->relative >= 0 || panel->base.n)
+        la_text_add(out, panel->inverse ? " (of %s over each)" : " (each over %s)", base);
     else if (panel->unit)
         la_text_add(out, " (%s)", panel->unit);
 }
@@ -160,42 +192,42 @@ const char *la_panel_interval(const la_judged *judged, size_t p)
                                               : "with 95 % intervals";
 }
 
-/* Columns of a row from c on that have no value for the same reason: "16k, 32k". Marks them as said. */
+/* Columns of a row that have the reason of column c: " at 16k, 32k", nothing for all. Marks them as said. */
 static void columns_of(const la_judged *judged, size_t p, size_t r, size_t c, bool *said,
                        la_text *out)
 {
     const la_paper_panel *panel = &judged->paper->panels[p];
-    const char *why = la_judged_cell(judged, p, r, c)->why;
-    size_t same = 0, from = out->len;
+    const char *why = la_place_why(judged, p, r, c);
+    la_text names = {0};
+    size_t same = 0;
     for (size_t k = 0; k < panel->columns.n; k++) {
-        const la_found *f = la_judged_cell(judged, p, r, k);
-        if (!f->why || strcmp(f->why, why) != 0) continue;
+        const char *other = la_place_why(judged, p, r, k);
+        if (!other || strcmp(other, why) != 0) continue;
         said[k] = true;
         same++;
-        la_text_add(out, "%s%s", out->len > from ? ", " : " at ", panel->columns.v[k]);
+        la_text_add(&names, "%s%s", same > 1 ? ", " : " at ", panel->columns.v[k]);
     }
-    if (same == panel->columns.n && same > 1 && out->s) { /* all: no need to name them */
-        out->s[from] = '\0';
-        out->len = from;
-    }
+    if (same < panel->columns.n) la_text_add(out, "%s", la_text_str(&names));
+    out->failed |= names.failed;
+    la_text_release(&names);
 }
 
 static la_status row_reasons(const la_judged *judged, size_t p, size_t r, la_strings *out,
                              la_err *err)
 {
-    const la_paper_row *row = &judged->paper->rows[r];
     size_t columns = judged->paper->panels[p].columns.n;
+    const char *all = panel_why(judged, p);
     bool *said = la_zalloc(columns + 1, err);
     if (!said) return LA_E_NOMEM;
     la_status st = LA_OK;
     for (size_t c = 0; c < columns && st == LA_OK; c++) {
-        const la_found *f = la_judged_cell(judged, p, r, c);
-        if (said[c] || !f->why) continue;
+        const char *why = la_place_why(judged, p, r, c);
+        if (said[c] || !why || why == all) continue;
         la_text line = {0};
-        bool here = row->measured[judged->scale];
-        la_text_add(&line, "%s: %s", here ? "not run" : "not comparable", row->title);
+        la_text_add(&line, "%s: %s", la_paper_verdict_word(judged->verdicts[p][r * columns + c]),
+                    judged->paper->rows[r].title);
         columns_of(judged, p, r, c, said, &line);
-        la_text_add(&line, ": %s", f->why);
+        la_text_add(&line, ": %s", why);
         st = line.failed ? LA_E_NOMEM : la_strings_add(out, line.s, line.len, err);
         la_text_release(&line);
     }
@@ -206,10 +238,12 @@ static la_status row_reasons(const la_judged *judged, size_t p, size_t r, la_str
 la_status la_panel_reasons(const la_judged *judged, size_t p, la_strings *out, la_err *err)
 {
     const la_paper *paper = judged->paper;
-    const la_paper_panel *panel = &paper->panels[p];
-    const char *why = panel->not_comparable[judged->scale];
-    if (!why && la_panel_status(paper, panel) == 'M') why = "the published values are unverified";
-    if (why) {
+    size_t columns = paper->panels[p].columns.n;
+    const char *why = panel_why(judged, p);
+    bool meant = false;
+    for (size_t i = 0; i < paper->n_rows * columns && why; i++)
+        meant |= isfinite(judged->cells[p][i].published);
+    if (meant) {
         la_text line = {0};
         la_text_add(&line, "not comparable: %s", why);
         la_status st = line.failed ? LA_E_NOMEM : la_strings_add(out, line.s, line.len, err);
@@ -217,7 +251,7 @@ la_status la_panel_reasons(const la_judged *judged, size_t p, la_strings *out, l
         LA_TRY(st);
     }
     for (size_t r = 0; r < paper->n_rows; r++)
-        if (paper->rows[r].in_panel[p]) LA_TRY(row_reasons(judged, p, r, out, err));
+        if (la_panel_has_row(judged, p, r)) LA_TRY(row_reasons(judged, p, r, out, err));
     return LA_OK;
 }
 
