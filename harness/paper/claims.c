@@ -88,6 +88,17 @@ static double value_at(trial *t, size_t r, size_t c)
     return (double)NAN;
 }
 
+/* A value that can be calculated with: infinite ones, of what never came, cannot. */
+static double finite_at(trial *t, size_t r, size_t c)
+{
+    double x = value_at(t, r, c);
+    if (!isinf(x)) return x;
+    const char *why = la_judged_cell(t->judged, t->p, r, c)->why;
+    note(&t->missing, t, "%.40s at %.24s (%.80s)", title_of(t, r), column_of(t, c),
+         why ? why : "infinite");
+    return (double)NAN;
+}
+
 static bool column_in(const trial *t, size_t c)
 {
     return la_claim_column(t->claim, t->panel, t->judged->scale, c);
@@ -145,21 +156,16 @@ static void test_bound(trial *t)
         }
 }
 
-/* Two values that should fall or rise: counts them, or notes how they do not. */
-static void test_step(trial *t, double a, double b, int sense, const char *from, const char *to,
-                      const char *at)
+/* Two values that should fall or rise: counts them. False: they do not, and it is the caller's to say. */
+static bool test_step(trial *t, double a, double b, int sense, const char *of)
 {
-    char x[32], y[32];
-    if (isnan(a) || isnan(b)) return;
+    if (isnan(a) || isnan(b)) return true;
     if (isinf(a) && isinf(b)) {
-        note(&t->missing, t, "%.40s and %.40s at %.24s: neither is known", from, to, at);
-        return;
+        note(&t->missing, t, "%.40s: which of two unknown values is larger", of);
+        return true;
     }
-    if (moves(t, a, b, sense))
-        t->held++;
-    else
-        note(&t->broken, t, "at %.24s: %.40s %s, %.40s %s", at, from, la_short_number(a, x), to,
-             la_short_number(b, y));
+    t->held += moves(t, a, b, sense);
+    return moves(t, a, b, sense);
 }
 
 /* Down the rows of the claim, column by column. */
@@ -173,7 +179,11 @@ static void test_rows(trial *t, int sense)
             if (i == 0) continue;
             size_t before = t->claim->rows[i - 1];
             double y = la_judged_cell(t->judged, t->p, before, c)->value;
-            test_step(t, y, x, sense, title_of(t, before), title_of(t, r), column_of(t, c));
+            char one[32], other[32];
+            if (!test_step(t, y, x, sense, column_of(t, c)))
+                note(&t->broken, t, "at %.24s: %.40s %s, %.40s %s", column_of(t, c),
+                     title_of(t, before), la_short_number(y, one), title_of(t, r),
+                     la_short_number(x, other));
         }
     }
 }
@@ -188,8 +198,11 @@ static void test_along(trial *t, size_t r, const char *name,
         if (!column_in(t, c)) continue;
         double x = value(t, r, c);
         if (isnan(x)) continue;
-        if (!isnan(before))
-            test_step(t, before, x, t->claim->sense, column_of(t, last), column_of(t, c), name);
+        char one[32], other[32];
+        if (!isnan(before) && !test_step(t, before, x, t->claim->sense, name))
+            note(&t->broken, t, "%.40s %s at %.24s, %s at %.24s", name,
+                 la_short_number(before, one), column_of(t, last), la_short_number(x, other),
+                 column_of(t, c));
         before = x;
         last = c;
     }
@@ -238,8 +251,8 @@ static void test_slope(trial *t)
         for (size_t c = 0; c < t->panel->columns.n && n < MOST; c++) {
             double axis = la_panel_axis(t->panel, t->judged->scale, c);
             if (!column_in(t, c) || !(axis > 0)) continue;
-            double v = value_at(t, r, c);
-            if (!(v > 0) || isinf(v)) continue;
+            double v = finite_at(t, r, c);
+            if (!(v > 0)) continue;
             const la_found *f = la_judged_cell(t->judged, t->p, r, c);
             x[n] = axis;
             y[n] = v;
@@ -264,15 +277,15 @@ static void test_slope(trial *t)
 /* Of the claim's first two rows. */
 static double ratio_at(trial *t, size_t first, size_t c)
 {
-    double a = value_at(t, first, c), b = value_at(t, t->claim->rows[1], c);
+    double a = finite_at(t, first, c), b = finite_at(t, t->claim->rows[1], c);
     double q = a / b;
     return isfinite(q) ? q : (double)NAN;
 }
 
 static double gap_at(trial *t, size_t first, size_t c)
 {
-    double d = value_at(t, first, c) - value_at(t, t->claim->rows[1], c);
-    return isfinite(d) ? d : (double)NAN;
+    double a = finite_at(t, first, c);
+    return a - finite_at(t, t->claim->rows[1], c);
 }
 
 static void test_pair(trial *t, double (*value)(trial *t, size_t r, size_t c))
@@ -393,15 +406,39 @@ static void say_seen(const trial *t, la_text *out)
 {
     static const char *const what[] = {"values", "", "", "slope", "ratio", "", "gap"};
     const char *name = what[t->claim->kind];
-    char a[32], b[32];
+    char a[32] = "", b[32];
     bool steps = t->claim->kind == LA_CLAIM_ORDER || t->claim->kind == LA_CLAIM_TREND;
     if (t->seen.n)
         la_text_add(out, "%s%s%s", name, *name ? " " : "", la_text_str(&t->seen.text));
     else if (steps && t->held + t->broken.n)
         la_text_add(out, "%d of %d comparisons", t->held, t->held + t->broken.n);
     else if (isfinite(t->least) && t->claim->kind != LA_CLAIM_CROSSING)
-        la_text_add(out, "%s %s to %s", name, la_short_number(t->least, a),
-                    la_short_number(t->most, b));
+        la_text_add(out, "%s %s", name, la_short_number(t->least, a));
+    else
+        return;
+    if (!t->seen.n && !steps && strcmp(a, la_short_number(t->most, b)) != 0)
+        la_text_add(out, " to %s", b);
+}
+
+/* " (wanted 1.8 to 2.2, slack 5 %)": what the file asks for. */
+static void say_wanted(const la_paper_claim *claim, la_text *out)
+{
+    char a[32], b[32];
+    bool low = !isnan(claim->low), high = !isnan(claim->high);
+    const la_tolerance *slack = &claim->slack;
+    if (!low && !high && !slack->given) return;
+    la_text_add(out, " (");
+    if (low && high)
+        la_text_add(out, "wanted %s to %s", la_short_number(claim->low, a),
+                    la_short_number(claim->high, b));
+    else if (low || high)
+        la_text_add(out, "wanted %s %s", low ? "at least" : "at most",
+                    la_short_number(low ? claim->low : claim->high, a));
+    if (slack->given)
+        la_text_add(out, "%sslack %s%s", low || high ? ", " : "",
+                    la_short_number(slack->value * (slack->relative ? 100 : 1), a),
+                    slack->relative ? " %" : "");
+    la_text_add(out, ")");
 }
 
 la_status la_claim_test(const la_judged *judged, const la_paper_claim *claim, la_claim_result *out,
@@ -425,6 +462,7 @@ la_status la_claim_test(const la_judged *judged, const la_paper_claim *claim, la
     else if (t.held && !t.missing.n)
         out->verdict = LA_VERDICT_TREND;
     say_seen(&t, &figure);
+    if (figure.len) say_wanted(claim, &figure);
     notes_end(&figure, &t.broken, figure.len ? "but " : "");
     notes_end(&figure, &t.missing, "missing: ");
     if (!figure.len) la_text_add(&figure, "not tested at scale %s", la_scale_name(judged->scale));

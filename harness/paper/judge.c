@@ -79,7 +79,7 @@ static la_paper_verdict judge_table(const la_judged *judged)
         size_t columns = paper->panels[p].columns.n;
         for (size_t i = 0; i < paper->n_rows * columns; i++) {
             la_paper_verdict v = judged->verdicts[p][i];
-            places[v]++;
+            if (v != LA_VERDICT_NOT_COMPARABLE || isfinite(judged->cells[p][i].value)) places[v]++;
             off += v != LA_VERDICT_MATCH && can_compare(judged, p, i / columns, i % columns);
         }
     }

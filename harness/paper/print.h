@@ -26,9 +26,9 @@ typedef enum la_place_line {
     LA_PLACE_LINES
 } la_place_line;
 const char *la_place_part(const la_place *place, la_place_line line);
-/* "paper", "ours", ...: "unverified" for values from memory, "ratio" or "difference" for what stands
- * against. */
-const char *la_place_line_name(const la_judged *judged, size_t p, la_place_line line);
+/* "paper [A]" with the status of the values, "unverified" for those from memory, "ours", "ratio" or "difference"
+ * for what stands against, ... */
+const char *la_place_line_name(const la_judged *judged, size_t p, la_place_line line, char buf[16]);
 /* Whether the line has anything in this row, columns from..to-1. */
 bool la_place_line_used(const la_judged *judged, size_t p, size_t r, la_place_line line,
                         size_t from, size_t to);

@@ -21,6 +21,7 @@ static const dress latex = {la_latex_put,        "  ", " & ", " \\\\\n", "{\\scr
 static void put_row(const la_judged *judged, size_t p, size_t r, const dress *d, FILE *out)
 {
     const la_paper_panel *panel = &judged->paper->panels[p];
+    char name[16];
     bool named = false;
     for (int line = 0; line < LA_PLACE_LINES; line++) {
         la_place_line part = (la_place_line)line;
@@ -31,7 +32,7 @@ static void put_row(const la_judged *judged, size_t p, size_t r, const dress *d,
         d->text(named ? "" : judged->paper->rows[r].title, out);
         named = true;
         fputs(d->between, out);
-        d->text(la_place_line_name(judged, p, part), out);
+        d->text(la_place_line_name(judged, p, part, name), out);
         for (size_t c = 0; c < panel->columns.n; c++) {
             la_place place;
             la_place_words(judged, p, r, c, &place);

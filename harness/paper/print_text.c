@@ -68,8 +68,9 @@ static size_t column_width(const la_judged *judged, size_t p, size_t c)
 static void put_line(const la_judged *judged, size_t p, size_t r, la_place_line line, size_t from,
                      size_t to, FILE *out)
 {
+    char name[16];
     if (!la_place_line_used(judged, p, r, line, from, to)) return;
-    fprintf(out, "  %-*s", LABEL - 2, la_place_line_name(judged, p, line));
+    fprintf(out, "  %-*s", LABEL - 2, la_place_line_name(judged, p, line, name));
     size_t gap = 0; /* blanks are written only before what stands behind them */
     for (size_t c = from; c < to; c++) {
         la_place place;

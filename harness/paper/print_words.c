@@ -38,6 +38,12 @@ static void published_words(const la_judged *judged, size_t p, size_t r, size_t 
         snprintf(out, 40, "%.38s", row[c].text);
 }
 
+/* "-0.00" is 0.00. */
+static void drop_sign(char *text)
+{
+    if (*text && !text[1 + strspn(text + 1, "0.")]) memmove(text, text + 1, strlen(text));
+}
+
 static void our_words(const la_found *f, la_place *out)
 {
     char text[32];
@@ -46,6 +52,7 @@ static void our_words(const la_found *f, la_place *out)
         snprintf(out->ours, sizeof out->ours, "> %s", la_short_number(f->lo, text));
     else
         la_number_scaled(f->value, f->lo, f->hi, 1, out->ours, out->interval);
+    if (*out->ours == '-') drop_sign(out->ours);
 }
 
 void la_place_words(const la_judged *judged, size_t p, size_t r, size_t c, la_place *out)
@@ -62,7 +69,8 @@ void la_place_words(const la_judged *judged, size_t p, size_t r, size_t c, la_pl
     if (known && la_panel_differs(panel))
         snprintf(out->against, sizeof out->against, "%+.*f",
                  panel->measure == LA_MEASURE_PERCENT ? 1 : 3, f->value - f->published);
-    else if (known && f->published > 0)
+    if (*out->against) drop_sign(out->against);
+    if (known && !la_panel_differs(panel) && f->published > 0)
         snprintf(out->against, sizeof out->against, "%sx",
                  la_short_number(f->value / f->published, text));
     la_paper_verdict v = judged->verdicts[p][r * panel->columns.n + c];
@@ -85,14 +93,17 @@ const char *la_place_part(const la_place *place, la_place_line line)
     }
 }
 
-const char *la_place_line_name(const la_judged *judged, size_t p, la_place_line line)
+const char *la_place_line_name(const la_judged *judged, size_t p, la_place_line line, char buf[16])
 {
     static const char *const names[] = {"paper", "ours", "interval", "ratio", "verdict"};
     const la_paper_panel *panel = &judged->paper->panels[p];
-    if (line == LA_PLACE_PUBLISHED && la_panel_status(judged->paper, panel) == 'M')
-        return "unverified";
-    if (line == LA_PLACE_AGAINST && la_panel_differs(panel)) return "difference";
-    return names[line];
+    char status = la_panel_status(judged->paper, panel);
+    const char *name = names[line];
+    if (line == LA_PLACE_AGAINST && la_panel_differs(panel)) name = "difference";
+    if (line == LA_PLACE_PUBLISHED && status == 'M') name = "unverified";
+    bool coded = line == LA_PLACE_PUBLISHED && status != 'M' && status != '-';
+    snprintf(buf, 16, coded ? "%s [%c]" : "%s", name, status);
+    return buf;
 }
 
 bool la_place_line_used(const la_judged *judged, size_t p, size_t r, la_place_line line,
@@ -127,11 +138,13 @@ const char *la_place_why(const la_judged *judged, size_t p, size_t r, size_t c)
 
 bool la_panel_has_row(const la_judged *judged, size_t p, size_t r)
 {
+    const la_paper_panel *panel = &judged->paper->panels[p];
     const la_paper_row *row = &judged->paper->rows[r];
     if (!row->in_panel[p]) return false;
-    if (row->measured[judged->scale]) return true;
-    for (size_t c = 0; row->published[p] && c < judged->paper->panels[p].columns.n; c++)
-        if (row->published[p][c].text) return true;
+    for (size_t c = 0; c < panel->columns.n; c++)
+        if ((row->measured[judged->scale] && la_panel_measures(panel, judged->scale, c)) ||
+            (row->published[p] && row->published[p][c].text))
+            return true;
     return false;
 }
 
@@ -212,27 +225,68 @@ static void columns_of(const la_judged *judged, size_t p, size_t r, size_t c, bo
     la_text_release(&names);
 }
 
-static la_status row_reasons(const la_judged *judged, size_t p, size_t r, la_strings *out,
-                             la_err *err)
+typedef struct reason { /* "not run", "softmax, flash", " at 16k: oom" */
+    const char *verdict;
+    la_text rows, tail;
+} reason;
+typedef struct reasons {
+    reason *v;
+    size_t n, cap;
+} reasons;
+
+/* Rows with equal reasons in the same columns stand in one line. */
+static la_status add_reason(reasons *all, const char *verdict, const char *row, const la_text *tail,
+                            la_err *err)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        reason *one = &all->v[i];
+        if (strcmp(one->verdict, verdict) != 0 ||
+            strcmp(la_text_str(&one->tail), la_text_str(tail)) != 0)
+            continue;
+        la_text_add(&one->rows, ", %s", row);
+        return LA_OK;
+    }
+    LA_TRY(la_grow((void **)&all->v, &all->cap, all->n + 1, sizeof *all->v, err));
+    reason *one = &all->v[all->n++];
+    *one = (reason){.verdict = verdict};
+    la_text_add(&one->rows, "%s", row);
+    la_text_add(&one->tail, "%s", la_text_str(tail));
+    return LA_OK;
+}
+
+static la_status row_reasons(const la_judged *judged, size_t p, size_t r, reasons *all, la_err *err)
 {
     size_t columns = judged->paper->panels[p].columns.n;
-    const char *all = panel_why(judged, p);
+    const char *common = panel_why(judged, p);
     bool *said = la_zalloc(columns + 1, err);
     if (!said) return LA_E_NOMEM;
     la_status st = LA_OK;
     for (size_t c = 0; c < columns && st == LA_OK; c++) {
         const char *why = la_place_why(judged, p, r, c);
-        if (said[c] || !why || why == all) continue;
-        la_text line = {0};
-        la_text_add(&line, "%s: %s", la_paper_verdict_word(judged->verdicts[p][r * columns + c]),
-                    judged->paper->rows[r].title);
-        columns_of(judged, p, r, c, said, &line);
-        la_text_add(&line, ": %s", why);
-        st = line.failed ? LA_E_NOMEM : la_strings_add(out, line.s, line.len, err);
-        la_text_release(&line);
+        if (said[c] || !why || why == common) continue;
+        la_text tail = {0};
+        columns_of(judged, p, r, c, said, &tail);
+        la_text_add(&tail, ": %s", why);
+        st = add_reason(all, la_paper_verdict_word(judged->verdicts[p][r * columns + c]),
+                        judged->paper->rows[r].title, &tail, err);
+        la_text_release(&tail);
     }
     la_free(said);
     return st;
+}
+
+static la_status take_reasons(const reasons *all, la_strings *out, la_err *err)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        const reason *one = &all->v[i];
+        la_text line = {0};
+        la_text_add(&line, "%s: %s%s", one->verdict, la_text_str(&one->rows),
+                    la_text_str(&one->tail));
+        la_status st = line.failed ? LA_E_NOMEM : la_strings_add(out, line.s, line.len, err);
+        la_text_release(&line);
+        LA_TRY(st);
+    }
+    return LA_OK;
 }
 
 la_status la_panel_reasons(const la_judged *judged, size_t p, la_strings *out, la_err *err)
@@ -243,16 +297,21 @@ la_status la_panel_reasons(const la_judged *judged, size_t p, la_strings *out, l
     bool meant = false;
     for (size_t i = 0; i < paper->n_rows * columns && why; i++)
         meant |= isfinite(judged->cells[p][i].published);
-    if (meant) {
-        la_text line = {0};
-        la_text_add(&line, "not comparable: %s", why);
-        la_status st = line.failed ? LA_E_NOMEM : la_strings_add(out, line.s, line.len, err);
-        la_text_release(&line);
-        LA_TRY(st);
+    reasons all = {0};
+    la_text tail = {0};
+    la_status st = LA_OK;
+    la_text_add(&tail, "%s", why ? why : "");
+    if (meant) st = add_reason(&all, "not comparable", "", &tail, err);
+    la_text_release(&tail);
+    for (size_t r = 0; r < paper->n_rows && st == LA_OK; r++)
+        if (la_panel_has_row(judged, p, r)) st = row_reasons(judged, p, r, &all, err);
+    if (st == LA_OK) st = take_reasons(&all, out, err);
+    for (size_t i = 0; i < all.n; i++) {
+        la_text_release(&all.v[i].rows);
+        la_text_release(&all.v[i].tail);
     }
-    for (size_t r = 0; r < paper->n_rows; r++)
-        if (la_panel_has_row(judged, p, r)) LA_TRY(row_reasons(judged, p, r, out, err));
-    return LA_OK;
+    la_free(all.v);
+    return st;
 }
 
 /* ---- the table ---- */
