@@ -26,7 +26,7 @@ typedef enum la_place_line {
     LA_PLACE_LINES
 } la_place_line;
 const char *la_place_part(const la_place *place, la_place_line line);
-/* "paper [A]" with the status of the values, "unverified" for those from memory, "ours", "ratio" or "difference"
+/* "paper (A)" with the status of the values, "unverified" for those from memory, "ours", "ratio" or "difference"
  * for what stands against, ... */
 const char *la_place_line_name(const la_judged *judged, size_t p, la_place_line line, char buf[16]);
 /* Whether the line has anything in this row, columns from..to-1. */

@@ -102,7 +102,7 @@ const char *la_place_line_name(const la_judged *judged, size_t p, la_place_line 
     if (line == LA_PLACE_AGAINST && la_panel_differs(panel)) name = "difference";
     if (line == LA_PLACE_PUBLISHED && status == 'M') name = "unverified";
     bool coded = line == LA_PLACE_PUBLISHED && status != 'M' && status != '-';
-    snprintf(buf, 16, coded ? "%s [%c]" : "%s", name, status);
+    snprintf(buf, 16, coded ? "%s (%c)" : "%s", name, status);
     return buf;
 }
 

@@ -13,7 +13,12 @@ void measured_open(measured *m)
     *m = (measured){0};
     fixture_open(&m->f);
     snprintf(m->path, sizeof m->path, "%s/toy.table", m->f.folder);
-    serial = 0;
+    measured_from(0);
+}
+
+void measured_from(unsigned first)
+{
+    serial = first;
 }
 
 static void forget(measured *m)

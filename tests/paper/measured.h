@@ -28,6 +28,8 @@ typedef struct invented_cell {
 } invented_cell;
 
 void measured_open(measured *m);
+/* Cells are told apart by their number, from `first` + 1 on. */
+void measured_from(unsigned first);
 void measured_cell(measured *m, int64_t sweep, const invented_cell *cell);
 /* Writes the table's file, reads it, and judges it on m->f.sweep; with_store false: on nothing. */
 void measured_judge(measured *m, const char *table, bool with_store);

@@ -239,6 +239,228 @@ static void test_verdicts_of_places(void **state)
     assert_int_equal(m->judged.verdict, LA_VERDICT_NOT_RUN);
 }
 
+#define ONE_PANEL(more)                                                                            \
+    TOY_HEAD "[panel t]\ntitle = T\ncolumns = 128\nmeasure = time\nselect = length={column}" more
+
+/* Options of the variant, the task, the model; another owner's say nothing; alternatives are averaged. */
+static void test_selectors(void **state)
+{
+    measured *m = *state;
+    static const struct {
+        const char *select;
+        double value; /* 0: an error */
+    } cases[] = {
+        {", variant=linear, linear.map=relu", 4},
+        {", variant=linear, linear.map=elu, threads=1", 2},
+        {", variant=linear, linear.map=elu|relu, threads=1|2",
+         0}, /* relu has no time of one thread */
+        {", variant=linear, linear.map=elu, threads=1|2", 2.5},
+        {", variant=linear, linear.map=elu, threads=2, softmax.scale=7, dim=64", 0},
+        {", variant=linear, linear.map=elu, threads=2, softmax.scale=7, dk=64, dv=32, "
+         "impl=cpu_naive",
+         3},
+        {", variant=linear, linear.eps=0.001, linear.map=elu, threads=2, batch=1, heads=4, "
+         "kv_heads=2",
+         3},
+        {", variant=linear, linear.map=tanh", 0},
+        {", variant=softmax, dtype=f32, mask=causal, pass=fwd", 1},
+        {", variant=softmax, mask=bidirectional", 0},
+    };
+    const char *const options[] = {"{\"map\":\"elu\",\"eps\":1e-3}",
+                                   "{\"map\":\"relu\",\"eps\":1e-3}"};
+    measured_cell(
+        m, m->f.sweep,
+        &(invented_cell){
+            .variant = "linear", .length = 128, .ms = 2, .threads = 1, .options = options[0]});
+    measured_cell(
+        m, m->f.sweep,
+        &(invented_cell){.variant = "linear", .length = 128, .ms = 3, .options = options[0]});
+    measured_cell(
+        m, m->f.sweep,
+        &(invented_cell){.variant = "linear", .length = 128, .ms = 4, .options = options[1]});
+    timed(m, "softmax", 128, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char table[2048];
+        snprintf(table, sizeof table, ONE_PANEL("%s\n[row r]\nselect =\n"), cases[i].select);
+        measured_judge(m, table, true);
+        if (cases[i].value > 0)
+            near(measured_found(m, 0, 0, 0)->value, cases[i].value);
+        else
+            assert_string_equal(measured_found(m, 0, 0, 0)->why, "no such cell in the sweeps");
+    }
+}
+
+static void test_two_cells_at_one_place_are_refused(void **state)
+{
+    measured *m = *state;
+    la_err err = {0};
+    timed(m, "softmax", 128, 1);
+    measured_cell(m, m->f.sweep,
+                  &(invented_cell){.variant = "softmax",
+                                   .length = 128,
+                                   .ms = 1,
+                                   .threads = 1,
+                                   .options = "{\"scale\":2}"});
+    measured_cell(
+        m, m->f.sweep,
+        &(invented_cell){.variant = "linear", .length = 128, .ms = 1, .options = "{\"nu\":2}"});
+    measured_cell(
+        m, m->f.sweep,
+        &(invented_cell){.variant = "linear", .length = 128, .ms = 1, .options = "{\"nu\":3}"});
+    la_status st =
+        measured_try(m, ONE_PANEL("\n[row r]\nselect = variant=softmax\n"), &m->f.sweep, 1, &err);
+    expect_status(st, LA_E_ARG, &err);
+    assert_non_null(strstr(err.msg,
+                           "toy.table:18: [panel t], row r, column 128: two cells of the sweeps "
+                           "match, which differ in threads; say in 'select' which"));
+    st = measured_try(m, ONE_PANEL("\n[row r]\nselect = variant=linear\n"), &m->f.sweep, 1, &err);
+    expect_status(st, LA_E_ARG, &err);
+    assert_non_null(strstr(err.msg, "which differ in linear.nu; "));
+    st = measured_try(
+        m,
+        ONE_PANEL(", threads=1|2|3|4|5|6|7|8|9, batch=1|2|3|4|5|6|7|8\n[row r]\nselect = "
+                  "variant=linear\n"),
+        &m->f.sweep, 1, &err);
+    expect_status(st, LA_E_ARG, &err);
+    assert_non_null(strstr(err.msg, "72 combinations of alternatives are more than 64"));
+}
+
+/* What became of a cell stands in the place of its value; memory is known all the same. */
+static void test_words_of_failures(void **state)
+{
+    measured *m = *state;
+    static const struct {
+        la_outcome outcome;
+        const char *message, *why;
+    } cases[] = {{LA_OUTCOME_OOM_HOST, "34.4 GiB wanted", "oom: 34.4 GiB wanted"},
+                 {LA_OUTCOME_PREDICTED_OOM, "needs 32 GiB", "oom: needs 32 GiB"},
+                 {LA_OUTCOME_TIMEOUT, "120 s", "timeout: 120 s"},
+                 {LA_OUTCOME_UNSUPPORTED, "it has no decode", "unsupported: it has no decode"},
+                 {LA_OUTCOME_WRONG, "row 17 differs", "wrong: row 17 differs"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char table[2048];
+        measured_cell(m, m->f.sweep,
+                      &(invented_cell){.variant = "softmax",
+                                       .length = 200 + (int64_t)i,
+                                       .work = 1 << 20,
+                                       .outcome = cases[i].outcome,
+                                       .message = cases[i].message});
+        snprintf(table, sizeof table,
+                 TOY_HEAD
+                 "[panel t]\ntitle = T\ncolumns = %zu\nmeasure = time\nselect = length={column}\n"
+                 "[panel u]\ntitle = U\ncolumns = %zu\nmeasure = memory\nselect = "
+                 "length={column}\n[row r]\nselect = variant=softmax\n",
+                 200 + i, 200 + i);
+        measured_judge(m, table, true);
+        assert_string_equal(measured_found(m, 0, 0, 0)->why, cases[i].why);
+        assert_true(isnan(measured_found(m, 0, 0, 0)->value));
+        assert_int_equal(measured_verdict(m, 0, 0, 0), LA_VERDICT_NOT_RUN);
+        if (i < 3)
+            near(measured_found(m, 1, 0, 0)->value, 1);
+        else
+            assert_non_null(measured_found(m, 1, 0, 0)->why);
+        char *text = measured_print(m, "text", 80);
+        assert_non_null(strstr(text, cases[i].why));
+        free(text);
+    }
+}
+
+/* A cell that two sweeps of the file have is one cell, and counts where it succeeded; a sweep that is not there
+ * has nothing. */
+static void test_several_sweeps(void **state)
+{
+    measured *m = *state;
+    la_err err = {0};
+    la_sweep_row row = sample_sweep(&m->f);
+    int64_t ids[3] = {m->f.sweep, 0, 0};
+    static const char table[] = TOY_HEAD
+        "[panel t]\ntitle = T\ncolumns = 128, 256, 512\nmeasure = time\nselect = length={column}\n"
+        "[row r]\nselect = variant=softmax\n";
+    expect_ok(la_store_sweep_new(m->f.store, &row, &ids[1], &err));
+    for (int i = 0; i < 2; i++) {
+        measured_from(0); /* the same keys in both sweeps */
+        measured_cell(m, ids[i],
+                      &(invented_cell){.variant = "softmax",
+                                       .length = 128,
+                                       .ms = 5,
+                                       .outcome = i ? LA_OUTCOME_OK : LA_OUTCOME_KILLED,
+                                       .message = "signal 9"});
+        measured_cell(m, ids[i],
+                      &(invented_cell){.variant = "softmax", .length = 256, .ms = i + 1});
+    }
+    expect_ok(measured_try(m, table, ids, 2, &err));
+    near(measured_found(m, 0, 0, 0)->value, 5);
+    near(measured_found(m, 0, 0, 1)->value, 1);
+    assert_string_equal(measured_found(m, 0, 0, 2)->why, "no such cell in the sweeps");
+    assert_int_equal(m->judged.sweeps.n, 2);
+    expect_ok(measured_try(m, table, ids, 3, &err)); /* the third is yet to come */
+    assert_string_equal(measured_found(m, 0, 0, 2)->why, "nothing stored");
+}
+
+static void test_bounds_and_unverified_values(void **state)
+{
+    measured *m = *state;
+    static const struct {
+        const char *published, *status;
+        la_paper_verdict verdict;
+    } cases[] = {{"4.1", "A", LA_VERDICT_MATCH},
+                 {"~4.1", "S", LA_VERDICT_MATCH},
+                 {"5", "A", LA_VERDICT_MISS},
+                 {"<5", "A", LA_VERDICT_MATCH},
+                 {"<3", "A", LA_VERDICT_MISS},
+                 {">3", "A", LA_VERDICT_MATCH},
+                 {">5", "A", LA_VERDICT_MISS},
+                 {"4", "M", LA_VERDICT_NOT_COMPARABLE},
+                 {"OOM", "A", LA_VERDICT_NOT_COMPARABLE},
+                 {"-", "A", LA_VERDICT_NOTHING}};
+    timed(m, "softmax", 128, 4);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char table[2048];
+        snprintf(
+            table, sizeof table,
+            ONE_PANEL(
+                "\ntolerance = 0.2\n[row r]\nselect = variant=softmax\n[published t]\nstatus = "
+                "%s\nr = %s\n"),
+            cases[i].status, cases[i].published);
+        measured_judge(m, table, true);
+        assert_int_equal(measured_verdict(m, 0, 0, 0), cases[i].verdict);
+        char *text = measured_print(m, "text", 80);
+        bool memory = *cases[i].status == 'M';
+        assert_int_equal(strstr(text, "unverified") != NULL, memory);
+        if (!memory && *cases[i].published != '-') {
+            char line[16];
+            snprintf(line, sizeof line, "  paper (%s)", cases[i].status);
+            assert_non_null(strstr(text, line));
+        }
+        free(text);
+    }
+}
+
+/* The table is a miss when a claim is, whatever else; a match when all numbers are; else its trend holds. */
+static void test_verdicts_of_tables(void **state)
+{
+    measured *m = *state;
+    static const struct {
+        const char *published, *claim;
+        la_paper_verdict verdict;
+    } cases[] = {{"4", "", LA_VERDICT_MATCH},         {"4", "high = 3", LA_VERDICT_MISS},
+                 {"4", "high = 5", LA_VERDICT_MATCH}, {"9", "high = 5", LA_VERDICT_TREND},
+                 {"9", "", LA_VERDICT_MISS},          {"OOM", "", LA_VERDICT_NOT_COMPARABLE}};
+    timed(m, "softmax", 128, 4);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char table[2048];
+        snprintf(
+            table, sizeof table,
+            ONE_PANEL(
+                "\ntolerance = 5 %%\n[row r]\nselect = variant=softmax\n[published t]\nr = %s\n"
+                "%s%s\n"),
+            cases[i].published, *cases[i].claim ? "[claim c]\ntext = c\nkind = bound\n" : "",
+            cases[i].claim);
+        measured_judge(m, table, true);
+        assert_int_equal(m->judged.verdict, cases[i].verdict);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +469,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_steps_to_90, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relative_and_base, setup, teardown),
         cmocka_unit_test_setup_teardown(test_verdicts_of_places, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_selectors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_two_cells_at_one_place_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_words_of_failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_several_sweeps, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bounds_and_unverified_values, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_verdicts_of_tables, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
