@@ -139,6 +139,9 @@ void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attemp
         snprintf(out, cap, "%s accuracy %.3f [%.3f, %.3f]  n=%" PRId64,
                  cell->task ? cell->task->name : "", right->value, right->lo, right->hi,
                  right->n_total);
+    } else if (cell->task && error) {
+        snprintf(out, cap, "%s off by %.3g [%.3g, %.3g] of its size  n=%" PRId64, cell->task->name,
+                 error->value, error->lo, error->hi, error->n_total);
     } else if (cell->learn && cell->pass == LA_TRAIN) {
         training_words(cell, attempt, out, cap);
     } else {

@@ -49,7 +49,7 @@ la_status la_print_task_line(const la_task *t, FILE *out, la_err *err)
     void *opts;
     char guess[24];
     LA_TRY(la_task_defaults(t, &opts, err));
-    snprintf(guess, sizeof guess, "chance %.3g", t->chance(opts));
+    snprintf(guess, sizeof guess, t->chance ? "chance %.3g" : "", t->chance ? t->chance(opts) : 0);
     la_free(opts);
     fprintf(out, "%-22s %-9s %-15s %s\n", t->name, family_of(t), guess, t->summary);
     return LA_OK;

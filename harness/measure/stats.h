@@ -36,6 +36,12 @@ void la_ratio_rounds(const double *x, const size_t *x_n, size_t x_rounds, const 
                      const size_t *y_n, size_t y_rounds, la_ratio *out);
 /* Wilson score interval of k right out of n, 95 %. */
 void la_wilson(int64_t k, int64_t n, double *lo, double *hi);
+/* Mean of n numbers from their sum and sum of squares, their standard deviation, and Student's 95 % interval
+ * of the mean. NaN where there is none: of no numbers, and of one all but the mean. */
+typedef struct la_mean {
+    double mean, sd, lo, hi;
+} la_mean;
+la_mean la_mean_of(double sum, double squares, int64_t n);
 /* Least-squares slope of log y over log x; NaN with fewer than 2 points. */
 double la_fit_exponent(const double *x, const double *y, size_t n);
 

@@ -168,7 +168,7 @@ static la_status validate_learned(const la_task *t, la_err *err)
                            "task %s: at most %d groups of answers, with names of small letters, "
                            "digits and _",
                            t->name, LA_MAX_GROUPS);
-    if (t->answers || t->probe_fill || t->probe_score)
+    if (t->answers || t->probe_fill || t->probe_score || t->probe_samples)
         return LA_FAIL(err, LA_E_ARG, "task %s: a learned task has no members of a probe", t->name);
     return LA_OK;
 }
@@ -186,7 +186,8 @@ la_status la_task_validate(const la_task *t, la_err *err)
 {
     if (t->abi != LA_ABI || t->size != sizeof *t || !good_name(t->name))
         return LA_FAIL(err, LA_E_ARG, "a task with another ABI, size or a bad name");
-    if (!t->summary || !t->paper || !t->check || !t->chance)
+    bool figures = t->kind == LA_TASK_PROBE && t->probe_samples; /* no answers, so no chance */
+    if (!t->summary || !t->paper || !t->check || (!t->chance && !figures))
         return LA_FAIL(err, LA_E_ARG, "task %s: summary, paper, check or chance is missing",
                        t->name);
     LA_TRY(t->kind == LA_TASK_PROBE ? validate_probe(t, err) : validate_learned(t, err));

@@ -47,21 +47,42 @@ static la_probe_io probe_io(la_work *w, uint64_t repeat)
                          .b = in->t[LA_T_B].data};
 }
 
+static bool enough(const la_work *w, const la_score *sum, int64_t samples, int64_t done)
+{
+    int64_t answers = w->first_ns > SLOW_NS ? ENOUGH_SLOW : ENOUGH;
+    return samples ? done >= samples : sum->total >= answers || done >= MOST_REPEATS;
+}
+
 static la_status repeats(la_work *w, la_score *sum, la_err *err)
 {
-    int64_t per_run = w->cell.task->answers(&w->cell.problem, w->cell.task_opts);
-    for (uint64_t repeat = 0; repeat < MOST_REPEATS; repeat++) {
+    const la_task *t = w->cell.task;
+    int64_t samples = t->probe_samples ? t->probe_samples(w->cell.task_opts) : 0;
+    bool none = t->answers(&w->cell.problem, w->cell.task_opts) <= 0;
+    for (uint64_t repeat = 0; repeat == 0 || !enough(w, sum, samples, (int64_t)repeat); repeat++) {
         LA_TRY(la_work_phase(w, "fill", err));
+        if (samples) LA_TRY(la_inputs_draw_params(&w->in, w->job.seed + repeat, err));
         la_probe_io io = probe_io(w, repeat);
-        LA_TRY(w->cell.task->probe_fill(&io, err));
+        LA_TRY(t->probe_fill(&io, err));
         LA_TRY(la_work_phase(w, "forward", err));
         LA_TRY(la_work_checked_call(w, err));
         LA_TRY(la_work_phase(w, "score", err));
-        LA_TRY(w->cell.task->probe_score(&io, w->inst.o.data, sum, err));
-        int64_t enough = w->first_ns > SLOW_NS ? ENOUGH_SLOW : ENOUGH;
-        if (sum->total >= enough || per_run <= 0) break;
+        LA_TRY(t->probe_score(&io, w->inst.o.data, sum, err));
+        if (none) break;
     }
     return LA_OK;
+}
+
+/* Means over forward passes, and NAME.sd: how much they vary from pass to pass. */
+static void add_figures(la_work *w, const la_score *sum)
+{
+    for (int i = 0; i < LA_SCORE_FIGURES && sum->figures[i].name[0]; i++) {
+        char name[64];
+        int64_t n = sum->figures[i].n;
+        la_mean m = la_mean_of(sum->figures[i].sum, sum->figures[i].squares, n);
+        la_work_metric_add(w, sum->figures[i].name, m.mean, m.lo, m.hi, !isfinite(m.mean), n);
+        snprintf(name, sizeof name, "%s.sd", sum->figures[i].name);
+        if (n > 1) la_work_metric_add(w, name, m.sd, NAN, NAN, !isfinite(m.sd), n);
+    }
 }
 
 la_status la_work_probe(la_work *w, la_err *err)
@@ -76,11 +97,13 @@ la_status la_work_probe(la_work *w, la_err *err)
     w->io = la_instance_io(&w->inst, &w->in);
     la_score sum = {0};
     LA_TRY(repeats(w, &sum, err));
-    if (sum.total == 0)
+    if (sum.total == 0 && sum.figures[0].n == 0)
         return LA_FAIL(err, LA_E_INTERNAL, "task %s scored no answers", c->task->name);
+    add_figures(w, &sum);
     add_score(w, NULL, sum.correct, sum.total);
     for (int i = 0; i < LA_SCORE_SLICES && sum.slices[i].name[0]; i++)
         add_score(w, sum.slices[i].name, sum.slices[i].correct, sum.slices[i].total);
-    la_work_metric_add(w, "chance", c->task->chance(c->task_opts), NAN, NAN, 0, sum.total);
+    if (c->task->chance)
+        la_work_metric_add(w, "chance", c->task->chance(c->task_opts), NAN, NAN, 0, sum.total);
     return LA_OK;
 }

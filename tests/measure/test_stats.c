@@ -272,6 +272,24 @@ static void test_wilson_interval_is_the_known_one(void **state)
     assert_true(isnan(lo) && isnan(hi));
 }
 
+static void test_mean_has_the_interval_of_student(void **state)
+{
+    (void)state;
+    la_mean m = la_mean_of(1 + 2 + 3 + 4 + 5, 1 + 4 + 9 + 16 + 25, 5);
+    near(m.mean, 3, 1e-15);
+    near(m.sd, sqrt(2.5), 1e-12);
+    near(m.hi - m.mean, 2.7764 * sqrt(0.5), 1e-3); /* t of 4 degrees */
+    near(m.mean - m.lo, 2.7764 * sqrt(0.5), 1e-3);
+    m = la_mean_of(0, 15, 15); /* 14 degrees: 2.1448; sd sqrt(15/14) */
+    near(m.hi, 2.1448 / sqrt(14.0), 1e-3);
+    m = la_mean_of(7, 49, 1);
+    near(m.mean, 7, 0);
+    assert_true(isnan(m.sd) && isnan(m.lo) && isnan(m.hi));
+    assert_true(isnan(la_mean_of(0, 0, 0).mean));
+    m = la_mean_of((double)INFINITY, (double)INFINITY, 3);
+    assert_true(isinf(m.mean) && isnan(m.hi));
+}
+
 static void test_exponent_of_a_power_law(void **state)
 {
     (void)state;
@@ -304,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_ratio_of_medians),
         cmocka_unit_test(test_ratio_interval_covers_the_true_ratio),
         cmocka_unit_test(test_wilson_interval_is_the_known_one),
+        cmocka_unit_test(test_mean_has_the_interval_of_student),
         cmocka_unit_test(test_exponent_of_a_power_law),
     };
     return cmocka_run_group_tests(tests, NULL, nothing_is_left);

@@ -24,13 +24,20 @@ typedef struct la_probe_io {
     float *q, *k, *v, *beta, *g, *a, *b;
 } la_probe_io;
 
-#define LA_SCORE_SLICES 8
+#define LA_SCORE_SLICES  8
+#define LA_SCORE_FIGURES 4
 typedef struct la_score {
     int64_t correct, total;
     struct {
         char name[32]; /* "old", "overwritten"; empty: no more slices */
         int64_t correct, total;
     } slices[LA_SCORE_SLICES];
+    struct
+    { /* numbers that are no share of right answers: their mean over forward passes is kept */
+        char name[32]; /* "mse"; empty: no more figures */
+        double sum, squares;
+        int64_t n;
+    } figures[LA_SCORE_FIGURES];
 } la_score;
 
 /* ---- learned tasks: tokens in, labels at some positions ---- */
@@ -146,12 +153,16 @@ typedef struct la_task {
      * task refuses here what no length mends (a vocabulary too small for the pairs); lengths are refused
      * by mixture (0 shapes), shape_at and make. */
     la_status (*check)(const la_variant *, const la_problem *, const void *task_opts, la_err *);
-    double (*chance)(const void *task_opts); /* accuracy of guessing */
+    double (*chance)(
+        const void *task_opts); /* accuracy of guessing; NULL: a probe of figures alone */
     /* Answers scored in one forward pass of this problem. */
     int64_t (*answers)(const la_problem *, const void *task_opts);
     la_status (*probe_fill)(const la_probe_io *, la_err *);
     /* Adds to *score what output o [B,T,H,dv] got right. */
     la_status (*probe_score)(const la_probe_io *, const float *o, la_score *score, la_err *);
+    /* Forward passes of a probe, each with parameters drawn anew: samples of what both inputs and
+     * parameters do. NULL: as many as give enough answers, all with the same parameters. */
+    int64_t (*probe_samples)(const void *task_opts);
     const la_learned
         *learned; /* for LA_TASK_LEARNED, where answers and the probe members are NULL */
 } la_task;
