@@ -9,6 +9,7 @@
 #include "labench/kit.h"
 #include "query.h"
 #include "registry.h"
+#include "sides.h"
 #include "sizes.h"
 
 typedef struct compare_args {
@@ -131,30 +132,11 @@ static la_status find_sweep(found *f, const char *word, la_err *err)
                    la_quote(word + 6, q));
 }
 
-/* "x.db", "x.db:SWEEP", or a sweep of the default database. */
-static la_status split(const compare_args *args, const char *word, found *f, const char **sweep,
-                       la_err *err)
-{
-    const char *end = strstr(word, ".db");
-    while (end && end[3] && end[3] != ':') end = strstr(end + 3, ".db");
-    const char *db = la_db_path(args->db);
-    size_t len = strlen(db);
-    *sweep = word;
-    if (end) {
-        db = word;
-        len = (size_t)(end + 3 - word);
-        *sweep = end[3] ? end + 4 : "last";
-    }
-    if (len >= sizeof f->path) return LA_FAIL(err, LA_E_ARG, "the path %.60s... is too long", db);
-    snprintf(f->path, sizeof f->path, "%.*s", (int)len, db);
-    return LA_OK;
-}
-
 static la_status find(const compare_args *args, int i, const char *variant, found *f, la_err *err)
 {
     const char *sweep, *word = variant ? (args->sweep ? args->sweep : "last") : args->word[i];
     char name[9];
-    LA_TRY(split(args, word, f, &sweep, err));
+    LA_TRY(la_side_split(word, la_db_path(args->db), f->path, sizeof f->path, &sweep, err));
     LA_TRY(la_store_open(f->path, LA_STORE_READ, &f->store, err));
     LA_TRY(find_sweep(f, sweep, err));
     LA_TRY(la_store_sweep_name(f->store, f->side.sweep, name, err));

@@ -1,21 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  * labench plot: a sweep as figures.
  */
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "commands.h"
 #include "log.h"
 #include "query.h"
 #include "report.h"
+#include "sides.h"
+#include "sizes.h"
 
-enum { MAX_KINDS = 32 };
+enum { MAX_KINDS = 32, MAX_SIDES = 8, NAME = 40 };
 
 typedef struct plot_args {
     la_common common;
-    const char *db, *sweep, *out, *words[MAX_KINDS];
-    size_t n_words;
+    const char *db, *sweep, *out, *words[MAX_KINDS], *with[MAX_SIDES];
+    size_t n_words, n_with;
+    la_plot_how how;
 } plot_args;
+
+static la_status take_terminals(plot_args *args, const char *value, la_err *err)
+{
+    static const char *const words[] = {"pdf", "tikz", "svg", "png"};
+    for (const char *at = value;;) {
+        size_t len = strcspn(at, ",");
+        char word[24];
+        int which;
+        snprintf(word, sizeof word, "%.*s", (int)(len < sizeof word ? len : sizeof word - 1), at);
+        LA_TRY(la_choice_parse("--terminal", word, words, LA_COUNT(words), &which, err));
+        args->how.pdf |= which == 0;
+        args->how.tikz |= which == 1;
+        if (!at[len]) return LA_OK;
+        at += len + 1;
+    }
+}
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
@@ -30,6 +51,21 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
     case LA_FLAG_OUT:
         args->out = value;
         return LA_OK;
+    case LA_FLAG_WITH:
+        if (args->n_with == MAX_SIDES - 1)
+            return LA_FAIL(err, LA_E_ARG, "--with is given more than %d times", MAX_SIDES - 1);
+        args->with[args->n_with++] = value;
+        return LA_OK;
+    case LA_FLAG_BASE:
+        args->how.base = value;
+        return LA_OK;
+    case LA_FLAG_RESIDENT:
+        args->how.resident = true;
+        return LA_OK;
+    case LA_FLAG_LENGTH:
+        return la_size_parse("--length", value, &args->how.length, err);
+    case LA_FLAG_TERMINAL:
+        return take_terminals(args, value, err);
     default:
         return la_common_take(&args->common, flag, value, err);
     }
@@ -50,27 +86,139 @@ static void drawn(const char *stem, void *context)
     printf("%s.svg\n", stem);
 }
 
-static la_status plot(const plot_args *args, la_err *err)
-{
+/* A sweep to draw, and what it may be called. */
+typedef struct side {
     la_store *store;
     int64_t sweep;
-    char name[9], dir[1024];
-    la_plots plots = {0};
+    char path[1024], label[NAME], file[NAME], id[9], name[2 * NAME];
+} side;
+
+static la_status read_label(side *s, la_err *err)
+{
+    char id[24], path[sizeof s->path];
+    la_query *q = NULL;
+    bool more = true;
+    snprintf(id, sizeof id, "%lld", (long long)s->sweep);
+    LA_TRY(la_query_open(s->store, "SELECT label FROM v_sweep WHERE sweep_id = CAST(?1 AS INT)",
+                         (const char *[]){id}, 1, &q, err));
+    la_status st = la_query_next(q, &more, err);
+    if (st == LA_OK && more)
+        snprintf(s->label, sizeof s->label, "%.39s", la_query_named_text(q, "label"));
+    la_query_close(q);
+    snprintf(path, sizeof path, "%s", s->path);
+    const char *file = basename(path);
+    size_t len = strlen(file) > 3 && strcmp(file + strlen(file) - 3, ".db") == 0 ? strlen(file) - 3
+                                                                                 : strlen(file);
+    snprintf(s->file, sizeof s->file, "%.*s", (int)(len < NAME ? len : NAME - 1), file);
+    return st;
+}
+
+static la_status open_side(side *s, const char *sweep, la_err *err)
+{
+    LA_TRY(la_store_open(s->path, LA_STORE_READ, &s->store, err));
+    LA_TRY(la_store_sweep_resolve(s->store, sweep, &s->sweep, err));
+    LA_TRY(la_store_sweep_name(s->store, s->sweep, s->id, err));
+    return read_label(s, err);
+}
+
+static bool all_differ(const side *sides, size_t n, size_t offset)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *a = (const char *)&sides[i] + offset;
+        if (!*a) return false;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(a, (const char *)&sides[j] + offset) == 0) return false;
+    }
+    return true;
+}
+
+/* Sweeps are told apart by their labels, else by their files, else by their ids, whichever does. */
+static la_status name_sides(side *sides, size_t n, la_err *err)
+{
+    const size_t offsets[] = {offsetof(side, label), offsetof(side, file), offsetof(side, id)};
+    for (size_t k = 0; k < LA_COUNT(offsets); k++) {
+        if (!all_differ(sides, n, offsets[k])) continue;
+        for (size_t i = 0; i < n; i++)
+            snprintf(sides[i].name, sizeof sides[i].name, "%s",
+                     (const char *)&sides[i] + offsets[k]);
+        return LA_OK;
+    }
+    return LA_FAIL(err, LA_E_ARG, "sweep %s of %s is drawn beside itself; --with takes another",
+                   sides[0].id, sides[0].path);
+}
+
+static la_status open_sides(const plot_args *args, side *sides, la_err *err)
+{
+    const char *db = la_db_path(args->db), *sweep;
+    if (strlen(db) >= sizeof sides->path)
+        return LA_FAIL(err, LA_E_ARG, "the path %.60s... is too long", db);
+    snprintf(sides->path, sizeof sides->path, "%s", db);
+    LA_TRY(open_side(&sides[0], args->sweep ? args->sweep : "last", err));
+    for (size_t i = 0; i < args->n_with; i++) {
+        side *s = &sides[i + 1];
+        LA_TRY(la_side_split(args->with[i], db, s->path, sizeof s->path, &sweep, err));
+        LA_TRY(open_side(s, sweep, err));
+    }
+    return args->n_with ? name_sides(sides, args->n_with + 1, err) : LA_OK;
+}
+
+/* A base that was measured nowhere would leave figures out without a word. */
+static la_status check_base(const side *sides, size_t n, const char *base, la_err *err)
+{
+    bool more = false;
+    for (size_t i = 0; i < n && !more; i++) {
+        la_query *q = NULL;
+        char id[24];
+        snprintf(id, sizeof id, "%lld", (long long)sides[i].sweep);
+        LA_TRY(la_query_open(sides[i].store,
+                             "SELECT 1 FROM v_cell WHERE sweep_id = CAST(?1 AS INT) AND task = '' "
+                             "AND variant = ?2 LIMIT 1",
+                             (const char *[]){id, base}, 2, &q, err));
+        la_status st = la_query_next(q, &more, err);
+        la_query_close(q);
+        LA_TRY(st);
+    }
+    char q[64];
+    if (more) return LA_OK;
+    return LA_FAIL(err, LA_E_ARG,
+                   "--base %s: sweep %s timed no such variant; 'labench show' names "
+                   "those it has",
+                   la_quote(base, q), sides[0].id);
+}
+
+static la_status draw(const plot_args *args, const side *sides, la_err *err)
+{
+    size_t n = args->n_with + 1;
     bool all = args->n_words == 1 && strcmp(args->words[0], "all") == 0;
-    LA_TRY(la_store_open(la_db_path(args->db), LA_STORE_READ, &store, err));
-    la_status st = la_store_sweep_resolve(store, args->sweep ? args->sweep : "last", &sweep, err);
-    if (st == LA_OK) st = la_store_sweep_name(store, sweep, name, err);
-    if (st != LA_OK) goto done;
-    snprintf(dir, sizeof dir, args->out ? "%s" : "results/%s", args->out ? args->out : name);
-    st = la_report_plots(store, sweep, args->words, all ? 0 : args->n_words, dir, drawn, NULL,
-                         &plots, err);
-    if (st == LA_OK && plots.drawn == 0)
-        st = LA_FAIL(err, LA_E_NOTFOUND, "sweep %s has no data for %s", name,
-                     args->n_words ? "that" : "any plot");
-    else if (st == LA_OK && plots.empty && args->n_words && !all)
-        la_log(LA_LOG_WARN, "%zu of the kinds have no data in sweep %s", plots.empty, name);
-done:
-    la_store_close(store);
+    la_source sources[MAX_SIDES];
+    la_plots plots = {0};
+    char dir[1024];
+    for (size_t i = 0; i < n; i++)
+        sources[i] = (la_source){sides[i].store, sides[i].sweep, sides[i].name};
+    if (args->how.base) LA_TRY(check_base(sides, n, args->how.base, err));
+    if (args->out)
+        snprintf(dir, sizeof dir, "%s", args->out);
+    else
+        snprintf(dir, sizeof dir, "results/%s%s%s", sides[0].id, n > 1 ? "-" : "",
+                 n > 1 ? sides[1].id : "");
+    LA_TRY(la_report_draw(sources, n, args->words, all ? 0 : args->n_words, &args->how, dir, drawn,
+                          NULL, &plots, err));
+    if (plots.drawn == 0)
+        return LA_FAIL(err, LA_E_NOTFOUND, "sweep %s has no data for %s", sides[0].id,
+                       args->n_words ? "that" : "any plot");
+    if (plots.empty && args->n_words && !all)
+        la_log(LA_LOG_WARN, "%zu of the kinds have no data in sweep %s", plots.empty, sides[0].id);
+    return LA_OK;
+}
+
+static la_status plot(const plot_args *args, la_err *err)
+{
+    side *sides = la_zalloc(MAX_SIDES * sizeof *sides, err);
+    if (!sides) return LA_E_NOMEM;
+    la_status st = open_sides(args, sides, err);
+    if (st == LA_OK) st = draw(args, sides, err);
+    for (size_t i = 0; i < MAX_SIDES; i++) la_store_close(sides[i].store);
+    la_free(sides);
     return st;
 }
 

@@ -106,7 +106,7 @@ typedef struct parser {
 static la_status take(parser *p, la_flag_id id, const char *value, la_err *err)
 {
     const char *name = la_flags[id].name;
-    if (p->seen[id] && id != LA_FLAG_SET && id != LA_FLAG_PLUGIN)
+    if (p->seen[id] && id != LA_FLAG_SET && id != LA_FLAG_PLUGIN && id != LA_FLAG_WITH)
         return LA_FAIL(err, LA_E_ARG, "--%s is given twice", name);
     p->seen[id] = true;
     for (size_t i = 0; i < LA_COUNT(exclusive); i++)

@@ -138,6 +138,13 @@ enum {
     X(DB, "db", 0, "FILE", "$LABENCH_DB or labench.db", LA_IN_RUN | LA_IN_STORED, "the database")  \
     X(SWEEP, "sweep", 0, "ID", "last",                                                             \
       LA_IN_PLOT | LA_IN_EXPORT | LA_IN_COMPARE | LA_IN_CROSSOVER, "the sweep (export: or all)")   \
+    X(WITH, "with", 0, "SWEEP", NULL, LA_IN_PLOT,                                                  \
+      "another sweep in the same figures: other.db, other.db:1a2b3c4d, 1a2b3c4d; repeatable")      \
+    X(BASE, "base", 0, "VARIANT", "softmax, else flash", LA_IN_PLOT,                               \
+      "what speedup and heatmap compare the others with")                                          \
+    X(RESIDENT, "resident", 0, NULL, NULL, LA_IN_PLOT,                                             \
+      "memory: dotted, what resident memory grew by")                                              \
+    X(TERMINAL, "terminal", 0, "LIST", NULL, LA_IN_PLOT, "besides svg and png: pdf, tikz")         \
     X(LABEL, "label", 0, "TEXT", NULL, LA_IN_RUN, "a name kept with the sweep")                    \
     X(NOTE, "note", 0, "TEXT", NULL, LA_IN_RUN, "a remark kept with the sweep")                    \
     X(RESUME, "resume", 0, NULL, NULL, LA_IN_RUN, "insist on continuing an unfinished sweep")      \
@@ -163,7 +170,8 @@ enum {
       "write state_<part>.npy, state_pos.npy; start from state_in_<part>.npy where there")         \
     X(SPLIT, "split", 0, "NAME", "train", LA_IN_SAMPLE, "train, validation or test")               \
     X(N, "n", 0, "N", "1000", LA_IN_SAMPLE, "examples")                                            \
-    X(LENGTH, "length", 0, "T", "the longest trained", LA_IN_SAMPLE, "tokens of an example")       \
+    X(LENGTH, "length", 0, "T", "the longest", LA_IN_SAMPLE | LA_IN_PLOT,                          \
+      "tokens of an example, or of what plot samples shows")                                       \
     X(OUT, "out", 'o', "PATH", NULL, LA_IN_OUT,                                                    \
       "folder of the output, made when missing (export: file)")                                    \
     X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json, md or latex")                  \

@@ -110,7 +110,10 @@ static la_status find_marks(la_canvas *c, const la_lines *lines, bool lengths, l
             char at[24];
             *m = (la_mark){.series = s, .point = p};
             snprintf(at, sizeof at, "%.0f", p->x);
-            if (lengths) la_format_count((int64_t)p->x, at);
+            if (isfinite(p->size))
+                la_format_count((int64_t)p->size, at);
+            else if (lengths)
+                la_format_count((int64_t)p->x, at);
             snprintf(m->text, sizeof m->text, "%.48s%s: %s at %s%s", s->label, s->marked ? "†" : "",
                      word, at, strncmp(p->outcome, "predicted", 9) == 0 ? " (predicted)" : "");
         }
@@ -290,6 +293,23 @@ static la_status place_tags(la_canvas *c, const la_lines *lines, bool leaders, l
     return LA_OK;
 }
 
+/* How much a rule's name covers the lines and names of others, of which those before it are placed. */
+static double others(const la_canvas *c, size_t rule, double x, double y, double width)
+{
+    double hits = 0, wide = c->right - c->left;
+    for (size_t i = 0; i < c->n_rules; i++) {
+        const la_rule *o = &c->rules[i];
+        if (i == rule || !o->inside || o->slope > 0) continue;
+        double py = la_canvas_py(c, o->y);
+        hits += fabs(py - y) < 7 ? 2 : 0;
+        if (i > rule) continue;
+        double from = c->left + o->at * wide, to = from + la_text_px(o->label, MARK_FONT);
+        bool beside = fabs(py + (o->below ? -8 : 8) - y) < 13;
+        hits += beside && x < to + 4 && x + width > from - 4 ? 100 : 0;
+    }
+    return hits;
+}
+
 /* Each rule's name stands where it covers least. */
 static void place_rules(la_canvas *c, const la_lines *lines)
 {
@@ -303,12 +323,21 @@ static void place_rules(la_canvas *c, const la_lines *lines)
             double at = from + (1 - from) * tries[k % LA_COUNT(tries)];
             if (r->slope > 0) break; /* its name goes along it */
             bool below = k >= LA_COUNT(tries);
-            double cost = covered(c, lines, c->left + at * (c->right - c->left),
-                                  la_canvas_py(c, r->y) + (below ? -8 : 8), width);
+            double x = c->left + at * (c->right - c->left);
+            double y = la_canvas_py(c, r->y) + (below ? -8 : 8);
+            double cost = covered(c, lines, x, y, width) + others(c, i, x, y, width);
             if (!(cost < best)) continue;
             best = cost;
             r->at = at;
             r->below = below;
+            r->to_left = false;
+        }
+        /* A roof that is shorter than its name. */
+        if (from > 0 && from * (c->right - c->left) + width > c->right - c->left &&
+            !(r->slope > 0)) {
+            r->at = 1;
+            r->to_left = true;
+            r->below = false;
         }
     }
 }

@@ -29,7 +29,9 @@ typedef struct la_rule { /* a horizontal line, or y = slope x up to y */
     char label[64];
     double y, at;       /* at: of the name, part of the width */
     double slope;       /* 0: horizontal, from where the steepest slope meets it */
+    size_t source;      /* place of its sweep */
     bool inside, below; /* below: the name stands under the line */
+    bool to_left;       /* `at` is where the name ends */
 } la_rule;
 
 typedef struct la_canvas {
@@ -65,6 +67,8 @@ double la_text_px(const char *text, double font);
 
 void la_canvas_frame(const la_canvas *c, const char *title, la_text *out);
 void la_canvas_ticks(const la_canvas *c, const la_kind *kind, la_text *out);
-void la_canvas_terminals(const char *stem, double height, la_text *svg, la_text *png);
+/* The second of them holds all but the first: `replot` ends it. */
+void la_canvas_terminals(const la_plot_how *how, const char *stem, double height, la_text *svg,
+                         la_text *png);
 
 #endif

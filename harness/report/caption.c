@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comparison.h"
 #include "figure.h"
 
 /* The value that all lines share, or NULL. */
@@ -53,6 +54,7 @@ static bool shared_learned(const la_lines *lines)
 /* "Median of 3 to 42 calls in 1 to 3 rounds, bars 95 % intervals (none below 6 calls)." */
 static void add_statistics(la_text *out, const la_kind *kind, const la_lines *lines)
 {
+    if (kind->figure == la_figure_samples) return; /* nothing is summed up there */
     int64_t nmin = INT64_MAX, nmax = 0, rmin = INT64_MAX, rmax = 0;
     bool bars = false;
     for (size_t i = 0; i < lines->n; i++)
@@ -85,13 +87,20 @@ static void add_statistics(la_text *out, const la_kind *kind, const la_lines *li
                     bars && nmin < 6 ? " (none below 6 calls)" : "");
 }
 
+static bool has_number(const la_series *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (la_point_good(&s->points[i])) return true;
+    return false;
+}
+
 static void add_setting(la_text *out, const la_lines *lines)
 {
     const char *device = shared(lines, LA_AXIS_DEVICE), *length = shared(lines, LA_AXIS_LENGTH);
-    bool learned = shared_learned(lines); /* their columns are of a batch that is no setting */
     char count[24];
     if (length) la_text_add(out, " T %s.", la_format_count(strtoll(length, NULL, 10), count));
-    if (!learned || device) la_text_add(out, " %s", device ? device : "Several devices");
+    bool placed = device || lines->mixed[LA_AXIS_DEVICE]; /* some figures have no such column */
+    if (placed) la_text_add(out, " %s", device ? device : "Several devices");
     add_shared(out, lines, LA_AXIS_THREADS, "", " threads");
     add_shared(out, lines, LA_AXIS_DTYPE, "", "");
     add_shared(out, lines, LA_AXIS_BATCH, "B ", "");
@@ -105,10 +114,10 @@ static void add_setting(la_text *out, const la_lines *lines)
     }
     add_shared(out, lines, LA_AXIS_CACHE, "caches ", "");
     const char *mask = shared(lines, LA_AXIS_MASK);
-    if (mask) la_text_add(out, "%s%s", learned && !device ? " All " : ", ", mask);
-    if (mask || !learned) la_text_add(out, ".");
+    if (mask) la_text_add(out, "%s%s", placed ? ", " : " All ", mask);
+    if (mask || placed) la_text_add(out, ".");
     for (size_t i = 0; i < lines->n && !mask; i++)
-        if (lines->v[i].marked) {
+        if (lines->v[i].marked && has_number(&lines->v[i])) {
             bool both = strcmp(lines->v[i].axis[LA_AXIS_MASK], "bidirectional") == 0;
             la_text_add(out, " † %s, the others %s.", both ? "bidirectional" : "causal",
                         both ? "causal" : "bidirectional");
@@ -194,30 +203,22 @@ static void add_absent(la_text *out, const la_lines *lines, const char *outcome,
     if (separator != words) la_text_add(out, ".");
 }
 
-la_status la_figure_caption(la_store *store, int64_t sweep_id, const la_kind *kind,
-                            const la_lines *lines, la_text *out, la_err *err)
+/* "Sweep 1a2b3c4d of 2026-01-31, labench 0.1.0 (abcdef0)." */
+static la_status add_sweep(const la_source *source, const char *before, la_text *out, la_err *err)
 {
     static const char sql[] = "SELECT sweep, substr(created_utc, 1, 10), version, "
                               "substr(git_commit, 1, 7), git_dirty, quick, state "
                               "FROM v_sweep WHERE sweep_id = CAST(?1 AS INT)";
     char id[24];
-    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
-    la_text_add(out, "%s", kind->what);
-    if (kind->sizes) add_sizes(out, lines);
-    add_statistics(out, kind, lines);
-    add_setting(out, lines);
-    add_task(out, lines);
-    add_model(out, lines);
-    add_absent(out, lines, "unsupported", " Not defined for ", true);
-    add_absent(out, lines, "planned", " Not run yet: ", false);
+    snprintf(id, sizeof id, "%lld", (long long)source->sweep);
     la_query *q = NULL;
-    LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &q, err));
+    LA_TRY(la_query_open(source->store, sql, (const char *[]){id}, 1, &q, err));
     bool more = false;
     la_status st = la_query_next(q, &more, err);
     if (st == LA_OK && more) {
         const char *commit = la_query_text(q, 3);
-        la_text_add(out, " Sweep %s of %s%s, labench %s", la_query_text(q, 0), la_query_text(q, 1),
-                    la_query_int(q, 5) ? ", quick" : "", la_query_text(q, 2));
+        la_text_add(out, " %s %s of %s%s, labench %s", before, la_query_text(q, 0),
+                    la_query_text(q, 1), la_query_int(q, 5) ? ", quick" : "", la_query_text(q, 2));
         if (commit) la_text_add(out, " (%s%s)", commit, la_query_int(q, 4) ? ", changed" : "");
         la_text_add(out, ".");
     }
@@ -225,8 +226,83 @@ la_status la_figure_caption(la_store *store, int64_t sweep_id, const la_kind *ki
     return st;
 }
 
-la_status la_figure_head(la_store *store, int64_t sweep_id, const la_kind *kind, la_text *dat,
-                         la_err *err)
+/* What two sweeps were not made with alike: " second differs from first in machine, compiler." */
+static la_status add_differences(const la_source *a, const la_source *b, la_text *out, la_err *err)
+{
+    static const char sql[] = "SELECT * FROM v_sweep WHERE sweep_id = CAST(?1 AS INT)";
+    const la_source *const sources[] = {a, b};
+    la_query *q[2] = {NULL, NULL};
+    bool more = false;
+    la_status st = LA_OK;
+    for (int i = 0; i < 2 && st == LA_OK; i++) {
+        char id[24];
+        snprintf(id, sizeof id, "%lld", (long long)sources[i]->sweep);
+        st = la_query_open(sources[i]->store, sql, (const char *[]){id}, 1, &q[i], err);
+        if (st == LA_OK) st = la_query_next(q[i], &more, err);
+    }
+    const char *separator = "";
+    for (size_t i = 0; st == LA_OK && i < LA_CIRCUMSTANCES; i++) {
+        const char *column = la_circumstances[i].column;
+        if (strcmp(la_query_named_text(q[0], column), la_query_named_text(q[1], column)) == 0)
+            continue;
+        if (!*separator) la_text_add(out, " %s differs from %s in ", b->name, a->name);
+        la_text_add(out, "%s%s", separator, la_circumstances[i].words);
+        separator = ", ";
+    }
+    if (*separator) la_text_add(out, ".");
+    la_query_close(q[0]);
+    la_query_close(q[1]);
+    return st;
+}
+
+/* "Operations are counted by useful-1." */
+static la_status add_cost_model(const la_source *source, la_text *out, la_err *err)
+{
+    static const char sql[] = "SELECT DISTINCT cost_model FROM v_time WHERE sweep_id = CAST(?1 AS "
+                              "INT) AND task = '' AND flop > 0 AND cost_model <> '' ORDER BY 1";
+    char id[24];
+    const char *separator = " Operations are counted by ";
+    snprintf(id, sizeof id, "%lld", (long long)source->sweep);
+    la_query *q = NULL;
+    LA_TRY(la_query_open(source->store, sql, (const char *[]){id}, 1, &q, err));
+    bool more = true;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
+        la_text_add(out, "%s%s", separator, la_query_text(q, 0));
+        separator = ", ";
+    }
+    if (*separator == ',') la_text_add(out, ".");
+    la_query_close(q);
+    return st;
+}
+
+la_status la_figure_caption(const la_view *view, const la_kind *kind, const la_lines *lines,
+                            la_text *out, la_err *err)
+{
+    la_text_add(out, "%s", kind->what);
+    if (kind->resident && view->how.resident)
+        la_text_add(out, " Dotted: what resident memory grew by in the first call, its results "
+                         "included.");
+    if (kind->sizes) add_sizes(out, lines);
+    if (kind->counts) LA_TRY(add_cost_model(view->sources, out, err));
+    add_statistics(out, kind, lines);
+    add_setting(out, lines);
+    add_task(out, lines);
+    add_model(out, lines);
+    add_absent(out, lines, "unsupported", " Not defined for ", true);
+    add_absent(out, lines, "planned", " Not run yet: ", false);
+    add_absent(out, lines, "no_base", " No time of the base with their mask and setting: ", true);
+    for (size_t i = 0; i < view->n; i++) {
+        char name[80];
+        snprintf(name, sizeof name, "%.60s: sweep", view->sources[i].name);
+        LA_TRY(add_sweep(&view->sources[i], view->n > 1 ? name : "Sweep", out, err));
+    }
+    for (size_t i = 1; i < view->n; i++)
+        LA_TRY(add_differences(&view->sources[0], &view->sources[i], out, err));
+    return LA_OK;
+}
+
+static la_status add_head(const la_source *source, la_text *dat, la_err *err)
 {
     static const char sql[] =
         "SELECT 'sweep ' || uuid || ' of ' || created_utc || ', seed ' || seed, "
@@ -237,9 +313,9 @@ la_status la_figure_head(la_store *store, int64_t sweep_id, const la_kind *kind,
         "'compiler ' || coalesce(cc, '') || ' ' || coalesce(cflags, ''), "
         "'blas ' || coalesce(blas, '') FROM v_sweep WHERE sweep_id = CAST(?1 AS INT)";
     char id[24];
-    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    snprintf(id, sizeof id, "%lld", (long long)source->sweep);
     la_query *q = NULL;
-    LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &q, err));
+    LA_TRY(la_query_open(source->store, sql, (const char *[]){id}, 1, &q, err));
     bool more = false;
     la_status st = la_query_next(q, &more, err);
     for (int i = 0; st == LA_OK && more && i < la_query_columns(q); i++) {
@@ -249,10 +325,24 @@ la_status la_figure_head(la_store *store, int64_t sweep_id, const la_kind *kind,
         la_text_add(dat, "\n");
     }
     la_query_close(q);
-    for (const char *line = kind->sql; *line;) {
+    return st;
+}
+
+la_status la_figure_head(const la_view *view, const la_kind *kind, la_text *dat, la_err *err)
+{
+    for (size_t i = 0; i < view->n; i++) {
+        if (view->n > 1) {
+            la_text_add(dat, "# ");
+            la_dat_quote(dat, view->sources[i].name);
+            la_text_add(dat, "\n");
+        }
+        LA_TRY(add_head(&view->sources[i], dat, err));
+    }
+    const char *sql = kind->resident && view->how.resident ? kind->resident : kind->sql;
+    for (const char *line = sql; *line;) {
         size_t len = strcspn(line, "\n");
         la_text_add(dat, "# %.*s\n", (int)len, line);
         line += len + (line[len] == '\n');
     }
-    return st;
+    return LA_OK;
 }

@@ -244,14 +244,10 @@ static la_status find_noise(comparison *c, la_err *err)
     return st;
 }
 
-/* What the two sweeps were made with; a difference of the first kind asks for --across. */
-static const struct {
-    const char *column, *words;
-    bool refuses;
-} circumstances[] = {{"hostname", "machine", true},    {"cpu_model", "CPU", true},
-                     {"isa", "instruction set", true}, {"cc", "compiler", true},
-                     {"cflags", "flags", true},        {"blas", "BLAS", true},
-                     {"version", "version", false},    {"git_commit", "commit", false}};
+const la_circumstance la_circumstances[LA_CIRCUMSTANCES] = {
+    {"hostname", "machine", true}, {"cpu_model", "CPU", true},     {"isa", "instruction set", true},
+    {"cc", "compiler", true},      {"cflags", "flags", true},      {"blas", "BLAS", true},
+    {"version", "version", false}, {"git_commit", "commit", false}};
 
 static la_status read_sweep(const la_compare_side *side, la_query **q, la_err *err)
 {
@@ -270,16 +266,16 @@ static la_status check_circumstances(const comparison *c, la_text *said, la_err 
     char names[160] = "";
     la_status st = read_sweep(c->side[0], &q[0], err);
     if (st == LA_OK) st = read_sweep(c->side[1], &q[1], err);
-    for (size_t i = 0; st == LA_OK && i < LA_COUNT(circumstances); i++) {
-        const char *a = la_query_named_text(q[0], circumstances[i].column);
-        const char *b = la_query_named_text(q[1], circumstances[i].column);
+    for (size_t i = 0; st == LA_OK && i < LA_CIRCUMSTANCES; i++) {
+        const char *a = la_query_named_text(q[0], la_circumstances[i].column);
+        const char *b = la_query_named_text(q[1], la_circumstances[i].column);
         if (strcmp(a, b) == 0) continue;
-        la_text_add(said, "%s: A %s, B %s\n", circumstances[i].words, *a ? a : "unknown",
+        la_text_add(said, "%s: A %s, B %s\n", la_circumstances[i].words, *a ? a : "unknown",
                     *b ? b : "unknown");
         size_t len = strlen(names);
-        if (circumstances[i].refuses)
+        if (la_circumstances[i].refuses)
             snprintf(names + len, sizeof names - len, "%s%s", len ? ", " : "",
-                     circumstances[i].words);
+                     la_circumstances[i].words);
     }
     la_query_close(q[0]);
     la_query_close(q[1]);

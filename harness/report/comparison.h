@@ -32,6 +32,14 @@ typedef struct la_compare_result {
     size_t noise_pairs;
 } la_compare_result;
 
+/* What two sweeps were made with, columns of v_sweep. */
+typedef struct la_circumstance {
+    const char *column, *words;
+    bool refuses; /* a difference says that times compare little else: it asks for --across */
+} la_circumstance;
+enum { LA_CIRCUMSTANCES = 8 };
+extern const la_circumstance la_circumstances[LA_CIRCUMSTANCES];
+
 /* Prints the comparison. What differs besides (machine, compiler, flags) is printed first and, unless
  * `across`, LA_E_ARG. LA_E_NOTFOUND when no cell is on both sides. */
 la_status la_report_compare(const la_compare_side *a, const la_compare_side *b,

@@ -141,6 +141,11 @@ static void plot_series(la_text *out, const la_series *s, size_t block, const ch
     la_text_add(out, " pt %d lc rgb '%s'", s->shape, s->colour);
 }
 
+static double hair_of(const la_lines *lines, double hair, size_t i)
+{
+    return pow(hair, (double)i - 0.5 * (double)(lines->n - 1));
+}
+
 /* Where many lines lie on one another (accuracy 1.0), each is moved sideways by a hair: `hair` is
  * the factor in x between neighbours, 1 for none. */
 static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c, const char *stem,
@@ -156,8 +161,7 @@ static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c
         const la_series *s = &lines->v[i];
         const char *colour = s->colour;
         char x[48] = "1";
-        if (hair > 1)
-            snprintf(x, sizeof x, "($1*%.5f)", pow(hair, (double)i - 0.5 * (double)(lines->n - 1)));
+        if (hair > 1) snprintf(x, sizeof x, "($1*%.5f)", hair_of(lines, hair, i));
         la_text_add(out,
                     "%s'%s.dat' index %zu using %s:2:3:4 with yerrorbars ps 0 lw 1 lc rgb '%s', "
                     "\\\n     ",
@@ -278,9 +282,9 @@ static void rule_lines(la_text *out, const la_canvas *c)
             from, r->y, r->y);
         la_gp_quote(out, r->label);
         la_text_add(out,
-                    " at graph %.2f, first %.9g left offset 0, char %.2f font ',9' "
+                    " at graph %.2f, first %.9g %s offset 0, char %.2f font ',9' "
                     "tc rgb '#777777'\n",
-                    r->at, r->y, r->below ? -0.5 : 0.45);
+                    r->at, r->y, r->to_left ? "right" : "left", r->below ? -0.5 : 0.45);
     }
 }
 
@@ -310,15 +314,42 @@ static void slope_guides(la_text *out, const la_canvas *c)
 
 /* ---- putting it together ---- */
 
-static la_status load_rules(la_store *store, int64_t sweep_id, const la_kind *kind, la_canvas *c,
+/* Sweeps that agree in a rule, to a part in a hundred, share its line. */
+static void keep_rule(la_canvas *c, size_t source)
+{
+    la_rule *r = &c->rules[c->n_rules];
+    for (size_t i = 0; i < c->n_rules; i++) {
+        const la_rule *other = &c->rules[i];
+        bool alike = (other->slope > 0) == (r->slope > 0) && other->source < source &&
+                     strcspn(other->label, "0123456789") == strcspn(r->label, "0123456789");
+        if (alike && fabs(other->y - r->y) <= 0.01 * r->y) return;
+    }
+    r->source = source;
+    c->n_rules++;
+}
+
+/* Where they do not agree, each rule says whose it is. */
+static void name_rules(la_canvas *c, const la_view *view)
+{
+    bool several = false;
+    for (size_t i = 0; i < c->n_rules; i++) several |= c->rules[i].source > 0;
+    for (size_t i = 0; i < c->n_rules && several; i++) {
+        la_rule *r = &c->rules[i];
+        size_t len = strlen(r->label);
+        snprintf(r->label + len, sizeof r->label - len, " · %.24s", view->sources[r->source].name);
+    }
+}
+
+static la_status load_rules(const la_view *view, size_t place, const la_kind *kind, la_canvas *c,
                             const char *task, la_err *err)
 {
-    if (!kind->rules) return LA_OK;
+    const la_source *source = &view->sources[place];
     char id[24];
-    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    snprintf(id, sizeof id, "%lld", (long long)source->sweep);
     la_query *q = NULL;
     const char *args[] = {id, task};
-    LA_TRY(la_query_open(store, kind->rules, args, strstr(kind->rules, "?2") ? 2 : 1, &q, err));
+    LA_TRY(la_query_open(source->store, kind->rules, args, strstr(kind->rules, "?2") ? 2 : 1, &q,
+                         err));
     bool more = true;
     la_status st;
     while ((st = la_query_next(q, &more, err)) == LA_OK && more && c->n_rules < LA_MAX_RULES) {
@@ -335,7 +366,7 @@ static la_status load_rules(la_store *store, int64_t sweep_id, const la_kind *ki
             snprintf(r->label, sizeof r->label, "%.32s %.1g", label, r->y);
         else
             snprintf(r->label, sizeof r->label, "%.32s", label);
-        c->n_rules++;
+        keep_rule(c, place);
     }
     la_query_close(q);
     return st;
@@ -376,9 +407,9 @@ static size_t write_blocks(la_text *dat, const la_kind *kind, const la_lines *li
     return block;
 }
 
-static la_status compose(const la_kind *kind, const char *title, const char *stem,
-                         const la_lines *lines, la_canvas *c, la_text *caption, la_text *dat,
-                         la_text *gp, la_err *err)
+static la_status compose(const la_view *view, const la_kind *kind, const char *title,
+                         const char *stem, const la_lines *lines, la_canvas *c, la_text *caption,
+                         la_text *dat, la_text *gp, la_err *err)
 {
     size_t *seeds = la_zalloc((lines->n + 1) * sizeof *seeds, err);
     if (!seeds) return LA_E_NOMEM;
@@ -394,15 +425,16 @@ static la_status compose(const la_kind *kind, const char *title, const char *ste
         la_canvas_ticks(c, kind, &axes);
         if (kind->guides) slope_guides(&marks, c);
         rule_lines(&marks, c);
+        double hair = kind->scale == LA_SCALE_PART && kind->x == LA_X_LENGTH
+                          ? pow(c->xhi / c->xlo, fmin(4, 14.0 / (double)lines->n) /
+                                                     (c->right - c->left)) /* pixels */
+                          : 1;
+        for (size_t i = 0; i < c->n_tags; i++)
+            c->tags[i].x *= hair_of(lines, hair, (size_t)(c->tags[i].series - lines->v));
         line_labels(&marks, c, kind->fit, kind->front || kind->sizes);
         failure_labels(&marks, c);
-        plot_command(&plot, lines, c, stem,
-                     kind->scale == LA_SCALE_PART && kind->x == LA_X_LENGTH
-                         ? pow(c->xhi / c->xlo,
-                               fmin(4, 24.0 / (double)lines->n) / (c->right - c->left)) /* pixels */
-                         : 1,
-                     seeds, first_mark, kind);
-        la_canvas_terminals(stem, c->height, &svg, &png);
+        plot_command(&plot, lines, c, stem, hair, seeds, first_mark, kind);
+        la_canvas_terminals(&view->how, stem, c->height, &svg, &png);
         const char *pairs[] = {"TITLE", title,
                                "STEM",  stem,
                                "STYLE", la_plot_style,
@@ -424,35 +456,46 @@ static la_status compose(const la_kind *kind, const char *title, const char *ste
     return st;
 }
 
-static la_status load_lines(la_store *store, int64_t sweep_id, const la_kind *kind,
-                            const char *task, la_lines *lines, la_err *err)
+static la_status load_lines(const la_view *view, const la_kind *kind, const char *task,
+                            la_lines *lines, la_err *err)
 {
-    if (!kind->rows) return la_lines_load(store, sweep_id, kind->sql, task, lines, err);
-    la_text json = {0};
-    la_status st = kind->rows(store, sweep_id, task, &json, err);
-    if (st == LA_OK) st = la_lines_load(store, sweep_id, kind->sql, la_text_str(&json), lines, err);
-    la_text_release(&json);
+    const char *sql = kind->resident && view->how.resident ? kind->resident : kind->sql;
+    const char **which = la_zalloc(view->n * sizeof *which, err);
+    la_text *json = la_zalloc(view->n * sizeof *json, err);
+    la_status st = which && json ? LA_OK : LA_E_NOMEM;
+    for (size_t i = 0; i < view->n && st == LA_OK; i++) {
+        const la_source *s = &view->sources[i];
+        which[i] = task;
+        if (!kind->rows) continue;
+        st = kind->rows(s->store, s->sweep, task, &json[i], err);
+        which[i] = la_text_str(&json[i]);
+    }
+    if (st == LA_OK)
+        st = la_lines_load_all(view->sources, view->n, sql, task ? which : NULL, lines, err);
+    for (size_t i = 0; json && i < view->n; i++) la_text_release(&json[i]);
+    la_free(json);
+    la_free(which);
     return st;
 }
 
-la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind, const char *task,
+la_status la_figure_lines(const la_view *view, const la_kind *kind, const char *task,
                           const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err)
 {
     la_lines lines;
     la_canvas canvas = {0};
     la_text caption = {0};
-    char title[128];
-    snprintf(title, sizeof title, "%.60s%s%s", task ? task : "", task ? ": " : "", kind->title);
-    LA_TRY(load_lines(store, sweep_id, kind, task, &lines, err));
+    LA_TRY(load_lines(view, kind, task, &lines, err));
     *empty = !has_numbers(&lines, kind->scale != LA_SCALE_PART);
     la_status st = LA_OK;
     if (*empty) goto done;
     if (kind->fit) la_lines_fit(&lines);
-    if ((st = load_rules(store, sweep_id, kind, &canvas, task, err)) != LA_OK) goto done;
+    for (size_t i = 0; i < view->n && kind->rules; i++)
+        if ((st = load_rules(view, i, kind, &canvas, task, err)) != LA_OK) goto done;
+    name_rules(&canvas, view);
     la_canvas_ranges(&canvas, kind, &lines);
-    if ((st = la_figure_caption(store, sweep_id, kind, &lines, &caption, err)) != LA_OK) goto done;
-    if ((st = la_figure_head(store, sweep_id, kind, dat, err)) != LA_OK) goto done;
-    st = compose(kind, title, stem, &lines, &canvas, &caption, dat, gp, err);
+    if ((st = la_figure_caption(view, kind, &lines, &caption, err)) != LA_OK) goto done;
+    if ((st = la_figure_head(view, kind, dat, err)) != LA_OK) goto done;
+    st = compose(view, kind, view->title, stem, &lines, &canvas, &caption, dat, gp, err);
 done:
     la_text_release(&caption);
     la_canvas_release(&canvas);

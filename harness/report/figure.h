@@ -26,23 +26,31 @@ typedef enum la_xscale {
 } la_xscale;
 
 typedef struct la_kind la_kind;
-/* The texts of one figure. `which` is one of kind->tasks, NULL where the kind has none. *empty: the sweep
- * has no data for it, and nothing was written. `stem` names its files. */
-typedef la_status (*la_figure)(la_store *store, int64_t sweep_id, const la_kind *kind,
-                               const char *which, const char *stem, la_text *dat, la_text *gp,
-                               bool *empty, la_err *err);
+/* What the figures of one call share. */
+typedef struct la_view {
+    const la_source *sources; /* n of them; the first is the one that `alone` kinds show */
+    size_t n;
+    la_plot_how how;
+    const char *title; /* of the present figure */
+} la_view;
+/* The texts of one figure. `which` is one of kind->tasks, NULL where the kind has none. *empty: no sweep
+ * has data for it, and nothing was written. `stem` names its files. */
+typedef la_status (*la_figure)(const la_view *view, const la_kind *kind, const char *which,
+                               const char *stem, la_text *dat, la_text *gp, bool *empty,
+                               la_err *err);
 
 struct la_kind {
     const char *name, *summary, *title, *what; /* what: begins the caption */
     /* rules: lines (label, y and, where they are not horizontal, slope); may be NULL. Where tasks is
      * given, ?2 is a task. */
     const char *sql, *rules, *gp;
+    const char *resident; /* instead of sql, with how.resident; may be NULL */
     /* Where given, ?2 of `sql` is what it writes of the task instead, a JSON array. */
     la_status (*rows)(la_store *store, int64_t sweep_id, const char *task, la_text *json,
                       la_err *err);
     /* Query of the tasks to draw, one figure each; NULL: one figure. Where its first column is no task, two
      * more, `stem` and `title`, name the figure. */
-    const char *tasks;
+    const char *tasks;  /* ?2: how.base, ?3: how.length */
     la_figure figure;   /* NULL: lines */
     const char *suffix; /* of the file's stem, where one name stands for several figures; or NULL */
     la_yscale scale;
@@ -50,26 +58,28 @@ struct la_kind {
     bool fit, guides; /* exponents in the labels; lines T and T^2 */
     bool front;       /* points, and the steps of those that nothing is better than */
     bool sizes;       /* points, the larger the longer (column `size`, tokens) */
+    bool alone;       /* of one sweep, never of several */
+    bool counts;      /* the caption says by which cost model operations were counted */
 };
 
 extern const la_kind la_kinds[];
 extern const size_t la_kinds_len;
 extern const char la_plot_style[]; /* style.gp, shared by all */
 
-la_status la_figure_lines(la_store *store, int64_t sweep_id, const la_kind *kind, const char *task,
+la_status la_figure_lines(const la_view *view, const la_kind *kind, const char *task,
                           const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err);
-la_status la_figure_outcomes(la_store *store, int64_t sweep_id, const la_kind *kind,
-                             const char *task, const char *stem, la_text *dat, la_text *gp,
-                             bool *empty, la_err *err);
-la_status la_figure_heat(la_store *store, int64_t sweep_id, const la_kind *kind, const char *which,
+la_status la_figure_outcomes(const la_view *view, const la_kind *kind, const char *task,
+                             const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err);
+la_status la_figure_samples(const la_view *view, const la_kind *kind, const char *which,
+                            const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err);
+la_status la_figure_heat(const la_view *view, const la_kind *kind, const char *which,
                          const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err);
 
 /* Facts under a figure: "Median ..., 2 threads, f32 ... Sweep 7f3a1b2c, ...". Plain text. */
-la_status la_figure_caption(la_store *store, int64_t sweep_id, const la_kind *kind,
-                            const la_lines *lines, la_text *out, la_err *err);
-/* Comment lines at the head of a .dat: sweep, machine, build, query. */
-la_status la_figure_head(la_store *store, int64_t sweep_id, const la_kind *kind, la_text *dat,
-                         la_err *err);
+la_status la_figure_caption(const la_view *view, const la_kind *kind, const la_lines *lines,
+                            la_text *out, la_err *err);
+/* Comment lines at the head of a .dat: sweeps, machines, builds, query. */
+la_status la_figure_head(const la_view *view, const la_kind *kind, la_text *dat, la_err *err);
 
 /* A single-quoted gnuplot string: quotes doubled, control bytes and backslashes replaced, and the
  * marks of gnuplot's enhanced text escaped. In double quotes gnuplot would run what is between

@@ -17,7 +17,8 @@
 
 extern char **environ;
 
-enum { LIMIT_S = 60, PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096 };
+int la_gnuplot_limit_s = 60;
 
 la_status la_make_folder(const char *path, la_err *err)
 {
@@ -134,10 +135,11 @@ static la_status wait_for(pid_t pid, la_err *err)
         if (got == pid) break;
         if (got < 0 && errno != EINTR)
             return LA_FAIL(err, LA_E_ENV, "lost sight of gnuplot: %s", strerror(errno));
-        if (la_now_ns() - begin > LIMIT_S * 1000000000ll) {
+        if (la_now_ns() - begin > la_gnuplot_limit_s * 1000000000ll) {
             kill(-pid, SIGKILL);
             waitpid(pid, &status, 0);
-            return LA_FAIL(err, LA_E_ENV, "gnuplot took more than %d s and was stopped", LIMIT_S);
+            return LA_FAIL(err, LA_E_ENV, "gnuplot took more than %d s and was stopped",
+                           la_gnuplot_limit_s);
         }
         la_sleep_ns(3000000);
     }
@@ -150,6 +152,30 @@ static la_status wait_for(pid_t pid, la_err *err)
                        WIFEXITED(status) ? "status" : "signal",
                        WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
     return LA_OK;
+}
+
+/* Cairo dates a PDF, and knows no other way: another date of the same length in its place. */
+static void redate(la_text *pdf)
+{
+    static const char before[] = "/CreationDate (D:", date[] = "20000101000000";
+    char *at = pdf->len ? memmem(pdf->s, pdf->len, before, sizeof before - 1) : NULL;
+    if (!at || (size_t)(pdf->s + pdf->len - at) < sizeof before + sizeof date) return;
+    memcpy(at + sizeof before - 1, date, sizeof date - 1);
+}
+
+/* Takes out the line with the date that gnuplot's TikZ begins with. */
+static void undate(const la_text *tikz, la_text *out)
+{
+    static const char before[] = "%% generated with GNUPLOT";
+    const char *all = la_text_str(tikz), *at = strstr(all, before);
+    const char *date = at ? strchr(at, '\n') : NULL;
+    const char *rest = date && strncmp(date, "\n%%", 3) == 0 ? strchr(date + 1, '\n') : NULL;
+    if (!rest) {
+        la_text_bytes(out, all, tikz->len);
+        return;
+    }
+    la_text_bytes(out, all, (size_t)(date - all));
+    la_text_bytes(out, rest, strlen(rest));
 }
 
 /* Puts our title in the place of gnuplot's own. */
@@ -174,11 +200,14 @@ static void retitle(const la_text *svg, const char *title, la_text *out)
     la_text_bytes(out, at, svg->len - (size_t)(at - svg->s));
 }
 
-static la_status collect(const char *work, const char *dir, const char *stem, const char *title,
-                         la_err *err)
+static la_status collect(const la_plot_how *how, const char *work, const char *dir,
+                         const char *stem, const char *title, la_err *err)
 {
-    static const char *const endings[] = {".svg", ".png"};
+    enum { PDF = 2, TIKZ };
+    const char *const endings[] = {".svg", ".png", how->pdf ? ".pdf" : NULL,
+                                   how->tikz ? ".tikz" : NULL};
     for (size_t i = 0; i < LA_COUNT(endings); i++) {
+        if (!endings[i]) continue;
         char path[PATH_BYTES], name[160];
         la_text raw = {0}, ready = {0};
         LA_TRY(join(path, work, stem, endings[i], err));
@@ -186,7 +215,9 @@ static la_status collect(const char *work, const char *dir, const char *stem, co
         la_status st = read_file(path, &raw, err);
         if (st == LA_OK && raw.len < 200)
             st = LA_FAIL(err, LA_E_ENV, "gnuplot wrote only %zu bytes of %s", raw.len, name);
-        if (st == LA_OK) retitle(&raw, title, &ready);
+        if (st == LA_OK && i == PDF) redate(&raw);
+        if (st == LA_OK && i == TIKZ) undate(&raw, &ready);
+        if (st == LA_OK && i != TIKZ) retitle(&raw, title, &ready);
         if (st == LA_OK) st = la_write_file(dir, name, la_text_str(&ready), ready.len, err);
         la_text_release(&raw);
         la_text_release(&ready);
@@ -213,8 +244,8 @@ static la_status complain(const char *work, la_status st, la_err *err)
     return st;
 }
 
-la_status la_gnuplot_draw(const char *dir, const char *stem, const char *title, const la_text *dat,
-                          const la_text *gp, la_err *err)
+la_status la_gnuplot_draw(const la_plot_how *how, const char *dir, const char *stem,
+                          const char *title, const la_text *dat, const la_text *gp, la_err *err)
 {
     char work[PATH_BYTES], name[160], path[PATH_BYTES];
     static const char *const endings[] = {".dat", ".gp"};
@@ -234,10 +265,10 @@ la_status la_gnuplot_draw(const char *dir, const char *stem, const char *title, 
     if (st == LA_OK) st = spawn(work, name, &pid, err);
     if (st == LA_OK) {
         st = wait_for(pid, err);
-        if (st == LA_OK) st = collect(work, dir, stem, title, err);
+        if (st == LA_OK) st = collect(how, work, dir, stem, title, err);
         if (st != LA_OK) st = complain(work, st, err);
     }
-    static const char *const left[] = {".dat", ".gp", ".svg", ".png"};
+    static const char *const left[] = {".dat", ".gp", ".svg", ".png", ".pdf", ".tikz"};
     for (size_t i = 0; i < LA_COUNT(left); i++)
         if (join(path, work, stem, left[i], NULL) == LA_OK) unlink(path);
     if (join(path, work, "words", "", NULL) == LA_OK) unlink(path);

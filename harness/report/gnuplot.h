@@ -4,7 +4,11 @@
 #ifndef LA_GNUPLOT_H
 #define LA_GNUPLOT_H
 
+#include "report.h"
 #include "text.h"
+
+/* Seconds that gnuplot may take for a figure; tests lower it. */
+extern int la_gnuplot_limit_s;
 
 /* Makes the folder and those above it. */
 la_status la_make_folder(const char *path, la_err *err);
@@ -14,7 +18,7 @@ la_status la_write_file(const char *dir, const char *name, const char *bytes, si
 /* Writes <stem>.dat and <stem>.gp, runs gnuplot (60 s at most) in a temporary folder inside dir,
  * and moves <stem>.svg and <stem>.png beside them. LA_E_ENV: gnuplot is missing or failed; the .dat
  * and the .gp are there. `title` is what screen readers say of the svg. */
-la_status la_gnuplot_draw(const char *dir, const char *stem, const char *title, const la_text *dat,
-                          const la_text *gp, la_err *err);
+la_status la_gnuplot_draw(const la_plot_how *how, const char *dir, const char *stem,
+                          const char *title, const la_text *dat, const la_text *gp, la_err *err);
 
 #endif

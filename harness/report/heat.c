@@ -92,7 +92,7 @@ static void copy_member(const cJSON *map, const char *name, char *out, size_t ca
     snprintf(out, cap, "%.*s", (int)cap - 1, cJSON_IsString(o) ? o->valuestring : "");
 }
 
-static la_status load(la_store *store, int64_t sweep_id, const la_kind *kind, const char *which,
+static la_status load(const la_source *source, const la_kind *kind, const char *which,
                       la_heat *heat, la_err *err)
 {
     char id[24];
@@ -101,10 +101,10 @@ static la_status load(la_store *store, int64_t sweep_id, const la_kind *kind, co
     copy_member(map, "x_name", heat->x_name, sizeof heat->x_name);
     copy_member(map, "y_name", heat->row_name, sizeof heat->row_name);
     cJSON_Delete(map);
-    LA_TRY(la_lines_load(store, sweep_id, kind->sql, which, &heat->panels, err));
-    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    LA_TRY(la_lines_load(source->store, source->sweep, kind->sql, which, &heat->panels, err));
+    snprintf(id, sizeof id, "%lld", (long long)source->sweep);
     la_query *q = NULL;
-    LA_TRY(la_query_open(store, kind->sql, (const char *[]){id, which}, 2, &q, err));
+    LA_TRY(la_query_open(source->store, kind->sql, (const char *[]){id, which}, 2, &q, err));
     bool more = true;
     la_status st;
     while ((st = la_query_next(q, &more, err)) == LA_OK && more)
@@ -144,7 +144,7 @@ static void add_words(const la_heat *heat, const la_kind *kind, la_text *out)
     la_text_add(out, ". No line: every token is kept, or all boxes lie on one side.");
 }
 
-la_status la_figure_heat(la_store *store, int64_t sweep_id, const la_kind *kind, const char *which,
+la_status la_figure_heat(const la_view *view, const la_kind *kind, const char *which,
                          const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err)
 {
     la_heat *heat = la_zalloc(sizeof *heat, err);
@@ -154,14 +154,14 @@ la_status la_figure_heat(la_store *store, int64_t sweep_id, const la_kind *kind,
     heat->time = kind->scale == LA_SCALE_TIME;
     heat->lo = INFINITY;
     heat->chance = NAN;
-    la_status st = load(store, sweep_id, kind, which, heat, err);
+    la_status st = load(view->sources, kind, which, heat, err);
     *empty = st == LA_OK && heat->n == 0;
     if (st != LA_OK || *empty) goto done;
     add_words(heat, kind, &what);
     said.what = la_text_str(&what);
-    st = la_figure_caption(store, sweep_id, &said, &heat->panels, &caption, err);
-    if (st == LA_OK) st = la_figure_head(store, sweep_id, kind, dat, err);
-    if (st == LA_OK) st = la_heat_draw(heat, kind, stem, la_text_str(&caption), dat, gp, err);
+    st = la_figure_caption(view, &said, &heat->panels, &caption, err);
+    if (st == LA_OK) st = la_figure_head(view, kind, dat, err);
+    if (st == LA_OK) st = la_heat_draw(view, heat, kind, stem, la_text_str(&caption), dat, gp, err);
     if (st == LA_OK && (what.failed | caption.failed))
         st = LA_FAIL(err, LA_E_NOMEM, "no memory for the figure %s", kind->name);
 done:

@@ -40,7 +40,8 @@ bool la_heat_beyond(const la_heat_box *box, double memories);
 /* A number in the box: ok, and known. */
 bool la_heat_good(const la_heat_box *box);
 /* The texts of the figure, from the boxes and the caption. */
-la_status la_heat_draw(const la_heat *heat, const la_kind *kind, const char *stem,
-                       const char *caption, la_text *dat, la_text *gp, la_err *err);
+la_status la_heat_draw(const la_view *view, const la_heat *heat, const la_kind *kind,
+                       const char *stem, const char *caption, la_text *dat, la_text *gp,
+                       la_err *err);
 
 #endif

@@ -224,8 +224,9 @@ static void plot_command(la_text *out, const char *stem, const bool has[2])
                         k + 1, k + 1, k ? 3 : 1);
 }
 
-la_status la_heat_draw(const la_heat *heat, const la_kind *kind, const char *stem,
-                       const char *caption, la_text *dat, la_text *gp, la_err *err)
+la_status la_heat_draw(const la_view *view, const la_heat *heat, const la_kind *kind,
+                       const char *stem, const char *caption, la_text *dat, la_text *gp,
+                       la_err *err)
 {
     la_text frame = {0}, plot = {0}, svg = {0}, png = {0};
     plan p;
@@ -241,7 +242,7 @@ la_status la_heat_draw(const la_heat *heat, const la_kind *kind, const char *ste
     la_gp_caption(&frame, caption, p.height);
     write_data(dat, heat, &p, has);
     plot_command(&plot, stem, has);
-    la_canvas_terminals(stem, p.height, &svg, &png);
+    la_canvas_terminals(&view->how, stem, p.height, &svg, &png);
     const char *pairs[] = {"TITLE", heat->title,        "STEM",  stem,
                            "STYLE", la_plot_style,      "FRAME", la_text_str(&frame),
                            "PLOT",  la_text_str(&plot), "SVG",   la_text_str(&svg),

@@ -46,7 +46,14 @@ static const look *look_of(const char *outcome)
     return &looks[0];
 }
 
-static la_status load(la_store *store, int64_t sweep_id, const char *sql, map *m, la_err *err)
+static bool has_panel(const map *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_panels; i++)
+        if (strcmp(m->panels[i].name, name) == 0) return true;
+    return false;
+}
+
+static la_status load_panels(const la_source *source, map *m, la_err *err)
 {
     static const char panels[] =
         "SELECT CASE WHEN task = '' THEN pass WHEN pass = 'train' THEN task || ' training' "
@@ -54,17 +61,30 @@ static la_status load(la_store *store, int64_t sweep_id, const char *sql, map *m
         "FROM v_cell WHERE sweep_id = CAST(?1 AS INT) GROUP BY panel "
         "ORDER BY task <> '', panel <> 'fwd', panel";
     char id[24];
-    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    snprintf(id, sizeof id, "%lld", (long long)source->sweep);
     la_query *q = NULL;
-    LA_TRY(la_query_open(store, panels, (const char *[]){id}, 1, &q, err));
+    LA_TRY(la_query_open(source->store, panels, (const char *[]){id}, 1, &q, err));
     bool more = true;
     la_status st;
     while ((st = la_query_next(q, &more, err)) == LA_OK && more && m->n_panels < MAX_PANELS)
-        snprintf(m->panels[m->n_panels++].name, sizeof m->panels[0].name, "%.60s",
-                 la_query_text(q, 0));
+        if (!has_panel(m, la_query_text(q, 0)))
+            snprintf(m->panels[m->n_panels++].name, sizeof m->panels[0].name, "%.60s",
+                     la_query_text(q, 0));
     la_query_close(q);
-    for (size_t i = 0; i < m->n_panels && st == LA_OK; i++)
-        st = la_lines_load(store, sweep_id, sql, m->panels[i].name, &m->panels[i].lines, err);
+    return st;
+}
+
+static la_status load(const la_view *view, const char *sql, map *m, la_err *err)
+{
+    const char **which = la_zalloc(view->n * sizeof *which, err);
+    if (!which) return LA_E_NOMEM;
+    la_status st = LA_OK;
+    for (size_t i = 0; i < view->n && st == LA_OK; i++) st = load_panels(&view->sources[i], m, err);
+    for (size_t i = 0; i < m->n_panels && st == LA_OK; i++) {
+        for (size_t k = 0; k < view->n; k++) which[k] = m->panels[i].name;
+        st = la_lines_load_all(view->sources, view->n, sql, which, &m->panels[i].lines, err);
+    }
+    la_free(which);
     return st;
 }
 
@@ -155,12 +175,12 @@ static void write_boxes(const map *m, la_text *dat, la_text *labels)
     }
 }
 
-static la_status compose(la_store *store, int64_t sweep_id, const la_kind *kind, const char *stem,
-                         map *m, la_text *dat, la_text *gp, la_err *err)
+static la_status compose(const la_view *view, const la_kind *kind, const char *stem, map *m,
+                         la_text *dat, la_text *gp, la_err *err)
 {
     la_text caption = {0}, foot = {0}, frame = {0}, svg = {0}, png = {0};
-    la_status st = la_figure_caption(store, sweep_id, kind, &m->panels[0].lines, &caption, err);
-    if (st == LA_OK) st = la_figure_head(store, sweep_id, kind, dat, err);
+    la_status st = la_figure_caption(view, kind, &m->panels[0].lines, &caption, err);
+    if (st == LA_OK) st = la_figure_head(view, kind, dat, err);
     if (st != LA_OK) goto done;
     double widest = 60, rows = 0;
     for (size_t i = 0; i < m->n_panels; i++)
@@ -181,7 +201,7 @@ static la_status compose(la_store *store, int64_t sweep_id, const la_kind *kind,
     la_text_add(&frame, " at first 9, first %.0f left font ',13' tc rgb '#111111'\n%s",
                 m->height - 20, la_text_str(&foot));
     write_boxes(m, dat, &frame);
-    la_canvas_terminals(stem, m->height, &svg, &png);
+    la_canvas_terminals(&view->how, stem, m->height, &svg, &png);
     const char *pairs[] = {"TITLE", kind->title,       "STEM",  stem,
                            "STYLE", la_plot_style,     "FRAME", la_text_str(&frame),
                            "SVG",   la_text_str(&svg), "PNG",   la_text_str(&png),
@@ -199,16 +219,15 @@ done:
     return st;
 }
 
-la_status la_figure_outcomes(la_store *store, int64_t sweep_id, const la_kind *kind,
-                             const char *task, const char *stem, la_text *dat, la_text *gp,
-                             bool *empty, la_err *err)
+la_status la_figure_outcomes(const la_view *view, const la_kind *kind, const char *task,
+                             const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err)
 {
     (void)task; /* all of them are panels of one map */
     map m = {0};
-    la_status st = load(store, sweep_id, kind->sql, &m, err);
+    la_status st = load(view, kind->sql, &m, err);
     if (st == LA_OK) find_lengths(&m);
     *empty = m.n_lengths == 0;
-    if (st == LA_OK && !*empty) st = compose(store, sweep_id, kind, stem, &m, dat, gp, err);
+    if (st == LA_OK && !*empty) st = compose(view, kind, stem, &m, dat, gp, err);
     for (size_t i = 0; i < m.n_panels; i++) la_lines_release(&m.panels[i].lines);
     return st;
 }

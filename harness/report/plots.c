@@ -17,6 +17,13 @@ extern const char la_plot_time_sql[], la_plot_time_gp[];
 extern const char la_plot_time_fwdbwd_sql[], la_plot_time_fwdbwd_gp[];
 extern const char la_plot_memory_fwdbwd_sql[], la_plot_memory_fwdbwd_gp[];
 extern const char la_plot_decode_sql[], la_plot_decode_gp[];
+extern const char la_plot_samples_sql[], la_plot_samples_gp[], la_plot_samples_tasks_sql[];
+extern const char la_plot_speedup_over_sql[], la_plot_speedup_over_gp[],
+    la_plot_speedup_over_tasks_sql[], la_plot_speedup_over_rules_sql[];
+extern const char la_plot_throughput_fwdbwd_sql[], la_plot_throughput_fwdbwd_gp[],
+    la_plot_throughput_fwdbwd_rules_sql[];
+extern const char la_plot_throughput_tokens_sql[], la_plot_throughput_tokens_gp[];
+extern const char la_plot_memory_resident_sql[], la_plot_memory_fwdbwd_resident_sql[];
 extern const char la_plot_throughput_sql[], la_plot_throughput_gp[], la_plot_throughput_rules_sql[];
 extern const char la_plot_roofline_sql[], la_plot_roofline_gp[], la_plot_roofline_tasks_sql[],
     la_plot_roofline_rules_sql[];
@@ -68,6 +75,27 @@ const la_kind la_kinds[] = {
      .rules = la_plot_throughput_rules_sql,
      .gp = la_plot_throughput_gp,
      .scale = LA_SCALE_RATE,
+     .x = LA_X_LENGTH,
+     .counts = true},
+    {.name = "throughput",
+     .summary = "the same of forward and backward",
+     .title = "Throughput of forward and backward",
+     .what = "Operations that the mathematics needs (causal: half) over the median time.",
+     .sql = la_plot_throughput_fwdbwd_sql,
+     .rules = la_plot_throughput_fwdbwd_rules_sql,
+     .gp = la_plot_throughput_fwdbwd_gp,
+     .suffix = "_fwdbwd",
+     .scale = LA_SCALE_RATE,
+     .x = LA_X_LENGTH,
+     .counts = true},
+    {.name = "throughput",
+     .summary = "tokens a second of a forward call over the length",
+     .title = "Tokens a second",
+     .what = "Tokens of all sequences over the median time of one forward call.",
+     .sql = la_plot_throughput_tokens_sql,
+     .gp = la_plot_throughput_tokens_gp,
+     .suffix = "_tokens",
+     .scale = LA_SCALE_ERROR,
      .x = LA_X_LENGTH},
     {.name = "roofline",
      .summary = "GFLOP/s against FLOP a byte under the measured roofs, a figure for each pass",
@@ -81,7 +109,8 @@ const la_kind la_kinds[] = {
      .tasks = la_plot_roofline_tasks_sql,
      .scale = LA_SCALE_ERROR,
      .x = LA_X_RATIO,
-     .sizes = true},
+     .sizes = true,
+     .counts = true},
     {.name = "scaling",
      .summary = "how much faster more threads are, a figure for each pass",
      .title = "gain from threads",
@@ -104,6 +133,17 @@ const la_kind la_kinds[] = {
      .tasks = la_plot_speedup_tasks_sql,
      .scale = LA_SCALE_ERROR,
      .x = LA_X_LENGTH},
+    {.name = "speedup",
+     .summary = "how many times faster than a variant (--base), a figure for each pass",
+     .title = "times faster than a base",
+     .what = "Median time of the base over that of each line, on the same problem: above 1 it is "
+             "faster. Bars run between the ends of both intervals.",
+     .sql = la_plot_speedup_over_sql,
+     .rules = la_plot_speedup_over_rules_sql,
+     .gp = la_plot_speedup_over_gp,
+     .tasks = la_plot_speedup_over_tasks_sql,
+     .scale = LA_SCALE_ERROR,
+     .x = LA_X_LENGTH},
     {.name = "decode",
      .summary = "time of one token after T - 1 others",
      .title = "Decode time per token",
@@ -118,6 +158,7 @@ const la_kind la_kinds[] = {
      .title = "Workspace of a forward call",
      .what = "Bytes besides inputs and outputs, exact: scratch, what is saved, plans.",
      .sql = la_plot_memory_sql,
+     .resident = la_plot_memory_resident_sql,
      .gp = la_plot_memory_gp,
      .scale = LA_SCALE_BYTES,
      .x = LA_X_LENGTH,
@@ -128,6 +169,7 @@ const la_kind la_kinds[] = {
      .title = "Workspace of forward and backward",
      .what = "Bytes besides inputs and outputs: scratch, what is saved, plans.",
      .sql = la_plot_memory_fwdbwd_sql,
+     .resident = la_plot_memory_fwdbwd_resident_sql,
      .gp = la_plot_memory_fwdbwd_gp,
      .suffix = "_fwdbwd",
      .scale = LA_SCALE_BYTES,
@@ -212,6 +254,7 @@ const la_kind la_kinds[] = {
      .gp = la_plot_heatmap_gp,
      .tasks = la_plot_heatmap_tasks_sql,
      .figure = la_figure_heat,
+     .alone = true,
      .scale = LA_SCALE_PART},
     {.name = "heatmap",
      .summary = "time over any two axes of the kernels that vary, a figure for each pass",
@@ -222,6 +265,7 @@ const la_kind la_kinds[] = {
      .tasks = la_plot_heatmap_time_tasks_sql,
      .suffix = "_time",
      .figure = la_figure_heat,
+     .alone = true,
      .scale = LA_SCALE_TIME},
     {.name = "error",
      .summary = "relative error against float64 over the length",
@@ -232,6 +276,18 @@ const la_kind la_kinds[] = {
      .gp = la_plot_error_gp,
      .scale = LA_SCALE_ERROR,
      .x = LA_X_LENGTH},
+    {.name = "samples",
+     .summary = "every sample in its order and how they are spread, a figure for each pass",
+     .title = "every sample",
+     .what =
+         "Left: times in their order, a colour for each round. Right: the share of samples that "
+         "took no longer. Both over the median of the line.",
+     .sql = la_plot_samples_sql,
+     .gp = la_plot_samples_gp,
+     .tasks = la_plot_samples_tasks_sql,
+     .figure = la_figure_samples,
+     .scale = LA_SCALE_TIME,
+     .alone = true},
     {.name = "outcomes",
      .summary = "what became of every cell: the map of the sweep",
      .title = "Outcomes",
@@ -281,8 +337,7 @@ static la_status check_kind(const char *name, la_err *err)
 }
 
 typedef struct drawing {
-    la_store *store;
-    int64_t sweep_id;
+    la_view view;
     const char *dir;
     void (*done)(const char *stem, void *context);
     void *context;
@@ -291,7 +346,18 @@ typedef struct drawing {
     la_err why;        /* of it */
 } drawing;
 
-/* One figure; a sweep that has nothing for it is counted. `which` is one of those of kind->tasks, or NULL;
+/* A file's name from names of variants and tasks, which may hold anything. */
+static void make_stem(char stem[128], const la_kind *kind, const char *name)
+{
+    snprintf(stem, 128, "%s%s%s%.80s", kind->name, kind->suffix ? kind->suffix : "",
+             *name ? "_" : "", name);
+    for (char *c = stem; *c; c++)
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+              strchr("_.-+", *c)))
+            *c = '_';
+}
+
+/* One figure; what no sweep has data for is counted. `which` is one of those of kind->tasks, or NULL;
  * its name stands in the file's name. */
 static la_status draw_one(drawing *d, const la_kind *kind, const char *which, const char *name,
                           const char *title, la_err *err)
@@ -299,11 +365,12 @@ static la_status draw_one(drawing *d, const la_kind *kind, const char *which, co
     la_text dat = {0}, gp = {0};
     bool empty = false;
     char stem[128], path[PATH_MAX];
-    snprintf(stem, sizeof stem, "%s%s%s%.80s", kind->name, kind->suffix ? kind->suffix : "",
-             *name ? "_" : "", name);
-    la_status st = (kind->figure ? kind->figure : la_figure_lines)(
-        d->store, d->sweep_id, kind, which, stem, &dat, &gp, &empty, err);
-    if (st == LA_OK && !empty) st = la_gnuplot_draw(d->dir, stem, title, &dat, &gp, err);
+    make_stem(stem, kind, name);
+    d->view.title = title;
+    la_status st = (kind->figure ? kind->figure : la_figure_lines)(&d->view, kind, which, stem,
+                                                                   &dat, &gp, &empty, err);
+    if (st == LA_OK && !empty)
+        st = la_gnuplot_draw(&d->view.how, d->dir, stem, title, &dat, &gp, err);
     la_text_release(&dat);
     la_text_release(&gp);
     if (st == LA_E_ENV) {
@@ -333,31 +400,87 @@ static la_status draw_row(drawing *d, const la_kind *kind, const la_query *q, la
     return draw_one(d, kind, which, which, title, err);
 }
 
-static la_status draw_kind(drawing *d, const la_kind *kind, la_err *err)
+static la_status open_tasks(const drawing *d, size_t place, const la_kind *kind, la_query **q,
+                            la_err *err)
 {
-    if (!kind->tasks) return draw_one(d, kind, NULL, "", kind->title, err);
-    char id[24];
-    snprintf(id, sizeof id, "%lld", (long long)d->sweep_id);
-    la_query *q = NULL;
-    LA_TRY(la_query_open(d->store, kind->tasks, (const char *[]){id}, 1, &q, err));
-    bool more = true, any = false;
-    la_status st;
-    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
-        any = true;
-        if ((st = draw_row(d, kind, q, err)) != LA_OK) break;
+    const la_source *source = &d->view.sources[place];
+    char id[24], length[24];
+    const char *args[] = {id, d->view.how.base, d->view.how.length ? length : NULL};
+    size_t n = strstr(kind->tasks, "?3") ? 3 : strstr(kind->tasks, "?2") ? 2 : 1;
+    snprintf(id, sizeof id, "%lld", (long long)source->sweep);
+    snprintf(length, sizeof length, "%lld", (long long)d->view.how.length);
+    return la_query_open(source->store, kind->tasks, args, n, q, err);
+}
+
+/* Was it drawn already, for it is a task of one of the first `n` sources? */
+static la_status drawn_before(const drawing *d, size_t n, const la_kind *kind, const char *which,
+                              bool *before, la_err *err)
+{
+    la_status st = LA_OK;
+    *before = false;
+    for (size_t i = 0; i < n && st == LA_OK && !*before; i++) {
+        la_query *q = NULL;
+        bool more = true;
+        st = open_tasks(d, i, kind, &q, err);
+        while (st == LA_OK && !*before && (st = la_query_next(q, &more, err)) == LA_OK && more) {
+            const char *other = la_query_text(q, 0);
+            *before = other && which && strcmp(other, which) == 0;
+        }
+        la_query_close(q);
     }
-    la_query_close(q);
-    d->counts.empty += st == LA_OK && !any;
     return st;
 }
 
-la_status la_report_plots(la_store *store, int64_t sweep_id, const char *const *kinds, size_t n,
-                          const char *dir, void (*done)(const char *stem, void *context),
-                          void *context, la_plots *out, la_err *err)
+static la_status draw_tasks(drawing *d, size_t place, const la_kind *kind, bool *any, la_err *err)
+{
+    la_query *q = NULL;
+    LA_TRY(open_tasks(d, place, kind, &q, err));
+    bool more = true, before;
+    la_status st;
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
+        *any = true;
+        if ((st = drawn_before(d, place, kind, la_query_text(q, 0), &before, err)) != LA_OK) break;
+        if (!before && (st = draw_row(d, kind, q, err)) != LA_OK) break;
+    }
+    la_query_close(q);
+    return st;
+}
+
+static la_status draw_kind(drawing *d, const la_kind *kind, la_err *err)
+{
+    bool any = false;
+    if (kind->alone && d->view.n > 1) {
+        d->counts.empty++;
+        return LA_OK;
+    }
+    if (!kind->tasks) return draw_one(d, kind, NULL, "", kind->title, err);
+    for (size_t i = 0; i < d->view.n; i++) LA_TRY(draw_tasks(d, i, kind, &any, err));
+    d->counts.empty += !any;
+    return LA_OK;
+}
+
+/* A kind asked for by name draws several sweeps, or says that it does not. */
+static la_status check_alone(const char *name, size_t n_sources, la_err *err)
+{
+    for (size_t i = 0; i < la_kinds_len && n_sources > 1; i++)
+        if (strcmp(la_kinds[i].name, name) == 0 && la_kinds[i].alone)
+            return LA_FAIL(err, LA_E_ARG,
+                           "'%s' shows one sweep at a time: draw it for each without --with", name);
+    return LA_OK;
+}
+
+la_status la_report_draw(const la_source *sources, size_t n_sources, const char *const *kinds,
+                         size_t n, const la_plot_how *how, const char *dir,
+                         void (*done)(const char *stem, void *context), void *context,
+                         la_plots *out, la_err *err)
 {
     drawing d = {
-        .store = store, .sweep_id = sweep_id, .dir = dir, .done = done, .context = context};
-    for (size_t i = 0; i < n; i++) LA_TRY(check_kind(kinds[i], err));
+        .view = {.sources = sources, .n = n_sources}, .dir = dir, .done = done, .context = context};
+    if (how) d.view.how = *how;
+    for (size_t i = 0; i < n; i++) {
+        LA_TRY(check_kind(kinds[i], err));
+        LA_TRY(check_alone(kinds[i], n_sources, err));
+    }
     LA_TRY(la_make_folder(dir, err));
     for (size_t i = 0; i < (n ? n : 1); i++)
         for (size_t k = 0; k < la_kinds_len; k++)
@@ -366,4 +489,12 @@ la_status la_report_plots(la_store *store, int64_t sweep_id, const char *const *
     if (out) *out = d.counts;
     if (d.missing != LA_OK && err) *err = d.why;
     return d.missing;
+}
+
+la_status la_report_plots(la_store *store, int64_t sweep_id, const char *const *kinds, size_t n,
+                          const char *dir, void (*done)(const char *stem, void *context),
+                          void *context, la_plots *out, la_err *err)
+{
+    const la_source source = {.store = store, .sweep = sweep_id, .name = ""};
+    return la_report_draw(&source, 1, kinds, n, NULL, dir, done, context, out, err);
 }

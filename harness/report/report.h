@@ -5,6 +5,7 @@
 #ifndef LA_REPORT_H
 #define LA_REPORT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "store.h"
@@ -43,6 +44,27 @@ typedef struct la_plots { /* what la_report_plots did */
 la_status la_report_plots(la_store *store, int64_t sweep_id, const char *const *kinds, size_t n,
                           const char *dir, void (*done)(const char *stem, void *context),
                           void *context, la_plots *out, la_err *err);
+
+/* A sweep of a figure. name: what tells its lines from those of the others, where there are several. */
+typedef struct la_source {
+    la_store *store; /* borrowed */
+    int64_t sweep;
+    const char *name;
+} la_source;
+
+typedef struct la_plot_how {
+    const char *base; /* of `speedup`: a variant; NULL: softmax or flash, where there is one */
+    int64_t length;   /* of `samples`; 0: the longest that most have */
+    bool resident;    /* `memory` with what resident memory grew by */
+    bool pdf, tikz;   /* beside svg and png */
+} la_plot_how;
+
+/* The same for lines of several sweeps in one figure, in the order given. Kinds that show one sweep alone
+ * count as empty, and are refused where they are asked for by name. how may be NULL. */
+la_status la_report_draw(const la_source *sources, size_t n_sources, const char *const *kinds,
+                         size_t n, const la_plot_how *how, const char *dir,
+                         void (*done)(const char *stem, void *context), void *context,
+                         la_plots *out, la_err *err);
 
 /* Tables of trained models: accuracy by length for each task, and how they were trained. Nothing where
  * the sweep trained none. */

@@ -32,6 +32,8 @@ static const struct {
     [LA_AXIS_CACHE] = {"cache_mode", "%s"},
     [LA_AXIS_DEVICE] = {"device_name", "%s"},
     [LA_AXIS_MASK] = {"mask", "%s"},
+    [LA_AXIS_MEASURE] = {"measure", "%s"},
+    [LA_AXIS_SOURCE] = {"", "· %s"},
 };
 
 static char *copy_column(la_query *q, const char *name, la_err *err)
@@ -84,12 +86,14 @@ static bool same_line(const la_series *a, const la_series *b)
 }
 
 /* The line of the query's row: found, or added. */
-static la_status find_line(la_lines *lines, la_query *q, la_series **out, la_err *err)
+static la_status find_line(la_lines *lines, la_query *q, size_t place, const char *source,
+                           la_series **out, la_err *err)
 {
-    la_series row = {.exponent = NAN, .variant = copy_column(q, "variant", err)};
+    la_series row = {.exponent = NAN, .source = place, .variant = copy_column(q, "variant", err)};
     bool failed = !row.variant;
     for (int a = 0; a < LA_AXIS_COUNT; a++)
-        failed |= !(row.axis[a] = copy_column(q, axes[a].column, err));
+        failed |= !(row.axis[a] = a == LA_AXIS_SOURCE ? la_strdup(source, err)
+                                                      : copy_column(q, axes[a].column, err));
     for (size_t i = 0; !failed && i < lines->n; i++)
         if (same_line(&lines->v[i], &row)) {
             series_release(&row);
@@ -124,10 +128,11 @@ const la_series *la_lines_match(const la_lines *lines, la_query *q)
     return NULL;
 }
 
-static la_status add_row(la_lines *lines, la_query *q, la_err *err)
+static la_status add_row(la_lines *lines, la_query *q, size_t place, const char *source,
+                         la_err *err)
 {
     la_series *s;
-    LA_TRY(find_line(lines, q, &s, err));
+    LA_TRY(find_line(lines, q, place, source, &s, err));
     void *grown = s->points;
     LA_TRY(la_grow(&grown, &s->cap, s->n + 1, sizeof *s->points, err));
     s->points = grown;
@@ -154,7 +159,10 @@ static void compare_axes(la_lines *lines)
                 const la_series *x = &lines->v[i], *y = &lines->v[j];
                 if (strcmp(x->axis[a], y->axis[a]) == 0) continue;
                 lines->mixed[a] = true;
-                if (strcmp(x->variant, y->variant) == 0) lines->varies[a] = true;
+                /* What differs from sweep to sweep only is told by the name of the sweep. */
+                if (a == LA_AXIS_SOURCE ||
+                    (x->source == y->source && strcmp(x->variant, y->variant) == 0))
+                    lines->varies[a] = true;
             }
 }
 
@@ -197,7 +205,7 @@ static la_status make_label(const la_lines *lines, la_series *s, la_err *err)
         } else if (a == LA_AXIS_LENGTH) {
             char count[24];
             la_text_add(&label, " T %s", la_format_count(strtoll(s->axis[a], NULL, 10), count));
-        } else {
+        } else if (*s->axis[a]) {
             const char *value = s->axis[a];
             if (a == LA_AXIS_IMPL && strncmp(value, "cpu_", 4) == 0) value += 4;
             la_text_add(&label, " ");
@@ -226,22 +234,39 @@ static la_status make_label(const la_lines *lines, la_series *s, la_err *err)
     return s->label ? LA_OK : LA_E_NOMEM;
 }
 
-/* The place of an impl is among all that the sweep has of its variant, and not this figure's rows alone. */
-static la_status assign_looks(la_store *store, int64_t sweep_id, la_lines *lines, la_err *err)
+/* How many lines have an impl in common within one source, at most. */
+static int most_alike(const la_lines *lines)
+{
+    int most = 1;
+    for (size_t i = 0; i < lines->n; i++) {
+        int n = 0;
+        for (size_t j = 0; j < lines->n; j++) {
+            const la_series *a = &lines->v[i], *b = &lines->v[j];
+            n += a->source == b->source && strcmp(a->variant, b->variant) == 0 &&
+                 strcmp(a->axis[LA_AXIS_IMPL], b->axis[LA_AXIS_IMPL]) == 0;
+        }
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* The place of an impl is among all that the sweep has of its variant, and not this figure's rows alone. A
+ * line looks in the second sweep as one more of its kind would in the first. */
+static la_status assign_looks(const la_source *source, size_t place, la_lines *lines, la_err *err)
 {
     static const char sql[] = "SELECT DISTINCT variant, impl FROM v_cell "
                               "WHERE sweep_id = CAST(?1 AS INT) ORDER BY variant, impl";
     char id[24], before[64] = "";
     int impl = 0;
-    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
-    for (size_t i = 0; i < lines->n; i++) la_series_look(&lines->v[i], 0, 0);
+    int alike = lines->sources > 1 ? most_alike(lines) : 0;
+    snprintf(id, sizeof id, "%lld", (long long)source->sweep);
     la_query *q = NULL;
-    LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &q, err));
+    LA_TRY(la_query_open(source->store, sql, (const char *[]){id}, 1, &q, err));
     bool more = true;
     la_status st;
     while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
         const char *variant = la_query_text(q, 0), *name = la_query_text(q, 1);
-        int line = 0;
+        int line = alike * (int)place;
         impl = strcmp(before, variant) == 0 ? impl + 1 : 0;
         snprintf(before, sizeof before, "%.60s", variant);
         for (size_t i = 0; i < lines->n; i++) {
@@ -249,7 +274,13 @@ static la_status assign_looks(la_store *store, int64_t sweep_id, la_lines *lines
             const char *own = s->axis[LA_AXIS_IMPL];
             /* Figures whose lines are no impl's have them in the order of the first. */
             bool same = *own ? strcmp(own, name) == 0 : impl == 0;
-            if (same && strcmp(s->variant, variant) == 0) la_series_look(s, impl, line++);
+            if (!same || s->source != place || strcmp(s->variant, variant) != 0) continue;
+            if (*s->axis[LA_AXIS_MEASURE]) { /* the line before in another measure */
+                la_series_look(s, impl, line > 0 ? line - 1 : 0);
+                s->dash = 3;
+            } else {
+                la_series_look(s, impl, line++);
+            }
         }
     }
     la_query_close(q);
@@ -274,29 +305,46 @@ static void mark_masks(la_lines *lines)
             lines->mixed[LA_AXIS_MASK] && strcmp(lines->v[i].axis[LA_AXIS_MASK], rare) == 0;
 }
 
-la_status la_lines_load(la_store *store, int64_t sweep_id, const char *sql, const char *which,
-                        la_lines *out, la_err *err)
+static la_status read_source(const la_source *source, size_t place, const char *sql,
+                             const char *which, bool named, la_lines *out, la_err *err)
 {
-    *out = (la_lines){0};
     char id[24];
-    snprintf(id, sizeof id, "%lld", (long long)sweep_id);
+    snprintf(id, sizeof id, "%lld", (long long)source->sweep);
     la_query *q = NULL;
-    LA_TRY(la_query_open(store, sql, (const char *[]){id, which}, which ? 2 : 1, &q, err));
+    LA_TRY(la_query_open(source->store, sql, (const char *[]){id, which}, which ? 2 : 1, &q, err));
     bool more = true;
     la_status st;
     while ((st = la_query_next(q, &more, err)) == LA_OK && more)
-        if ((st = add_row(out, q, err)) != LA_OK) break;
+        if ((st = add_row(out, q, place, named ? source->name : "", err)) != LA_OK) break;
     la_query_close(q);
+    return st;
+}
+
+la_status la_lines_load_all(const la_source *sources, size_t n, const char *sql,
+                            const char *const *which, la_lines *out, la_err *err)
+{
+    *out = (la_lines){.sources = n};
+    la_status st = LA_OK;
+    for (size_t i = 0; i < n && st == LA_OK; i++)
+        st = read_source(&sources[i], i, sql, which ? which[i] : NULL, n > 1, out, err);
     compare_axes(out);
     /* The mask is told by a dagger, unless one variant was run with both. */
     mark_masks(out);
     for (size_t i = 0; st == LA_OK && i < out->n; i++) {
         qsort(out->v[i].points, out->v[i].n, sizeof(la_point), by_x);
+        la_series_look(&out->v[i], 0, 0);
         st = make_label(out, &out->v[i], err);
     }
-    if (st == LA_OK) st = assign_looks(store, sweep_id, out, err);
+    for (size_t i = 0; i < n && st == LA_OK; i++) st = assign_looks(&sources[i], i, out, err);
     if (st != LA_OK) la_lines_release(out);
     return st;
+}
+
+la_status la_lines_load(la_store *store, int64_t sweep_id, const char *sql, const char *which,
+                        la_lines *out, la_err *err)
+{
+    const la_source source = {.store = store, .sweep = sweep_id, .name = ""};
+    return la_lines_load_all(&source, 1, sql, which ? &which : NULL, out, err);
 }
 
 bool la_point_good(const la_point *p)

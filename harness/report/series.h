@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "query.h"
+#include "report.h"
 
 /* What may tell two lines of one variant apart; a column of the query each (absent: ""). */
 typedef enum la_axis {
@@ -27,6 +28,8 @@ typedef enum la_axis {
     LA_AXIS_CACHE,
     LA_AXIS_DEVICE,
     LA_AXIS_MASK,
+    LA_AXIS_MEASURE, /* what of it: "resident" beside the workspace */
+    LA_AXIS_SOURCE,  /* no column: the sweep, where there are several */
     LA_AXIS_COUNT
 } la_axis;
 
@@ -41,6 +44,7 @@ typedef struct la_point {
 typedef struct la_series {
     char *variant, *label; /* owned */
     char *axis[LA_AXIS_COUNT];
+    size_t source;      /* place of its sweep */
     const char *colour; /* "#0072b2"; static. These three are gnuplot's */
     int dash, shape;
     bool marked;      /* has the rarer mask: a dagger in the label */
@@ -52,7 +56,8 @@ typedef struct la_series {
 typedef struct la_lines {
     la_series *v;
     size_t n, cap;
-    bool varies[LA_AXIS_COUNT]; /* within a variant: in the label */
+    size_t sources;
+    bool varies[LA_AXIS_COUNT]; /* within a variant of one source: in the label */
     bool mixed[LA_AXIS_COUNT];  /* anywhere: not in the caption */
 } la_lines;
 
@@ -60,6 +65,9 @@ typedef struct la_lines {
  * outcome, message and the axes. Rows of one line need not be adjacent. */
 la_status la_lines_load(la_store *store, int64_t sweep_id, const char *sql, const char *which,
                         la_lines *out, la_err *err);
+/* The same of several sweeps; `which` has one for each, or is NULL. Their names are in the labels. */
+la_status la_lines_load_all(const la_source *sources, size_t n, const char *sql,
+                            const char *const *which, la_lines *out, la_err *err);
 void la_lines_release(la_lines *lines);
 /* The line that the query's present row belongs to, or NULL. */
 const la_series *la_lines_match(const la_lines *lines, la_query *query);

@@ -68,15 +68,32 @@ static void test_plots_draw_every_kind_and_mark_failures(void **state)
     synthetic_models(&f);
     if (!have_gnuplot()) skip();
     const char *dir = folder_of(&f, "eight");
-    static const char *const stems[] = {
-        "time",        "throughput",  "roofline_fwd",  "roofline_decode",   "decode",
-        "memory",      "accuracy",    "error",         "outcomes",          "accuracy_mqar",
-        "curves_mqar", "pareto_mqar", "pareto_recall", "pareto_state_mqar", "pareto_state_recall"};
+    static const char *const stems[] = {"time",
+                                        "throughput",
+                                        "roofline_fwd",
+                                        "roofline_decode",
+                                        "decode",
+                                        "memory",
+                                        "accuracy",
+                                        "error",
+                                        "outcomes",
+                                        "accuracy_mqar",
+                                        "curves_mqar",
+                                        "pareto_mqar",
+                                        "pareto_recall",
+                                        "pareto_state_mqar",
+                                        "pareto_state_recall",
+                                        "throughput_tokens",
+                                        "speedup_over_softmax_fwd",
+                                        "speedup_over_softmax_decode",
+                                        "samples_fwd",
+                                        "samples_decode"};
     expect_ok(la_report_plots(f.store, f.sweep, NULL, 0, dir, NULL, NULL, &counts, &err));
     assert_int_equal(counts.drawn, LA_COUNT(stems));
-    /* One load only, no backward, one thread count, one impl of each and no peer: `load`, `time` and
-     * `memory` of both passes, `scaling`, `speedup`, `resident` and both of `heatmap` stay empty. */
-    assert_int_equal(counts.empty, 8);
+    /* One load only, no backward, one thread count, one impl of each and no peer: `load`, `time`,
+     * `throughput` and `memory` of both passes, `scaling`, `speedup` beside peers, `resident` and both of
+     * `heatmap` stay empty. */
+    assert_int_equal(counts.empty, 9);
     assert_false(exists(dir, "load.svg"));
     for (size_t i = 0; i < LA_COUNT(stems); i++) {
         static const char *const endings[] = {"svg", "png", "gp", "dat"};

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sides.h"
+
+#include <stdio.h>
+#include <string.h>
+
+la_status la_side_split(const char *word, const char *db, char *path, size_t cap,
+                        const char **sweep, la_err *err)
+{
+    const char *end = strstr(word, ".db");
+    while (end && end[3] && end[3] != ':') end = strstr(end + 3, ".db");
+    size_t len = strlen(db);
+    *sweep = word;
+    if (end) {
+        db = word;
+        len = (size_t)(end + 3 - word);
+        *sweep = end[3] ? end + 4 : "last";
+    }
+    if (len >= cap) return LA_FAIL(err, LA_E_ARG, "the path %.60s... is too long", db);
+    snprintf(path, cap, "%.*s", (int)len, db);
+    return LA_OK;
+}
