@@ -6,20 +6,19 @@
 
 #include "canvas.h"
 
-static void tick(la_text *out, const char **separator, const char *label, double at, int level)
+static void tick(la_ticks *out, const char *label, double at, bool minor)
 {
-    la_text_add(out, "%s'%s' %.9g", *separator, label, at);
-    if (level) la_text_add(out, " %d", level);
-    *separator = ", ";
+    if (out->n == LA_MAX_TICKS) return;
+    struct la_tick *t = &out->v[out->n++];
+    *t = (struct la_tick){.at = at, .minor = minor};
+    snprintf(t->label, sizeof t->label, "%s", label);
 }
 
 /* Powers of two; every one is labelled while there is room. */
-static void length_ticks(const la_canvas *c, bool lengths, la_text *out)
+static void length_ticks(const la_canvas *c, bool lengths, la_ticks *out)
 {
-    const char *separator = "";
     int first = (int)ceil(log2(c->xlo)), last = (int)floor(log2(c->xhi));
     int step = (last - first) / 12 + 1;
-    la_text_add(out, "set xtics (");
     for (int e = first; e <= last; e++) {
         char label[24];
         double at = ldexp(1.0, e);
@@ -28,10 +27,10 @@ static void length_ticks(const la_canvas *c, bool lengths, la_text *out)
             la_format_count((int64_t)1 << e, label);
         else
             snprintf(label, sizeof label, "%.0f", at);
-        tick(out, &separator, (last - e) % step == 0 ? label : "", at, (last - e) % step != 0);
+        bool named = (last - e) % step == 0;
+        tick(out, named ? label : "", at, !named);
     }
-    if (!*separator) tick(out, &separator, "", c->xlo, 0);
-    la_text_add(out, ")\n");
+    if (out->n == 0) tick(out, "", c->xlo, false);
 }
 
 static void decade_label(char label[32], double at, la_yscale scale)
@@ -52,11 +51,9 @@ static void decade_label(char label[32], double at, la_yscale scale)
     }
 }
 
-static void decade_ticks(const char *axis, double lo, double hi, la_yscale scale, la_text *out)
+static void decade_ticks(double lo, double hi, la_yscale scale, la_ticks *out)
 {
-    const char *separator = "";
     bool close = hi / lo < 60; /* fewer than two decades: 2 and 5 have names too */
-    la_text_add(out, "set %s (", axis);
     for (int e = (int)floor(log10(lo)); e <= (int)ceil(log10(hi)); e++)
         for (int m = 1; m <= 9; m++) {
             double at = m * pow(10, e);
@@ -64,31 +61,26 @@ static void decade_ticks(const char *axis, double lo, double hi, la_yscale scale
             bool named = m == 1 || (close && (m == 2 || m == 5));
             char label[32];
             decade_label(label, at, scale);
-            tick(out, &separator, named ? label : "", at, !named);
+            tick(out, named ? label : "", at, !named);
         }
-    la_text_add(out, ")\n");
 }
 
-static void byte_ticks(const char *axis, double lo, double hi, la_text *out)
+static void byte_ticks(double lo, double hi, la_ticks *out)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    const char *separator = "";
     int first = (int)ceil(log2(lo)), last = (int)floor(log2(hi)), step = 1;
     while ((last - first) / step > 8) step *= 2;
-    la_text_add(out, "set %s (", axis);
     for (int e = first; e <= last; e++) {
         if (e < 0 || e % step != 0) continue;
         char label[24];
         int unit = e / 10 < 4 ? e / 10 : 4;
         snprintf(label, sizeof label, "%.0f %s", ldexp(1.0, e - 10 * unit), units[unit]);
-        tick(out, &separator, label, ldexp(1.0, e), 0);
+        tick(out, label, ldexp(1.0, e), false);
     }
-    la_text_add(out, ")\n");
 }
 
-static void linear_ticks(const char *axis, double hi, double top, double least, la_text *out)
+static void linear_ticks(double hi, double top, double least, la_ticks *out)
 {
-    const char *separator = "";
     if (!(top > 0)) top = 1; /* the baselines do no arithmetic: their throughput is 0 */
     double raw = top / 5, unit = pow(10, floor(log10(raw))), step = unit;
     if (raw / unit > 5)
@@ -98,36 +90,57 @@ static void linear_ticks(const char *axis, double hi, double top, double least, 
     else if (raw / unit > 1)
         step = 2 * unit;
     step = fmax(step, least);
-    la_text_add(out, "set %s (", axis);
     for (int i = 0; i * step <= fmin(top, hi) * 1.0001; i++) {
         char label[24];
         snprintf(label, sizeof label, "%.15g", i * step);
-        tick(out, &separator, label, i * step, 0);
+        tick(out, label, i * step, false);
     }
+}
+
+void la_canvas_xticks(const la_canvas *c, const la_kind *kind, la_ticks *out)
+{
+    out->n = 0;
+    if (kind->x == LA_X_STEP)
+        linear_ticks(c->xhi, c->last_x, 0, out);
+    else if (kind->x == LA_X_THREADS)
+        linear_ticks(c->xhi, c->last_x, 1, out);
+    else if (kind->x == LA_X_TIME || kind->x == LA_X_RATIO)
+        decade_ticks(c->xlo, c->xhi, kind->x == LA_X_TIME ? LA_SCALE_TIME : LA_SCALE_ERROR, out);
+    else if (kind->x == LA_X_BYTES)
+        byte_ticks(c->xlo, c->xhi, out);
+    else
+        length_ticks(c, kind->x == LA_X_LENGTH, out);
+}
+
+void la_canvas_yticks(const la_canvas *c, const la_kind *kind, la_ticks *out)
+{
+    out->n = 0;
+    if (kind->scale == LA_SCALE_BYTES)
+        byte_ticks(c->ylo, c->data_hi, out);
+    else if (c->ylog)
+        decade_ticks(c->ylo, c->data_hi, kind->scale, out);
+    else
+        linear_ticks(c->data_hi, kind->scale == LA_SCALE_PART ? 1 : c->data_hi, 0, out);
+}
+
+static void write_ticks(const char *axis, const la_ticks *ticks, la_text *out)
+{
+    la_text_add(out, "set %s (", axis);
+    for (size_t i = 0; i < ticks->n; i++)
+        la_text_add(out, "%s'%s' %.9g%s", i ? ", " : "", ticks->v[i].label, ticks->v[i].at,
+                    ticks->v[i].minor ? " 1" : "");
     la_text_add(out, ")\n");
 }
 
 void la_canvas_ticks(const la_canvas *c, const la_kind *kind, la_text *out)
 {
+    la_ticks ticks;
     la_text_add(out, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n", c->xlo, c->xhi, c->ylo,
                 c->yhi);
-    if (kind->x == LA_X_STEP)
-        linear_ticks("xtics", c->xhi, c->last_x, 0, out);
-    else if (kind->x == LA_X_THREADS)
-        linear_ticks("xtics", c->xhi, c->last_x, 1, out);
-    else if (kind->x == LA_X_TIME || kind->x == LA_X_RATIO)
-        decade_ticks("xtics", c->xlo, c->xhi, kind->x == LA_X_TIME ? LA_SCALE_TIME : LA_SCALE_ERROR,
-                     out);
-    else if (kind->x == LA_X_BYTES)
-        byte_ticks("xtics", c->xlo, c->xhi, out);
-    else
-        length_ticks(c, kind->x == LA_X_LENGTH, out);
-    if (kind->scale == LA_SCALE_BYTES)
-        byte_ticks("ytics", c->ylo, c->data_hi, out);
-    else if (c->ylog)
-        decade_ticks("ytics", c->ylo, c->data_hi, kind->scale, out);
-    else
-        linear_ticks("ytics", c->data_hi, kind->scale == LA_SCALE_PART ? 1 : c->data_hi, 0, out);
+    la_canvas_xticks(c, kind, &ticks);
+    write_ticks("xtics", &ticks, out);
+    la_canvas_yticks(c, kind, &ticks);
+    write_ticks("ytics", &ticks, out);
 }
 
 void la_canvas_frame(const la_canvas *c, const char *title, la_text *out)

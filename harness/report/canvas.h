@@ -65,6 +65,36 @@ double la_canvas_roof(const la_canvas *c);
 /* Pixels that text of this many bytes takes, about. */
 double la_text_px(const char *text, double font);
 
+enum { LA_MAX_TICKS = 128 };
+typedef struct la_ticks {
+    struct la_tick {
+        double at;
+        char label[32]; /* of gnuplot's enhanced text: 10^{-3}; "" where minor */
+        bool minor;
+    } v[LA_MAX_TICKS];
+    size_t n;
+} la_ticks;
+void la_canvas_xticks(const la_canvas *c, const la_kind *kind, la_ticks *out);
+void la_canvas_yticks(const la_canvas *c, const la_kind *kind, la_ticks *out);
+/* Pixels by which lines that would lie upon one another stand apart; 0: they do not. */
+double la_canvas_hair(const la_kind *kind, const la_lines *lines);
+/* Points that nothing is better than: less of x and more of y. The lowest x first; at most cap. */
+size_t la_lines_front(const la_lines *lines, const la_point **front, size_t cap);
+/* Gnuplot's number of the point that marks a failure: 8 triangle, 6 circle, 2 cross. */
+int la_mark_shape(const char *outcome);
+
+/* A figure of lines, before a pen draws it. */
+typedef struct la_sketch {
+    la_lines lines;
+    la_canvas canvas;
+    la_text caption;
+} la_sketch;
+/* Loads and lays out; with `foot` there is room for the caption under the plot. *empty: there is nothing
+ * to draw. Release it in any case. */
+la_status la_figure_sketch(const la_view *view, const la_kind *kind, const char *task, bool foot,
+                           la_sketch *out, bool *empty, la_err *err);
+void la_sketch_release(la_sketch *sketch);
+
 void la_canvas_frame(const la_canvas *c, const char *title, la_text *out);
 void la_canvas_ticks(const la_canvas *c, const la_kind *kind, la_text *out);
 /* The second of them holds all but the first: `replot` ends it. */

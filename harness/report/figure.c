@@ -44,8 +44,7 @@ static bool write_seeds(la_text *dat, const la_series *s)
     return any;
 }
 
-/* Points that nothing is better than: less of x and more of y. The lowest x first. */
-static size_t find_front(const la_lines *lines, const la_point **front, size_t cap)
+size_t la_lines_front(const la_lines *lines, const la_point **front, size_t cap)
 {
     size_t n = 0;
     double best = -DBL_MAX, after = -DBL_MAX;
@@ -68,7 +67,7 @@ static size_t find_front(const la_lines *lines, const la_point **front, size_t c
 static void write_front(la_text *dat, const la_lines *lines, const la_canvas *c)
 {
     const la_point *front[64];
-    size_t n = find_front(lines, front, LA_COUNT(front));
+    size_t n = la_lines_front(lines, front, LA_COUNT(front));
     la_text_add(dat, "# front: x y\n");
     for (size_t i = 0; i < n; i++) la_text_add(dat, "%.9g %.9g\n", front[i]->x, front[i]->y);
     if (n) la_text_add(dat, "%.9g %.9g\n", c->xhi, front[n - 1]->y);
@@ -121,7 +120,7 @@ static void write_marks(la_text *dat, const la_canvas *c)
 
 /* ---- the plot command ---- */
 
-static int mark_shape(const char *outcome)
+int la_mark_shape(const char *outcome)
 {
     if (strstr(outcome, "timeout")) return 8;                                         /* triangle */
     if (strcmp(outcome, "wrong") == 0 || strcmp(outcome, "nonfinite") == 0) return 6; /* circle */
@@ -175,7 +174,7 @@ static void plot_command(la_text *out, const la_lines *lines, const la_canvas *c
     for (size_t m = 0; m < c->n_marks; m++)
         la_text_add(out,
                     "%s'%s.dat' index %zu using 1:2 with points pt %d ps 1.1 lw 1.8 lc rgb '%s'",
-                    separator, stem, first_mark + m, mark_shape(c->marks[m].point->outcome),
+                    separator, stem, first_mark + m, la_mark_shape(c->marks[m].point->outcome),
                     c->marks[m].series->colour);
 }
 
@@ -407,50 +406,43 @@ static size_t write_blocks(la_text *dat, const la_kind *kind, const la_lines *li
     return block;
 }
 
-static la_status compose(const la_view *view, const la_kind *kind, const char *title,
-                         const char *stem, const la_lines *lines, la_canvas *c, la_text *caption,
-                         la_text *dat, la_text *gp, la_err *err)
+double la_canvas_hair(const la_kind *kind, const la_lines *lines)
 {
+    bool close = kind->scale == LA_SCALE_PART && kind->x == LA_X_LENGTH && lines->n;
+    return close ? fmin(4, 14.0 / (double)lines->n) : 0;
+}
+
+static la_status compose(const la_view *view, const la_kind *kind, const la_sketch *sketch,
+                         const char *stem, la_text *dat, la_text *gp, la_err *err)
+{
+    const la_lines *lines = &sketch->lines;
+    const la_canvas *c = &sketch->canvas;
+    const char *caption = la_text_str(&sketch->caption);
     size_t *seeds = la_zalloc((lines->n + 1) * sizeof *seeds, err);
     if (!seeds) return LA_E_NOMEM;
+    double hair = pow(c->xhi / c->xlo, la_canvas_hair(kind, lines) / (c->right - c->left));
     la_text frame = {0}, axes = {0}, marks = {0}, plot = {0}, svg = {0}, png = {0};
-    add_rules_to_caption(caption, c);
-    la_text foot = {0};
-    la_status st = la_canvas_layout(c, kind, lines, la_gp_caption_lines(la_text_str(caption)), err);
-    la_gp_caption(&foot, la_text_str(caption), c->height);
-    if (st == LA_OK) {
-        size_t first_mark = write_blocks(dat, kind, lines, c, seeds);
-        la_canvas_frame(c, title, &frame);
-        la_text_add(&frame, "%s", la_text_str(&foot));
-        la_canvas_ticks(c, kind, &axes);
-        if (kind->guides) slope_guides(&marks, c);
-        rule_lines(&marks, c);
-        double hair = kind->scale == LA_SCALE_PART && kind->x == LA_X_LENGTH
-                          ? pow(c->xhi / c->xlo, fmin(4, 14.0 / (double)lines->n) /
-                                                     (c->right - c->left)) /* pixels */
-                          : 1;
-        for (size_t i = 0; i < c->n_tags; i++)
-            c->tags[i].x *= hair_of(lines, hair, (size_t)(c->tags[i].series - lines->v));
-        line_labels(&marks, c, kind->fit, kind->front || kind->sizes);
-        failure_labels(&marks, c);
-        plot_command(&plot, lines, c, stem, hair, seeds, first_mark, kind);
-        la_canvas_terminals(&view->how, stem, c->height, &svg, &png);
-        const char *pairs[] = {"TITLE", title,
-                               "STEM",  stem,
-                               "STYLE", la_plot_style,
-                               "FRAME", la_text_str(&frame),
-                               "AXES",  la_text_str(&axes),
-                               "MARKS", la_text_str(&marks),
-                               "PLOT",  la_text_str(&plot),
-                               "SVG",   la_text_str(&svg),
-                               "PNG",   la_text_str(&png),
-                               NULL};
-        la_gp_fill(gp, kind->gp, pairs);
-        if (frame.failed | axes.failed | marks.failed | plot.failed | svg.failed | png.failed |
-            foot.failed | caption->failed | dat->failed | gp->failed)
-            st = LA_FAIL(err, LA_E_NOMEM, "no memory for the figure %s", kind->name);
-    }
-    la_text *all[] = {&frame, &axes, &marks, &plot, &svg, &png, &foot};
+    size_t first_mark = write_blocks(dat, kind, lines, c, seeds);
+    la_canvas_frame(c, view->title, &frame);
+    la_gp_caption(&frame, caption, c->height);
+    la_canvas_ticks(c, kind, &axes);
+    if (kind->guides) slope_guides(&marks, c);
+    rule_lines(&marks, c);
+    line_labels(&marks, c, kind->fit, kind->front || kind->sizes);
+    failure_labels(&marks, c);
+    plot_command(&plot, lines, c, stem, hair, seeds, first_mark, kind);
+    la_canvas_terminals(&view->how, stem, c->height, &svg, &png);
+    const char *pairs[] = {"TITLE", view->title,        "STEM",  stem,
+                           "STYLE", la_plot_style,      "FRAME", la_text_str(&frame),
+                           "AXES",  la_text_str(&axes), "MARKS", la_text_str(&marks),
+                           "PLOT",  la_text_str(&plot), "SVG",   la_text_str(&svg),
+                           "PNG",   la_text_str(&png),  NULL};
+    la_gp_fill(gp, kind->gp, pairs);
+    la_status st = LA_OK;
+    if (frame.failed | axes.failed | marks.failed | plot.failed | svg.failed | png.failed |
+        dat->failed | gp->failed)
+        st = LA_FAIL(err, LA_E_NOMEM, "no memory for the figure %s", kind->name);
+    la_text *all[] = {&frame, &axes, &marks, &plot, &svg, &png};
     for (size_t i = 0; i < LA_COUNT(all); i++) la_text_release(all[i]);
     la_free(seeds);
     return st;
@@ -478,27 +470,45 @@ static la_status load_lines(const la_view *view, const la_kind *kind, const char
     return st;
 }
 
+la_status la_figure_sketch(const la_view *view, const la_kind *kind, const char *task, bool foot,
+                           la_sketch *out, bool *empty, la_err *err)
+{
+    *out = (la_sketch){0};
+    LA_TRY(load_lines(view, kind, task, &out->lines, err));
+    *empty = !has_numbers(&out->lines, kind->scale != LA_SCALE_PART);
+    if (*empty) return LA_OK;
+    if (kind->fit) la_lines_fit(&out->lines);
+    la_canvas *c = &out->canvas;
+    for (size_t i = 0; i < view->n && kind->rules; i++)
+        LA_TRY(load_rules(view, i, kind, c, task, err));
+    name_rules(c, view);
+    la_canvas_ranges(c, kind, &out->lines);
+    LA_TRY(la_figure_caption(view, kind, &out->lines, &out->caption, err));
+    add_rules_to_caption(&out->caption, c);
+    if (out->caption.failed) return LA_FAIL(err, LA_E_NOMEM, "no memory for a caption");
+    int below = foot ? la_gp_caption_lines(la_text_str(&out->caption)) : 0;
+    LA_TRY(la_canvas_layout(c, kind, &out->lines, below, err));
+    /* The leaders begin where the line is drawn. */
+    double hair = pow(c->xhi / c->xlo, la_canvas_hair(kind, &out->lines) / (c->right - c->left));
+    for (size_t i = 0; i < c->n_tags; i++)
+        c->tags[i].x *= hair_of(&out->lines, hair, (size_t)(c->tags[i].series - out->lines.v));
+    return LA_OK;
+}
+
+void la_sketch_release(la_sketch *sketch)
+{
+    la_text_release(&sketch->caption);
+    la_canvas_release(&sketch->canvas);
+    la_lines_release(&sketch->lines);
+}
+
 la_status la_figure_lines(const la_view *view, const la_kind *kind, const char *task,
                           const char *stem, la_text *dat, la_text *gp, bool *empty, la_err *err)
 {
-    la_lines lines;
-    la_canvas canvas = {0};
-    la_text caption = {0};
-    LA_TRY(load_lines(view, kind, task, &lines, err));
-    *empty = !has_numbers(&lines, kind->scale != LA_SCALE_PART);
-    la_status st = LA_OK;
-    if (*empty) goto done;
-    if (kind->fit) la_lines_fit(&lines);
-    for (size_t i = 0; i < view->n && kind->rules; i++)
-        if ((st = load_rules(view, i, kind, &canvas, task, err)) != LA_OK) goto done;
-    name_rules(&canvas, view);
-    la_canvas_ranges(&canvas, kind, &lines);
-    if ((st = la_figure_caption(view, kind, &lines, &caption, err)) != LA_OK) goto done;
-    if ((st = la_figure_head(view, kind, dat, err)) != LA_OK) goto done;
-    st = compose(view, kind, view->title, stem, &lines, &canvas, &caption, dat, gp, err);
-done:
-    la_text_release(&caption);
-    la_canvas_release(&canvas);
-    la_lines_release(&lines);
+    la_sketch sketch;
+    la_status st = la_figure_sketch(view, kind, task, true, &sketch, empty, err);
+    if (st == LA_OK && !*empty) st = la_figure_head(view, kind, dat, err);
+    if (st == LA_OK && !*empty) st = compose(view, kind, &sketch, stem, dat, gp, err);
+    la_sketch_release(&sketch);
     return st;
 }
