@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -21,6 +22,7 @@ static const la_command_main mains[LA_CMD_COUNT] = {
     [LA_CMD_RUN] = la_cmd_run,
     [LA_CMD_SHOW] = la_cmd_show,
     [LA_CMD_PLOT] = la_cmd_plot,
+    [LA_CMD_REPORT] = la_cmd_report,
     [LA_CMD_LIST] = la_cmd_list,
     [LA_CMD_EXPORT] = la_cmd_export,
     [LA_CMD_DOCTOR] = la_cmd_doctor,
@@ -72,6 +74,15 @@ const char *la_db_path(const char *flag)
 {
     const char *env = getenv("LABENCH_DB");
     return flag ? flag : env && *env ? env : "labench.db";
+}
+
+la_status la_check_target(const char *db, const char *out, la_err *err)
+{
+    struct stat a, b;
+    if (out && stat(db, &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev &&
+        a.st_ino == b.st_ino)
+        return LA_FAIL(err, LA_E_ARG, "--out %s is the database itself", out);
+    return LA_OK;
 }
 
 la_status la_choice_parse(const char *flag, const char *value, const char *const *words, size_t n,

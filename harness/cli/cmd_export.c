@@ -3,7 +3,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "commands.h"
 #include "export.h"
@@ -47,16 +46,6 @@ static la_status take_word(void *context, const char *word, la_err *err)
     return LA_OK;
 }
 
-/* Writing rows over the file they come from would end both. */
-static la_status check_target(const char *db, const char *out, la_err *err)
-{
-    struct stat a, b;
-    if (out && stat(db, &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev &&
-        a.st_ino == b.st_ino)
-        return LA_FAIL(err, LA_E_ARG, "--out %s is the database itself", out);
-    return LA_OK;
-}
-
 static la_status export(const export_args *args, la_err *err)
 {
     la_store *store;
@@ -64,7 +53,7 @@ static la_status export(const export_args *args, la_err *err)
     const char *db = la_db_path(args->db);
     const char *what = args->what ? args->what : "flat";
     const char *format = args->format ? args->format : la_flags[LA_FLAG_FORMAT].def;
-    LA_TRY(check_target(db, args->out, err));
+    LA_TRY(la_check_target(db, args->out, err));
     LA_TRY(la_store_open(db, LA_STORE_READ, &store, err));
     la_status st = LA_OK;
     if (!args->sweep || strcmp(args->sweep, "all") != 0)

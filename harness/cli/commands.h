@@ -25,6 +25,7 @@ int la_cmd_run(int argc, char **argv, int first);
 int la_cmd_list(int argc, char **argv, int first);
 int la_cmd_show(int argc, char **argv, int first);
 int la_cmd_plot(int argc, char **argv, int first);
+int la_cmd_report(int argc, char **argv, int first);
 int la_cmd_export(int argc, char **argv, int first);
 int la_cmd_compare(int argc, char **argv, int first);
 int la_cmd_crossover(int argc, char **argv, int first);
@@ -54,6 +55,8 @@ int la_exit_code(la_status status);
 int la_finish_stdout(int code);
 /* --db, $LABENCH_DB or ./labench.db. */
 const char *la_db_path(const char *flag);
+/* Refuses to write over the database that is read; out may be NULL. */
+la_status la_check_target(const char *db, const char *out, la_err *err);
 /* Which of `words` is `value`; LA_E_ARG naming all of them. */
 la_status la_choice_parse(const char *flag, const char *value, const char *const *words, size_t n,
                           int *out, la_err *err);

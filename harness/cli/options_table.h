@@ -16,6 +16,7 @@
     X(LIST, "list", "[variants|tasks|devices|sweeps|plots]", "what there is")                      \
     X(SHOW, "show", "[SWEEP|CELL|VARIANT|[task] TASK]", "everything about one of them")            \
     X(PLOT, "plot", "[KIND...]", "draw a sweep: svg and png, with the .gp and .dat behind")        \
+    X(REPORT, "report", "[SWEEP]", "a sweep as one HTML file")                                     \
     X(EXPORT, "export", "[WHAT]", "rows of a sweep as csv, json, md or latex")                     \
     X(COMPARE, "compare", "A B", "is B faster than A? sweeps, builds or variants, cell by cell")   \
     X(CROSSOVER, "crossover", "[A B]", "from which length on is B faster than A?")                 \
@@ -49,6 +50,7 @@ enum {
     LA_IN_LIST = 1 << LA_CMD_LIST,
     LA_IN_SHOW = 1 << LA_CMD_SHOW,
     LA_IN_PLOT = 1 << LA_CMD_PLOT,
+    LA_IN_REPORT = 1 << LA_CMD_REPORT,
     LA_IN_EXPORT = 1 << LA_CMD_EXPORT,
     LA_IN_COMPARE = 1 << LA_CMD_COMPARE,
     LA_IN_CROSSOVER = 1 << LA_CMD_CROSSOVER,
@@ -60,9 +62,10 @@ enum {
     LA_IN_NEW = 1 << LA_CMD_NEW,
     LA_IN_ALL = (1 << LA_CMD_WORKER) - 1,
     LA_IN_PLUGIN = LA_IN_RUN | LA_IN_LIST | LA_IN_SHOW | LA_IN_VERIFY | LA_IN_APPLY,
-    LA_IN_OUT = LA_IN_RUN | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_APPLY | LA_IN_SAMPLE | LA_IN_NEW,
-    LA_IN_STORED =
-        LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_EXPORT | LA_IN_COMPARE | LA_IN_CROSSOVER,
+    LA_IN_OUT = LA_IN_RUN | LA_IN_PLOT | LA_IN_REPORT | LA_IN_EXPORT | LA_IN_APPLY | LA_IN_SAMPLE |
+                LA_IN_NEW,
+    LA_IN_STORED = LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_REPORT | LA_IN_EXPORT |
+                   LA_IN_COMPARE | LA_IN_CROSSOVER,
 };
 
 /* enumerator, name, letter or 0, argument or NULL, default or NULL, commands, help */
@@ -173,7 +176,7 @@ enum {
     X(LENGTH, "length", 0, "T", "the longest", LA_IN_SAMPLE | LA_IN_PLOT,                          \
       "tokens of an example, or of what plot samples shows")                                       \
     X(OUT, "out", 'o', "PATH", NULL, LA_IN_OUT,                                                    \
-      "folder of the output, made when missing (export: file)")                                    \
+      "folder of the output, made when missing (export, report: file)")                            \
     X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json, md or latex")                  \
     X(LONG, "long", 'l', NULL, NULL, LA_IN_LIST, "impls and options too")                          \
     X(FULL, "full", 0, NULL, NULL, LA_IN_VERIFY, "every shape and option, not the quick set")      \

@@ -78,6 +78,13 @@ void la_canvas_xticks(const la_canvas *c, const la_kind *kind, la_ticks *out);
 void la_canvas_yticks(const la_canvas *c, const la_kind *kind, la_ticks *out);
 /* Pixels by which lines that would lie upon one another stand apart; 0: they do not. */
 double la_canvas_hair(const la_kind *kind, const la_lines *lines);
+typedef struct la_stroke { /* from, to: data */
+    double x0, y0, x1, y1;
+} la_stroke;
+/* A rule with a slope, from the left edge or the bottom up to its y. */
+la_stroke la_canvas_slope(const la_canvas *c, const la_rule *rule);
+/* The line of slope p (1, 2) from the lower left corner, clipped to the data's part. */
+la_stroke la_canvas_guide(const la_canvas *c, int p);
 /* Points that nothing is better than: less of x and more of y. The lowest x first; at most cap. */
 size_t la_lines_front(const la_lines *lines, const la_point **front, size_t cap);
 /* Gnuplot's number of the point that marks a failure: 8 triangle, 6 circle, 2 cross. */

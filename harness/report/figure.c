@@ -241,22 +241,27 @@ static void failure_labels(la_text *out, const la_canvas *c)
                     c->data_hi, c->data_hi);
 }
 
-/* y = slope x from the left edge or the bottom up to y, its name along it near the upper end. */
-static void sloped_rule(la_text *out, const la_canvas *c, const la_rule *r)
+la_stroke la_canvas_slope(const la_canvas *c, const la_rule *r)
 {
     double x0 = fmax(c->xlo, c->ylo / r->slope), x1 = fmin(c->xhi, r->y / r->slope);
-    double y0 = r->slope * x0, y1 = r->slope * x1;
-    double dx = la_canvas_px(c, x1) - la_canvas_px(c, x0);
-    double dy = la_canvas_py(c, y1) - la_canvas_py(c, y0), length = hypot(dx, dy);
+    return (la_stroke){x0, r->slope * x0, x1, r->slope * x1};
+}
+
+/* Its name stands along it near the upper end. */
+static void sloped_rule(la_text *out, const la_canvas *c, const la_rule *r)
+{
+    la_stroke s = la_canvas_slope(c, r);
+    double dx = la_canvas_px(c, s.x1) - la_canvas_px(c, s.x0);
+    double dy = la_canvas_py(c, s.y1) - la_canvas_py(c, s.y0), length = hypot(dx, dy);
     if (!(length > 0)) return;
     /* Seven pixels above the line. */
-    double px = la_canvas_px(c, x1) - 0.04 * dx - 7 * dy / length;
-    double py = la_canvas_py(c, y1) - 0.04 * dy + 7 * dx / length;
+    double px = la_canvas_px(c, s.x1) - 0.04 * dx - 7 * dy / length;
+    double py = la_canvas_py(c, s.y1) - 0.04 * dy + 7 * dx / length;
     la_text_add(
         out,
         "set arrow from first %.9g, first %.9g to first %.9g, first %.9g nohead dt 2 lw 0.8 "
         "lc rgb '#999999' back\nset label ",
-        x0, y0, x1, y1);
+        s.x0, s.y0, s.x1, s.y1);
     la_gp_quote(out, r->label);
     la_text_add(out,
                 " at screen %.4f, screen %.4f right rotate by %.1f font ',9' tc rgb '#777777'\n",
@@ -287,23 +292,29 @@ static void rule_lines(la_text *out, const la_canvas *c)
     }
 }
 
-/* Grey lines of slope 1 and 2 from the lower left corner, clipped to the data's part. */
+la_stroke la_canvas_guide(const la_canvas *c, int p)
+{
+    double y0 = c->ylo * pow(c->data_hi / c->ylo, 0.02), room = c->data_hi / y0;
+    double x1 = c->xhi, y1 = y0 * pow(c->xhi / c->xlo, p);
+    if (y1 > c->data_hi) {
+        x1 = c->xlo * pow(room, 1.0 / p);
+        y1 = c->data_hi;
+    }
+    return (la_stroke){c->xlo, y0, x1, y1};
+}
+
+/* Grey lines of slope 1 and 2. */
 static void slope_guides(la_text *out, const la_canvas *c)
 {
     static const char *const names[] = {"{/:Italic T}", "{/:Italic T}^2"};
-    double y0 = c->ylo * pow(c->data_hi / c->ylo, 0.02), room = c->data_hi / y0;
     for (int p = 1; p <= 2; p++) {
-        double x1 = c->xhi, y1 = y0 * pow(c->xhi / c->xlo, p);
-        if (y1 > c->data_hi) {
-            x1 = c->xlo * pow(room, 1.0 / p);
-            y1 = c->data_hi;
-        }
+        la_stroke s = la_canvas_guide(c, p);
         la_text_add(out,
                     "set arrow from first %.9g, first %.9g to first %.9g, first %.9g nohead dt 3 "
                     "lw 1 lc rgb '#aaaaaa' back\n",
-                    c->xlo, y0, x1, y1);
+                    s.x0, s.y0, s.x1, s.y1);
         /* The name stands on the line, where there is room left of its end. */
-        double f = 0.93, x = c->xlo * pow(x1 / c->xlo, f), y = y0 * pow(y1 / y0, f);
+        double f = 0.93, x = s.x0 * pow(s.x1 / s.x0, f), y = s.y0 * pow(s.y1 / s.y0, f);
         la_text_add(out,
                     "set label '%s' at first %.9g, first %.9g right offset char -0.3, char 0.5 "
                     "font ',9' tc rgb '#999999' back\n",

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "store.h"
+#include "text.h"
 
 /* The table at the end of a sweep: a row per variant and length, outcome words in place of numbers,
  * then the warnings by kind. width: columns of the terminal, 0: no limit (not a terminal). */
@@ -65,6 +66,13 @@ la_status la_report_draw(const la_source *sources, size_t n_sources, const char 
                          size_t n, const la_plot_how *how, const char *dir,
                          void (*done)(const char *stem, void *context), void *context,
                          la_plots *out, la_err *err);
+
+/* The sweep as one HTML file: answers by length, map, figures, every cell, warnings, failures, method,
+ * environment. It needs no network and can be read without its script; the same rows give the same bytes.
+ * The text is added to nothing: what `out` held is released. */
+la_status la_report_html(la_store *store, int64_t sweep_id, la_text *out, la_err *err);
+/* The same into a file, which appears whole or not at all; its folder is made when missing. */
+la_status la_report_html_file(la_store *store, int64_t sweep_id, const char *path, la_err *err);
 
 /* Tables of trained models: accuracy by length for each task, and how they were trained. Nothing where
  * the sweep trained none. */

@@ -9,6 +9,7 @@
 #include "numbers.h"
 #include "query.h"
 #include "report.h"
+#include "show.h"
 #include "text.h"
 
 /* Prints one row as "name   value" lines; columns that are NULL are left out. */
@@ -127,7 +128,7 @@ static la_status print_list(la_store *store, const char *head, const char *sql, 
 }
 
 /* The options of the command line that measure this cell alone. */
-static const char rerun_sql[] =
+const char la_rerun_sql[] =
     "SELECT 'labench run --new --variants ' || variant || "
     "CASE WHEN isa LIKE 'peer%' THEN ' --peers ' || (SELECT v.origin FROM cell k JOIN variant v ON "
     "v.variant_id = k.variant_id WHERE k.cell_id = c.cell_id) ELSE '' END || "
@@ -188,7 +189,7 @@ static la_status show_cell(la_store *store, const char *id, FILE *out, la_err *e
     LA_TRY(print_list(store, "beside float32", beside, id, out, err));
     LA_TRY(print_list(store, "bytes", sizes, id, out, err));
     LA_TRY(print_list(store, "warnings", warnings, id, out, err));
-    return print_list(store, "again, alone", rerun_sql, id, out, err);
+    return print_list(store, "again, alone", la_rerun_sql, id, out, err);
 }
 
 static la_status show_cells(la_store *store, const char *key, FILE *out, bool *found, la_err *err)
