@@ -9,8 +9,8 @@
 
 extern const char la_page_overview_sql[];
 
-/* A variant with so much recall or accuracy keeps what it was shown; with so little it forgets. */
-static const double keeps = 0.9, forgets = 0.5;
+/* A variant with so much recall or accuracy keeps what it was shown. */
+static const double keeps = 0.9;
 
 static void name_of(la_text *out, const la_rank_row *row)
 {
@@ -102,7 +102,7 @@ static la_status overview(la_page *page, la_err *err)
 
 /* "<b>fnet</b> from 1k to 4k, <b>linear</b> from 8k on": who is best at each length of i..end. */
 static bool add_runs(la_text *out, const la_ranking *r, size_t i, size_t end, int column,
-                     double recalls, const char *head)
+                     double recalls, const char *mask, const char *head)
 {
     const la_rank_row *now = NULL;
     double from = 0, to = 0;
@@ -113,7 +113,7 @@ static bool add_runs(la_text *out, const la_ranking *r, size_t i, size_t end, in
         if (i < end) {
             next = la_ranking_end(r, i, true);
             if (next > end) next = end;
-            best = la_ranking_best(r, i, next, column, recalls);
+            best = la_ranking_best(r, i, next, column, recalls, mask);
         }
         bool same = best && now && strcmp(best->label, now->label) == 0;
         if (now && !same) {
@@ -135,49 +135,87 @@ static bool add_runs(la_text *out, const la_ranking *r, size_t i, size_t end, in
     return any;
 }
 
-static void add_names(la_text *out, const la_ranking *r, size_t i, size_t end, int column,
-                      double least, double below, const char *words)
+/* The longest length up to which the line of row k keeps a task at every length that was measured: 0 where at
+ * none, negative where the line has no number. Its other rows are among i..end, by length. */
+static double kept_to(const la_ranking *r, size_t i, size_t end, size_t k, int column)
 {
-    bool any = false;
+    double to = -1;
     for (; i < end; i++) {
         const la_rank_row *row = &r->v[i];
-        double v = row->q[column].v;
-        if (row->baseline || !(v >= least) || !(v < below)) continue;
-        la_text_add(out, any ? ", " : "%s ", words);
-        name_of(out, row);
-        any = true;
+        if (strcmp(row->label, r->v[k].label) != 0 || strcmp(row->mask, r->v[k].mask) != 0 ||
+            !isfinite(row->q[column].v))
+            continue;
+        if (!(row->q[column].v >= keeps)) return fmax(to, 0);
+        to = row->T;
     }
+    return to;
 }
 
-/* Who keeps and who forgets at the longest length at which the task has numbers. */
+/* Whether row k is the first of its line. */
+static bool begins_line(const la_ranking *r, size_t i, size_t k)
+{
+    for (; i < k; i++)
+        if (strcmp(r->v[i].label, r->v[k].label) == 0 && strcmp(r->v[i].mask, r->v[k].mask) == 0)
+            return false;
+    return true;
+}
+
+/* "up to 128k flash, ttt_linear; up to 4k deltanet; at no length fnet": what is kept, and forgotten. */
 static void add_memory(la_text *out, const la_ranking *r, size_t i, size_t end, size_t task)
 {
     int column = LA_R_TASK + (int)task;
-    size_t from = end, to = end;
-    for (size_t k = i; k < end; k++)
-        if (isfinite(r->v[k].q[column].v) && (from == end || r->v[k].T > r->v[from].T)) from = k;
-    if (from == end) return;
-    while (from > i && r->v[from - 1].T == r->v[from].T) from--;
-    to = la_ranking_end(r, from, true);
-    la_text_add(out, "<li>");
-    la_html_text(out, r->tasks[task]);
-    la_text_add(out, "%s at %s:", r->recall && task == 0 ? " probe" : ", trained models,",
-                count(r->v[from].T));
-    add_names(out, r, from, to, column, keeps, INFINITY, " <b>0.9 and more</b>");
-    add_names(out, r, from, to, column, forgets, keeps, "; 0.5 to 0.9");
-    add_names(out, r, from, to, column, -1, forgets, "; <b>below 0.5</b>");
-    la_text_add(out, "</li>\n");
+    double before = INFINITY;
+    bool any = false;
+    for (;;) {
+        double longest = -1;
+        for (size_t k = i; k < end; k++) {
+            double to = r->v[k].baseline ? -1 : kept_to(r, i, end, k, column);
+            if (to < before) longest = fmax(longest, to);
+        }
+        if (longest < 0) break;
+        if (!any) {
+            la_text_add(out, "<li>");
+            la_html_text(out, r->tasks[task]);
+            la_text_add(out, " (%s) of 0.9 and more:",
+                        r->recall && task == 0 ? "the mechanism alone" : "trained models");
+        }
+        la_text_add(out, any ? "; " : " ");
+        any = true;
+        if (longest > 0)
+            la_text_add(out, "up to %s ", count(longest));
+        else
+            la_text_add(out, "at no length ");
+        const char *separator = longest > 0 ? "<b>" : "";
+        for (size_t k = i; k < end; k++) {
+            if (r->v[k].baseline || !begins_line(r, i, k)) continue;
+            double to = kept_to(r, i, end, k, column);
+            if (to < longest || to > longest) continue;
+            la_text_add(out, "%s", separator);
+            name_of(out, &r->v[k]);
+            separator = ", ";
+        }
+        if (longest > 0) la_text_add(out, "</b>");
+        before = longest;
+    }
+    if (any) la_text_add(out, "</li>\n");
 }
 
 static void facts(la_text *out, const la_ranking *r, size_t i, size_t end)
 {
     la_text_add(out, "<ul class=\"facts\">\n");
-    add_runs(out, r, i, end, LA_R_FORWARD, (double)NAN, "Fastest forward:");
-    if (r->recall && !add_runs(out, r, i, end, LA_R_FORWARD, keeps,
+    char head[64];
+    const char *usual = *r->mask ? r->usual : NULL;
+    snprintf(head, sizeof head, "Fastest forward%s%s:", usual ? ", " : "", usual ? usual : "");
+    add_runs(out, r, i, end, LA_R_FORWARD, (double)NAN, usual, head);
+    snprintf(head, sizeof head, "Fastest forward, %s:", r->mask);
+    if (usual) add_runs(out, r, i, end, LA_R_FORWARD, (double)NAN, r->mask, head);
+    if (r->recall && !add_runs(out, r, i, end, LA_R_FORWARD, keeps, usual,
                                "Fastest forward with a recall of 0.9 and more:"))
         la_text_add(out, "<li>No variant has a recall of 0.9.</li>\n");
-    add_runs(out, r, i, end, LA_R_BOTH, (double)NAN, "Fastest forward and backward:");
-    add_runs(out, r, i, end, LA_R_DECODE, (double)NAN, "Fastest decode of one token:");
+    snprintf(head, sizeof head, "Fastest forward and backward%s%s:", usual ? ", " : "",
+             usual ? usual : "");
+    add_runs(out, r, i, end, LA_R_BOTH, (double)NAN, usual, head);
+    add_runs(out, r, i, end, LA_R_DECODE, (double)NAN, usual, "Fastest decode of one token:");
     for (size_t t = 0; t < r->n_tasks; t++) add_memory(out, r, i, end, t);
     la_text_add(out, "</ul>\n");
 }
@@ -186,15 +224,9 @@ static void facts(la_text *out, const la_ranking *r, size_t i, size_t end)
 
 static void add_score(la_text *out, const la_quantity *q, bool best)
 {
-    char tint[40];
-    snprintf(tint, sizeof tint, "score%s", best ? " best" : "");
-    if (!isfinite(q->v)) {
-        la_text_add(out, "<td class=\"n word\">%s</td>",
-                    *q->outcome ? la_html_word(q->outcome) : "");
-        return;
-    }
-    la_text_add(out, "<td class=\"n %s\" data-v=\"%.6g\" style=\"--p:%.0f%%\"", tint, q->v,
-                100 * fmin(1, fmax(0, q->v)));
+    la_text_add(out, "<td class=\"n%s%s\" data-v=\"%.6g\"", q->v >= 0.03 ? " score" : "",
+                best ? " best" : "", q->v);
+    if (q->v >= 0.03) la_text_add(out, " style=\"--p:%.0f%%\"", 100 * fmin(1, q->v));
     if (q->interval) la_text_add(out, " title=\"[%.3f, %.3f]\"", q->lo, q->hi);
     la_text_add(out, ">%.3f", q->v);
     if (q->most - q->v > 0.0005) la_text_add(out, "–%.3f", q->most);
@@ -203,13 +235,13 @@ static void add_score(la_text *out, const la_quantity *q, bool best)
 
 static void add_quantity(la_text *out, const la_quantity *q, int column, bool best)
 {
-    if (column >= LA_R_TASK) {
-        add_score(out, q, best);
-        return;
-    }
     if (!isfinite(q->v)) {
         la_text_add(out, "<td class=\"n word\">%s</td>",
                     *q->outcome ? la_html_word(q->outcome) : "");
+        return;
+    }
+    if (column >= LA_R_TASK) {
+        add_score(out, q, best);
         return;
     }
     la_html_number_cell(out, q->v, best ? "best" : "");
@@ -247,12 +279,13 @@ typedef struct columns {
 
 static void glance_head(la_text *out, const la_ranking *r, const columns *c)
 {
-    la_text_add(out,
-                "<div class=\"scroll\"><table id=\"glance\"><thead>\n"
-                "<tr><th rowspan=\"2\" scope=\"col\">length</th>"
-                "<th colspan=\"%zu\" scope=\"colgroup\" class=\"edge\">fastest forward, and what "
-                "it costs</th>",
-                4 + c->tasks);
+    la_text_add(
+        out,
+        "<div class=\"scroll\"><table class=\"glance\"><thead>\n"
+        "<tr><th rowspan=\"2\" scope=\"col\">length</th>"
+        "<th colspan=\"%zu\" scope=\"colgroup\" class=\"edge\">fastest %s%sforward, and what "
+        "it costs</th>",
+        4 + c->tasks, *r->mask ? r->usual : "", *r->mask ? " " : "");
     if (c->recall)
         la_text_add(
             out,
@@ -265,25 +298,31 @@ static void glance_head(la_text *out, const la_ranking *r, const columns *c)
     if (c->decode)
         la_text_add(out, "<th colspan=\"2\" scope=\"colgroup\" class=\"edge\">fastest decode</th>");
     la_text_add(
-        out, "</tr>\n<tr><th scope=\"col\" class=\"edge\">variant</th><th scope=\"col\">time</th>"
-             "<th scope=\"col\">workspace</th><th scope=\"col\">state</th>");
+        out,
+        "</tr>\n<tr><th scope=\"col\" class=\"edge\">variant</th><th scope=\"col\" "
+        "class=\"n\">time</th>"
+        "<th scope=\"col\" class=\"n\">workspace</th><th scope=\"col\" class=\"n\">state</th>");
     for (size_t t = 0; t < c->tasks; t++) {
-        la_text_add(out, "<th scope=\"col\">");
+        la_text_add(out, "<th scope=\"col\" class=\"n\">");
         la_html_text(out, r->tasks[t]);
         la_text_add(out, "</th>");
     }
     if (c->recall)
-        la_text_add(out, "<th scope=\"col\" class=\"edge\">variant</th><th scope=\"col\">time</th>"
-                         "<th scope=\"col\">workspace</th><th scope=\"col\">state</th>");
+        la_text_add(
+            out,
+            "<th scope=\"col\" class=\"edge\">variant</th><th scope=\"col\" class=\"n\">time</th>"
+            "<th scope=\"col\" class=\"n\">workspace</th><th scope=\"col\" class=\"n\">state</th>");
     for (int k = 0; k < c->both + c->decode; k++)
-        la_text_add(out,
-                    "<th scope=\"col\" class=\"edge\">variant</th><th scope=\"col\">time</th>");
+        la_text_add(
+            out,
+            "<th scope=\"col\" class=\"edge\">variant</th><th scope=\"col\" class=\"n\">time</th>");
     la_text_add(out, "</tr></thead><tbody>\n");
 }
 
 static void glance_row(la_text *out, const la_ranking *r, size_t i, size_t next, const columns *c)
 {
-    const la_rank_row *first = la_ranking_best(r, i, next, LA_R_FORWARD, (double)NAN);
+    const char *usual = *r->mask ? r->usual : NULL;
+    const la_rank_row *first = la_ranking_best(r, i, next, LA_R_FORWARD, (double)NAN, usual);
     la_text_add(out, "<tr data-t=\"%.0f\"><th scope=\"row\">%s</th>", r->v[i].T, count(r->v[i].T));
     add_winner(out, first, LA_R_FORWARD);
     for (int k = LA_R_WORK; k < LA_R_TASK + (int)c->tasks; k++)
@@ -292,7 +331,7 @@ static void glance_row(la_text *out, const la_ranking *r, size_t i, size_t next,
         else
             la_text_add(out, "<td></td>");
     if (c->recall) {
-        const la_rank_row *keeper = la_ranking_best(r, i, next, LA_R_FORWARD, keeps);
+        const la_rank_row *keeper = la_ranking_best(r, i, next, LA_R_FORWARD, keeps, usual);
         add_winner(out, keeper, LA_R_FORWARD);
         for (int k = LA_R_WORK; k <= LA_R_STATE; k++)
             if (keeper)
@@ -300,9 +339,10 @@ static void glance_row(la_text *out, const la_ranking *r, size_t i, size_t next,
             else
                 la_text_add(out, "<td></td>");
     }
-    if (c->both) add_winner(out, la_ranking_best(r, i, next, LA_R_BOTH, (double)NAN), LA_R_BOTH);
+    if (c->both)
+        add_winner(out, la_ranking_best(r, i, next, LA_R_BOTH, (double)NAN, usual), LA_R_BOTH);
     if (c->decode)
-        add_winner(out, la_ranking_best(r, i, next, LA_R_DECODE, (double)NAN), LA_R_DECODE);
+        add_winner(out, la_ranking_best(r, i, next, LA_R_DECODE, (double)NAN, usual), LA_R_DECODE);
     la_text_add(out, "</tr>\n");
 }
 
@@ -338,7 +378,7 @@ static void rank_head(la_text *out, const la_ranking *r, const bool *shown)
 
 static void rank(la_text *out, const la_ranking *r, size_t i, size_t end, const bool *shown)
 {
-    const la_rank_row *first = la_ranking_best(r, i, end, LA_R_FORWARD, (double)NAN);
+    const la_rank_row *first = la_ranking_best(r, i, end, LA_R_FORWARD, (double)NAN, NULL);
     la_text_add(out,
                 "<section class=\"rank\" data-t=\"%.0f\"><h4>%s tokens</h4>\n"
                 "<div class=\"scroll\"><table class=\"sortable\">",

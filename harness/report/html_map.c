@@ -89,7 +89,7 @@ static void add_times(la_text *out, la_query *q)
 static void add_accuracy(la_text *out, la_query *q)
 {
     double accuracy = la_query_named_real(q, "accuracy"), lo = la_query_named_real(q, "lo"),
-           hi = la_query_named_real(q, "hi");
+           hi = la_query_named_real(q, "hi"); /* of the accuracy, where there is one */
     la_html_number_cell(out, accuracy, "");
     if (isfinite(accuracy)) la_text_add(out, "%.3f", accuracy);
     if (isfinite(accuracy) && isfinite(lo) && isfinite(hi))
@@ -196,8 +196,7 @@ static void fill_box(box *b, const la_point *p, const char *key, bool time)
     b->message = p->message;
     snprintf(b->key, sizeof b->key, "%.12s", key);
     if (!la_point_good(p))
-        la_text_add(&text, "%s%s", la_html_word(p->outcome),
-                    strncmp(p->outcome, "predicted", 9) == 0 ? " (pred.)" : "");
+        la_text_add(&text, "%s", la_html_word(p->outcome));
     else if (time)
         la_html_time(&text, p->y, p->lo, p->hi, false);
     else
@@ -282,7 +281,8 @@ la_status la_page_map(la_page *page, la_err *err)
         out,
         "<section id=\"outcomes\"><h2>What became of every cell</h2>\n"
         "<p class=\"note\">Times are medians of one call, accuracies shares of right answers. A "
-        "word stands where there is no number; – says that the mathematics has no such form. "
+        "word stands where there is no number, pale where it was predicted and not tried; – says "
+        "that the mathematics has no such form. "
         "The reason is shown on hovering; a box leads to its row of <a href=\"#cells\">all "
         "cells</a>.</p>\n<div class=\"panels\">\n");
     bool more = true;

@@ -130,12 +130,14 @@ static void rules(const pen *p)
 
 /* ---- lines ---- */
 
-/* The colour by night: light enough on a dark page. */
+/* The colour by night: light enough on a dark page; black becomes nearly white. */
 static void night(const char *colour, char out[8])
 {
     unsigned rgb = (unsigned)strtoul(*colour == '#' ? colour + 1 : "888888", NULL, 16);
     double c[3] = {(rgb >> 16 & 255) / 255.0, (rgb >> 8 & 255) / 255.0, (rgb & 255) / 255.0};
-    double light = 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2], least = 0.5;
+    double light = 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2];
+    bool grey = fmax(c[0], fmax(c[1], c[2])) - fmin(c[0], fmin(c[1], c[2])) < 0.05;
+    double least = grey ? 0.85 : 0.5;
     double more = light < least ? (least - light) / (1 - light) : 0;
     for (int i = 0; i < 3; i++) c[i] += more * (1 - c[i]);
     snprintf(out, 8, "#%02x%02x%02x", (unsigned)lround(255 * c[0]) & 255,
@@ -370,16 +372,17 @@ void la_html_svg(la_text *out, const la_kind *kind, const la_sketch *sketch, con
 
 void la_html_shapes(la_text *out)
 {
-    la_text_add(
-        out,
-        "<svg width=\"0\" height=\"0\" class=\"shapes\" aria-hidden=\"true\"><defs>"
-        "<path id=\"p7\" d=\"M-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z\"/>"
-        "<path id=\"p5\" d=\"M-3.3 -3.3h6.6v6.6h-6.6z\"/>"
-        "<path id=\"p9\" d=\"M0 -4.6L4.2 2.9H-4.2z\"/>"
-        "<path id=\"p11\" d=\"M0 4.6L4.2 -2.9H-4.2z\"/>"
-        "<path id=\"p13\" d=\"M0 -4.8L4.8 0L0 4.8L-4.8 0z\"/>"
-        "<path id=\"p15\" d=\"M0 -4.4L4.2 -1.4L2.6 3.6H-2.6L-4.2 -1.4z\"/>"
-        "<path id=\"p2\" class=\"open\" d=\"M-4 -4L4 4M-4 4L4 -4\"/>"
-        "<path id=\"p6\" class=\"open\" d=\"M-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z\"/>"
-        "<path id=\"p8\" class=\"open\" d=\"M0 -4.6L4.2 2.9H-4.2z\"/></defs></svg>\n");
+    la_text_add(out, "<svg width=\"0\" height=\"0\" class=\"shapes\" aria-hidden=\"true\"><defs>"
+                     "<path id=\"p7\" d=\"M-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z\"/>"
+                     "<path id=\"p5\" d=\"M-3.3 -3.3h6.6v6.6h-6.6z\"/>"
+                     "<path id=\"p9\" d=\"M0 -4.6L4.2 2.9H-4.2z\"/>"
+                     "<path id=\"p11\" d=\"M0 4.6L4.2 -2.9H-4.2z\"/>"
+                     "<path id=\"p13\" d=\"M0 -4.8L4.8 0L0 4.8L-4.8 0z\"/>"
+                     "<path id=\"p15\" d=\"M0 -4.4L4.2 -1.4L2.6 3.6H-2.6L-4.2 -1.4z\"/>"
+                     "<path id=\"p2\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.8\" "
+                     "d=\"M-4 -4L4 4M-4 4L4 -4\"/>"
+                     "<path id=\"p6\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.8\" "
+                     "d=\"M-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z\"/>"
+                     "<path id=\"p8\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.8\" "
+                     "d=\"M0 -4.6L4.2 2.9H-4.2z\"/></defs></svg>\n");
 }

@@ -76,7 +76,7 @@ static la_status load_kernels(const la_page *page, la_ranking *r, la_err *err)
         const la_series *line = la_lines_match(&lines, q);
         if (line) snprintf(row->label, sizeof row->label, "%.60s", line->label);
         row->marked = line && line->marked;
-        if (row->marked) snprintf(r->mask, sizeof r->mask, "%s", row->mask);
+        snprintf(row->marked ? r->mask : r->usual, sizeof r->mask, "%s", row->mask);
         row->kernel = true;
         describe_setting(row, q);
         row->q[LA_R_FORWARD] = quantity(q, "fwd_ns", "fwd_lo", "fwd_hi", "fwd_outcome");
@@ -107,8 +107,41 @@ static int task_column(la_ranking *r, const char *task)
     return LA_R_TASK + (int)i;
 }
 
-/* Accuracies of trained models go to every row of the variant with these options and mask at that length; where
- * there is none, to a row of their own. */
+/* Several settings of one task: the range of them. */
+static void merge(la_quantity *into, const la_quantity *score)
+{
+    if (!isfinite(into->v)) {
+        *into = *score;
+    } else if (isfinite(score->v)) {
+        into->most = fmax(into->most, score->most);
+        into->v = fmin(into->v, score->v);
+        into->lo = fmin(into->lo, score->lo);
+        into->hi = fmax(into->hi, score->hi);
+    }
+}
+
+/* How many kernels' rows have the variant, mask and length of the query's row, and `options` (NULL: any). They
+ * are given the score, unless it is NULL. */
+static size_t give_score(la_ranking *r, la_query *q, const char *options, int column,
+                         const la_quantity *score)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        la_rank_row *row = &r->v[i];
+        if (!row->kernel || row->T != la_query_named_real(q, "x") ||
+            strcmp(row->variant, la_query_named_text(q, "variant")) != 0 ||
+            strcmp(row->mask, la_query_named_text(q, "mask")) != 0 ||
+            (options && strcmp(row->options, options) != 0))
+            continue;
+        n++;
+        if (score) merge(&row->q[column], score);
+    }
+    return n;
+}
+
+/* Accuracies of trained models go beside the times of the kernels of the same options. Where there are none, but
+ * the variant has one row only, they go there: options that follow the size of a head differ between a
+ * kernel and a model. Else to rows of their own. */
 static la_status load_learned(const la_page *page, la_ranking *r, la_err *err)
 {
     la_query *q = NULL;
@@ -120,19 +153,12 @@ static la_status load_learned(const la_page *page, la_ranking *r, la_err *err)
         if (column < 0) continue;
         la_quantity score = quantity(q, "least", "lo", "hi", "outcome");
         score.most = la_query_named_real(q, "most");
-        bool any = false;
-        for (size_t i = 0; i < r->n; i++) {
-            la_rank_row *row = &r->v[i];
-            if (row->T != la_query_named_real(q, "x") ||
-                strcmp(row->variant, la_query_named_text(q, "variant")) != 0 ||
-                strcmp(row->mask, la_query_named_text(q, "mask")) != 0 ||
-                strcmp(row->options, la_query_named_text(q, "options")) != 0)
-                continue;
-            row->q[column] = score;
-            any = true;
+        if (give_score(r, q, la_query_named_text(q, "options"), column, &score)) continue;
+        if (give_score(r, q, NULL, column, NULL) == 1) {
+            give_score(r, q, NULL, column, &score);
+            continue;
         }
         la_rank_row *row;
-        if (any) continue;
         if ((st = add_row(r, q, &row, err)) != LA_OK) break;
         row->q[column] = score;
     }
@@ -192,12 +218,13 @@ static void find_best(la_ranking *r)
 }
 
 const la_rank_row *la_ranking_best(const la_ranking *r, size_t i, size_t end, int column,
-                                   double recalls)
+                                   double recalls, const char *mask)
 {
     const la_rank_row *best = NULL;
     for (; i < end; i++) {
         const la_rank_row *row = &r->v[i];
         if (row->baseline || !isfinite(row->q[column].v)) continue;
+        if (mask && strcmp(row->mask, mask) != 0) continue;
         if (isfinite(recalls) && !(row->q[LA_R_TASK].v >= recalls)) continue;
         if (!best || row->q[column].v < best->q[column].v) best = row;
     }

@@ -34,8 +34,8 @@ typedef struct la_ranking {
     size_t n, cap;
     char tasks[LA_MAX_TASKS][64]; /* recall first where there is one */
     size_t n_tasks;
-    bool recall;   /* tasks[0] is the probe, which trains nothing */
-    char mask[16]; /* of marked rows; "": none is */
+    bool recall;              /* tasks[0] is the probe, which trains nothing */
+    char mask[16], usual[16]; /* of marked rows ("": none is), and of the others */
 } la_ranking;
 
 /* Rows by setting in the order of the sweep, then by length, then by forward time. */
@@ -44,8 +44,8 @@ void la_ranking_release(la_ranking *ranking);
 /* The end of the rows that share setting and length (`length`), or setting alone, with row i. */
 size_t la_ranking_end(const la_ranking *r, size_t i, bool length);
 /* The row of least q[column] among i..end that is no baseline; with `recalls`, whose recall is at least
- * that. NULL: none. */
+ * that; with `mask` (may be NULL), of that mask. NULL: none. */
 const la_rank_row *la_ranking_best(const la_ranking *r, size_t i, size_t end, int column,
-                                   double recalls);
+                                   double recalls, const char *mask);
 
 #endif

@@ -95,7 +95,7 @@ static void table_cell(la_text *out, const la_query *q, int column)
     else
         la_text_add(out, "<td>");
     if (la_query_type(q, column) == LA_COLUMN_REAL)
-        la_text_add(out, "%.6g", la_query_real(q, column));
+        la_text_add(out, "%.4g", la_query_real(q, column));
     else
         la_html_text(out, text ? text : "");
     la_text_add(out, "</td>");

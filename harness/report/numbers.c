@@ -46,6 +46,9 @@ void la_number_time(double ns, double lo, double hi, char value[40], char interv
     double scale = 1;
     char number[40];
     while (u < 3 && ns / scale >= 999.5) scale *= 1000, u++;
+    /* 996 ns to the nearest ten is no 1000 ns. */
+    double step = pow(10, -decimals_of(ns / scale, 0.5 * (hi - lo) / scale));
+    if (u < 3 && round(ns / scale / step) * step >= 999.5) scale *= 1000, u++;
     la_number_scaled(ns, lo, hi, scale, number, interval);
     snprintf(value, 40, "%.30s %s", number, units[u]);
 }

@@ -159,6 +159,9 @@ static void test_digits_follow_the_interval(void **state)
     assert_string_equal(interval, "[6.6, 8.0]");
     la_number_time(123.4e6, 110e6, 140e6, value, interval); /* half-width 15: tens */
     assert_string_equal(value, "120 ms");
+    la_number_time(960, 820, 1080, value, interval); /* half-width 130: no "1000 ns" */
+    assert_string_equal(value, "1.0 us");
+    assert_string_equal(interval, "[0.8, 1.1]");
     la_number_time(2.5e9, (double)NAN, (double)NAN, value, interval);
     assert_string_equal(value, "2.50 s");
     assert_string_equal(interval, "");
