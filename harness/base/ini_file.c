@@ -50,6 +50,12 @@ static la_status add_section(reader *r, const char *name, int line)
     return LA_OK;
 }
 
+/* The last section has an entry, which an indented line goes on. */
+static bool entry_open(const la_ini *ini)
+{
+    return ini->n_sections > 0 && ini->sections[ini->n_sections - 1].n > 0;
+}
+
 /* libinih asks for a line as fgets gives it. Headers are noted here, since it does not tell of them. */
 static char *next_line(char *buf, int cap, void *stream)
 {
@@ -69,8 +75,8 @@ static char *next_line(char *buf, int cap, void *stream)
     buf[n + 1] = '\0';
     r->at += n + ended;
     r->indented = isspace((unsigned char)buf[0]) != 0;
-    size_t start = strspn(buf, " \t"), close = strcspn(buf, "]");
-    if (buf[start] == '[' && buf[close] == ']' && !r->indented) {
+    size_t start = strspn(buf, " \t\v\f\r"), close = strcspn(buf, "]");
+    if (buf[start] == '[' && buf[close] == ']' && !(r->indented && entry_open(r->ini))) {
         char name[LINE_MAX + 1];
         snprintf(name, sizeof name, "%.*s", (int)(close - start - 1), buf + start + 1);
         r->st = add_section(r, name, r->line);
@@ -97,8 +103,8 @@ static la_status append(reader *r, la_ini_entry *entry, const char *value)
 static la_status add_entry(reader *r, const char *key, const char *value)
 {
     la_ini *ini = r->ini;
-    if (r->indented && ini->n > 0 && strcmp(ini->entries[ini->n - 1].key, key) == 0)
-        return append(r, &ini->entries[ini->n - 1], value);
+    if (r->indented && entry_open(ini)) return append(r, &ini->entries[ini->n - 1], value);
+    if (!*key) return la_ini_complain(ini, r->line, r->err, "nothing stands before the '='");
     if (ini->n_sections == 0) LA_TRY(add_section(r, "", r->line));
     LA_TRY(la_grow((void **)&ini->entries, &ini->cap, ini->n + 1, sizeof *ini->entries, r->err));
     la_ini_section *section = &ini->sections[ini->n_sections - 1];
