@@ -10,6 +10,7 @@
 
 #include "child.h"
 #include "commands.h"
+#include "config.h"
 #include "log.h"
 #include "plugin_flags.h"
 #include "plugins.h"
@@ -128,6 +129,10 @@ la_status la_common_take(la_common *common, la_flag_id flag, const char *value, 
         return LA_OK;
     case LA_FLAG_COLOR:
         return la_choice_parse("--color", value, when, LA_COUNT(when), &common->color_when, err);
+    case LA_FLAG_CONFIG: /* read before the command began (config.h) */
+    case LA_FLAG_SECTION:
+    case LA_FLAG_SHOW_CONFIG:
+        return LA_OK;
     default:
         return LA_FAIL(err, LA_E_INTERNAL, "flag --%s has no meaning here", la_flags[flag].name);
     }
@@ -164,6 +169,27 @@ static bool isa_is_here(void)
     return false;
 }
 
+/* Runs a command with what configuration files add to its words. */
+static int with_files(la_command command, int argc, char **argv, int first)
+{
+    la_config config;
+    la_err err = {0};
+    la_status st = la_config_read(command, argc, argv, first, &config, &err);
+    int code;
+    if (st == LA_OK && config.show)
+        st = la_config_show(&config, stdout, &err);
+    else if (st == LA_OK)
+        la_config_tell(command, &config);
+    if (st != LA_OK)
+        code = la_complain(&err);
+    else if (config.show)
+        code = la_finish_stdout(LA_EXIT_OK);
+    else
+        code = mains[command](config.argc, config.argv, first);
+    la_config_release(&config);
+    return code;
+}
+
 static int without_command(int argc, char **argv)
 {
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
@@ -175,7 +201,7 @@ static int without_command(int argc, char **argv)
         return la_finish_stdout(LA_EXIT_OK);
     }
     if (!isa_is_here()) return LA_EXIT_USAGE;
-    return la_cmd_run(argc, argv, 1);
+    return with_files(LA_CMD_RUN, argc, argv, 1);
 }
 
 int la_cli_main(int argc, char **argv)
@@ -194,7 +220,7 @@ int la_cli_main(int argc, char **argv)
     if (command == LA_CMD_WORKER) return la_worker_main(4, 3);
     if (command == LA_CMD_PLUGIN)
         return argc > 2 ? la_plugin_do(argc, argv) : la_plugin_host_main(3);
-    if (command < LA_CMD_COUNT && mains[command]) return mains[command](argc, argv, 2);
+    if (command < LA_CMD_COUNT && mains[command]) return with_files(command, argc, argv, 2);
     char q[64];
     const char *nearest = la_command_nearest(argv[1]);
     if (nearest)

@@ -84,7 +84,7 @@ static const char bash_tail[] =
 static void print_file_flags(FILE *out)
 {
     static const la_flag_id files[] = {LA_FLAG_DB, LA_FLAG_OUT, LA_FLAG_IN, LA_FLAG_PLUGIN,
-                                       LA_FLAG_WITH};
+                                       LA_FLAG_WITH, LA_FLAG_CONFIG};
     fputs("        ", out);
     for (size_t i = 0; i < LA_COUNT(files); i++)
         fprintf(out, "%s--%s", i ? "|" : "", la_flags[files[i]].name);

@@ -54,6 +54,15 @@ const char *la_command_nearest(const char *name)
     return best;
 }
 
+bool la_flags_exclusive(la_flag_id a, la_flag_id b)
+{
+    for (size_t i = 0; i < LA_COUNT(exclusive); i++)
+        if ((exclusive[i][0] == a && exclusive[i][1] == b) ||
+            (exclusive[i][0] == b && exclusive[i][1] == a))
+            return true;
+    return false;
+}
+
 static bool belongs(la_flag_id id, la_command command)
 {
     return (la_flags[id].commands >> command & 1u) != 0;

@@ -161,6 +161,12 @@ enum {
     X(DRY_RUN, "dry-run", 'n', NULL, NULL, LA_IN_RUN, "list cells, memory and time; run nothing")  \
     X(STRICT, "strict", 0, NULL, NULL, LA_IN_RUN,                                                  \
       "unsupported, timeouts and out of memory make the exit code 1 too")                          \
+    X(CONFIG, "config", 0, "FILE", "./labench.ini, ~/.config/labench/labench.ini",                 \
+      LA_IN_RUN | LA_IN_STORED, "flags from an INI file: [global], lengths = 1k..8k; or none")     \
+    X(SECTION, "section", 0, "NAME", NULL, LA_IN_RUN | LA_IN_STORED,                               \
+      "its section [NAME] too, before [global]")                                                   \
+    X(SHOW_CONFIG, "show-config", 0, NULL, NULL, LA_IN_RUN,                                        \
+      "print such a file for this command, with where each value comes from; run nothing")         \
     X(YES, "yes", 'y', NULL, NULL, LA_IN_RUN, "allow more than 100 000 cells")                     \
     X(PROGRESS, "progress", 0, "WHEN", "auto", LA_IN_RUN, "auto, always or never")                 \
     X(VARIANT, "variant", 0, "NAME", NULL, LA_IN_APPLY, "the variant to apply")                    \
@@ -221,6 +227,8 @@ typedef la_status (*la_word_taker)(void *context, const char *word, la_err *err)
  * there. Words that are no flags go to `word`; NULL refuses them. */
 la_status la_flags_parse(la_command command, int argc, char **argv, int first, la_flag_taker flag,
                          la_word_taker word, void *context, bool *help, la_err *err);
+/* A command line has at most one of them. */
+bool la_flags_exclusive(la_flag_id a, la_flag_id b);
 void la_flags_help(la_command command, FILE *out);
 /* LA_CMD_COUNT: no such command. */
 la_command la_command_find(const char *name);

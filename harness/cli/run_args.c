@@ -409,6 +409,28 @@ la_status la_run_args_parse(int argc, char **argv, int first, la_run_args *out, 
     return fill_defaults(out, err);
 }
 
+la_status la_run_flag_check(la_flag_id flag, const char *value, la_err *err)
+{
+    la_run_args args = {0};
+    la_status st = take_flag(&args, flag, value, err);
+    la_run_args_release(&args);
+    return st;
+}
+
+bool la_run_setting_name(la_flag_id flag, const char *value, char out[96])
+{
+    if (flag == LA_FLAG_SET) {
+        snprintf(out, 96, "%.*s", (int)strcspn(value, "="), value);
+        return true;
+    }
+    for (size_t i = 0; i < LA_COUNT(shorthands); i++)
+        if (shorthands[i].flag == flag) {
+            snprintf(out, 96, "%s.%s", shorthands[i].owner, shorthands[i].key);
+            return true;
+        }
+    return false;
+}
+
 void la_run_args_release(la_run_args *args)
 {
     la_spec_release(&args->spec);

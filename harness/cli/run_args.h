@@ -25,6 +25,10 @@ typedef struct la_run_args {
 la_status la_run_args_parse(int argc, char **argv, int first, la_run_args *out, bool *help,
                             la_err *err);
 void la_run_args_release(la_run_args *args);
+/* Is this a value of that flag of run, as far as can be said without the others? */
+la_status la_run_flag_check(la_flag_id flag, const char *value, la_err *err);
+/* "owner.key" of a flag that sets an option: --set and those that are short for it. False for others. */
+bool la_run_setting_name(la_flag_id flag, const char *value, char out[96]);
 /* The device that --device names. LA_E_DEVICE when it is not there. */
 la_status la_device_choose(const char *name, la_device *out, la_err *err);
 

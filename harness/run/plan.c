@@ -511,17 +511,28 @@ static la_counts or_one(const la_counts *given, int64_t *one, int64_t def)
     return given->n ? *given : (la_counts){one, 1, 1};
 }
 
+int la_plan_rounds(const la_spec *spec)
+{
+    return spec->quick ? 1 : spec->rounds ? spec->rounds : 3;
+}
+
+const char *const *la_plan_passes(const la_spec *spec, size_t *n)
+{
+    static const char *const all[] = {"fwd", "fwdbwd", "decode"}, *const quick[] = {"fwd",
+                                                                                    "decode"};
+    /* A quick sweep leaves the dearest pass to whoever asks for it: it has three minutes. */
+    *n = spec->difficulty ? 0 : spec->quick ? LA_COUNT(quick) : LA_COUNT(all);
+    return spec->quick ? quick : all;
+}
+
 static la_status understand(la_axes *x, la_err *err)
 {
-    static const char *const passes[] = {"fwd", "fwdbwd", "decode"},
-                             *const quick[] = {"fwd", "decode"}, *const f32[] = {"f32"},
-                             *const automatic[] = {"auto"};
+    static const char *const f32[] = {"f32"}, *const automatic[] = {"auto"};
     const la_spec *s = x->spec;
     LA_TRY(la_plan_variants(&s->variants, &x->variants, &x->n_variants, err));
-    /* A quick sweep leaves the dearest pass to whoever asks for it: it has three minutes. */
-    size_t n_passes = s->difficulty ? 0 : s->quick ? 2 : 3;
-    LA_TRY(parse_axis("pass", &s->passes, s->quick ? quick : passes, n_passes, x->passes,
-                      &x->n_passes, err));
+    size_t n_passes;
+    const char *const *passes = la_plan_passes(s, &n_passes);
+    LA_TRY(parse_axis("pass", &s->passes, passes, n_passes, x->passes, &x->n_passes, err));
     LA_TRY(parse_axis("dtype", &s->dtypes, f32, 1, x->dtypes, &x->n_dtypes, err));
     LA_TRY(parse_axis("mask", &s->masks, automatic, 1, x->masks, &x->n_masks, err));
     LA_TRY(parse_tasks(x, err));
@@ -546,7 +557,7 @@ static la_status understand(la_axes *x, la_err *err)
 
 la_status la_plan_expand(const la_spec *spec, const la_device *device, la_plan *out, la_err *err)
 {
-    *out = (la_plan){.rounds = spec->quick ? 1 : spec->rounds ? spec->rounds : 3};
+    *out = (la_plan){.rounds = la_plan_rounds(spec)};
     la_axes x = {.spec = spec, .device = device, .plan = out};
     la_status st = understand(&x, err);
     for (size_t i = 0; i < x.n_variants && st == LA_OK; i++)

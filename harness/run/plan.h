@@ -65,6 +65,9 @@ la_status la_counts_add(la_counts *counts, int64_t value, la_err *err); /* keeps
 /* Expands groups, globs and minus words over the registry; LA_E_ARG with the nearest name. Returned
  * pointers are into the registry; la_free the array. */
 la_status la_plan_variants(const la_words *words, const la_variant ***out, size_t *n, la_err *err);
+/* What a spec leaves open: rounds of what is timed, and passes (*n may be 0). */
+int la_plan_rounds(const la_spec *spec);
+const char *const *la_plan_passes(const la_spec *spec, size_t *n);
 /* All cells, finished; combinations that cannot exist are refused cells when they came from a list,
  * group or axis, and LA_E_ARG when every cell asked for is refused. */
 la_status la_plan_expand(const la_spec *spec, const la_device *device, la_plan *out, la_err *err);

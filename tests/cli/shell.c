@@ -18,8 +18,8 @@ static void give_up(const char *what)
 
 void shell_begin(const char *program)
 {
-    static const char *const gone[] = {"COLUMNS",  "LABENCH_DB", "FORCE_COLOR",
-                                       "NO_COLOR", "TERM",       "OMP_NUM_THREADS"};
+    static const char *const gone[] = {"COLUMNS", "LABENCH_DB",      "FORCE_COLOR",   "NO_COLOR",
+                                       "TERM",    "OMP_NUM_THREADS", "LABENCH_CONFIG"};
     char real[PATH_MAX], path[3 * PATH_MAX];
     if (!realpath(program, real)) give_up(program);
     *strrchr(real, '/') = '\0';
@@ -29,6 +29,8 @@ void shell_begin(const char *program)
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) unsetenv(gone[i]);
     snprintf(folder, sizeof folder, "/tmp/labench-cli-XXXXXX");
     if (!mkdtemp(folder) || chdir(folder) != 0) give_up(folder);
+    /* No test reads a configuration file of whoever runs it. */
+    setenv("XDG_CONFIG_HOME", "/nowhere", 1);
 }
 
 void shell_end(void)

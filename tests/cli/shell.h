@@ -10,7 +10,7 @@ typedef struct shell_result {
 } shell_result;
 
 /* Makes a temporary folder, goes there, puts the program's folder first in PATH and takes what would
- * change the output (COLUMNS, LABENCH_DB, colours) out of the environment. */
+ * change the output (COLUMNS, LABENCH_DB, colours, configuration files) out of the environment. */
 void shell_begin(const char *program);
 void shell_end(void); /* removes the folder */
 void shell_run(const char *command, shell_result *out);
