@@ -30,7 +30,7 @@ static la_status check_memory(const la_plan *plan, const la_run_settings *settin
     for (size_t i = 0; i < plan->n; i++)
         if (!plan->cells[i].refused && plan->cells[i].need_bytes < least)
             least = plan->cells[i].need_bytes;
-    if (settings->memory_limit >= least || !settings->predict) return LA_OK;
+    if (settings->memory_limit >= least || !settings->predict || plan->n == 0) return LA_OK;
     char limit[24], need[24];
     return LA_FAIL(err, LA_E_ARG, "--memory-limit %s leaves no room: the smallest cell needs %s",
                    la_format_bytes((double)settings->memory_limit, limit),

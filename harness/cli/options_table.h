@@ -158,6 +158,8 @@ enum {
     X(NO_PREDICT, "no-predict", 0, NULL, NULL, LA_IN_RUN,                                          \
       "run cells expected to run out of memory or time")                                           \
     X(ORDER, "order", 0, "HOW", "random", LA_IN_RUN, "order of a round: random or given")          \
+    X(SHARD, "shard", 0, "I/N", "1/1", LA_IN_RUN,                                                  \
+      "share I of N of the cells, each in a database of its own; then 'labench merge'")            \
     X(DRY_RUN, "dry-run", 'n', NULL, NULL, LA_IN_RUN, "list cells, memory and time; run nothing")  \
     X(STRICT, "strict", 0, NULL, NULL, LA_IN_RUN,                                                  \
       "unsupported, timeouts and out of memory make the exit code 1 too")                          \

@@ -11,6 +11,7 @@
 #include "sizes.h"
 
 #define THREADS_MAX 1024
+#define SHARDS_MAX  10000
 
 static la_status take_words(const char *flag, const char *value, la_words *out, la_err *err)
 {
@@ -249,6 +250,22 @@ static la_status take_measuring(la_run_args *args, la_flag_id flag, const char *
     }
 }
 
+static la_status take_shard(la_spec *spec, const char *value, la_err *err)
+{
+    char left[16] = "", q[64];
+    int64_t n = 0, i = 0;
+    size_t len = strcspn(value, "/");
+    if (!value[len] || len == 0 || len >= sizeof left)
+        return LA_FAIL(err, LA_E_ARG, "--shard '%s' is not I/N, like 2/4", la_quote(value, q));
+    memcpy(left, value, len);
+    LA_TRY(la_whole_parse("--shard I/N: N", value + len + 1, 1, SHARDS_MAX, &n, err));
+    LA_TRY(la_whole_parse("--shard I/N: I", left, 1, n, &i, err));
+    /* One share of one is everything. */
+    spec->shard = n > 1 ? (int)i : 0;
+    spec->shards = n > 1 ? (int)n : 0;
+    return LA_OK;
+}
+
 static la_status take_switch(la_run_args *args, la_flag_id flag, const char *value, la_err *err)
 {
     static const char *const orders[] = {"random", "given"};
@@ -278,6 +295,8 @@ static la_status take_switch(la_run_args *args, la_flag_id flag, const char *val
     case LA_FLAG_RESUME:
         args->resume = true;
         return LA_OK;
+    case LA_FLAG_SHARD:
+        return take_shard(&args->spec, value, err);
     case LA_FLAG_NEW:
         args->fresh = true;
         return LA_OK;

@@ -263,7 +263,10 @@ void la_sweep_estimate_line(const la_plan *plan, const la_run_args *args,
     if (seeds)
         fprintf(stderr, "%s %d seed%s", kernels ? ", of learned tasks" : " x", seeds,
                 seeds == 1 ? "" : "s");
-    fprintf(stderr, ": %zu to run%s\n", estimate->runs, left_out);
+    fprintf(stderr, ": %zu to run%s", estimate->runs, left_out);
+    if (args->spec.shards)
+        fprintf(stderr, " (share %d of %d)", args->spec.shard, args->spec.shards);
+    fputc('\n', stderr);
     fprintf(stderr, "estimate %s, worst case %s; peak memory %s of %s; results -> %s\n",
             la_format_duration(estimate->seconds, about),
             la_format_duration(estimate->worst_seconds, worst),

@@ -266,6 +266,7 @@ void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row
     const char *code = la_registry_code(cell->variant);
     *row = (la_cell_row){
         .key = cell->key,
+        .ordinal = cell->ordinal,
         .variant = cell->variant->name,
         .origin = *code ? la_registry_origin(cell->variant) : "builtin",
         .code_hash = *code ? code : code_hash,

@@ -62,6 +62,7 @@ typedef struct la_cell {
     char reason[256];
     double predicted_s; /* of one call; 0: unknown */
     int64_t id;         /* in the store, once planned */
+    int64_t ordinal;    /* in the whole plan, where this is a share of one */
 } la_cell;
 
 void la_cell_release(la_cell *cell);

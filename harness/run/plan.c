@@ -579,6 +579,7 @@ la_status la_plan_expand(const la_spec *spec, const la_device *device, la_plan *
         goto fail;
     }
     st = hash_plan(spec, out, err);
+    if (st == LA_OK && spec->shards) la_plan_shard(out, spec->shard, spec->shards);
     if (st == LA_OK) return LA_OK;
 fail:
     la_plan_release(out);

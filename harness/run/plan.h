@@ -39,7 +39,8 @@ typedef struct la_spec {
     int seeds;               /* models of each kind; 0: one */
     int jobs; /* models that are trained side by side; 0, 1: one after another, with all threads */
     uint64_t seed;
-    int rounds; /* 0: the default */
+    int rounds;        /* 0: the default */
+    int shard, shards; /* this share, from 1, of so many; 0: everything */
     bool quick, careful;
     bool cold;
     bool many;      /* more than LA_PLAN_CELLS cells are meant */
@@ -52,7 +53,7 @@ typedef struct la_plan {
     la_cell *cells;
     size_t n, cap;
     int rounds;
-    char spec_hash[33];
+    char spec_hash[48]; /* 32 hex digits of the whole, and ".I/N" of a share */
 } la_plan;
 
 void la_words_release(la_words *words);
@@ -69,7 +70,7 @@ la_status la_plan_variants(const la_words *words, const la_variant ***out, size_
 int la_plan_rounds(const la_spec *spec);
 const char *const *la_plan_passes(const la_spec *spec, size_t *n);
 /* All cells, finished; combinations that cannot exist are refused cells when they came from a list,
- * group or axis, and LA_E_ARG when every cell asked for is refused. */
+ * group or axis, and LA_E_ARG when every cell asked for is refused. A share may have no cells. */
 la_status la_plan_expand(const la_spec *spec, const la_device *device, la_plan *out, la_err *err);
 
 #endif

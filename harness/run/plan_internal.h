@@ -33,6 +33,8 @@ typedef struct la_axes {
     la_plan *plan;
 } la_axes;
 
+/* Leaves the cells of one share, numbered as in the whole plan, and marks the hash of the spec: ".2/4". */
+void la_plan_shard(la_plan *plan, int shard, int shards);
 /* The options that --set, --layers, --lr and the like change of one owner: how many combinations, and
  * number `which` of them (owned; NULL when the table is empty). Learning rates are no combination of
  * their own: a model is trained with each and one is chosen. */

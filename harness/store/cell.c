@@ -186,7 +186,9 @@ la_status la_store_plan(la_store *store, int64_t sweep_id, int64_t device_id,
                             &p.more_rounds, err);
     for (size_t i = 0; i < n && st == LA_OK; i++) {
         int64_t id = 0;
-        st = plan_one(&p, &cells[i], (int64_t)i, &id, err);
+        /* A share keeps the order of the whole plan. */
+        int64_t ordinal = cells[i].ordinal > (int64_t)i ? cells[i].ordinal : (int64_t)i;
+        st = plan_one(&p, &cells[i], ordinal, &id, err);
         if (st == LA_OK && ids) ids[i] = id;
     }
     sqlite3_finalize(p.find);

@@ -119,6 +119,8 @@ la_status la_store_sweep_name(la_store *store, int64_t sweep_id, char out[9], la
 
 typedef struct la_cell_row {
     const char *key; /* 32 hex digits: content hash of everything below that identifies the cell */
+    int64_t
+        ordinal; /* place in the whole plan, where this one is a share of it; 0: that in this one */
     const char *variant, *origin, *code_hash, *tags;
     const char *impl, *form, *isa, *task, *pass, *dtype, *mask; /* task "" for timing */
     int64_t batch, seqlen, tcap, heads, kv_heads, qk_heads, dk, dv, threads;
