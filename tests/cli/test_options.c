@@ -110,7 +110,7 @@ static void test_flags_are_not_abbreviated(void **state)
     bool help;
     char *argv[] = {(char *)"labench", (char *)"--length", (char *)"1k", NULL};
     assert_int_equal(la_flags_parse(LA_CMD_RUN, 3, argv, 1, take, NULL, &t, &help, &err), LA_E_ARG);
-    assert_non_null(strstr(err.msg, "--length belongs to 'labench sample', not to 'labench run'. "
+    assert_non_null(strstr(err.msg, "--length belongs to 'labench plot', not to 'labench run'. "
                                     "Nearest: --lengths"));
     argv[1] = (char *)"--lengt";
     assert_int_equal(la_flags_parse(LA_CMD_RUN, 3, argv, 1, take, NULL, &t, &help, &err), LA_E_ARG);

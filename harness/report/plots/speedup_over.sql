@@ -1,4 +1,5 @@
--- How many times faster each line is than a base on the same problem, the base's fastest impl and setting.
+-- How many times faster each line is than a base on the same problem: labench's own fastest impl and setting
+-- of it, else a peer's.
 -- ?2: pass and base. Intervals from the ends of both intervals, which is wider than need be.
 WITH t AS (
   SELECT * FROM v_time
@@ -6,7 +7,8 @@ WITH t AS (
 b AS (
   SELECT *, row_number() OVER (
     PARTITION BY device_name, dtype, mask, batch, seqlen, heads, kv_heads, qk_heads, dk, dv, threads,
-      cache_mode ORDER BY median_ns, cell_id) AS place
+      cache_mode
+    ORDER BY impl LIKE 'cpu\_%' ESCAPE '\' OR impl LIKE 'cuda\_%' ESCAPE '\' DESC, median_ns, cell_id) AS place
   FROM t WHERE variant = json_extract(?2, '$.base') AND median_ns > 0)
 SELECT t.variant, t.impl, t.dtype, t.batch, t.heads, t.kv_heads, t.qk_heads, t.dk, t.dv, t.threads, t.options,
   t.cache_mode, t.device_name, t.mask, t.seqlen AS x, t.message,
