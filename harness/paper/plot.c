@@ -13,7 +13,7 @@
 extern const char la_paper_plot_gp[];
 
 /* Pixels of the figure: margins of a square, what stands below one, and where the key is. */
-enum { LEFT = 64, GAP = 16, BELOW = 64, HEAD = 62, FOOT = 20, KEY_X = 536, KEY_LINE = 17 };
+enum { LEFT = 64, GAP = 16, BELOW = 58, HEAD = 62, FOOT = 20, KEY_X = 536, KEY_LINE = 17 };
 
 typedef struct square {
     size_t p;      /* panel */
@@ -152,7 +152,7 @@ static void place_squares(picture *pic, int caption_lines)
 
 /* ---- the data ---- */
 
-enum { BAND_POINTS = 33 };
+enum { BAND_POINTS = 129 };
 
 /* The line of equal values with what the tolerance allows on either side. */
 static void write_band(la_text *dat, const picture *pic, const square *s)
@@ -162,7 +162,9 @@ static void write_band(la_text *dat, const picture *pic, const square *s)
         double f = (double)i / (BAND_POINTS - 1);
         double x = s->logs ? s->lo * pow(s->hi / s->lo, f) : s->lo + f * (s->hi - s->lo);
         double by = !t->given ? 0 : t->relative ? t->value * fabs(x) : t->value;
-        la_text_add(dat, "%.6g %.6g %.6g\n", x, fmax(x - by, s->lo), fmin(x + by, s->hi));
+        double least =
+            s->logs ? fmax(x - by, 1e-3 * s->lo) : x - by; /* gnuplot cuts off the rest */
+        la_text_add(dat, "%.6g %.6g %.6g\n", x, least, x + by);
     }
 }
 
