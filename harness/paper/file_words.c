@@ -219,7 +219,7 @@ la_status la_file_scales(la_paper_file *f, const la_ini_entry *e, bool out[LA_SC
     la_status st = la_file_list(f, e, &words);
     for (int i = 0; i < LA_SCALE_COUNT; i++) out[i] = false;
     for (size_t i = 0; i < words.n && st == LA_OK; i++) {
-        la_paper_scale scale;
+        la_paper_scale scale = LA_SCALE_CPU;
         if (la_scale_parse(words.v[i], &scale, NULL) != LA_OK)
             st = la_file_complain(f, e, "'%.40s' is no scale: cpu or full", words.v[i]);
         else if (!f->paper->scales[scale])
