@@ -98,8 +98,10 @@ const char *la_format_duration(double seconds, char buf[24])
         snprintf(buf, 24, "%ld s", s);
     else if (s < 3600)
         snprintf(buf, 24, "%ld min", (s + 30) / 60);
+    else if (s < 72 * 3600)
+        snprintf(buf, 24, "%d h %02d min", (int)(s / 3600), (int)(s % 3600 / 60));
     else
-        snprintf(buf, 24, "%d h %02d min", (int)(s / 3600 % 100000000), (int)(s % 3600 / 60));
+        snprintf(buf, 24, "%d days", (int)((s + 12 * 3600) / (24 * 3600)));
     return buf;
 }
 

@@ -28,7 +28,7 @@ const char *la_format_count(int64_t n, char buf[24]);
 const char *la_format_bytes(double bytes, char buf[24]);
 /* "7.31 ms", from nanoseconds, three significant digits */
 const char *la_format_ns(double ns, char buf[24]);
-/* "12 s", "38 min", "2 h 10 min" */
+/* "12 s", "38 min", "2 h 10 min", "8 days" */
 const char *la_format_duration(double seconds, char buf[24]);
 
 /* Digits with which printf's %.*g gives a text that strtod takes back to x: 15 where they do, else 17. */

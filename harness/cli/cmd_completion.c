@@ -63,8 +63,8 @@ static const char bash_values[] =
     "        --pass) words='fwd bwd fwdbwd decode none' ;;\n"
     "        --mask) words='auto causal bidirectional' ;;\n"
     "        --dtype) words='f32 bf16' ;;\n"
-    "        --format) words='csv json md latex' ;;\n"
-    "        --fail-on) words='slower faster changed unclear' ;;\n"
+    "        --format) words='csv json md latex text' ;;\n"
+    "        --fail-on) words='slower faster changed unclear miss' ;;\n"
     "        --split) words='train validation test' ;;\n"
     "        --color|--progress) words='auto always never' ;;\n"
     "        --cache) words='hot cold' ;;\n"
@@ -108,11 +108,12 @@ static void print_bash(FILE *out)
         fprintf(out, "        %s) words=\"$words", la_commands[c].name);
         for (int f = 0; f < LA_FLAG_COUNT; f++)
             if (has(c, f)) fprintf(out, " --%s", la_flags[f].name);
-        if (c == LA_CMD_LIST) fputs(" variants tasks devices sweeps plots", out);
+        if (c == LA_CMD_LIST) fputs(" variants tasks devices sweeps papers plots", out);
         if (c == LA_CMD_SHOW || c == LA_CMD_COMPARE || c == LA_CMD_CROSSOVER || c == LA_CMD_VERIFY)
             fputs(" $(_labench_names variants)", out);
         if (c == LA_CMD_SHOW || c == LA_CMD_SAMPLE) fputs(" $(_labench_names tasks)", out);
         if (c == LA_CMD_PLOT) fputs(" all $(_labench_names plots)", out);
+        if (c == LA_CMD_REPRODUCE) fputs(" list all $(_labench_names papers)", out);
         if (c == LA_CMD_COMPLETION) fputs(" bash zsh fish", out);
         fputs("\" ;;\n", out);
     }

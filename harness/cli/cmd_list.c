@@ -2,6 +2,7 @@
  * labench list: what there is, one line each.
  */
 #include <cjson/cJSON.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "commands.h"
 #include "export.h"
 #include "labench/kit.h"
+#include "paper.h"
 #include "plugin_flags.h"
 #include "plugins.h"
 #include "registry.h"
@@ -25,8 +27,8 @@ typedef struct list_args {
     la_words plugins;
 } list_args;
 
-enum { VARIANTS, TASKS, DEVICES, SWEEPS, PLOTS };
-static const char *const things[] = {"variants", "tasks", "devices", "sweeps", "plots"};
+enum { VARIANTS, TASKS, DEVICES, SWEEPS, PAPERS, PLOTS };
+static const char *const things[] = {"variants", "tasks", "devices", "sweeps", "papers", "plots"};
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
@@ -275,6 +277,34 @@ static la_status list_sweeps(const list_args *args, la_err *err)
     return st;
 }
 
+/* One line each, or an array. A wrong file is refused, with its line. */
+static la_status list_papers(const list_args *args, la_err *err)
+{
+    char path[PATH_MAX];
+    la_status st = LA_OK;
+    cJSON *all = cJSON_CreateArray();
+    for (size_t i = 0; st == LA_OK && la_paper_at(i, path, sizeof path); i++) {
+        la_paper paper;
+        st = la_paper_read(path, &paper, err);
+        if (st == LA_OK && args->json) {
+            cJSON *o = cJSON_CreateObject();
+            cJSON_AddStringToObject(o, "id", paper.id);
+            cJSON_AddStringToObject(o, "title", paper.title);
+            cJSON_AddStringToObject(o, "paper", paper.paper);
+            cJSON_AddStringToObject(o, "place", paper.place);
+            cJSON_AddItemToArray(all, o);
+        } else if (st == LA_OK) {
+            printf("%-28s %s\n", paper.id, paper.title);
+        }
+        la_paper_release(&paper);
+    }
+    char *text = st == LA_OK && args->json ? cJSON_Print(all) : NULL;
+    if (text) puts(text);
+    free(text);
+    cJSON_Delete(all);
+    return st;
+}
+
 static la_status list_text(const list_args *args, la_err *err)
 {
     if (args->what == VARIANTS)
@@ -299,9 +329,10 @@ static la_status list_text(const list_args *args, la_err *err)
 static la_status list(list_args *args, la_err *err)
 {
     LA_TRY(la_plugin_flags_open(&args->plugins, err));
-    return args->what == SWEEPS ? list_sweeps(args, err)
-           : args->json         ? list_json(args->what, err)
-                                : list_text(args, err);
+    return args->what == SWEEPS   ? list_sweeps(args, err)
+           : args->what == PAPERS ? list_papers(args, err)
+           : args->json           ? list_json(args->what, err)
+                                  : list_text(args, err);
 }
 
 int la_cmd_list(int argc, char **argv, int first)

@@ -14,7 +14,7 @@
 #include "sweep.h"
 
 /* A note per line, each as its own message. */
-static void tell_notes(const la_text *notes)
+void la_run_tell_notes(const la_text *notes)
 {
     for (const char *at = la_text_str(notes); *at;) {
         size_t n = strcspn(at, "\n");
@@ -140,6 +140,14 @@ static int dry_run(const la_plan *plan, const la_run_args *args, const la_estima
     return la_finish_stdout(LA_EXIT_OK);
 }
 
+la_status la_run_prepare(la_run_args *args, la_plan *plan, la_device *device, la_err *err)
+{
+    LA_TRY(la_device_choose(args->device, device, err));
+    LA_TRY(la_plugin_flags_open(&args->plugins, err));
+    LA_TRY(la_plan_expand(&args->spec, device, plan, err));
+    return check_memory(plan, &args->settings, err);
+}
+
 int la_cmd_run(int argc, char **argv, int first)
 {
     la_run_args args;
@@ -155,15 +163,12 @@ int la_cmd_run(int argc, char **argv, int first)
         goto done;
     }
     la_common_apply(&args.common);
-    if (st == LA_OK) st = la_device_choose(args.device, &device, &err);
-    if (st == LA_OK) st = la_plugin_flags_open(&args.plugins, &err);
-    if (st == LA_OK) st = la_plan_expand(&args.spec, &device, &plan, &err);
-    if (st == LA_OK) st = check_memory(&plan, &args.settings, &err);
+    if (st == LA_OK) st = la_run_prepare(&args, &plan, &device, &err);
     if (st != LA_OK) {
         code = la_complain(&err);
         goto done;
     }
-    tell_notes(&args.notes);
+    la_run_tell_notes(&args.notes);
     la_estimate estimate;
     la_estimate_plan(&plan, &args.settings, &estimate);
     code = args.dry_run ? dry_run(&plan, &args, &estimate)

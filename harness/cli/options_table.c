@@ -39,6 +39,7 @@ static const la_flag_id exclusive[][2] = {
 la_command la_command_find(const char *name)
 {
     int i = 0;
+    if (strcmp(name, "table") == 0) return LA_CMD_REPRODUCE;
     while (i < LA_CMD_COUNT && strcmp(la_commands[i].name, name) != 0) i++;
     return (la_command)i;
 }

@@ -13,13 +13,15 @@
 /* enumerator, name, words after it, summary ("" hides it from the help) */
 #define LA_COMMAND_LIST(X)                                                                         \
     X(RUN, "run", "--variants LIST [flags]", "measure: run a sweep, or continue one")              \
-    X(LIST, "list", "[variants|tasks|devices|sweeps|plots]", "what there is")                      \
+    X(LIST, "list", "[variants|tasks|devices|sweeps|papers|plots]", "what there is")               \
     X(SHOW, "show", "[SWEEP|CELL|VARIANT|[task] TASK]", "everything about one of them")            \
     X(PLOT, "plot", "[KIND...]", "draw a sweep: svg and png, with the .gp and .dat behind")        \
     X(REPORT, "report", "[SWEEP]", "a sweep as one HTML file")                                     \
     X(EXPORT, "export", "[WHAT]", "rows of a sweep as csv, json, md or latex")                     \
     X(COMPARE, "compare", "A B", "is B faster than A? sweeps, builds or variants, cell by cell")   \
     X(CROSSOVER, "crossover", "[A B]", "from which length on is B faster than A?")                 \
+    X(REPRODUCE, "reproduce", "list|all|ID...",                                                    \
+      "a paper's table beside ours, from what is stored; --run measures what is missing")          \
     X(DOCTOR, "doctor", "", "this machine: peaks, and what will spoil the numbers")                \
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
     X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
@@ -54,6 +56,7 @@ enum {
     LA_IN_EXPORT = 1 << LA_CMD_EXPORT,
     LA_IN_COMPARE = 1 << LA_CMD_COMPARE,
     LA_IN_CROSSOVER = 1 << LA_CMD_CROSSOVER,
+    LA_IN_REPRODUCE = 1 << LA_CMD_REPRODUCE,
     LA_IN_DOCTOR = 1 << LA_CMD_DOCTOR,
     LA_IN_VERIFY = 1 << LA_CMD_VERIFY,
     LA_IN_APPLY = 1 << LA_CMD_APPLY,
@@ -63,7 +66,7 @@ enum {
     LA_IN_ALL = (1 << LA_CMD_WORKER) - 1,
     LA_IN_PLUGIN = LA_IN_RUN | LA_IN_LIST | LA_IN_SHOW | LA_IN_VERIFY | LA_IN_APPLY,
     LA_IN_OUT = LA_IN_RUN | LA_IN_PLOT | LA_IN_REPORT | LA_IN_EXPORT | LA_IN_APPLY | LA_IN_SAMPLE |
-                LA_IN_NEW,
+                LA_IN_NEW | LA_IN_REPRODUCE,
     LA_IN_STORED = LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_REPORT | LA_IN_EXPORT |
                    LA_IN_COMPARE | LA_IN_CROSSOVER,
 };
@@ -90,7 +93,8 @@ enum {
     X(DV, "dv", 0, "SIZES", "dk", LA_IN_RUN, "size of a value")                                    \
     X(MASK, "mask", 0, "LIST", "auto", LA_IN_RUN | LA_IN_APPLY,                                    \
       "auto (causal where there is one), causal, bidirectional")                                   \
-    X(SCALE, "scale", 0, "S", "1/sqrt(dk)", LA_IN_RUN | LA_IN_APPLY, "scale of the logits")        \
+    X(SCALE, "scale", 0, "S", "1/sqrt(dk)", LA_IN_RUN | LA_IN_APPLY | LA_IN_REPRODUCE,             \
+      "scale of the logits; of reproduce cpu (its default) or full")                               \
     X(IMPLS, "impls", 0, "LIST", "best", LA_IN_RUN, "impls or forms: cpu_chunk, recurrent, all")   \
     X(PEERS, "peers", 0, "LIST", NULL, LA_IN_RUN,                                                  \
       "beside ours: peers by name, all, or ./mine/peer.json; 'labench peers'")                     \
@@ -138,7 +142,8 @@ enum {
       "an attempt is killed after this")                                                           \
     X(MEMORY_LIMIT, "memory-limit", 0, "SIZE", "80 % of free", LA_IN_RUN,                          \
       "bytes of what is at work at one time")                                                      \
-    X(DB, "db", 0, "FILE", "$LABENCH_DB or labench.db", LA_IN_RUN | LA_IN_STORED, "the database")  \
+    X(DB, "db", 0, "FILE", "$LABENCH_DB or labench.db",                                            \
+      LA_IN_RUN | LA_IN_STORED | LA_IN_REPRODUCE, "the database")                                  \
     X(SWEEP, "sweep", 0, "ID", "last",                                                             \
       LA_IN_PLOT | LA_IN_EXPORT | LA_IN_COMPARE | LA_IN_CROSSOVER, "the sweep (export: or all)")   \
     X(WITH, "with", 0, "SWEEP", NULL, LA_IN_PLOT,                                                  \
@@ -160,7 +165,8 @@ enum {
     X(ORDER, "order", 0, "HOW", "random", LA_IN_RUN, "order of a round: random or given")          \
     X(SHARD, "shard", 0, "I/N", "1/1", LA_IN_RUN,                                                  \
       "share I of N of the cells, each in a database of its own; then 'labench merge'")            \
-    X(DRY_RUN, "dry-run", 'n', NULL, NULL, LA_IN_RUN, "list cells, memory and time; run nothing")  \
+    X(DRY_RUN, "dry-run", 'n', NULL, NULL, LA_IN_RUN | LA_IN_REPRODUCE,                            \
+      "list cells, memory and time; run nothing")                                                  \
     X(STRICT, "strict", 0, NULL, NULL, LA_IN_RUN,                                                  \
       "unsupported, timeouts and out of memory make the exit code 1 too")                          \
     X(CONFIG, "config", 0, "FILE", "./labench.ini, ~/.config/labench/labench.ini",                 \
@@ -184,15 +190,17 @@ enum {
     X(LENGTH, "length", 0, "T", "the longest", LA_IN_SAMPLE | LA_IN_PLOT,                          \
       "tokens of an example, or of what plot samples shows")                                       \
     X(OUT, "out", 'o', "PATH", NULL, LA_IN_OUT,                                                    \
-      "folder of the output, made when missing (export, report: file)")                            \
-    X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT, "csv, json, md or latex")                  \
+      "folder of the output, made when missing (export, report: file; reproduce: either)")         \
+    X(MEASURE, "run", 0, NULL, NULL, LA_IN_REPRODUCE, "measure what is not stored")                \
+    X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT | LA_IN_REPRODUCE,                          \
+      "csv, json, md or latex; reproduce: text too, its default")                                  \
     X(LONG, "long", 'l', NULL, NULL, LA_IN_LIST, "impls and options too")                          \
     X(FULL, "full", 0, NULL, NULL, LA_IN_VERIFY, "every shape and option, not the quick set")      \
     X(JSON, "json", 0, NULL, NULL,                                                                 \
       LA_IN_RUN | LA_IN_LIST | LA_IN_COMPARE | LA_IN_CROSSOVER | LA_IN_DOCTOR | LA_IN_PEERS,       \
       "JSON on stdout")                                                                            \
-    X(FAIL_ON, "fail-on", 0, "LIST", NULL, LA_IN_COMPARE,                                          \
-      "exit 5 when a cell is slower, faster, changed (either) or unclear")                         \
+    X(FAIL_ON, "fail-on", 0, "LIST", NULL, LA_IN_COMPARE | LA_IN_REPRODUCE,                        \
+      "exit 5 when a cell is slower, faster, changed (either) or unclear; reproduce: miss")        \
     X(MIN_CHANGE, "min-change", 0, "PCT", "2", LA_IN_COMPARE, "smaller changes are none")          \
     X(ACROSS, "across", 0, NULL, NULL, LA_IN_COMPARE,                                              \
       "though machines, compilers or flags differ")                                                \

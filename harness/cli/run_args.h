@@ -18,6 +18,7 @@ typedef struct la_run_args {
     la_text notes; /* what to tell before the start, a line each */
     const char *device, *db, *label, *note, *out;
     bool resume, fresh, dry_run, json, strict;
+    bool bare; /* no flag: only measured, without the table and figures at the end */
     la_when progress;
 } la_run_args;
 

@@ -334,6 +334,7 @@ static int code_of_totals(const la_run_args *args, const size_t totals[LA_OUTCOM
 static la_status finish(const sweep *s, la_err *err)
 {
     LA_TRY(la_store_sweep_end(s->store, s->id, "done", err));
+    if (s->args->bare) return LA_OK;
     if (s->args->json)
         LA_TRY(la_export(s->store, s->id, "flat", "json", stdout, err));
     else

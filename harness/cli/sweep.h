@@ -7,6 +7,9 @@
 #include "estimate.h"
 #include "run_args.h"
 
+/* From args to a plan: device, plugins, cells, and whether any of them fits into memory. */
+la_status la_run_prepare(la_run_args *args, la_plan *plan, la_device *device, la_err *err);
+void la_run_tell_notes(const la_text *notes);
 /* Runs or continues; returns the exit code. */
 int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const la_device *device);
 /* "96 cells x 3 rounds ... estimate 38 min, worst case 2 h 10 min; ..." on stderr. */

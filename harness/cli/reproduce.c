@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reproduce.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "machine.h"
+#include "peak.h"
+#include "plugin_flags.h"
+#include "plugins.h"
+#include "query.h"
+#include "registry.h"
+#include "sweep.h"
+
+static la_status make_argv(const la_strings *words, la_planned *out, la_err *err)
+{
+    static char program[] = "labench", command[] = "run";
+    out->argv = la_zalloc((words->n + 3) * sizeof *out->argv, err);
+    if (!out->argv) return LA_E_NOMEM;
+    out->argv[out->argc++] = program;
+    out->argv[out->argc++] = command;
+    for (size_t i = 0; i < words->n; i++) out->argv[out->argc++] = words->v[i];
+    return LA_OK;
+}
+
+static la_status make_label(const la_paper *paper, la_paper_scale scale, la_planned *out,
+                            la_err *err)
+{
+    la_text text = {0};
+    la_text_add(&text, "%s, %s, %s", paper->id, la_scale_name(scale), out->of->name);
+    out->label = text.failed ? NULL : la_strdup(la_text_str(&text), err);
+    la_text_release(&text);
+    return out->label ? LA_OK : LA_FAIL(err, LA_E_NOMEM, "out of memory: a label");
+}
+
+la_status la_reproduce_peak(la_store *store, bool measure, la_reach *out, la_err *err)
+{
+    la_machine machine;
+    la_query *query = NULL;
+    bool more = false;
+    *out = (la_reach){0};
+    LA_TRY(la_machine_read(&machine, err));
+    const char *bound[] = {machine.uuid};
+    la_status st = LA_OK;
+    if (store)
+        st = la_query_open(store,
+                           "SELECT p.flops, p.threads FROM peak p JOIN device USING(device_id) "
+                           "JOIN machine m USING(machine_id) WHERE m.uuid = ?1 AND p.flops > 0 "
+                           "ORDER BY p.threads DESC LIMIT 1",
+                           bound, 1, &query, err);
+    if (st == LA_OK && query) st = la_query_next(query, &more, err);
+    if (st == LA_OK && more) {
+        *out = (la_reach){.flops = la_query_real(query, 0), .threads = (int)la_query_int(query, 1)};
+    } else if (st == LA_OK && measure) {
+        la_device cpu;
+        la_peak peak;
+        la_device_cpu(&cpu);
+        st = la_peak_measure(cpu.cores, cpu.isa, &peak, err);
+        if (st == LA_OK) *out = (la_reach){.flops = peak.flops.best, .threads = cpu.cores};
+    }
+    la_query_close(query);
+    la_machine_release(&machine);
+    return st;
+}
+
+la_status la_planned_open(const la_paper *paper, size_t sweep, la_paper_scale scale,
+                          const la_reach *reach, la_planned *out, la_err *err)
+{
+    la_err why = {0};
+    bool help = false;
+    *out = (la_planned){.of = &paper->sweeps[sweep]};
+    LA_TRY(make_argv(&out->of->words[scale], out, err));
+    LA_TRY(make_label(paper, scale, out, err));
+    la_status st = la_run_args_parse(out->argc, out->argv, 2, &out->args, &help, &why);
+    out->args.label = out->label;
+    out->args.bare = true;
+    if (st == LA_OK) st = la_run_prepare(&out->args, &out->plan, &out->device, &why);
+    if (st != LA_OK)
+        return LA_FAIL(err, st, "%s:%d: [sweep %s] at scale %s: %s", paper->path, out->of->line,
+                       out->of->name, la_scale_name(scale), why.msg);
+    out->args.settings.peak_flops = reach->flops;
+    out->args.settings.peak_threads = reach->threads;
+    la_estimate_plan(&out->plan, &out->args.settings, &out->estimate);
+    return LA_OK;
+}
+
+la_status la_reproduce_store(const char *db, la_store **out, la_err *err)
+{
+    const char *path = la_db_path(db);
+    *out = NULL;
+    if (access(path, F_OK) != 0 && errno == ENOENT) return LA_OK;
+    return la_store_open(path, LA_STORE_READ, out, err);
+}
+
+void la_planned_close(la_planned *planned)
+{
+    la_plan_release(&planned->plan);
+    la_peers_release();
+    la_plugins_close();
+    la_run_args_release(&planned->args);
+    la_free(planned->argv);
+    la_free(planned->label);
+    *planned = (la_planned){0};
+}
+
+/* The first sweep of a query; 0: none. */
+static la_status first_sweep(la_store *store, const char *sql, const char *const bound[2],
+                             int64_t *id, char name[9], la_err *err)
+{
+    la_query *query = NULL;
+    bool more = false;
+    la_status st = la_query_open(store, sql, bound, 2, &query, err);
+    if (st == LA_OK) st = la_query_next(query, &more, err);
+    if (st == LA_OK && more) *id = la_query_int(query, 0);
+    la_query_close(query);
+    return st == LA_OK && more ? la_store_sweep_name(store, *id, name, err) : st;
+}
+
+#define SWEEPS                                                                                     \
+    "SELECT s.sweep_id FROM sweep s JOIN machine m USING(machine_id) WHERE s.spec_hash = ?1 AND "  \
+    "s.state "
+#define BY_AGE " 'done' ORDER BY m.uuid = ?2 DESC, s.sweep_id DESC LIMIT 1"
+
+la_status la_planned_find(const la_planned *planned, la_store *store, la_stored *out, la_err *err)
+{
+    la_machine machine;
+    *out = (la_stored){0};
+    if (!store) return LA_OK;
+    LA_TRY(la_machine_read(&machine, err));
+    const char *bound[] = {planned->plan.spec_hash, machine.uuid};
+    la_status st = first_sweep(store, SWEEPS "=" BY_AGE, bound, &out->sweep, out->name, err);
+    if (st == LA_OK)
+        st = first_sweep(store, SWEEPS "<>" BY_AGE, bound, &out->unfinished, out->unfinished_name,
+                         err);
+    la_machine_release(&machine);
+    return st;
+}
+
+/* A word that no shell changes stands as it is, any other in single quotes. */
+static void add_quoted(const char *word, la_text *out)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=.,:/@%";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        la_text_add(out, "%s", word);
+        return;
+    }
+    la_text_add(out, "'");
+    for (; *word; word++)
+        if (*word == '\'')
+            la_text_add(out, "'\\''");
+        else
+            la_text_bytes(out, word, 1);
+    la_text_add(out, "'");
+}
+
+void la_planned_command(const la_planned *planned, la_text *out)
+{
+    for (int i = 0; i < planned->argc; i++) {
+        if (i) la_text_add(out, " ");
+        add_quoted(planned->argv[i], out);
+    }
+}

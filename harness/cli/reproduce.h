@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The sweeps of a paper's table: planned from its file, found in a database, measured where missing.
+ */
+#ifndef LA_CLI_REPRODUCE_H
+#define LA_CLI_REPRODUCE_H
+
+#include "estimate.h"
+#include "paper.h"
+#include "run_args.h"
+
+/* What this machine reaches at most, for estimates; 0: not known. */
+typedef struct la_reach {
+    double flops; /* f32, with so many threads */
+    int threads;
+} la_reach;
+/* From the store (may be NULL); where that does not know, measured if that is wanted. */
+la_status la_reproduce_peak(la_store *store, bool measure, la_reach *out, la_err *err);
+
+/* One sweep of a table at a scale, as the command `labench run ...` that its words are. Plugins and peers of
+ * a plan belong to the process, so one is open at a time. */
+typedef struct la_planned {
+    const la_paper_sweep *of;
+    char **argv; /* "labench", "run", then the words; NULL at the end */
+    int argc;
+    la_run_args args;
+    la_plan plan;
+    la_device device;
+    la_estimate estimate;
+    char *label; /* "flashattention, cpu, kernels": kept with the sweep */
+} la_planned;
+
+/* LA_E_ARG "path:line: [sweep
+ * NAME] ..." where the words are no command. *out is released by la_planned_close, also after a failure. */
+la_status la_planned_open(const la_paper *paper, size_t sweep, la_paper_scale scale,
+                          const la_reach *reach, la_planned *out, la_err *err);
+void la_planned_close(la_planned *planned);
+
+/* What a database has of a plan: the newest finished sweep of it, of this machine before others, and the
+ * newest unfinished one; 0: none. store may be NULL. */
+typedef struct la_stored {
+    int64_t sweep, unfinished;
+    char name[9], unfinished_name[9];
+} la_stored;
+la_status la_planned_find(const la_planned *planned, la_store *store, la_stored *out, la_err *err);
+
+/* NULL in *out where there is no such file: nothing is stored yet. */
+la_status la_reproduce_store(const char *db, la_store **out, la_err *err);
+/* "labench run --variants 'soft*' ..." as a shell takes it. */
+void la_planned_command(const la_planned *planned, la_text *out);
+
+/* `labench reproduce list`: a line each, with what it costs here and what of it is stored. */
+int la_reproduce_list(const char *db);
+
+#endif
