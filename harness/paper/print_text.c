@@ -92,7 +92,10 @@ static void put_block(const la_judged *judged, size_t p, size_t from, size_t to,
         put_padded(paper->panels[p].columns.v[c], 2 + column_width(judged, p, c), out);
     fputc('\n', out);
     for (size_t r = 0; r < paper->n_rows; r++) {
-        if (!la_panel_has_row(judged, p, r)) continue;
+        bool any = false;
+        for (int line = 0; line < LA_PLACE_LINES && la_panel_has_row(judged, p, r); line++)
+            any |= la_place_line_used(judged, p, r, (la_place_line)line, from, to);
+        if (!any) continue;
         fprintf(out, "%s\n", paper->rows[r].title);
         for (int line = 0; line < LA_PLACE_LINES; line++)
             put_line(judged, p, r, (la_place_line)line, from, to, out);

@@ -74,7 +74,9 @@ void la_place_words(const la_judged *judged, size_t p, size_t r, size_t c, la_pl
         snprintf(out->against, sizeof out->against, "%sx",
                  la_short_number(f->value / f->published, text));
     la_paper_verdict v = judged->verdicts[p][r * panel->columns.n + c];
-    if (v != LA_VERDICT_NOTHING) out->verdict = la_paper_verdict_word(v);
+    bool measured =
+        judged->paper->rows[r].measured[judged->scale]; /* else a reason below says it */
+    if (v != LA_VERDICT_NOTHING && measured) out->verdict = la_paper_verdict_word(v);
 }
 
 const char *la_place_part(const la_place *place, la_place_line line)
@@ -225,7 +227,7 @@ static void columns_of(const la_judged *judged, size_t p, size_t r, size_t c, bo
     la_text_release(&names);
 }
 
-typedef struct reason { /* "not run", "softmax, flash", " at 16k: oom" */
+typedef struct reason { /* "not run", "softmax; flash", " at 16k: oom" */
     const char *verdict;
     la_text rows, tail;
 } reason;
@@ -243,7 +245,7 @@ static la_status add_reason(reasons *all, const char *verdict, const char *row, 
         if (strcmp(one->verdict, verdict) != 0 ||
             strcmp(la_text_str(&one->tail), la_text_str(tail)) != 0)
             continue;
-        la_text_add(&one->rows, ", %s", row);
+        la_text_add(&one->rows, "; %s", row);
         return LA_OK;
     }
     LA_TRY(la_grow((void **)&all->v, &all->cap, all->n + 1, sizeof *all->v, err));

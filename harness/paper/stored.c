@@ -242,11 +242,12 @@ la_status la_stored_find(const la_stored_cells *cells, const la_selectors *picks
 
 /* ---- values ---- */
 
-static la_status why_not(const la_stored *s, la_found *out, la_err *err)
+/* what: that the cell should have had. */
+static la_status why_not(const la_stored *s, const char *what, la_found *out, la_err *err)
 {
     char text[160];
     if (strcmp(s->outcome, "ok") == 0)
-        snprintf(text, sizeof text, "the cell is ok and says nothing of this");
+        snprintf(text, sizeof text, "the cell is ok and has no %.80s", what);
     else
         la_number_outcome(s->outcome, s->message, text, sizeof text);
     out->why = la_strdup(text, err);
@@ -255,7 +256,7 @@ static la_status why_not(const la_stored *s, la_found *out, la_err *err)
 
 static la_status of_time(const la_stored *s, la_measure measure, la_found *out, la_err *err)
 {
-    if (!(s->ns > 0)) return why_not(s, out, err);
+    if (!(s->ns > 0)) return why_not(s, "such time", out, err);
     bool rate = measure >= LA_MEASURE_TOKEN_PER_S;
     double factor = measure == LA_MEASURE_TIME           ? 1e-6
                     : measure == LA_MEASURE_MS_PER_TOKEN ? 1e-6 / s->tokens
@@ -266,7 +267,7 @@ static la_status of_time(const la_stored *s, la_measure measure, la_found *out, 
     out->lo = rate ? factor / s->hi_ns : factor * s->lo_ns;
     out->hi = rate ? factor / s->lo_ns : factor * s->hi_ns;
     out->n = (int64_t)s->n;
-    return isfinite(out->value) ? LA_OK : why_not(s, out, err);
+    return isfinite(out->value) ? LA_OK : why_not(s, "such time", out, err);
 }
 
 /* Sizes are known before a call, and so of one that did not fit or took too long too. */
@@ -279,7 +280,7 @@ static la_status of_memory(const la_stored *s, la_measure measure, la_found *out
                                                       : s->state;
     for (size_t i = 0; i < LA_COUNT(known); i++)
         if (strcmp(s->outcome, known[i]) == 0) out->value = bytes / 1048576;
-    return isfinite(out->value) ? LA_OK : why_not(s, out, err);
+    return isfinite(out->value) ? LA_OK : why_not(s, "known size", out, err);
 }
 
 /* Takes the value of one seed in: `best` keeps the better, else the mean is made at the end and the range
@@ -311,11 +312,13 @@ static la_status of_metric(la_store *store, const la_stored *s, const la_paper_p
         "JOIN metric m ON m.attempt_id = l.attempt_id "
         "LEFT JOIN metric g ON g.attempt_id = l.attempt_id AND g.name = 'chance' "
         "WHERE l.cell_id = CAST(?1 AS INT) AND l.outcome = 'ok' AND m.name = ?2 ORDER BY l.round";
+    const char *name = panel->measure == LA_MEASURE_METRIC ? panel->metric : "accuracy";
     char id[24];
     la_query *q = NULL;
     snprintf(id, sizeof id, "%" PRId64, s->cell);
-    if (strcmp(s->outcome, "ok") != 0) return why_not(s, out, err); /* a seed of several failed */
-    const char *args[] = {id, panel->measure == LA_MEASURE_METRIC ? panel->metric : "accuracy"};
+    if (strcmp(s->outcome, "ok") != 0)
+        return why_not(s, name, out, err); /* a seed of several failed */
+    const char *args[] = {id, name};
     LA_TRY(la_query_open(store, sql, args, 2, &q, err));
     bool more = true;
     la_status st;
@@ -332,7 +335,7 @@ static la_status of_metric(la_store *store, const la_stored *s, const la_paper_p
     la_query_close(q);
     if (st == LA_OK && !isfinite(out->value)) {
         out->value = out->lo = out->hi = (double)NAN;
-        st = why_not(s, out, err);
+        st = why_not(s, name, out, err);
     }
     return st;
 }
@@ -363,7 +366,7 @@ static la_status of_steps(la_store *store, const la_stored *s, const la_paper_pa
     }
     la_query_close(q);
     if (st != LA_OK) return st;
-    if (out->seeds == 0) return why_not(s, out, err);
+    if (out->seeds == 0) return why_not(s, "training curve", out, err);
     if (!isinf(out->value) && never == 0) return LA_OK;
     if (!panel->best) out->value = out->hi = (double)INFINITY;
     if (!isinf(out->value)) return LA_OK;
