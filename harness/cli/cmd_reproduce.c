@@ -173,7 +173,7 @@ static int measure(const reproduce_args *args, const la_paper *paper, la_planned
                         &planned->device);
 }
 
-static la_status find(const reproduce_args *args, const la_planned *planned, la_stored *out,
+static la_status find(const reproduce_args *args, const la_planned *planned, la_kept *out,
                       la_err *err)
 {
     la_store *store = NULL;
@@ -183,7 +183,7 @@ static la_status find(const reproduce_args *args, const la_planned *planned, la_
     return st;
 }
 
-static la_status dry_line(const la_planned *planned, const la_stored *stored, const char *command)
+static la_status dry_line(const la_planned *planned, const la_kept *stored, const char *command)
 {
     char about[24];
     la_format_duration(planned->estimate.seconds, about);
@@ -202,7 +202,7 @@ static la_status one_sweep(reproduce_args *args, const la_paper *paper, size_t s
                            la_err *err)
 {
     la_planned planned = {0};
-    la_stored stored = {0};
+    la_kept stored = {0};
     la_text command = {0};
     la_status st = la_planned_open(paper, sweep, args->scale, &args->reach, &planned, err);
     if (st != LA_OK) goto done;
@@ -344,6 +344,8 @@ static la_status one_table(reproduce_args *args, const la_paper *paper, la_err *
     la_store *store = NULL;
     if (args->dry_run) printf("%s, scale %s\n", paper->id, la_scale_name(args->scale));
     la_status st = find_sweeps(args, paper, &f, err);
+    if (st == LA_OK && args->dry_run)
+        st = la_reproduce_rehearse(paper, args->scale, &args->reach, err);
     if (st != LA_OK || args->stopped || args->dry_run) goto done;
     st = la_reproduce_store(args->db, &store, err);
     if (st == LA_OK) st = la_paper_judge(paper, args->scale, store, f.sweeps, f.n, &judged, err);
@@ -399,6 +401,7 @@ int la_cmd_reproduce(int argc, char **argv, int first)
         goto done;
     }
     if (st == LA_OK) st = reproduce(&args, &err);
+    fflush(stdout);
     code = st == LA_OK ? code_of(&args) : la_complain(&err);
 done:
     for (size_t i = 0; i < args.n_papers; i++) la_paper_release(&args.papers[i]);

@@ -21,7 +21,7 @@ static la_status cost_of(const la_paper *paper, la_paper_scale scale, la_store *
     for (size_t i = 0; i < paper->n_sweeps; i++) {
         if (!paper->sweeps[i].scales[scale]) continue;
         la_planned planned;
-        la_stored stored;
+        la_kept stored;
         la_status st = la_planned_open(paper, i, scale, reach, &planned, err);
         if (st == LA_OK) st = la_planned_find(&planned, store, &stored, err);
         if (st == LA_OK) {

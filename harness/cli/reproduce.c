@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,10 +125,10 @@ static la_status first_sweep(la_store *store, const char *sql, const char *const
     "s.state "
 #define BY_AGE " 'done' ORDER BY m.uuid = ?2 DESC, s.sweep_id DESC LIMIT 1"
 
-la_status la_planned_find(const la_planned *planned, la_store *store, la_stored *out, la_err *err)
+la_status la_planned_find(const la_planned *planned, la_store *store, la_kept *out, la_err *err)
 {
     la_machine machine;
-    *out = (la_stored){0};
+    *out = (la_kept){0};
     if (!store) return LA_OK;
     LA_TRY(la_machine_read(&machine, err));
     const char *bound[] = {planned->plan.spec_hash, machine.uuid};
@@ -163,4 +164,69 @@ void la_planned_command(const la_planned *planned, la_text *out)
         if (i) la_text_add(out, " ");
         add_quoted(planned->argv[i], out);
     }
+}
+
+/* ---- a table without numbers ---- */
+
+/* "fwd, flash: no cell at 8k, 16k" */
+static void tell_row(const la_judged *judged, size_t p, size_t r)
+{
+    const la_paper_panel *panel = &judged->paper->panels[p];
+    bool any = false;
+    for (size_t c = 0; c < panel->columns.n; c++) {
+        const char *why = judged->cells[p][r * panel->columns.n + c].why;
+        if (!why || strcmp(why, LA_FOUND_NO_CELL) != 0) continue;
+        if (!any)
+            printf("  %s, %s: no sweep has a cell for", panel->name, judged->paper->rows[r].key);
+        printf("%s %s", any ? "," : "", panel->columns.v[c]);
+        any = true;
+    }
+    if (any) printf("\n");
+}
+
+static la_status rehearse(const la_paper *paper, la_paper_scale scale, const la_reach *reach,
+                          la_store *store, int64_t *sweeps, la_err *err)
+{
+    size_t n = 0;
+    la_judged judged = {0};
+    la_status st = LA_OK;
+    for (size_t i = 0; i < paper->n_sweeps && st == LA_OK; i++) {
+        la_planned planned;
+        if (!paper->sweeps[i].scales[scale]) continue;
+        st = la_planned_open(paper, i, scale, reach, &planned, err);
+        if (st == LA_OK)
+            st = la_sweep_rehearse(&planned.plan, &planned.args, &planned.device, store,
+                                   &sweeps[n++], err);
+        la_planned_close(&planned);
+    }
+    if (st == LA_OK) st = la_paper_judge(paper, scale, store, sweeps, n, &judged, err);
+    for (size_t p = 0; p < paper->n_panels && st == LA_OK; p++)
+        for (size_t r = 0; r < paper->n_rows; r++)
+            if (paper->rows[r].in_panel[p]) tell_row(&judged, p, r);
+    la_judged_release(&judged);
+    return st;
+}
+
+la_status la_reproduce_rehearse(const la_paper *paper, la_paper_scale scale, const la_reach *reach,
+                                la_err *err)
+{
+    char folder[512], path[544];
+    la_store *store = NULL;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%.480s/labench-table-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    int64_t *sweeps = la_zalloc((paper->n_sweeps + 1) * sizeof *sweeps, err);
+    if (!sweeps) return LA_E_NOMEM;
+    la_status st = mkdtemp(folder) ? LA_OK
+                                   : LA_FAIL(err, LA_E_IO, "no temporary folder %s: %s", folder,
+                                             strerror(errno));
+    if (st == LA_OK) {
+        snprintf(path, sizeof path, "%s/plan.db", folder);
+        st = la_store_open(path, LA_STORE_WRITE, &store, err);
+        if (st == LA_OK) st = rehearse(paper, scale, reach, store, sweeps, err);
+        la_store_close(store);
+        unlink(path);
+        rmdir(folder);
+    }
+    la_free(sweeps);
+    return st;
 }

@@ -37,17 +37,21 @@ void la_planned_close(la_planned *planned);
 
 /* What a database has of a plan: the newest finished sweep of it, of this machine before others, and the
  * newest unfinished one; 0: none. store may be NULL. */
-typedef struct la_stored {
+typedef struct la_kept {
     int64_t sweep, unfinished;
     char name[9], unfinished_name[9];
-} la_stored;
-la_status la_planned_find(const la_planned *planned, la_store *store, la_stored *out, la_err *err);
+} la_kept;
+la_status la_planned_find(const la_planned *planned, la_store *store, la_kept *out, la_err *err);
 
 /* NULL in *out where there is no such file: nothing is stored yet. */
 la_status la_reproduce_store(const char *db, la_store **out, la_err *err);
 /* "labench run --variants 'soft*' ..." as a shell takes it. */
 void la_planned_command(const la_planned *planned, la_text *out);
 
+/* Tells on stdout which places of a table none of its sweeps has a cell for. LA_E_ARG where two cells match
+ * one. Nothing is measured: the sweeps are planned into a database of their own. */
+la_status la_reproduce_rehearse(const la_paper *paper, la_paper_scale scale, const la_reach *reach,
+                                la_err *err);
 /* `labench reproduce list`: a line each, with what it costs here and what of it is stored. */
 int la_reproduce_list(const char *db);
 

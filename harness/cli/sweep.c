@@ -213,6 +213,20 @@ static la_status count_done(const sweep *s, size_t *done, size_t *all, la_err *e
     return LA_OK;
 }
 
+la_status la_sweep_rehearse(la_plan *plan, la_run_args *args, const la_device *device,
+                            la_store *store, int64_t *id, la_err *err)
+{
+    sweep s = {.args = args, .plan = plan, .device = device, .store = store};
+    LA_TRY(store_machine(&s, err));
+    LA_TRY(store_build(&s, err));
+    s.row.spec_hash = plan->spec_hash;
+    s.row.seed = args->spec.seed;
+    s.row.rounds = plan->rounds;
+    LA_TRY(la_store_sweep_new(store, &s.row, &s.id, err));
+    *id = s.id;
+    return store_cells(&s, err);
+}
+
 static la_status begin(sweep *s, int argc, char **argv, la_err *err)
 {
     la_run_args *args = s->args;

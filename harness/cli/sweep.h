@@ -9,6 +9,9 @@
 
 /* From args to a plan: device, plugins, cells, and whether any of them fits into memory. */
 la_status la_run_prepare(la_run_args *args, la_plan *plan, la_device *device, la_err *err);
+/* The plan as a sweep of a store, with nothing measured: what a table of a paper would find. */
+la_status la_sweep_rehearse(la_plan *plan, la_run_args *args, const la_device *device,
+                            la_store *store, int64_t *id, la_err *err);
 void la_run_tell_notes(const la_text *notes);
 /* Runs or continues; returns the exit code. */
 int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const la_device *device);

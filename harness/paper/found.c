@@ -87,7 +87,7 @@ static la_status mean_of(const finder *x, const la_paper_panel *panel,
     for (size_t i = 0; i < n; i++) {
         la_found one;
         if (!cells[i])
-            return say_why(out, x->all_there ? "no such cell in the sweeps" : "nothing stored",
+            return say_why(out, x->all_there ? LA_FOUND_NO_CELL : "nothing stored",
                            err);
         mark_used(x, cells[i]);
         LA_TRY(la_stored_value(x->store, cells[i], panel, &one, err));

@@ -184,6 +184,9 @@ typedef struct la_found {
     char *why;        /* without a value: "nothing stored", "oom_host at 34.4 GiB", ... */
 } la_found;
 
+/* `why` of a place that the sweeps of a table, all of them there, have no cell for. */
+#define LA_FOUND_NO_CELL "no such cell in the sweeps"
+
 typedef enum la_paper_verdict {
     LA_VERDICT_MATCH,
     LA_VERDICT_TREND,
