@@ -14,6 +14,7 @@
 #include "plugins.h"
 #include "query.h"
 #include "registry.h"
+#include "same_flags.h"
 #include "sweep.h"
 
 static la_status make_argv(const la_strings *words, la_planned *out, la_err *err)
@@ -107,35 +108,48 @@ void la_planned_close(la_planned *planned)
     *planned = (la_planned){0};
 }
 
-/* The first sweep of a query; 0: none. */
-static la_status first_sweep(la_store *store, const char *sql, const char *const bound[2],
-                             int64_t *id, char name[9], la_err *err)
+/* Takes a row of the query below: a sweep of the same cells, else the first one of the same flags. */
+static la_status take_sweep(const la_planned *planned, const la_strings *flags, la_query *query,
+                            la_kept *out, la_err *err)
 {
-    la_query *query = NULL;
-    bool more = false;
-    la_status st = la_query_open(store, sql, bound, 2, &query, err);
-    if (st == LA_OK) st = la_query_next(query, &more, err);
-    if (st == LA_OK && more) *id = la_query_int(query, 0);
-    la_query_close(query);
-    return st == LA_OK && more ? la_store_sweep_name(store, *id, name, err) : st;
+    bool done = strcmp(la_query_named_text(query, "state"), "done") == 0;
+    bool same = strcmp(la_query_named_text(query, "spec_hash"), planned->plan.spec_hash) == 0;
+    int64_t *id = done ? &out->sweep : &out->unfinished;
+    if (*id) return LA_OK;
+    if (!same) {
+        la_strings theirs;
+        la_status st = la_flags_normal_json(la_query_named_text(query, "argv_json"), &theirs, err);
+        same = st == LA_OK && done && la_flags_same(flags, &theirs);
+        la_strings_release(&theirs);
+        LA_TRY(st);
+    }
+    if (!same) return LA_OK;
+    *id = la_query_int(query, la_query_find(query, "sweep_id"));
+    snprintf(done ? out->name : out->unfinished_name, sizeof out->name, "%.8s",
+             la_query_named_text(query, "uuid"));
+    return LA_OK;
 }
-
-#define SWEEPS                                                                                     \
-    "SELECT s.sweep_id FROM sweep s JOIN machine m USING(machine_id) WHERE s.spec_hash = ?1 AND "  \
-    "s.state "
-#define BY_AGE " 'done' ORDER BY m.uuid = ?2 DESC, s.sweep_id DESC LIMIT 1"
 
 la_status la_planned_find(const la_planned *planned, la_store *store, la_kept *out, la_err *err)
 {
+    static const char sql[] =
+        "SELECT s.sweep_id, s.uuid, s.state, s.spec_hash, s.argv_json FROM sweep s "
+        "JOIN machine m USING(machine_id) "
+        "ORDER BY s.spec_hash = ?1 DESC, m.uuid = ?2 DESC, s.sweep_id DESC";
     la_machine machine;
+    la_query *query = NULL;
+    la_strings flags = {0};
+    bool more = true;
     *out = (la_kept){0};
     if (!store) return LA_OK;
     LA_TRY(la_machine_read(&machine, err));
     const char *bound[] = {planned->plan.spec_hash, machine.uuid};
-    la_status st = first_sweep(store, SWEEPS "=" BY_AGE, bound, &out->sweep, out->name, err);
-    if (st == LA_OK)
-        st = first_sweep(store, SWEEPS "<>" BY_AGE, bound, &out->unfinished, out->unfinished_name,
-                         err);
+    la_status st = la_flags_normal(planned->argv + 2, (size_t)planned->argc - 2, &flags, err);
+    if (st == LA_OK) st = la_query_open(store, sql, bound, 2, &query, err);
+    while (st == LA_OK && (st = la_query_next(query, &more, err)) == LA_OK && more)
+        st = take_sweep(planned, &flags, query, out, err);
+    la_query_close(query);
+    la_strings_release(&flags);
     la_machine_release(&machine);
     return st;
 }

@@ -35,8 +35,9 @@ la_status la_planned_open(const la_paper *paper, size_t sweep, la_paper_scale sc
                           const la_reach *reach, la_planned *out, la_err *err);
 void la_planned_close(la_planned *planned);
 
-/* What a database has of a plan: the newest finished sweep of it, of this machine before others, and the
- * newest unfinished one; 0: none. store may be NULL. */
+/* What a database has of a plan: the newest finished sweep of its cells, else of its flags (a machine with
+ * other instructions, or a build whose variants have other options, has other cells), each of this machine
+ * before others; and the newest unfinished one of its cells; 0: none. store may be NULL. */
 typedef struct la_kept {
     int64_t sweep, unfinished;
     char name[9], unfinished_name[9];
