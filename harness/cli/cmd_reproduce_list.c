@@ -67,7 +67,7 @@ static void print_folded(const char *text)
 
 static void print_lines(const la_paper *paper, char about[LA_SCALE_COUNT][24], const char *stored)
 {
-    printf("%-24s %-11s %-11s %6zu  %s\n", paper->id, about[LA_SCALE_CPU], about[LA_SCALE_FULL],
+    printf("%-28s %-11s %-11s %6zu  %s\n", paper->id, about[LA_SCALE_CPU], about[LA_SCALE_FULL],
            paper->n_claims, stored);
     print_folded(paper->title);
     char place[512];
@@ -112,7 +112,7 @@ int la_reproduce_list(const char *db)
     for (size_t i = 0; la_paper_at(i, path, sizeof path); i++) {
         la_paper paper;
         if (i == 0)
-            printf("%-24s %-11s %-11s %6s  %s\n", "table", "cpu, about", "full", "claims",
+            printf("%-28s %-11s %-11s %6s  %s\n", "table", "cpu, about", "full", "claims",
                    "stored");
         la_status st = la_paper_read(path, &paper, &err);
         if (st == LA_OK) st = print_paper(&paper, store, &reach, &err);

@@ -8,6 +8,7 @@ prefix=$scratch/prefix
 export PATH="$prefix/bin:$PATH" CMAKE_PREFIX_PATH="$prefix" CC="$cc"
 export PKG_CONFIG_PATH="$(dirname "$(find "$prefix" -name labench.pc)")"
 [ "$(command -v labench)" = "$prefix/bin/labench" ] || fail 'the installed program is not found'
+[ -f "$prefix/share/labench/papers/README.md" ] || fail 'the tables of papers are not installed'
 
 cp -r "$prefix/share/doc/labench/examples/plugin" example
 run cmake -S example -B built
