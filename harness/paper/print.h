@@ -43,6 +43,9 @@ char la_panel_status(const la_paper *paper, const la_paper_panel *panel);
 const char *la_status_meaning(char status);
 /* "forward (ms)", "speed-up over softmax": title and unit. */
 void la_panel_heading(const la_paper *paper, const la_paper_panel *panel, la_text *out);
+/* What a column of the paper stands for where it was measured here: "64" below 256, "-" for nothing. NULL where
+ * all are what the paper had. */
+const char *la_panel_here(const la_paper_panel *panel, la_paper_scale scale, size_t c);
 /* What the intervals are. */
 const char *la_panel_interval(const la_judged *judged, size_t p);
 /* One line a reason why values are missing or no verdict by number is given: "not run: softmax at 16k, 32k:

@@ -36,6 +36,7 @@ static void csv_place(const la_judged *judged, size_t p, size_t r, size_t c, FIL
     csv_field(panel->name, out);
     csv_field(paper->rows[r].title, out);
     csv_field(panel->columns.v[c], out);
+    csv_field(la_panel_here(panel, judged->scale, c), out);
     csv_field(panel->relative >= 0 || panel->base.n ? "ratio" : panel->unit, out);
     csv_field(row ? row[c].text : NULL, out);
     csv_number(f->published, out);
@@ -53,10 +54,10 @@ static void csv_place(const la_judged *judged, size_t p, size_t r, size_t c, FIL
 void la_paper_print_csv(const la_judged *judged, FILE *out)
 {
     const la_paper *paper = judged->paper;
-    fputs(
-        "table,scale,kind,panel,row,column,unit,published_text,published,status,ours,lo,hi,plain,n,"
-        "seeds,verdict,why\r\n",
-        out);
+    fputs("table,scale,kind,panel,row,column,here,unit,published_text,published,status,ours,lo,hi,"
+          "plain,n,"
+          "seeds,verdict,why\r\n",
+          out);
     for (size_t p = 0; p < paper->n_panels; p++)
         for (size_t r = 0; r < paper->n_rows; r++)
             for (size_t c = 0; c < paper->panels[p].columns.n && la_panel_has_row(judged, p, r);
@@ -66,7 +67,7 @@ void la_paper_print_csv(const la_judged *judged, FILE *out)
         la_csv_put(paper->id, out);
         fprintf(out, ",%s,claim,", la_scale_name(judged->scale));
         csv_field(paper->claims[k].text, out);
-        fprintf(out, ",,,,,,,,,,,,%s", la_paper_verdict_word(judged->claims[k].verdict));
+        fprintf(out, ",,,,,,,,,,,,,%s", la_paper_verdict_word(judged->claims[k].verdict));
         csv_field(judged->claims[k].figure, out);
         fputs("\r\n", out);
     }
@@ -99,6 +100,7 @@ static cJSON *json_place(const la_judged *judged, size_t p, size_t r, size_t c)
     cJSON *o = cJSON_CreateObject();
     put_text(o, "row", judged->paper->rows[r].title);
     put_text(o, "column", panel->columns.v[c]);
+    put_text(o, "here", la_panel_here(panel, judged->scale, c));
     put_text(o, "published_text", row ? row[c].text : NULL);
     put_number(o, "published", f->published);
     put_number(o, "ours", f->value);

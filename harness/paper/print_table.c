@@ -45,27 +45,32 @@ static void put_row(const la_judged *judged, size_t p, size_t r, const dress *d,
     }
 }
 
+/* A line of heads; here: what the columns are where we measured. */
+static void put_columns(const la_judged *judged, const la_paper_panel *panel, bool here,
+                        const dress *d, FILE *out)
+{
+    fputs(d->begin, out);
+    d->text(panel->column_title && !here ? panel->column_title : "", out);
+    fputs(d->between, out);
+    d->text(here ? "here" : "", out);
+    for (size_t c = 0; c < panel->columns.n; c++) {
+        fputs(d->between, out);
+        d->text(here ? la_panel_here(panel, judged->scale, c) : panel->columns.v[c], out);
+    }
+    fputs(d->end, out);
+}
+
 static void put_rows(const la_judged *judged, size_t p, const dress *d, FILE *out)
 {
     bool first = true;
+    if (la_panel_here(&judged->paper->panels[p], judged->scale, 0))
+        put_columns(judged, &judged->paper->panels[p], true, d, out);
     for (size_t r = 0; r < judged->paper->n_rows; r++) {
         if (!la_panel_has_row(judged, p, r)) continue;
         if (!first) fputs(d->apart, out);
         put_row(judged, p, r, d, out);
         first = false;
     }
-}
-
-static void put_heads(const la_paper_panel *panel, const dress *d, FILE *out)
-{
-    fputs(d->begin, out);
-    d->text(panel->column_title ? panel->column_title : "", out);
-    fputs(d->between, out);
-    for (size_t c = 0; c < panel->columns.n; c++) {
-        fputs(d->between, out);
-        d->text(panel->columns.v[c], out);
-    }
-    fputs(d->end, out);
 }
 
 /* What stands below a table: one sentence a line, each between `before` and `after`. */
@@ -106,7 +111,7 @@ static la_status md_panel(const la_judged *judged, size_t p, FILE *out, la_err *
     la_md_put(la_text_str(&heading), out);
     la_text_release(&heading);
     fputs("\n\n", out);
-    put_heads(panel, &markdown, out);
+    put_columns(judged, panel, false, &markdown, out);
     fputs("| --- | --- |", out);
     for (size_t c = 0; c < panel->columns.n; c++) fputs(" ---: |", out);
     fputc('\n', out);
@@ -175,7 +180,7 @@ static la_status latex_panel(const la_judged *judged, size_t p, FILE *out, la_er
     fputs("}\n\\begin{tabular}{ll", out);
     for (size_t c = 0; c < panel->columns.n; c++) fputc('r', out);
     fputs("}\n\\toprule\n", out);
-    put_heads(panel, &latex, out);
+    put_columns(judged, panel, false, &latex, out);
     fputs("\\midrule\n", out);
     put_rows(judged, p, &latex, out);
     fputs("\\bottomrule\n\\end{tabular}\n", out);

@@ -53,7 +53,10 @@ enum { LABEL = 12 }; /* "  unverified", "  difference" */
 
 static size_t column_width(const la_judged *judged, size_t p, size_t c)
 {
-    size_t width = shown(judged->paper->panels[p].columns.v[c]);
+    const la_paper_panel *panel = &judged->paper->panels[p];
+    const char *here = la_panel_here(panel, judged->scale, c);
+    size_t width = shown(panel->columns.v[c]);
+    if (here && shown(here) > width) width = shown(here);
     for (size_t r = 0; r < judged->paper->n_rows; r++) {
         la_place place;
         la_place_words(judged, p, r, c, &place);
@@ -84,6 +87,17 @@ static void put_line(const la_judged *judged, size_t p, size_t r, la_place_line 
     fputc('\n', out);
 }
 
+/* What the columns are here, where that is something else. */
+static void put_here(const la_judged *judged, size_t p, size_t from, size_t to, FILE *out)
+{
+    const la_paper_panel *panel = &judged->paper->panels[p];
+    if (!la_panel_here(panel, judged->scale, from)) return;
+    fprintf(out, "  %-*s", LABEL - 2, "here");
+    for (size_t c = from; c < to; c++)
+        put_padded(la_panel_here(panel, judged->scale, c), 2 + column_width(judged, p, c), out);
+    fputc('\n', out);
+}
+
 static void put_block(const la_judged *judged, size_t p, size_t from, size_t to, FILE *out)
 {
     const la_paper *paper = judged->paper;
@@ -91,6 +105,7 @@ static void put_block(const la_judged *judged, size_t p, size_t from, size_t to,
     for (size_t c = from; c < to; c++)
         put_padded(paper->panels[p].columns.v[c], 2 + column_width(judged, p, c), out);
     fputc('\n', out);
+    put_here(judged, p, from, to, out);
     for (size_t r = 0; r < paper->n_rows; r++) {
         bool any = false;
         for (int line = 0; line < LA_PLACE_LINES && la_panel_has_row(judged, p, r); line++)

@@ -172,6 +172,16 @@ const char *la_status_meaning(char status)
     }
 }
 
+const char *la_panel_here(const la_paper_panel *panel, la_paper_scale scale, size_t c)
+{
+    if (panel->axis < 0) return NULL;
+    const la_strings *here = &panel->lists[panel->axis].v[scale];
+    bool differs = false;
+    for (size_t k = 0; k < here->n && k < panel->columns.n; k++)
+        differs |= strcmp(here->v[k], "-") != 0 && strcmp(here->v[k], panel->columns.v[k]) != 0;
+    return differs && c < here->n ? here->v[c] : NULL;
+}
+
 void la_panel_heading(const la_paper *paper, const la_paper_panel *panel, la_text *out)
 {
     la_text_add(out, "%s", panel->title ? panel->title : panel->name);
@@ -194,10 +204,9 @@ const char *la_panel_interval(const la_judged *judged, size_t p)
     bool any = false;
     for (size_t i = 0; i < judged->paper->n_rows * panel->columns.n; i++) {
         const la_found *f = &judged->cells[p][i];
-        any |= isfinite(f->lo);
+        any |= isfinite(f->lo) && isfinite(f->hi);
         if (f->seeds > seeds) seeds = f->seeds;
     }
-    if (panel->measure == LA_MEASURE_STEPS_TO_90 && !any) return NULL;
     if (seeds > 1 && panel->best) return "the best of several seeds, with its own 95 % interval";
     if (seeds > 1) return "the mean of several seeds, with the least and the largest of them";
     if (!any) return NULL;

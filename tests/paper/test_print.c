@@ -139,14 +139,14 @@ static void test_csv(void **state)
             if (*at == '"') quoted = !quoted;
             fields += *at == ',' && !quoted;
         }
-        assert_int_equal(fields, 18);
+        assert_int_equal(fields, 19);
         assert_int_equal(at[1], '\n');
         at += 2;
     }
     assert_int_equal(lines, 1 + 9 + 2 + 2); /* None was not published in the second panel */
-    expect_parts(text, "toy,cpu,place,t,\"Plain_1 | \"\"x\"\"\",512,ms,OOM,,A,15.99", "\"'=Fast\"",
-                 ",None,128,ms,1,1,A,,,,,0,0,not comparable,nobody built it\r\n",
-                 "toy,cpu,claim,,Plain is fast,,,,,,,,,,,,miss,");
+    expect_parts(text, "toy,cpu,place,t,\"Plain_1 | \"\"x\"\"\",512,,ms,OOM,,A,15.99", "\"'=Fast\"",
+                 ",None,128,,ms,1,1,A,,,,,0,0,not comparable,nobody built it\r\n",
+                 "toy,cpu,claim,,Plain is fast,,,,,,,,,,,,,miss,");
     free(text);
 }
 
@@ -171,6 +171,31 @@ static void test_json(void **state)
     assert_string_equal(cJSON_GetObjectItem(cJSON_GetArrayItem(places, 6), "why")->valuestring,
                         "nobody built it");
     cJSON_Delete(o);
+    free(text);
+}
+
+/* Where we measured something else than the paper's columns say, that stands below them. */
+static void test_other_columns(void **state)
+{
+    measured *m = *state;
+    measured_judge(m,
+                   TOY_HEAD
+                   "[panel t]\ntitle = T\ncolumns = 1024, 2048\nlist.at = 128, -\nmeasure = time\n"
+                   "select = length={at}\n[row r]\nselect = variant=softmax\n",
+                   true);
+    static const char *const formats[][2] = {{"text", "\n  here    "},
+                                             {"md", "|  | here | 128 | - |\n"},
+                                             {"latex", "   & here & 128 & - \\\\\n"},
+                                             {"csv", ",r,1024,128,ms,"},
+                                             {"json", "\"here\":\t\"128\""}};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        char *text = measured_print(m, formats[i][0], 80);
+        expect_all(text, &formats[i][1], 1);
+        free(text);
+    }
+    measured_judge(m, table, true);
+    char *text = measured_print(m, "text", 80);
+    assert_null(strstr(text, "  here"));
     free(text);
 }
 
@@ -238,6 +263,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_latex, setup, teardown),
         cmocka_unit_test_setup_teardown(test_csv, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_columns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims_and_refusal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_plot, setup, teardown),
     };
