@@ -3,7 +3,6 @@
  */
 #include <cjson/cJSON.h>
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,11 +137,11 @@ la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *er
     return la_print_options(v->options, v->options_len, v->options_size, out, err);
 }
 
-/* Accuracy of guessing with the default options; NaN where nothing is guessed. */
+/* Accuracy of guessing with the default options; below 0 where nothing is guessed. */
 static la_status default_chance(const la_task *t, double *chance, la_err *err)
 {
     void *defaults;
-    *chance = (double)NAN;
+    *chance = -1;
     if (!t->chance) return LA_OK;
     LA_TRY(la_task_defaults(t, &defaults, err));
     *chance = t->chance(defaults);
@@ -207,7 +206,7 @@ static cJSON *task_json(const la_task *t, double chance)
     cJSON_AddStringToObject(o, "name", t->name);
     cJSON_AddStringToObject(o, "kind", kind_of(t));
     if (t->family) cJSON_AddStringToObject(o, "family", t->family);
-    if (isfinite(chance)) cJSON_AddNumberToObject(o, "chance", chance);
+    if (chance >= 0) cJSON_AddNumberToObject(o, "chance", chance);
     cJSON_AddStringToObject(o, "summary", t->summary);
     cJSON_AddStringToObject(o, "paper", t->paper);
     if (t->definition) cJSON_AddStringToObject(o, "definition", t->definition);
