@@ -206,8 +206,9 @@ static la_status draw(const plot_args *args, const side *sides, la_err *err)
     if (plots.drawn == 0)
         return LA_FAIL(err, LA_E_NOTFOUND, "sweep %s has no data for %s", sides[0].id,
                        args->n_words ? "that" : "any plot");
-    if (plots.empty && args->n_words && !all)
-        la_log(LA_LOG_WARN, "%zu of the kinds have no data in sweep %s", plots.empty, sides[0].id);
+    if (plots.without && !all)
+        la_log(LA_LOG_WARN, "sweep %s has no data for %zu of the kinds", sides[0].id,
+               plots.without);
     return LA_OK;
 }
 

@@ -169,10 +169,11 @@ void la_canvas_terminals(const la_plot_how *how, const char *stem, double height
                 2 * LA_FIGURE_WIDTH, 2 * height, stem);
     /* A point of these is 1/72 inch: figures as wide as a page of text. */
     if (how->pdf)
-        la_text_add(png,
-                    "\nreplot\nset terminal pdfcairo size %.3fin,%.3fin enhanced font 'DejaVu "
-                    "Sans,11' fontscale 0.62 linewidth 0.85 background rgb '#ffffff'\nset output '%s.pdf'",
-                    LA_FIGURE_WIDTH / 96.0, height / 96.0, stem);
+        la_text_add(
+            png,
+            "\nreplot\nset terminal pdfcairo size %.3fin,%.3fin enhanced font 'DejaVu "
+            "Sans,11' fontscale 0.62 linewidth 0.85 background rgb '#ffffff'\nset output '%s.pdf'",
+            LA_FIGURE_WIDTH / 96.0, height / 96.0, stem);
     if (how->tikz)
         la_text_add(png, "\nreplot\nset terminal tikz size %.3fin,%.3fin\nset output '%s.tikz'",
                     LA_FIGURE_WIDTH / 96.0, height / 96.0, stem);

@@ -203,6 +203,13 @@ static void add_absent(la_text *out, const la_lines *lines, const char *outcome,
     if (separator != words) la_text_add(out, ".");
 }
 
+static void add_absences(la_text *out, const la_lines *lines)
+{
+    add_absent(out, lines, "unsupported", " Not defined for ", true);
+    add_absent(out, lines, "planned", " Not run yet: ", false);
+    add_absent(out, lines, "no_base", " No time of the base with their mask and setting: ", true);
+}
+
 /* "Sweep 1a2b3c4d of 2026-01-31, labench 0.1.0 (abcdef0)." */
 static la_status add_sweep(const la_source *source, const char *before, la_text *out, la_err *err)
 {
@@ -289,9 +296,7 @@ la_status la_figure_caption(const la_view *view, const la_kind *kind, const la_l
     add_setting(out, lines);
     add_task(out, lines);
     add_model(out, lines);
-    add_absent(out, lines, "unsupported", " Not defined for ", true);
-    add_absent(out, lines, "planned", " Not run yet: ", false);
-    add_absent(out, lines, "no_base", " No time of the base with their mask and setting: ", true);
+    if (kind->map != LA_MAP_WINNER) add_absences(out, lines); /* whose panels are no variants */
     for (size_t i = 0; i < view->n; i++) {
         char name[80];
         snprintf(name, sizeof name, "%.60s: sweep", view->sources[i].name);

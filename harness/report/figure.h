@@ -25,6 +25,13 @@ typedef enum la_xscale {
     LA_X_BYTES,   /* log2, bytes */
 } la_xscale;
 
+typedef enum la_map { /* what the boxes of a map hold */
+                      LA_MAP_ACCURACY,
+                      LA_MAP_TIME,
+                      LA_MAP_RATIO,  /* times faster than a base */
+                      LA_MAP_WINNER, /* who is fastest */
+} la_map;
+
 typedef struct la_kind la_kind;
 /* What the figures of one call share. */
 typedef struct la_view {
@@ -50,7 +57,7 @@ struct la_kind {
                       la_err *err);
     /* Query of the tasks to draw, one figure each; NULL: one figure. Where its first column is no task, two
      * more, `stem` and `title`, name the figure. */
-    const char *tasks;  /* ?2: how.base, ?3: how.length */
+    const char *tasks;  /* ?2: how.base, ?3: how.length, ?4: title */
     la_figure figure;   /* NULL: lines */
     const char *suffix; /* of the file's stem, where one name stands for several figures; or NULL */
     la_yscale scale;
@@ -59,6 +66,7 @@ struct la_kind {
     bool front;       /* points, and the steps of those that nothing is better than */
     bool sizes;       /* points, the larger the longer (column `size`, tokens) */
     bool alone;       /* of one sweep, never of several */
+    la_map map;       /* of la_figure_heat */
     bool counts;      /* the caption says by which cost model operations were counted */
 };
 
@@ -87,6 +95,8 @@ la_status la_figure_head(const la_view *view, const la_kind *kind, la_text *dat,
 void la_gp_quote(la_text *out, const char *text);
 /* One field of a .dat between double quotes, which gnuplot reads as data only. */
 void la_dat_quote(la_text *out, const char *text);
+/* "7.31 µs": la_format_ns with the sign that figures have. */
+const char *la_gp_time(double ns, char buf[32]);
 /* Replaces @NAME@ in a template by values; names and values in pairs, ended by NULL. */
 void la_gp_fill(la_text *out, const char *gp, const char *const *pairs);
 /* The caption as `set label` commands, wrapped, in a figure `height` pixels high; returns the number of lines. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Text that is safe inside gnuplot's files, whatever a name contains.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "figure.h"
@@ -29,6 +30,16 @@ void la_dat_quote(la_text *out, const char *text)
         la_text_bytes(out, bad ? "?" : c, 1);
     }
     la_text_add(out, "\"");
+}
+
+const char *la_gp_time(double ns, char buf[32])
+{
+    char text[24];
+    la_format_ns(ns, text);
+    char *us = strstr(text, " us");
+    if (us) *us = '\0';
+    snprintf(buf, 32, "%s%s", text, us ? " µs" : "");
+    return buf;
 }
 
 void la_gp_fill(la_text *out, const char *gp, const char *const *pairs)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Accuracy over any two axes of a sweep: which boxes there are.
+ * Accuracy, time, ratios of times or the fastest over any two axes of a sweep: which boxes there are.
  */
 #include "heat.h"
 
@@ -22,6 +22,12 @@ const la_heat_box *la_heat_find(const la_heat *heat, const la_series *panel, siz
 bool la_heat_beyond(const la_heat_box *box, double memories)
 {
     return box->held > box->room * memories;
+}
+
+bool la_heat_unclear(const la_heat *heat, const la_heat_box *box)
+{
+    if (heat->map == LA_MAP_WINNER) return box->lo <= 1;
+    return heat->map == LA_MAP_RATIO && box->lo <= 1 && box->hi >= 1;
 }
 
 bool la_heat_good(const la_heat_box *box)
@@ -74,6 +80,10 @@ static la_status take_box(la_heat *heat, la_query *q, la_err *err)
     if (!box.panel || !take_place(heat, q, &box)) return LA_OK;
     snprintf(box.outcome, sizeof box.outcome, "%.20s", la_query_named_text(q, "outcome"));
     if (isfinite(chance)) heat->chance = chance;
+    if (la_query_find(q, "name") >= 0) {
+        snprintf(box.winner, sizeof box.winner, "%.39s", la_query_named_text(q, "name"));
+        snprintf(heat->base, sizeof heat->base, "%s", box.winner);
+    }
     if (la_heat_good(&box)) {
         heat->lo = fmin(heat->lo, box.value);
         heat->hi = fmax(heat->hi, box.value);
@@ -92,15 +102,10 @@ static void copy_member(const cJSON *map, const char *name, char *out, size_t ca
     snprintf(out, cap, "%.*s", (int)cap - 1, cJSON_IsString(o) ? o->valuestring : "");
 }
 
-static la_status load(const la_source *source, const la_kind *kind, const char *which,
-                      la_heat *heat, la_err *err)
+static la_status load_boxes(const la_source *source, const la_kind *kind, const char *which,
+                            la_heat *heat, la_err *err)
 {
     char id[24];
-    cJSON *map = cJSON_Parse(which);
-    copy_member(map, "title", heat->title, sizeof heat->title);
-    copy_member(map, "x_name", heat->x_name, sizeof heat->x_name);
-    copy_member(map, "y_name", heat->row_name, sizeof heat->row_name);
-    cJSON_Delete(map);
     LA_TRY(la_lines_load(source->store, source->sweep, kind->sql, which, &heat->panels, err));
     snprintf(id, sizeof id, "%lld", (long long)source->sweep);
     la_query *q = NULL;
@@ -110,6 +115,28 @@ static la_status load(const la_source *source, const la_kind *kind, const char *
     while ((st = la_query_next(q, &more, err)) == LA_OK && more)
         if ((st = take_box(heat, q, err)) != LA_OK) break;
     la_query_close(q);
+    return st;
+}
+
+static la_status load(const la_view *view, const la_kind *kind, const char *which, la_heat *heat,
+                      la_err *err)
+{
+    cJSON *map = cJSON_Parse(which);
+    copy_member(map, "x_name", heat->x_name, sizeof heat->x_name);
+    copy_member(map, "y_name", heat->row_name, sizeof heat->row_name);
+    if (view->how.base && map) cJSON_AddStringToObject(map, "base", view->how.base);
+    char pass[LA_HEAT_WORD];
+    copy_member(map, "task", pass, sizeof pass);
+    char *with_base = map ? cJSON_PrintUnformatted(map) : NULL;
+    cJSON_Delete(map);
+    if (!with_base) return LA_FAIL(err, LA_E_NOMEM, "no memory for the figure %s", kind->name);
+    la_status st = load_boxes(view->sources, kind, with_base, heat, err);
+    cJSON_free(with_base);
+    if (kind->map == LA_MAP_RATIO)
+        snprintf(heat->title, sizeof heat->title, "%s: times faster than %s over %s and %s", pass,
+                 heat->base, heat->x_name, heat->row_name);
+    else
+        snprintf(heat->title, sizeof heat->title, "%.150s", view->title);
     return st;
 }
 
@@ -129,12 +156,13 @@ static void add_words(const la_heat *heat, const la_kind *kind, la_text *out)
         most = fmax(most, b->n);
     }
     la_text_add(out, "%s", kind->what);
-    if (most > 0 && !heat->time) {
+    if (most > 0 && heat->map == LA_MAP_ACCURACY) {
         la_text_add(out, least < most ? " %.0f to %.0f" : " %.0f", least, most);
         la_text_add(out, " answers a box.");
     }
     if (isfinite(heat->chance)) la_text_add(out, " Chance %.2g.", heat->chance);
     if (absent) la_text_add(out, " –: cannot be.");
+    if (heat->map == LA_MAP_RATIO) la_text_add(out, " The base is %s.", heat->base);
     if (!heat->rooms) return;
     la_text_add(
         out, " Beyond the orange line, towards more pairs or smaller states, there are more pairs "
@@ -151,10 +179,10 @@ la_status la_figure_heat(const la_view *view, const la_kind *kind, const char *w
     if (!heat) return LA_E_NOMEM;
     la_text caption = {0}, what = {0};
     la_kind said = *kind;
-    heat->time = kind->scale == LA_SCALE_TIME;
+    heat->map = kind->map;
     heat->lo = INFINITY;
     heat->chance = NAN;
-    la_status st = load(view->sources, kind, which, heat, err);
+    la_status st = load(view, kind, which, heat, err);
     *empty = st == LA_OK && heat->n == 0;
     if (st != LA_OK || *empty) goto done;
     add_words(heat, kind, &what);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A map of accuracy over two axes, a panel for each variant: its boxes, and how they are drawn. Private to
+ * A map of numbers over two axes, a panel for each variant: its boxes, and how they are drawn. Private to
  * the report.
  */
 #ifndef LA_HEAT_H
@@ -7,7 +7,7 @@
 
 #include "figure.h"
 
-enum { LA_HEAT_VALUES = 32, LA_HEAT_WORD = 24 };
+enum { LA_HEAT_VALUES = 32, LA_HEAT_WORD = 24, LA_HEAT_NAME = 40 };
 
 typedef struct la_heat_box {
     const la_series *panel;
@@ -15,7 +15,7 @@ typedef struct la_heat_box {
     double value, lo, hi, n;
     double held, room; /* pairs, and independent keys of one head's memory; NaN: none */
     double memories;   /* heads that could share the pairs */
-    char outcome[24];
+    char outcome[24], winner[LA_HEAT_NAME];
 } la_heat_box;
 
 typedef struct la_heat {
@@ -23,7 +23,8 @@ typedef struct la_heat {
     char x_name[LA_HEAT_WORD], row_name[LA_HEAT_WORD];
     char x_word[LA_HEAT_VALUES][LA_HEAT_WORD], row_word[LA_HEAT_VALUES][LA_HEAT_WORD];
     size_t n_x, n_rows;
-    bool time;     /* values are ns, else shares */
+    la_map map; /* values are shares, ns, or ratios */
+    char base[LA_HEAT_NAME];
     double lo, hi; /* of all values */
     double chance; /* NaN: not known */
     la_lines panels;
@@ -37,6 +38,8 @@ const la_heat_box *la_heat_find(const la_heat *heat, const la_series *panel, siz
 /* More pairs than keys can be independent in one memory, or in `memories` of them. */
 bool la_heat_beyond(const la_heat_box *box, double memories);
 
+/* The intervals of the two times behind a box meet, so that it says nothing sure. */
+bool la_heat_unclear(const la_heat *heat, const la_heat_box *box);
 /* A number in the box: ok, and known. */
 bool la_heat_good(const la_heat_box *box);
 /* The texts of the figure, from the boxes and the caption. */

@@ -3,7 +3,9 @@
  * what a memory can hold and what it cannot. All places are pixels of the svg, y upwards.
  */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "canvas.h"
@@ -17,7 +19,10 @@ enum {
     GAP_PX = 16,   /* between panels */
     LEAST_PX = 40, /* of a box, where several panels share a row; a time is longer than a share */
     LEAST_TIME_PX = 54,
+    LEAST_NAME_PX = 76,
     MOST_PX = 64,
+    MOST_NAME_PX = 96,
+    WINNER_FONT = 8,
     STEPS = 64, /* of the scale of colours */
     SCALE_PX = 160
 };
@@ -29,7 +34,7 @@ typedef struct plan {                         /* where things stand */
 
 /* Dark blue to yellow with evenly rising lightness (five stops of the map cividis), so that it prints in
  * grey and colour blindness takes nothing from it. */
-static unsigned colour_of(double part)
+static unsigned sequential(double part)
 {
     static const unsigned char stops[5][3] = {
         {0, 32, 77}, {65, 77, 107}, {124, 123, 120}, {188, 175, 111}, {255, 234, 70}};
@@ -43,11 +48,48 @@ static unsigned colour_of(double part)
     return rgb;
 }
 
-/* From 0, dark, to 1: accuracy, or time by its logarithm, the fastest 1. */
+static unsigned blend(unsigned a, unsigned b, double part)
+{
+    unsigned rgb = 0;
+    for (int shift = 16; shift >= 0; shift -= 8) {
+        double x = a >> shift & 255, y = b >> shift & 255;
+        rgb = rgb << 8 | (unsigned)lround(x + (y - x) * fmin(fmax(part, 0), 1));
+    }
+    return rgb;
+}
+
+/* Orange where slower than the base, blue where faster, nearly white at 1. */
+static unsigned diverging(double part)
+{
+    return part < 0.5 ? blend(0xd55e00, 0xf7f7f7, 2 * part)
+                      : blend(0xf7f7f7, 0x0072b2, 2 * part - 1);
+}
+
+static unsigned colour_of(const la_heat *heat, double part)
+{
+    return heat->map == LA_MAP_RATIO ? diverging(part) : sequential(part);
+}
+
+/* The farthest of a base that a map of ratios shows; the scale is centred at 1. */
+static double farthest(const la_heat *heat)
+{
+    return fmax(1.5, fmax(heat->hi, 1 / heat->lo));
+}
+
+/* From 0 to 1: accuracy; time by its logarithm, the fastest 1; a ratio by its logarithm, 1 in the middle. */
 static double part_of(const la_heat *heat, double value)
 {
-    if (!heat->time) return value;
+    if (heat->map == LA_MAP_ACCURACY) return value;
+    if (heat->map == LA_MAP_RATIO) return 0.5 + 0.5 * log(value) / log(farthest(heat));
     return heat->hi > heat->lo ? log(heat->hi / value) / log(heat->hi / heat->lo) : 1;
+}
+
+/* A variant's own colour, paler, so that its name can be read on it. */
+static unsigned winner_colour(const la_heat_box *b)
+{
+    la_series s = {.variant = (char *)(uintptr_t)b->winner};
+    la_series_look(&s, 0, 0);
+    return blend((unsigned)strtoul(s.colour + 1, NULL, 16), 0xffffff, 0.6);
 }
 
 static double panel_left(const plan *p, size_t panel)
@@ -65,7 +107,10 @@ static double panel_bottom(const plan *p, size_t panel, const la_heat *heat)
 /* As many panels in a row as leave their boxes and names legible. */
 static void make_plan(plan *p, const la_heat *heat, int caption_lines)
 {
-    double word = 0, name = 0, least = heat->time ? LEAST_TIME_PX : LEAST_PX,
+    double word = 0, name = 0,
+           least = heat->map == LA_MAP_WINNER ? LEAST_NAME_PX
+                   : heat->map == LA_MAP_TIME ? LEAST_TIME_PX
+                                              : LEAST_PX,
            columns = (double)heat->n_x, wide = LA_FIGURE_WIDTH - 10;
     for (size_t r = 0; r < heat->n_rows; r++) word = fmax(word, la_text_px(heat->row_word[r], 9));
     for (size_t i = 0; i < heat->panels.n; i++)
@@ -74,7 +119,8 @@ static void make_plan(plan *p, const la_heat *heat, int caption_lines)
     p->across = heat->panels.n;
     for (; p->across > 1; p->across--)
         if (wide / (double)p->across - p->margin - GAP_PX >= fmax(name, least * columns)) break;
-    p->box = fmin(MOST_PX, (wide / (double)p->across - p->margin - GAP_PX) / columns);
+    p->box = fmin(heat->map == LA_MAP_WINNER ? MOST_NAME_PX : MOST_PX,
+                  (wide / (double)p->across - p->margin - GAP_PX) / columns);
     p->pitch =
         fmin(wide / (double)p->across, p->margin + fmax(p->box * columns, name) + 3 * GAP_PX);
     p->below = 16 + 13.0 * caption_lines;
@@ -85,27 +131,43 @@ static void make_plan(plan *p, const la_heat *heat, int caption_lines)
 
 /* ---- boxes ---- */
 
-static const char *words_of(const la_heat *heat, const la_heat_box *b, char buf[24])
+/* What stands in a box: a number, a variant's name as far as there is room, or why there is neither. */
+static void words_of(const la_heat *heat, const la_heat_box *b, double box, char out[64])
 {
-    if (la_heat_good(b) && heat->time) return la_format_ns(b->value, buf);
-    snprintf(buf, 24, "%.3f", b->value);
-    if (la_heat_good(b)) return buf;
-    const char *mark = la_outcome_mark(b->outcome);
-    if (mark) return mark;
-    return strcmp(b->outcome, "unsupported") == 0 ? "–" : "not run";
+    char number[32];
+    const char *mark = la_outcome_mark(b->outcome), *about = la_heat_unclear(heat, b) ? "≈" : "";
+    if (!la_heat_good(b)) {
+        bool none = strcmp(b->outcome, "unsupported") == 0 || strcmp(b->outcome, "no_base") == 0;
+        snprintf(out, 64, "%s", mark ? mark : none ? "–" : "not run");
+    } else if (heat->map == LA_MAP_ACCURACY) {
+        snprintf(out, 64, "%.3f", b->value);
+    } else if (heat->map == LA_MAP_TIME) {
+        snprintf(out, 64, "%s", la_gp_time(b->value, number));
+    } else if (heat->map == LA_MAP_RATIO) {
+        int digits = b->value < 0.1 ? 4 : b->value < 9.995 ? 2 : b->value < 99.95 ? 1 : 0;
+        snprintf(out, 64, "%s%.*f", about, digits, b->value);
+    } else {
+        int room = (int)(box / la_text_px("m", WINNER_FONT)) - (*about ? 1 : 0);
+        bool whole = (int)strlen(b->winner) <= room;
+        snprintf(out, 64, "%s%.*s%s", about, whole ? LA_HEAT_NAME : room - 1, b->winner,
+                 whole ? "" : "…");
+    }
 }
 
 static void write_box(la_text *dat, const la_heat *heat, const la_heat_box *b, const plan *p,
                       double left, double bottom)
 {
-    double part = la_heat_good(b) ? part_of(heat, b->value) : (double)NAN;
-    char buf[24];
+    bool winner = heat->map == LA_MAP_WINNER, good = la_heat_good(b);
+    double part = good && !winner ? part_of(heat, b->value) : (double)NAN;
+    unsigned fill = isfinite(part) ? colour_of(heat, part) : good ? winner_colour(b) : 0xf2f2f2;
+    bool dark = heat->map == LA_MAP_RATIO ? fabs(part - 0.5) > 0.3 : part < 0.55;
+    char words[64];
+    words_of(heat, b, p->box, words);
     la_text_add(dat, "%.1f %.1f %.2f %d 0x%06x ", left + p->box * ((double)b->x + 0.5),
-                bottom + ROW_PX * ((double)b->row + 0.5), p->box, ROW_PX,
-                isfinite(part) ? colour_of(part) : 0xf2f2f2);
-    la_dat_quote(dat, words_of(heat, b, buf));
-    la_text_add(dat, " 0x%06x ", part < 0.55 ? 0xffffff : 0x222222);
-    la_dat_quote(dat, b->panel->label);
+                bottom + ROW_PX * ((double)b->row + 0.5), p->box, ROW_PX, fill);
+    la_dat_quote(dat, words);
+    la_text_add(dat, " 0x%06x ", dark ? 0xffffff : 0x222222);
+    la_dat_quote(dat, winner ? b->winner : b->panel->label);
     la_text_add(dat, " %s %s", heat->x_word[b->x], heat->row_word[b->row]);
     const double numbers[] = {b->value, b->lo, b->hi, b->n};
     for (size_t i = 0; i < LA_COUNT(numbers); i++)
@@ -190,10 +252,14 @@ static void panel_words(la_text *out, const la_heat *heat, const plan *p, size_t
 /* The colours from 0 to 1, or from slow to fast, right above. */
 static void colour_scale(la_text *out, const la_heat *heat, const plan *p)
 {
-    char slow[24] = "accuracy 0", fast[24] = "1";
-    if (heat->time) {
-        la_format_ns(heat->hi, slow);
-        la_format_ns(heat->lo, fast);
+    char slow[48] = "accuracy 0", fast[48] = "1";
+    if (heat->map == LA_MAP_WINNER) return; /* names say who */
+    if (heat->map == LA_MAP_TIME) {
+        la_gp_time(heat->hi, slow);
+        la_gp_time(heat->lo, fast);
+    } else if (heat->map == LA_MAP_RATIO) {
+        snprintf(slow, sizeof slow, "1/%.3g", farthest(heat));
+        snprintf(fast, sizeof fast, "%.3g times", farthest(heat));
     }
     double left = LA_FIGURE_WIDTH - 14 - la_text_px(fast, 9) - SCALE_PX, y = p->height - 20;
     for (int i = 0; i < STEPS; i++)
@@ -202,18 +268,19 @@ static void colour_scale(la_text *out, const la_heat *heat, const plan *p)
                     "fc rgb '#%06x' fs solid noborder\n",
                     left + SCALE_PX * (double)i / STEPS, y - 6,
                     left + SCALE_PX * (double)(i + 1) / STEPS + (i + 1 < STEPS ? 0.6 : 0), y + 6,
-                    colour_of((i + 0.5) / STEPS));
+                    colour_of(heat, (i + 0.5) / STEPS));
     put_label(out, slow, left - 5, y, "right font ',9' tc rgb '#444444'");
     put_label(out, fast, left + SCALE_PX + 5, y, "left font ',9' tc rgb '#444444'");
 }
 
-static void plot_command(la_text *out, const char *stem, const bool has[2])
+static void plot_command(la_text *out, const la_heat *heat, const char *stem, const bool has[2])
 {
-    la_text_add(out,
-                "'%s.dat' index 0 using 1:2:($1-$3/2):($1+$3/2):($2-$4/2):($2+$4/2):5 with "
-                "boxxyerror lc rgb variable, \\\n     '' index 0 using 1:2:6:7 with labels font "
-                "',9' tc rgb variable",
-                stem);
+    la_text_add(
+        out,
+        "'%s.dat' index 0 using 1:2:($1-$3/2):($1+$3/2):($2-$4/2):($2+$4/2):5 with "
+        "boxxyerror lc rgb variable, \\\n     '' index 0 using 1:2:6:7 with labels noenhanced "
+        "font ',%d' tc rgb variable",
+        stem, heat->map == LA_MAP_WINNER ? WINNER_FONT : 9);
     /* White under orange: seen on every colour, and in grey. The full line over the dotted one. */
     for (int k = 1; k >= 0; k--)
         if (has[k])
@@ -241,7 +308,7 @@ la_status la_heat_draw(const la_view *view, const la_heat *heat, const la_kind *
     for (size_t i = 0; i < heat->panels.n; i++) panel_words(&frame, heat, &p, i);
     la_gp_caption(&frame, caption, p.height);
     write_data(dat, heat, &p, has);
-    plot_command(&plot, stem, has);
+    plot_command(&plot, heat, stem, has);
     la_canvas_terminals(&view->how, stem, p.height, &svg, &png);
     const char *pairs[] = {"TITLE", heat->title,        "STEM",  stem,
                            "STYLE", la_plot_style,      "FRAME", la_text_str(&frame),

@@ -110,14 +110,11 @@ static void find_lengths(map *m)
 static void words_of(const la_point *p, bool time, char out[32])
 {
     const look *l = look_of(p->outcome);
-    char text[24];
     snprintf(out, 32, "%s", l->word);
     if (*l->word) return;
-    if (isfinite(p->y) && time) {
-        la_format_ns(p->y, text);
-        char *us = strstr(text, " us");
-        snprintf(out, 32, "%.*s%s", us ? (int)(us - text) : 23, text, us ? " µs" : "");
-    } else if (isfinite(p->y))
+    if (isfinite(p->y) && time)
+        la_gp_time(p->y, out);
+    else if (isfinite(p->y))
         snprintf(out, 32, "%.3f", p->y);
     else
         snprintf(out, 32, "ok");

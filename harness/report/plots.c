@@ -43,6 +43,7 @@ extern const char la_plot_error_sql[], la_plot_error_gp[], la_plot_error_rules_s
 extern const char la_plot_heatmap_sql[], la_plot_heatmap_gp[], la_plot_heatmap_tasks_sql[];
 extern const char la_plot_heatmap_time_sql[], la_plot_heatmap_time_gp[],
     la_plot_heatmap_time_tasks_sql[];
+extern const char la_plot_heatmap_ratio_sql[], la_plot_heatmap_winner_sql[];
 extern const char la_plot_outcomes_sql[], la_plot_outcomes_gp[];
 
 const la_kind la_kinds[] = {
@@ -258,7 +259,7 @@ const la_kind la_kinds[] = {
      .scale = LA_SCALE_PART},
     {.name = "heatmap",
      .summary = "time over any two axes of the kernels that vary, a figure for each pass",
-     .title = "time over two axes",
+     .title = "time",
      .what = "A panel for each variant and setting; yellow is fast.",
      .sql = la_plot_heatmap_time_sql,
      .gp = la_plot_heatmap_time_gp,
@@ -266,6 +267,31 @@ const la_kind la_kinds[] = {
      .suffix = "_time",
      .figure = la_figure_heat,
      .alone = true,
+     .map = LA_MAP_TIME,
+     .scale = LA_SCALE_TIME},
+    {.name = "heatmap",
+     .summary = "how many times faster than a variant (--base), likewise",
+     .title = "times faster",
+     .what = "Median time of the base over that of each; ≈: the intervals of both times meet.",
+     .sql = la_plot_heatmap_ratio_sql,
+     .gp = la_plot_heatmap_time_gp,
+     .tasks = la_plot_heatmap_time_tasks_sql,
+     .suffix = "_ratio",
+     .figure = la_figure_heat,
+     .alone = true,
+     .map = LA_MAP_RATIO,
+     .scale = LA_SCALE_TIME},
+    {.name = "heatmap",
+     .summary = "which of labench's own variants is fastest, likewise",
+     .title = "the fastest",
+     .what = "The variant of the least median time; ≈: its interval meets that of the second.",
+     .sql = la_plot_heatmap_winner_sql,
+     .gp = la_plot_heatmap_time_gp,
+     .tasks = la_plot_heatmap_time_tasks_sql,
+     .suffix = "_winner",
+     .figure = la_figure_heat,
+     .alone = true,
+     .map = LA_MAP_WINNER,
      .scale = LA_SCALE_TIME},
     {.name = "error",
      .summary = "relative error against float64 over the length",
@@ -405,8 +431,11 @@ static la_status open_tasks(const drawing *d, size_t place, const la_kind *kind,
 {
     const la_source *source = &d->view.sources[place];
     char id[24], length[24];
-    const char *args[] = {id, d->view.how.base, d->view.how.length ? length : NULL};
-    size_t n = strstr(kind->tasks, "?3") ? 3 : strstr(kind->tasks, "?2") ? 2 : 1;
+    const char *args[] = {id, d->view.how.base, d->view.how.length ? length : NULL, kind->title};
+    size_t n = strstr(kind->tasks, "?4")   ? 4
+               : strstr(kind->tasks, "?3") ? 3
+               : strstr(kind->tasks, "?2") ? 2
+                                           : 1;
     snprintf(id, sizeof id, "%lld", (long long)source->sweep);
     snprintf(length, sizeof length, "%lld", (long long)d->view.how.length);
     return la_query_open(source->store, kind->tasks, args, n, q, err);
@@ -482,10 +511,13 @@ la_status la_report_draw(const la_source *sources, size_t n_sources, const char 
         LA_TRY(check_alone(kinds[i], n_sources, err));
     }
     LA_TRY(la_make_folder(dir, err));
-    for (size_t i = 0; i < (n ? n : 1); i++)
+    for (size_t i = 0; i < (n ? n : 1); i++) {
+        size_t before = d.counts.drawn;
         for (size_t k = 0; k < la_kinds_len; k++)
             if (n == 0 || strcmp(la_kinds[k].name, kinds[i]) == 0)
                 LA_TRY(draw_kind(&d, &la_kinds[k], err));
+        d.counts.without += d.counts.drawn == before;
+    }
     if (out) *out = d.counts;
     if (d.missing != LA_OK && err) *err = d.why;
     return d.missing;

@@ -36,6 +36,7 @@ const char *la_plot_summary(size_t i);
 typedef struct la_plots { /* what la_report_plots did */
     size_t drawn;         /* figures (each an svg, a png, a .gp and a .dat) */
     size_t empty;         /* kinds for which the sweep has no data: nothing was written */
+    size_t without;       /* names asked for of which nothing was drawn */
 } la_plots;
 
 /* Draws the kinds (n = 0: all that have data) into dir, which is made when missing. Files appear

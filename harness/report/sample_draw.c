@@ -202,13 +202,10 @@ static void row_frame(la_text *out, const board *b, size_t i)
 {
     const row *r = &b->rows[i];
     double y0 = bottom_of(b, i), one = y0 + PANEL_PX * part_of(b, 1), ticks[8];
-    char name[96], facts[64], time[24];
+    char name[96], facts[64], time[32];
     snprintf(name, sizeof name, "%.80s%s", r->line->label, r->line->marked ? "†" : "");
     put(out, name, b->left - 40, y0 + PANEL_PX / 2.0 + 7, "right font ',10' tc rgb '#111111'");
-    la_format_ns(r->median, time);
-    char *us = strstr(time, " us");
-    if (us) *us = '\0';
-    snprintf(facts, sizeof facts, "%s%s, n %zu", time, us ? " µs" : "", r->samples.n);
+    snprintf(facts, sizeof facts, "%s, n %zu", la_gp_time(r->median, time), r->samples.n);
     put(out, facts, b->left - 40, y0 + PANEL_PX / 2.0 - 8, "right font ',8' tc rgb '#666666'");
     rule(out, b->left, one, b->right, one, "dt 2 lw 0.6 lc rgb '#999999' back");
     rule(out, b->from + (b->to - b->from) * part_of(b, 1), y0,

@@ -150,6 +150,12 @@ static const struct {
     {"list varaints", 2, "there are variants, tasks"},
     {"list --lengths 3", 2, "--lengths belongs to 'labench run', not to 'labench list'"},
     {"plot --db nowhere.db", 2, "no file nowhere.db"},
+    {"plot time --terminal gif", 2, "--terminal has no value 'gif'"},
+    {"plot samples --length 0", 2, "--length"},
+    {"plot time --with a.db --with b.db --with c.db --with d.db --with e.db --with f.db --with "
+     "g.db "
+     "--with h.db",
+     2, "--with is given more than 7 times"},
     {"export --db nowhere.db", 2, "no file nowhere.db"},
     {"verify sofmax", 2, "no variant 'sofmax'. Nearest: softmax"},
     {"doctor --threads 0", 2, "--threads must lie in"},

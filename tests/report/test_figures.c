@@ -263,6 +263,32 @@ static void test_all_samples_are_in_their_figure(void **state)
     fixture_release(&f);
 }
 
+static void test_maps_of_ratios_and_of_the_fastest(void **state)
+{
+    (void)state;
+    fixture f;
+    if (!have_gnuplot()) skip();
+    fixture_open(&f);
+    synthetic_threads(&f);
+    const la_source source = {f.store, f.sweep, ""};
+    const char *dir = folder_of(&f, "maps");
+    draw(&source, 1, "heatmap", NULL, dir, 3);
+    char *ratio = read_all(dir, "heatmap_ratio_fwd_length_threads.dat"),
+         *first = read_all(dir, "heatmap_winner_fwd_length_threads.dat"),
+         *gp = read_all(dir, "heatmap_ratio_fwd_length_threads.gp");
+    /* With one thread both take as long: nearly white, and said to be unsure. With four, 4 / 2.56. */
+    assert_non_null(strstr(gp, "fwd: times faster than flash over length and threads"));
+    assert_non_null(strstr(ratio, " 0xf7f7f7 \"≈1.00\" 0x222222 \"deltanet\" 8k 1 1 "));
+    assert_non_null(strstr(ratio, " \"0.64\" 0xffffff \"deltanet\" 8k 4 0.64"));
+    assert_non_null(strstr(first, " \"flash\" 0x222222 \"flash\" 8k 4 1.56"));
+    assert_non_null(strstr(first, " \"≈"));
+    free(ratio);
+    free(first);
+    free(gp);
+    remove_folder(dir);
+    fixture_release(&f);
+}
+
 static void test_resident_memory_is_dotted_on_request(void **state)
 {
     (void)state;
@@ -327,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_a_kind_of_one_sweep_is_refused_for_two),
         cmocka_unit_test(test_a_base_is_one_and_the_others_are_ratios),
         cmocka_unit_test(test_all_samples_are_in_their_figure),
+        cmocka_unit_test(test_maps_of_ratios_and_of_the_fastest),
         cmocka_unit_test(test_resident_memory_is_dotted_on_request),
         cmocka_unit_test(test_a_gnuplot_without_end_is_stopped),
     };
