@@ -23,7 +23,7 @@ def find():
 
 
 class Browser:
-    """One page. `events` holds everything the browser told of it."""
+    """One page at a time. `events` holds everything the browser told of it."""
 
     def __init__(self, path, width=1280, height=900, dark=False):
         self.home = tempfile.mkdtemp(prefix="labench-chromium-")
@@ -44,9 +44,17 @@ class Browser:
             preexec_fn=pipes, pass_fds=(3, 4))
         os.close(to_read)
         os.close(to_write)
-        self.buffer, self.last, self.events, self.session = b"", 0, [], None
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.buffer, self.last, self.target = b"", 0, None
+        self.fresh(width, height, dark)
+
+    def fresh(self, width=1280, height=900, dark=False):
+        """Another page in the place of the present one."""
+        self.session, self.events = None, []
+        before, self.target = self.target, self.call("Target.createTarget", url="about:blank")["targetId"]
+        if before:
+            self.call("Target.closeTarget", targetId=before)
+        self.session = self.call("Target.attachToTarget", targetId=self.target,
+                                 flatten=True)["sessionId"]
         for domain in ["Page", "Runtime", "Log", "Network"]:
             self.call(domain + ".enable")
         self.size(width, height)
