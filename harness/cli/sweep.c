@@ -356,6 +356,7 @@ static la_status finish(const sweep *s, la_err *err)
     draw_plots(s);
     const char *db = s->args->db;
     say(s, "next: labench show %s%s%s", s->name, db ? " --db " : "", db ? db : "");
+    say(s, "      labench report %s%s%s", s->name, db ? " --db " : "", db ? db : "");
     say(s, "      labench plot time --sweep %s%s%s", s->name, db ? " --db " : "", db ? db : "");
     return LA_OK;
 }
