@@ -8,6 +8,9 @@
 
 #include "series.h"
 
+/* The different x of all points, ascending, at most cap. */
+size_t la_lines_lengths(const la_lines *lines, double *lengths, size_t cap);
+
 enum { LA_ACCURACY_TEXT = 12 };
 /* "0.998" at x, or what became of it ("OOM"; "-": unsupported); "" where the line has no such x. */
 void la_accuracy_text(const la_series *s, double x, char out[LA_ACCURACY_TEXT]);

@@ -424,6 +424,30 @@ static void answers(la_text *out, const la_ranking *r)
     }
 }
 
+static void notes(la_text *out, const la_ranking *r)
+{
+    if (r->n == 0) return;
+    la_text_add(
+        out,
+        "<p class=\"note\">Bold: the best of its column, and all whose 95 %% intervals overlap "
+        "with it. ");
+    if (r->v[0].kernel)
+        la_text_add(
+            out,
+            "Times are medians of one call. Workspace is what a forward call takes besides inputs "
+            "and outputs; state is what a sequence carries from token to token. ");
+    if (r->recall)
+        la_text_add(
+            out,
+            "Recall is the share of stored pairs that the mechanism itself gives back, nothing "
+            "trained. ");
+    if (r->n_tasks > r->recall)
+        la_text_add(out, "%s those of small trained models, asked at this length. ",
+                    r->recall ? "The other accuracies are" : "Accuracies are");
+    if (*r->mask) la_text_add(out, "† %s, the others %s: not the same work.", r->mask, r->usual);
+    la_text_add(out, "</p>\n");
+}
+
 la_status la_page_summary(la_page *page, la_err *err)
 {
     la_ranking r;
@@ -433,27 +457,7 @@ la_status la_page_summary(la_page *page, la_err *err)
     la_text_add(out, "<section id=\"answers\"><h2>Which one, at my length?</h2>\n");
     if (r.n == 0) la_text_add(out, "<p>Nothing was measured by length.</p>\n");
     answers(out, &r);
-    if (r.n)
-        la_text_add(
-            out,
-            "<p class=\"note\">Times are medians of one call with their 95 %% interval. Bold: the "
-            "best of its column, and all whose intervals overlap with it. Workspace is what "
-            "a forward call takes besides inputs and outputs; state is what a sequence "
-            "carries from token to token. ");
-    if (r.recall)
-        la_text_add(
-            out,
-            "Recall is the share of stored pairs that the mechanism itself gives back, nothing "
-            "trained; ");
-    if (r.n_tasks > r.recall)
-        la_text_add(
-            out, "the other accuracies are those of small trained models asked at this length. ");
-    else if (r.recall)
-        la_text_add(out, "1 is all of them. ");
-    if (*r.mask)
-        la_text_add(out, "† %s, the others %s: not the same work.", r.mask,
-                    strcmp(r.mask, "causal") == 0 ? "bidirectional" : "causal");
-    if (r.n) la_text_add(out, "</p>\n");
+    notes(out, &r);
     la_text_add(out, "</section>\n");
     la_ranking_release(&r);
     return LA_OK;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accuracy_text.h"
 #include "alloc.h"
 #include "html.h"
 
@@ -163,25 +164,6 @@ la_status la_page_cells(la_page *page, la_err *err)
 
 /* ---- the map ---- */
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static size_t find_lengths(const la_lines *lines, double lengths[MAX_LENGTHS])
-{
-    size_t n = 0;
-    for (size_t i = 0; i < lines->n; i++)
-        for (size_t j = 0; j < lines->v[i].n; j++) {
-            size_t k = 0;
-            while (k < n && lengths[k] != lines->v[i].points[j].x) k++;
-            if (k == n && n < MAX_LENGTHS) lengths[n++] = lines->v[i].points[j].x;
-        }
-    qsort(lengths, n, sizeof *lengths, ascending);
-    return n;
-}
-
 typedef struct box { /* of a line at a length */
     char key[16], text[40];
     const char *outcome; /* borrowed of the line's point; NULL: there is no cell */
@@ -250,7 +232,7 @@ static la_status add_panel(la_page *page, const char *panel, const char *words, 
     la_query *q = NULL;
     double lengths[MAX_LENGTHS];
     LA_TRY(la_lines_load(page->store, page->sweep_id, la_page_cells_sql, panel, &lines, err));
-    size_t n = find_lengths(&lines, lengths);
+    size_t n = la_lines_lengths(&lines, lengths, MAX_LENGTHS);
     box *boxes = la_zalloc((lines.n * n + 1) * sizeof *boxes, err);
     la_status st = boxes ? la_page_query(page, la_page_cells_sql, panel, &q, err) : LA_E_NOMEM;
     bool more = true;

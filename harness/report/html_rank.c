@@ -82,8 +82,11 @@ static la_status load_kernels(const la_page *page, la_ranking *r, la_err *err)
         row->q[LA_R_FORWARD] = quantity(q, "fwd_ns", "fwd_lo", "fwd_hi", "fwd_outcome");
         row->q[LA_R_BOTH] = quantity(q, "fwdbwd_ns", "fwdbwd_lo", "fwdbwd_hi", "fwdbwd_outcome");
         row->q[LA_R_DECODE] = quantity(q, "decode_ns", "decode_lo", "decode_hi", "decode_outcome");
-        row->q[LA_R_WORK] = quantity(q, "work_bytes", NULL, NULL, NULL);
-        row->q[LA_R_STATE] = quantity(q, "state_bytes", NULL, NULL, NULL);
+        row->peer = strncmp(la_query_named_text(q, "isa"), "peer", 4) == 0;
+        if (!row->peer) { /* nobody counts the bytes of theirs */
+            row->q[LA_R_WORK] = quantity(q, "work_bytes", NULL, NULL, NULL);
+            row->q[LA_R_STATE] = quantity(q, "state_bytes", NULL, NULL, NULL);
+        }
         la_quantity recall =
             quantity(q, "recall_least", "recall_lo", "recall_hi", "recall_outcome");
         recall.most = la_query_named_real(q, "recall_most");
@@ -120,7 +123,7 @@ static void merge(la_quantity *into, const la_quantity *score)
     }
 }
 
-/* How many kernels' rows have the variant, mask and length of the query's row, and `options` (NULL: any). They
+/* How many rows of our kernels have the variant, mask and length of the query's row, and `options` (NULL: any). They
  * are given the score, unless it is NULL. */
 static size_t give_score(la_ranking *r, la_query *q, const char *options, int column,
                          const la_quantity *score)
@@ -128,7 +131,7 @@ static size_t give_score(la_ranking *r, la_query *q, const char *options, int co
     size_t n = 0;
     for (size_t i = 0; i < r->n; i++) {
         la_rank_row *row = &r->v[i];
-        if (!row->kernel || row->T != la_query_named_real(q, "x") ||
+        if (!row->kernel || row->peer || row->T != la_query_named_real(q, "x") ||
             strcmp(row->variant, la_query_named_text(q, "variant")) != 0 ||
             strcmp(row->mask, la_query_named_text(q, "mask")) != 0 ||
             (options && strcmp(row->options, options) != 0))

@@ -22,7 +22,7 @@ typedef struct la_rank_row {
     char *options; /* owned */
     char setting
         [160]; /* what must be the same for times to be compared: sizes, type, threads, caches */
-    bool marked, baseline, kernel;
+    bool marked, baseline, kernel, peer;
     double T;
     la_quantity q[LA_R_COLUMNS];
     bool

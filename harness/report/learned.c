@@ -24,14 +24,14 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static size_t find_lengths(const la_lines *lines, double *lengths)
+size_t la_lines_lengths(const la_lines *lines, double *lengths, size_t cap)
 {
     size_t n = 0;
     for (size_t i = 0; i < lines->n; i++)
         for (size_t j = 0; j < lines->v[i].n; j++) {
             size_t k = 0;
             while (k < n && lengths[k] != lines->v[i].points[j].x) k++;
-            if (k == n && n < MAX_LENGTHS) lengths[n++] = lines->v[i].points[j].x;
+            if (k == n && n < cap) lengths[n++] = lines->v[i].points[j].x;
         }
     qsort(lengths, n, sizeof *lengths, ascending);
     return n;
@@ -78,7 +78,7 @@ void la_accuracy_mask_note(const la_lines *lines, FILE *out)
 static void print_accuracy(const la_lines *lines, const char *task, int width, FILE *out)
 {
     double lengths[MAX_LENGTHS];
-    size_t n = find_lengths(lines, lengths);
+    size_t n = la_lines_lengths(lines, lengths, MAX_LENGTHS);
     int first = label_width(lines), wide[MAX_LENGTHS];
     char text[LA_ACCURACY_TEXT], count[24];
     for (size_t k = 0; k < n; k++) {

@@ -1,7 +1,7 @@
 -- One row for each problem: its forward, its forward with backward, its decode, its recall. Trained
 -- models have tables of their own.
 SELECT t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_heads, t.dk, t.dv,
-  t.threads, t.options, t.cache_mode, t.device_name, t.seqlen, t.seqlen AS x, min(t.tags) AS tags,
+  t.threads, t.options, t.cache_mode, t.device_name, t.seqlen, t.seqlen AS x, min(t.tags) AS tags, t.isa,
   max(iif(t.task = '' AND t.pass = 'fwd', t.outcome, NULL)) AS fwd_outcome,
   max(iif(t.task = '' AND t.pass = 'fwd', t.message, NULL)) AS fwd_message,
   max(iif(t.task = '' AND t.pass = 'fwd', t.median_ns, NULL)) AS fwd_ns,
