@@ -22,6 +22,7 @@
     X(CROSSOVER, "crossover", "[A B]", "from which length on is B faster than A?")                 \
     X(REPRODUCE, "reproduce", "list|all|ID...",                                                    \
       "a paper's table beside ours, from what is stored; --run measures what is missing")          \
+    X(MERGE, "merge", "OUT IN...", "join databases: of other machines, or of shares")              \
     X(DOCTOR, "doctor", "", "this machine: peaks, and what will spoil the numbers")                \
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
     X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
@@ -57,6 +58,7 @@ enum {
     LA_IN_COMPARE = 1 << LA_CMD_COMPARE,
     LA_IN_CROSSOVER = 1 << LA_CMD_CROSSOVER,
     LA_IN_REPRODUCE = 1 << LA_CMD_REPRODUCE,
+    LA_IN_MERGE = 1 << LA_CMD_MERGE,
     LA_IN_DOCTOR = 1 << LA_CMD_DOCTOR,
     LA_IN_VERIFY = 1 << LA_CMD_VERIFY,
     LA_IN_APPLY = 1 << LA_CMD_APPLY,

@@ -216,7 +216,7 @@ static la_status read_times(la_store *store, int64_t cell_id, cell_times *t, la_
     return st;
 }
 
-static la_status put_summary(la_store *store, int64_t cell_id, la_err *err)
+la_status la_store_summarise(la_store *store, int64_t cell_id, la_err *err)
 {
     cell_times t = {0};
     la_status st = read_times(store, cell_id, &t, err);
@@ -263,7 +263,7 @@ la_status la_store_finish(la_store *store, int64_t attempt_id, const la_attempt_
     if (st == LA_OK) st = put_metrics(store, attempt_id, row, err);
     if (st == LA_OK) st = put_warnings(store, attempt_id, row, now, err);
     if (st == LA_OK) st = put_end(store, attempt_id, row, now, err);
-    if (st == LA_OK) st = put_summary(store, cell_id, err);
+    if (st == LA_OK) st = la_store_summarise(store, cell_id, err);
     if (st == LA_OK) st = beat(store, cell_id, err);
     return la_sql_end(store, st, err);
 }

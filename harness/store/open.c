@@ -206,6 +206,7 @@ static la_status open_for_reading(la_store *store, la_err *err)
     }
     if (empty)
         return LA_FAIL(err, LA_E_DB, "%s is empty; name a stored run with --db", store->path);
+    LA_TRY(remember_file(store, err));
     LA_TRY(la_migrate_copy(store, err));
     int rc = sqlite3_exec(store->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
     return rc == SQLITE_OK ? LA_OK : la_sql_fail(store, rc, "open", err);

@@ -264,6 +264,20 @@ typedef struct la_attempt_row {
 /* Ends a claimed attempt: attempt, samples, metrics, warnings and the cell's summary at once. */
 la_status la_store_finish(la_store *store, int64_t attempt_id, const la_attempt_row *row,
                           la_err *err);
+/* What merging one file added, and what was there already. */
+typedef struct la_merged {
+    int64_t sweeps, cells, attempts, models;
+    int64_t known;        /* attempts that were there */
+    int64_t other_models; /* there with other weights, which stay */
+    int64_t running;      /* attempts without an end, left out */
+} la_merged;
+/* Adds the sweeps of other files, in one transaction. What is there already, by uuid, is not added again; a
+ * sweep that both have gets what it lacks. Shares of one spec (--shard) of one build become one sweep, done
+ * when all shares are. LA_E_DB when a uuid is in both with other content, or a sweep is still measured.
+ * `each`: one for each file. */
+la_status la_store_merge(la_store *out, la_store *const *in, size_t n, la_merged *each,
+                         la_err *err);
+
 la_status la_store_sweep_warning(la_store *store, int64_t sweep_id, const la_warning_row *row,
                                  la_err *err);
 

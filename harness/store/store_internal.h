@@ -65,6 +65,15 @@ la_status la_migrate_copy(la_store *store, la_err *err);
 /* open.c: the settings of a connection. */
 la_status la_sql_settings(la_store *store, la_err *err);
 
+/* sweep.c. LA_E_DB with a sentence when a live process other than this one owns the sweep. */
+la_status la_sweep_refuse_live(la_store *store, int64_t sweep_id, la_err *err);
+/* A UUID whose first 8 digits, the sweep's name, no other sweep of the file has. */
+la_status la_sweep_fresh_uuid(la_store *store, char out[37], la_err *err);
+/* Attempts that are running become `interrupted`. */
+la_status la_sweep_interrupt(la_store *store, int64_t sweep_id, la_err *err);
+/* attempt.c: the summary of a cell from its samples, as la_store_finish leaves it. */
+la_status la_store_summarise(la_store *store, int64_t cell_id, la_err *err);
+
 /* owner.c: processes that hold sweeps. */
 typedef struct la_owner {
     char host[256], boot[64];

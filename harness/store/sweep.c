@@ -38,8 +38,7 @@ la_status la_store_sweep_name(la_store *store, int64_t sweep_id, char out[9], la
     return name_of(store, sweep_id, out, err);
 }
 
-/* LA_E_DB with a sentence when a live process other than this one owns the sweep. */
-static la_status refuse_live_owner(la_store *store, int64_t sweep_id, la_err *err)
+la_status la_sweep_refuse_live(la_store *store, int64_t sweep_id, la_err *err)
 {
     sqlite3_stmt *stmt = NULL;
     la_owner owner = {0};
@@ -74,11 +73,10 @@ la_status la_store_sweep_find_open(la_store *store, const la_sweep_row *row, boo
                       "ORDER BY sweep_id DESC LIMIT 1",
                       "siiii", row->spec_hash, row->build_id, row->machine_id, (int64_t)row->seed,
                       (int64_t)row->quick));
-    return *found ? refuse_live_owner(store, *sweep_id, err) : LA_OK;
+    return *found ? la_sweep_refuse_live(store, *sweep_id, err) : LA_OK;
 }
 
-/* A UUID whose first 8 digits, the sweep's name, no other sweep of the file has. */
-static la_status fresh_uuid(la_store *store, char out[37], la_err *err)
+la_status la_sweep_fresh_uuid(la_store *store, char out[37], la_err *err)
 {
     bool taken = true;
     while (taken) {
@@ -99,7 +97,7 @@ la_status la_store_sweep_new(la_store *store, const la_sweep_row *row, int64_t *
     char now[32], uuid[37];
     la_utc(now);
     LA_TRY(la_sql_begin(store, err));
-    la_status st = fresh_uuid(store, uuid, err);
+    la_status st = la_sweep_fresh_uuid(store, uuid, err);
     if (st == LA_OK)
         st = la_sql_run(
             store, err,
@@ -117,7 +115,7 @@ la_status la_store_sweep_new(la_store *store, const la_sweep_row *row, int64_t *
     return la_sql_end(store, st, err);
 }
 
-static la_status interrupt_running(la_store *store, int64_t sweep_id, la_err *err)
+la_status la_sweep_interrupt(la_store *store, int64_t sweep_id, la_err *err)
 {
     char now[32];
     la_utc(now);
@@ -137,8 +135,8 @@ la_status la_store_sweep_adopt(la_store *store, int64_t sweep_id, la_err *err)
     char name[9];
     la_status st = name_of(store, sweep_id, name, err);
     /* Looked at again under the lock: two processes may have found the same orphan. */
-    if (st == LA_OK) st = refuse_live_owner(store, sweep_id, err);
-    if (st == LA_OK) st = interrupt_running(store, sweep_id, err);
+    if (st == LA_OK) st = la_sweep_refuse_live(store, sweep_id, err);
+    if (st == LA_OK) st = la_sweep_interrupt(store, sweep_id, err);
     if (st == LA_OK)
         st = la_sql_run(store, err,
                         "UPDATE sweep SET state = 'open', finished_utc = NULL, owner_host = ?2, "
@@ -156,7 +154,7 @@ la_status la_store_sweep_end(la_store *store, int64_t sweep_id, const char *stat
     char now[32];
     la_utc(now);
     LA_TRY(la_sql_begin(store, err));
-    la_status st = interrupt_running(store, sweep_id, err);
+    la_status st = la_sweep_interrupt(store, sweep_id, err);
     if (st == LA_OK)
         st = la_sql_run(store, err,
                         "UPDATE sweep SET state = ?2, finished_utc = ?3, owner_host = NULL, "
