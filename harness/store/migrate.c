@@ -6,7 +6,9 @@
  * whatever the schema of today has and the file has not. That the result is exactly the schema of today is
  * checked before the transaction is committed; what someone else put into the file is found by that.
  */
+#include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "clock.h"
@@ -91,6 +93,21 @@ static la_status version_of(la_store *store, int64_t *version, la_err *err)
     return la_sql_int(store, version, NULL, err, "PRAGMA user_version", "");
 }
 
+/* Keeps the file as it is, and changes it; what could not be changed needs no copy. */
+static la_status change_file(la_store *store, int64_t from, sqlite3 *today, la_err *err)
+{
+    la_text bak = {0};
+    la_text_add(&bak, "%s.v%" PRId64 ".bak", store->path, from);
+    la_status st = bak.failed ? LA_FAIL(err, LA_E_NOMEM, "out of memory for a name")
+                              : la_store_copy(store, la_text_str(&bak), err);
+    if (st == LA_OK) {
+        st = change(store, from, today, err);
+        if (st != LA_OK) unlink(la_text_str(&bak));
+    }
+    la_text_release(&bak);
+    return st;
+}
+
 la_status la_migrate(la_store *store, la_err *err)
 {
     int64_t version;
@@ -104,7 +121,8 @@ la_status la_migrate(la_store *store, la_err *err)
         st = la_sql_begin(store, err);
         /* Another process may have done it between our look and our lock. */
         if (st == LA_OK) st = version_of(store, &version, err);
-        if (st == LA_OK && version < LA_SCHEMA_VERSION) st = change(store, version, today, err);
+        if (st == LA_OK && version < LA_SCHEMA_VERSION)
+            st = change_file(store, version, today, err);
         st = la_sql_end(store, st, err);
     } else if (st == LA_OK) {
         st = change(store, version, today, err);

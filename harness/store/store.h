@@ -23,12 +23,15 @@ typedef enum la_store_mode {
     /* The file must exist; all that may be written is a killed run's rollback. An older schema is read
      * through a copy in memory that is brought up to date. */
     LA_STORE_READ,
-    /* Made when missing; leftovers of a killed run are repaired, an older schema is brought up to date. */
+    /* Made when missing; leftovers of a killed run are repaired, an older schema is brought up to date, and the
+     * file as it was kept as FILE.vN.bak. */
     LA_STORE_WRITE
 } la_store_mode;
 
 la_status la_store_open(const char *path, la_store_mode mode, la_store **out, la_err *err);
 void la_store_close(la_store *store); /* accepts NULL */
+/* A whole copy of the file as it was last committed, made as TO.part and renamed; TO is replaced. */
+la_status la_store_copy(la_store *store, const char *to, la_err *err);
 const char *la_store_path(const la_store *store);
 
 /* What became of an attempt. One list: the enum, the words in the database, the words on screen. */

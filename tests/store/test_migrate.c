@@ -25,7 +25,7 @@ static char *text_of(const char *path)
 /* A version 1 file with one cell and one finished attempt. */
 static void make_version_1(void)
 {
-    char *schema = text_of(LA_TEST_FOLDER "/schema_1.sql");
+    char *schema = text_of(LA_TEST_FOLDER "/golden/schema_1.sql");
     assert_int_equal(raw_sql(f.path, schema), SQLITE_OK);
     free(schema);
     assert_int_equal(
