@@ -36,6 +36,7 @@ static const la_command_main mains[LA_CMD_COUNT] = {
     [LA_CMD_CROSSOVER] = la_cmd_crossover,
     [LA_CMD_REPRODUCE] = la_cmd_reproduce,
     [LA_CMD_MERGE] = la_cmd_merge,
+    [LA_CMD_DB] = la_cmd_db,
     [LA_CMD_COMPLETION] = la_cmd_completion,
     [LA_CMD_MAN] = la_cmd_man,
 };

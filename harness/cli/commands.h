@@ -31,6 +31,7 @@ int la_cmd_compare(int argc, char **argv, int first);
 int la_cmd_crossover(int argc, char **argv, int first);
 int la_cmd_reproduce(int argc, char **argv, int first);
 int la_cmd_merge(int argc, char **argv, int first);
+int la_cmd_db(int argc, char **argv, int first);
 int la_cmd_doctor(int argc, char **argv, int first);
 int la_cmd_peers(int argc, char **argv, int first);
 int la_cmd_verify(int argc, char **argv, int first);

@@ -23,6 +23,7 @@
     X(REPRODUCE, "reproduce", "list|all|ID...",                                                    \
       "a paper's table beside ours, from what is stored; --run measures what is missing")          \
     X(MERGE, "merge", "OUT IN...", "join databases: of other machines, or of shares")              \
+    X(DB, "db", "check|backup|migrate", "care of a database: is it sound, copy it, update it")     \
     X(DOCTOR, "doctor", "", "this machine: peaks, and what will spoil the numbers")                \
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
     X(APPLY, "apply", "--variant NAME --in DIR --out DIR", "run a variant on your own .npy files") \
@@ -59,6 +60,7 @@ enum {
     LA_IN_CROSSOVER = 1 << LA_CMD_CROSSOVER,
     LA_IN_REPRODUCE = 1 << LA_CMD_REPRODUCE,
     LA_IN_MERGE = 1 << LA_CMD_MERGE,
+    LA_IN_DB = 1 << LA_CMD_DB,
     LA_IN_DOCTOR = 1 << LA_CMD_DOCTOR,
     LA_IN_VERIFY = 1 << LA_CMD_VERIFY,
     LA_IN_APPLY = 1 << LA_CMD_APPLY,
@@ -68,9 +70,9 @@ enum {
     LA_IN_ALL = (1 << LA_CMD_WORKER) - 1,
     LA_IN_PLUGIN = LA_IN_RUN | LA_IN_LIST | LA_IN_SHOW | LA_IN_VERIFY | LA_IN_APPLY,
     LA_IN_OUT = LA_IN_RUN | LA_IN_PLOT | LA_IN_REPORT | LA_IN_EXPORT | LA_IN_APPLY | LA_IN_SAMPLE |
-                LA_IN_NEW | LA_IN_REPRODUCE,
+                LA_IN_NEW | LA_IN_REPRODUCE | LA_IN_DB,
     LA_IN_STORED = LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_REPORT | LA_IN_EXPORT |
-                   LA_IN_COMPARE | LA_IN_CROSSOVER,
+                   LA_IN_COMPARE | LA_IN_CROSSOVER | LA_IN_DB,
 };
 
 /* enumerator, name, letter or 0, argument or NULL, default or NULL, commands, help */
@@ -192,7 +194,7 @@ enum {
     X(LENGTH, "length", 0, "T", "the longest", LA_IN_SAMPLE | LA_IN_PLOT,                          \
       "tokens of an example, or of what plot samples shows")                                       \
     X(OUT, "out", 'o', "PATH", NULL, LA_IN_OUT,                                                    \
-      "folder of the output, made when missing (export, report: file; reproduce: either)")         \
+      "folder of the output, made when missing (export, report, db: file; reproduce: either)")     \
     X(MEASURE, "run", 0, NULL, NULL, LA_IN_REPRODUCE, "measure what is not stored")                \
     X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT | LA_IN_REPRODUCE,                          \
       "csv, json, md or latex; reproduce: text too, its default")                                  \

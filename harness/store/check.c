@@ -5,6 +5,7 @@
  * a view that someone added could change what is stored or shown.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "alloc.h"
@@ -39,6 +40,7 @@ la_status la_check_identity(la_store *store, bool *empty, la_err *err)
     /* A write lock on a file of no bytes already makes its first page. */
     *empty = p.pages <= 1 && p.objects == 0 && p.application == 0 && p.version == 0;
     if (*empty) return LA_OK;
+    if (!store->found) store->found = p.version;
     if (p.application != LA_APPLICATION_ID)
         return LA_FAIL(err, LA_E_DB,
                        "%s is not a labench database but an SQLite file of another program; name "
@@ -157,10 +159,10 @@ la_status la_check_schema(la_store *store, la_err *err)
     return st;
 }
 
-la_status la_check_pages(la_store *store, la_err *err)
+static la_status check_pages(la_store *store, const char *pragma_text, la_err *err)
 {
     sqlite3_stmt *stmt = NULL;
-    la_status st = la_sql_prepare(store, "PRAGMA quick_check(1)", &stmt, err);
+    la_status st = la_sql_prepare(store, pragma_text, &stmt, err);
     if (st == LA_OK) {
         int rc = sqlite3_step(stmt);
         const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
@@ -182,4 +184,41 @@ la_status la_check_pages(la_store *store, la_err *err)
                      "%s is damaged (%" PRId64 " rows refer to nothing); use another --db",
                      store->path, orphans);
     return st;
+}
+
+la_status la_check_pages(la_store *store, la_err *err)
+{
+    return check_pages(store, "PRAGMA quick_check(1)", err);
+}
+
+/* A summary is a cache of samples: no constraint holds the two together. */
+static la_status check_summaries(la_store *store, la_err *err)
+{
+    int64_t n;
+    LA_TRY(la_sql_int(store, &n, NULL, err,
+                      "SELECT count(*) FROM summary y WHERE y.n <> (SELECT count(*) FROM v_last l "
+                      "JOIN sample p ON p.attempt_id = l.attempt_id WHERE l.cell_id = y.cell_id "
+                      "AND l.outcome = 'ok')",
+                      ""));
+    if (n == 0) return LA_OK;
+    return LA_FAIL(err, LA_E_DB,
+                   "%s is damaged (%" PRId64 " summaries do not count the samples of their cells); "
+                   "use another --db",
+                   store->path, n);
+}
+
+la_status la_store_check(la_store *store, la_store_facts *out, la_err *err)
+{
+    static const char *const tables[] = {"sweep", "cell", "attempt", "sample", "model"};
+    int64_t *counts[] = {&out->sweeps, &out->cells, &out->attempts, &out->samples, &out->models};
+    *out = (la_store_facts){.schema = store->found};
+    LA_TRY(check_pages(store, "PRAGMA integrity_check(1)", err));
+    LA_TRY(check_summaries(store, err));
+    for (size_t i = 0; i < LA_COUNT(tables); i++) {
+        char sql[64];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", tables[i]);
+        LA_TRY(la_sql_int(store, counts[i], NULL, err, sql, ""));
+    }
+    return la_sql_int(store, &out->bytes, NULL, err,
+                      "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", "");
 }

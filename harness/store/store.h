@@ -267,6 +267,13 @@ typedef struct la_attempt_row {
 /* Ends a claimed attempt: attempt, samples, metrics, warnings and the cell's summary at once. */
 la_status la_store_finish(la_store *store, int64_t attempt_id, const la_attempt_row *row,
                           la_err *err);
+typedef struct la_store_facts {
+    int64_t schema; /* of the file, before it was read as one of today's */
+    int64_t sweeps, cells, attempts, samples, models, bytes;
+} la_store_facts;
+/* Looks at every page, index and reference, and at what summaries say; LA_E_DB with what is wrong. */
+la_status la_store_check(la_store *store, la_store_facts *out, la_err *err);
+
 /* What merging one file added, and what was there already. */
 typedef struct la_merged {
     int64_t sweeps, cells, attempts, models;

@@ -20,6 +20,7 @@ struct la_store {
     pid_t pid; /* that opened it: an SQLite connection does not survive a fork */
     dev_t dev; /* of the file, to notice that it was deleted or replaced */
     ino_t ino;
+    int64_t found; /* schema of the file when it was opened; 0: it was made */
 };
 
 /* SQL: the parameter's JSON without white space, `absent` when it is NULL; text that is no JSON is an
