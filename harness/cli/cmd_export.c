@@ -11,12 +11,14 @@
 
 typedef struct export_args {
     la_common common;
-    const char *db, *sweep, *what, *format, *out;
+    const char *db, *sweep, *out;
+    la_export_how how;
 } export_args;
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
     export_args *args = context;
+    char q[64];
     switch (flag) {
     case LA_FLAG_DB:
         args->db = value;
@@ -25,8 +27,16 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
         args->sweep = value;
         return LA_OK;
     case LA_FLAG_FORMAT:
-        args->format = value;
+        args->how.format = value;
         return LA_OK;
+    case LA_FLAG_BY:
+        args->how.by = value;
+        return LA_OK;
+    case LA_FLAG_INTERVALS:
+        args->how.bare = strcmp(value, "none") == 0;
+        if (args->how.bare || strcmp(value, "brackets") == 0) return LA_OK;
+        return LA_FAIL(err, LA_E_ARG, "--intervals is brackets or none, not '%s'",
+                       la_quote(value, q));
     case LA_FLAG_OUT:
         args->out = strcmp(value, "-") ? value : NULL;
         return LA_OK;
@@ -39,10 +49,10 @@ static la_status take_word(void *context, const char *word, la_err *err)
 {
     export_args *args = context;
     char q[64];
-    if (args->what)
+    if (args->how.what)
         return LA_FAIL(err, LA_E_ARG, "'labench export' takes one word; '%s' is the second",
                        la_quote(word, q));
-    args->what = word;
+    args->how.what = word;
     return LA_OK;
 }
 
@@ -51,16 +61,17 @@ static la_status export(const export_args *args, la_err *err)
     la_store *store;
     int64_t sweep = 0;
     const char *db = la_db_path(args->db);
-    const char *what = args->what ? args->what : "flat";
-    const char *format = args->format ? args->format : la_flags[LA_FLAG_FORMAT].def;
+    la_export_how how = args->how;
+    if (!how.what) how.what = "flat";
+    if (!how.format) how.format = la_flags[LA_FLAG_FORMAT].def;
     LA_TRY(la_check_target(db, args->out, err));
     LA_TRY(la_store_open(db, LA_STORE_READ, &store, err));
     la_status st = LA_OK;
     if (!args->sweep || strcmp(args->sweep, "all") != 0)
         st = la_store_sweep_resolve(store, args->sweep ? args->sweep : "last", &sweep, err);
     if (st == LA_OK)
-        st = args->out ? la_export_file(store, sweep, what, format, args->out, err)
-                       : la_export(store, sweep, what, format, stdout, err);
+        st = args->out ? la_export_file(store, sweep, &how, args->out, err)
+                       : la_export_as(store, sweep, &how, stdout, err);
     la_store_close(store);
     return st;
 }

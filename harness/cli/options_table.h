@@ -198,6 +198,11 @@ enum {
     X(MEASURE, "run", 0, NULL, NULL, LA_IN_REPRODUCE, "measure what is not stored")                \
     X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT | LA_IN_REPRODUCE,                          \
       "csv, json, md or latex; reproduce: text too, its default")                                  \
+    X(BY, "by", 0, "COLUMN", NULL, LA_IN_EXPORT,                                                   \
+      "a table of variants by length, pass, dtype, threads, batch, heads, dim or an option: "      \
+      "mqar.pairs")                                                                                \
+    X(INTERVALS, "intervals", 0, "HOW", "brackets", LA_IN_EXPORT,                                  \
+      "of tables by a column in md and latex: brackets or none")                                   \
     X(LONG, "long", 'l', NULL, NULL, LA_IN_LIST, "impls and options too")                          \
     X(FULL, "full", 0, NULL, NULL, LA_IN_VERIFY, "every shape and option, not the quick set")      \
     X(JSON, "json", 0, NULL, NULL,                                                                 \

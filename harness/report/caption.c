@@ -71,7 +71,7 @@ static void add_statistics(la_text *out, const la_kind *kind, const la_lines *li
     char n[48], r[48];
     snprintf(n, sizeof n, nmin == nmax ? "%lld" : "%lld to %lld", (long long)nmin, (long long)nmax);
     snprintf(r, sizeof r, rmin == rmax ? "%lld" : "%lld to %lld", (long long)rmin, (long long)rmax);
-    const char *rounds = rmax == 1 ? "round" : "rounds";
+    const char *rounds = rmax == 1 ? "round" : "rounds", *mark = kind->table ? "brackets" : "bars";
     if (kind->tasks && shared_learned(lines)) rounds = rmax == 1 ? "seed" : "seeds";
     if (kind->figure == la_figure_heat && kind->scale == LA_SCALE_PART)
         la_text_add(out, " %s %s.", r, rounds);
@@ -80,10 +80,10 @@ static void add_statistics(la_text *out, const la_kind *kind, const la_lines *li
     else if (kind->scale == LA_SCALE_PART && nmax == 0)
         la_text_add(out, " %s %s%s.", r, rounds, bars ? ", mean and range" : "");
     else if (kind->scale == LA_SCALE_PART)
-        la_text_add(out, " %s answers in %s %s, bars: 95 %% Wilson interval.", n, r, rounds);
+        la_text_add(out, " %s answers in %s %s, %s: 95 %% Wilson interval.", n, r, rounds, mark);
     else if (nmax > 0)
-        la_text_add(out, " Median of %s calls in %s %s%s%s.", n, r, rounds,
-                    bars ? ", bars: 95 % interval" : ", no interval below 6 calls",
+        la_text_add(out, " Median of %s calls in %s %s, %s%s%s.", n, r, rounds,
+                    bars ? mark : "no interval below 6 calls", bars ? ": 95 % interval" : "",
                     bars && nmin < 6 ? " (none below 6 calls)" : "");
 }
 

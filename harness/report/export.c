@@ -13,6 +13,8 @@
 
 #include "alloc.h"
 #include "markup.h"
+#include "numbers.h"
+#include "pivot.h"
 #include "query.h"
 #include "series.h"
 #include "speedups.h"
@@ -216,50 +218,97 @@ static void md_real(double x, FILE *out)
     fprintf(out, x >= 1e3 && x < 1e7 ? "%.0f" : "%.4g", x);
 }
 
+/* A bound stands with its value, in one cell. */
+static bool is_bound(const rows *r, int i)
+{
+    static const char *const names[] = {"lo", "hi", "lo_ns", "hi_ns"};
+    for (size_t k = 0; i < la_query_columns(r->q) && k < LA_COUNT(names); k++)
+        if (strcmp(la_query_name(r->q, i), names[k]) == 0) return true;
+    return false;
+}
+
+static bool has_bounds(const rows *r, int i)
+{
+    return !is_bound(r, i) && is_bound(r, i + 1) && is_bound(r, i + 2);
+}
+
+static bool in_ns(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 3 && strcmp(name + n - 3, "_ns") == 0;
+}
+
+/* "7.31 ms [7.24, 7.40]", where there is an interval. */
+static void put_measured(const rows *r, int i, void (*text)(const char *, FILE *), FILE *out)
+{
+    double x = la_query_real(r->q, i), lo = la_query_real(r->q, i + 1),
+           hi = la_query_real(r->q, i + 2);
+    char value[40], interval[40];
+    bool number = la_query_type(r->q, i) != LA_COLUMN_TEXT && isfinite(x);
+    bool time = in_ns(la_query_name(r->q, i));
+    if (!number || (!time && !(isfinite(lo) && isfinite(hi)))) {
+        put_cell(r, i, md_real, text, out);
+        return;
+    }
+    if (time)
+        la_number_time(x, lo, hi, value, interval);
+    else
+        la_number_scaled(x, lo, hi, 1, value, interval);
+    fprintf(out, "%s%s%s", value, *interval ? " " : "", interval);
+}
+
+/* The cells of the head or of the present row. */
+static void put_cells(const rows *r, bool head, const char *between,
+                      void (*text)(const char *, FILE *), FILE *out)
+{
+    for (int i = 0; i < la_query_columns(r->q); i++) {
+        if (is_bound(r, i)) continue;
+        if (i) fputs(between, out);
+        const char *name = la_query_name(r->q, i);
+        char brief[64];
+        bool measured = has_bounds(r, i);
+        snprintf(brief, sizeof brief, "%.*s", (int)strlen(name) - (in_ns(name) ? 3 : 0), name);
+        if (head)
+            text(measured ? brief : name, out);
+        else if (measured)
+            put_measured(r, i, text, out);
+        else
+            put_cell(r, i, md_real, text, out);
+    }
+}
+
 static void md_head(const rows *r, FILE *out)
 {
-    fputc('|', out);
-    for (int i = 0; i < la_query_columns(r->q); i++) {
-        fputc(' ', out);
-        la_md_put(la_query_name(r->q, i), out);
-        fputs(" |", out);
-    }
-    fputs("\n|", out);
-    for (int i = 0; i < la_query_columns(r->q); i++) fputs(" --- |", out);
+    fputs("| ", out);
+    put_cells(r, true, " | ", la_md_put, out);
+    fputs(" |\n|", out);
+    for (int i = 0; i < la_query_columns(r->q); i++)
+        if (!is_bound(r, i)) fputs(" --- |", out);
     fputc('\n', out);
 }
 
 static void md_row(const rows *r, FILE *out)
 {
-    fputc('|', out);
-    for (int i = 0; i < la_query_columns(r->q); i++) {
-        fputc(' ', out);
-        put_cell(r, i, md_real, la_md_put, out);
-        fputs(" |", out);
-    }
-    fputc('\n', out);
+    fputs("| ", out);
+    put_cells(r, false, " | ", la_md_put, out);
+    fputs(" |\n", out);
 }
 
 /* ---- latex ---- */
 
 static void latex_head(const rows *r, FILE *out)
 {
-    fputs("\\begin{tabular}{", out);
-    for (int i = 0; i < la_query_columns(r->q); i++) fputc('l', out);
-    fputs("}\n\\hline\n", out);
-    for (int i = 0; i < la_query_columns(r->q); i++) {
-        if (i) fputs(" & ", out);
-        la_latex_put(la_query_name(r->q, i), out);
-    }
-    fputs(" \\\\\n\\hline\n", out);
+    fputs("% needs \\usepackage{booktabs}\n\\begin{tabular}{", out);
+    for (int i = 0; i < la_query_columns(r->q); i++)
+        if (!is_bound(r, i)) fputc('l', out);
+    fputs("}\n\\toprule\n", out);
+    put_cells(r, true, " & ", la_latex_put, out);
+    fputs(" \\\\\n\\midrule\n", out);
 }
 
 static void latex_row(const rows *r, FILE *out)
 {
-    for (int i = 0; i < la_query_columns(r->q); i++) {
-        if (i) fputs(" & ", out);
-        put_cell(r, i, md_real, la_latex_put, out);
-    }
+    put_cells(r, false, " & ", la_latex_put, out);
     fputs(" \\\\\n", out);
 }
 
@@ -274,7 +323,7 @@ static const struct {
 } formats[] = {{"csv", csv_head, csv_row, "", false},
                {"json", NULL, NULL, "", false},
                {"md", md_head, md_row, "", true},
-               {"latex", latex_head, latex_row, "\\hline\n\\end{tabular}\n", true}};
+               {"latex", latex_head, latex_row, "\\bottomrule\n\\end{tabular}\n", true}};
 
 static la_status find_kind(const char *what, const kind **out, la_err *err)
 {
@@ -385,16 +434,9 @@ static la_status next_row(rows *r, bool *more, la_err *err)
     return r->settings && *more ? la_query_next(r->settings, &(bool){false}, err) : LA_OK;
 }
 
-la_status la_export(la_store *store, int64_t sweep_id, const char *what, const char *format,
-                    FILE *out, la_err *err)
+static la_status write_rows(la_store *store, int64_t sweep_id, const kind *k, size_t f, FILE *out,
+                            la_err *err)
 {
-    size_t f = 0;
-    while (f < LA_COUNT(formats) && strcmp(format, formats[f].name) != 0) f++;
-    if (f == LA_COUNT(formats))
-        return LA_FAIL(err, LA_E_ARG, "there is no format '%s'; there is csv, json, md, latex",
-                       format);
-    const kind *k;
-    LA_TRY(find_kind(what, &k, err));
     rows r;
     LA_TRY(open_rows(store, sweep_id, k, formats[f].brief, &r, err));
     bool json = !formats[f].row;
@@ -414,6 +456,34 @@ la_status la_export(la_store *store, int64_t sweep_id, const char *what, const c
     }
     fputs(json ? first ? "]}\n" : "\n]}\n" : formats[f].foot, out);
     close_rows(&r);
+    return st;
+}
+
+static la_status write_tables(la_store *store, int64_t sweep_id, const la_export_how *how,
+                              FILE *out, la_err *err)
+{
+    if (!sweep_id)
+        return LA_FAIL(err, LA_E_ARG,
+                       "a table by a column is of one sweep; name it with --sweep ID");
+    la_pivots pivots;
+    LA_TRY(la_pivots_load(store, sweep_id, how->what, how->by, &pivots, err));
+    la_status st = la_pivots_print(&pivots, how->by, how->format, how->bare, out, err);
+    la_pivots_release(&pivots);
+    return st;
+}
+
+la_status la_export_as(la_store *store, int64_t sweep_id, const la_export_how *how, FILE *out,
+                       la_err *err)
+{
+    size_t f = 0;
+    while (f < LA_COUNT(formats) && strcmp(how->format, formats[f].name) != 0) f++;
+    if (f == LA_COUNT(formats))
+        return LA_FAIL(err, LA_E_ARG, "there is no format '%s'; there is csv, json, md, latex",
+                       how->format);
+    const kind *k;
+    LA_TRY(find_kind(how->what, &k, err));
+    la_status st = how->by ? write_tables(store, sweep_id, how, out, err)
+                           : write_rows(store, sweep_id, k, f, out, err);
     errno = 0;
     if (st == LA_OK && (fflush(out) != 0 || ferror(out)))
         st = LA_FAIL(err, LA_E_IO, "cannot write the export: %s",
@@ -421,7 +491,14 @@ la_status la_export(la_store *store, int64_t sweep_id, const char *what, const c
     return st;
 }
 
-la_status la_export_file(la_store *store, int64_t sweep_id, const char *what, const char *format,
+la_status la_export(la_store *store, int64_t sweep_id, const char *what, const char *format,
+                    FILE *out, la_err *err)
+{
+    return la_export_as(store, sweep_id, &(la_export_how){.what = what, .format = format}, out,
+                        err);
+}
+
+la_status la_export_file(la_store *store, int64_t sweep_id, const la_export_how *how,
                          const char *path, la_err *err)
 {
     la_text part = {0};
@@ -435,7 +512,7 @@ la_status la_export_file(la_store *store, int64_t sweep_id, const char *what, co
     if (!f) {
         st = LA_FAIL(err, LA_E_IO, "cannot make %s: %s", la_text_str(&part), strerror(errno));
     } else {
-        st = la_export(store, sweep_id, what, format, f, err);
+        st = la_export_as(store, sweep_id, how, f, err);
         if (st == LA_OK && fsync(fileno(f)) != 0 && errno != EINVAL)
             st = LA_FAIL(err, LA_E_IO, "cannot write %s: %s", path, strerror(errno));
         if (fclose(f) != 0 && st == LA_OK)

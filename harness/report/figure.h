@@ -68,6 +68,7 @@ struct la_kind {
     bool alone;       /* of one sweep, never of several */
     la_map map;       /* of la_figure_heat */
     bool counts;      /* the caption says by which cost model operations were counted */
+    bool table;       /* no figure: intervals stand in brackets, and not as bars */
 };
 
 extern const la_kind la_kinds[];

@@ -101,7 +101,7 @@ static void test_every_format_has_the_rows(void **state)
          *latex = exported(&f, f.sweep, "latex");
     assert_int_equal(count_of(csv, "\r\n"), 16);
     assert_int_equal(count_of(md, "\n"), 17);
-    assert_int_equal(count_of(latex, "\n"), 15 + 6);
+    assert_int_equal(count_of(latex, "\n"), 15 + 7);
     assert_non_null(strstr(latex, "\\begin{tabular}{"));
     assert_non_null(strstr(latex, "softmax & torch\\_math & cpu\\_naive & fwd"));
     assert_non_null(strstr(latex, "\\end{tabular}\n"));

@@ -271,14 +271,19 @@ static void test_a_file_appears_whole_or_not_at_all(void **state)
     char path[128], part[160];
     snprintf(path, sizeof path, "%s/out.csv", f->folder);
     snprintf(part, sizeof part, "%s.part", path);
-    expect_ok(la_export_file(f->store, f->sweep, "time", "csv", path, &err));
+    expect_ok(la_export_file(f->store, f->sweep, &(la_export_how){.what = "time", .format = "csv"},
+                             path, &err));
     assert_int_equal(access(path, F_OK), 0);
     assert_int_not_equal(access(part, F_OK), 0);
     unlink(path);
-    assert_int_equal(la_export_file(f->store, f->sweep, "tyme", "csv", path, &err), LA_E_ARG);
+    assert_int_equal(la_export_file(f->store, f->sweep,
+                                    &(la_export_how){.what = "tyme", .format = "csv"}, path, &err),
+                     LA_E_ARG);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_int_not_equal(access(part, F_OK), 0);
-    assert_int_equal(la_export_file(f->store, f->sweep, "time", "csv", "/nowhere/at/all.csv", &err),
+    assert_int_equal(la_export_file(f->store, f->sweep,
+                                    &(la_export_how){.what = "time", .format = "csv"},
+                                    "/nowhere/at/all.csv", &err),
                      LA_E_IO);
     /* A device that is always full. */
     FILE *full = fopen("/dev/full", "w");
