@@ -11,6 +11,7 @@
 #include "child.h"
 #include "commands.h"
 #include "config.h"
+#include "labench/kit.h"
 #include "log.h"
 #include "plugin_flags.h"
 #include "plugins.h"
@@ -122,7 +123,6 @@ la_status la_setting_take(const char *owner, const la_option *table, size_t n, v
 
 la_status la_common_take(la_common *common, la_flag_id flag, const char *value, la_err *err)
 {
-    static const char *const when[] = {"auto", "always", "never"};
     switch (flag) {
     case LA_FLAG_QUIET:
         common->quiet = true;
@@ -131,13 +131,38 @@ la_status la_common_take(la_common *common, la_flag_id flag, const char *value, 
         common->verbose = true;
         return LA_OK;
     case LA_FLAG_COLOR:
-        return la_choice_parse("--color", value, when, LA_COUNT(when), &common->color_when, err);
+        return la_flag_choice(LA_FLAG_COLOR, value, &common->color_when, err);
     case LA_FLAG_CONFIG: /* read before the command began (config.h) */
     case LA_FLAG_SECTION:
     case LA_FLAG_SHOW_CONFIG:
         return LA_OK;
     default:
         return LA_FAIL(err, LA_E_INTERNAL, "flag --%s has no meaning here", la_flags[flag].name);
+    }
+}
+
+la_status la_stored_take(la_stored *stored, la_flag_id flag, const char *value, la_err *err)
+{
+    la_pass pass;
+    switch (flag) {
+    case LA_FLAG_DB:
+        stored->db = value;
+        return LA_OK;
+    case LA_FLAG_SWEEP:
+        stored->sweep = value;
+        return LA_OK;
+    case LA_FLAG_PASS:
+        LA_TRY(la_pass_parse(value, &pass, err));
+        stored->pass = la_pass_name(pass);
+        return LA_OK;
+    case LA_FLAG_ALL:
+        stored->all = true;
+        return LA_OK;
+    case LA_FLAG_JSON:
+        stored->json = true;
+        return LA_OK;
+    default:
+        return la_common_take(&stored->common, flag, value, err);
     }
 }
 

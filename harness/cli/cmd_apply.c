@@ -24,7 +24,6 @@ typedef struct apply_args {
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
-    static const char *const masks[] = {"auto", "causal", "bidirectional"};
     apply_args *args = context;
     la_apply *a = &args->a;
     int64_t n;
@@ -49,7 +48,7 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
         a->with_grad = true;
         return LA_OK;
     case LA_FLAG_MASK:
-        LA_TRY(la_choice_parse("--mask", value, masks, LA_COUNT(masks), &choice, err));
+        LA_TRY(la_flag_choice(LA_FLAG_MASK, value, &choice, err));
         a->mask = choice - 1;
         return LA_OK;
     case LA_FLAG_SCALE:

@@ -6,15 +6,14 @@
 
 #include "commands.h"
 #include "comparison.h"
-#include "labench/kit.h"
 #include "query.h"
 #include "registry.h"
 #include "sides.h"
 #include "sizes.h"
 
 typedef struct compare_args {
-    la_common common;
-    const char *db, *sweep, *word[2];
+    la_stored stored;
+    const char *word[2];
     int words;
     bool fail[LA_VERDICTS];
     la_compare_how how;
@@ -22,13 +21,12 @@ typedef struct compare_args {
 
 static la_status take_fail_on(compare_args *args, const char *value, la_err *err)
 {
-    static const char *const words[] = {"slower", "faster", "changed", "unclear"};
     for (const char *at = value;;) {
         size_t len = strcspn(at, ",");
         char word[24];
         int which;
         snprintf(word, sizeof word, "%.*s", (int)(len < sizeof word ? len : sizeof word - 1), at);
-        LA_TRY(la_choice_parse("--fail-on", word, words, LA_COUNT(words), &which, err));
+        LA_TRY(la_flag_choice(LA_FLAG_FAIL_ON, word, &which, err));
         args->fail[LA_SLOWER] |= which == 0 || which == 2;
         args->fail[LA_FASTER] |= which == 1 || which == 2;
         args->fail[LA_UNCLEAR] |= which == 3;
@@ -40,18 +38,7 @@ static la_status take_fail_on(compare_args *args, const char *value, la_err *err
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
     compare_args *args = context;
-    la_pass pass;
     switch (flag) {
-    case LA_FLAG_DB:
-        args->db = value;
-        return LA_OK;
-    case LA_FLAG_SWEEP:
-        args->sweep = value;
-        return LA_OK;
-    case LA_FLAG_PASS:
-        LA_TRY(la_pass_parse(value, &pass, err));
-        args->how.pass = la_pass_name(pass);
-        return LA_OK;
     case LA_FLAG_FAIL_ON:
         return take_fail_on(args, value, err);
     case LA_FLAG_MIN_CHANGE:
@@ -61,14 +48,8 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
     case LA_FLAG_ACROSS:
         args->how.across = true;
         return LA_OK;
-    case LA_FLAG_ALL:
-        args->how.all = true;
-        return LA_OK;
-    case LA_FLAG_JSON:
-        args->how.json = true;
-        return LA_OK;
     default:
-        return la_common_take(&args->common, flag, value, err);
+        return la_stored_take(&args->stored, flag, value, err);
     }
 }
 
@@ -134,9 +115,10 @@ static la_status find_sweep(found *f, const char *word, la_err *err)
 
 static la_status find(const compare_args *args, int i, const char *variant, found *f, la_err *err)
 {
-    const char *sweep, *word = variant ? (args->sweep ? args->sweep : "last") : args->word[i];
+    const char *sweep,
+        *word = variant ? (args->stored.sweep ? args->stored.sweep : "last") : args->word[i];
     char name[9];
-    LA_TRY(la_side_split(word, la_db_path(args->db), f->path, sizeof f->path, &sweep, err));
+    LA_TRY(la_side_split(word, la_db_path(args->stored.db), f->path, sizeof f->path, &sweep, err));
     LA_TRY(la_store_open(f->path, LA_STORE_READ, &f->store, err));
     LA_TRY(find_sweep(f, sweep, err));
     LA_TRY(la_store_sweep_name(f->store, f->side.sweep, name, err));
@@ -166,7 +148,7 @@ static la_status compare(const compare_args *args, bool *failed, la_err *err)
     if (!variant[0] != !variant[1])
         return LA_FAIL(err, LA_E_ARG, "%s is a variant and %s is none: compare two of one kind",
                        args->word[variant[0] ? 0 : 1], args->word[variant[0] ? 1 : 0]);
-    if (args->sweep && !variant[0])
+    if (args->stored.sweep && !variant[0])
         return LA_FAIL(err, LA_E_ARG,
                        "--sweep says where two variants are compared; %s and %s "
                        "are none",
@@ -193,7 +175,10 @@ int la_cmd_compare(int argc, char **argv, int first)
         la_flags_help(LA_CMD_COMPARE, stdout);
         return la_finish_stdout(LA_EXIT_OK);
     }
-    la_common_apply(&args.common);
+    la_common_apply(&args.stored.common);
+    args.how.pass = args.stored.pass;
+    args.how.all = args.stored.all;
+    args.how.json = args.stored.json;
     if (st == LA_OK) st = compare(&args, &failed, &err);
     return la_finish_stdout(st != LA_OK ? la_complain(&err)
                             : failed    ? LA_EXIT_CONDITION

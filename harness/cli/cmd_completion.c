@@ -59,17 +59,7 @@ static const char bash_values[] =
     "    case $prev in\n"
     "        --variants|--variant) words=\"$(_labench_names variants) all card recurrent quadratic "
     "baseline\" ;;\n"
-    "        --tasks) words=\"$(_labench_names tasks) none\" ;;\n"
-    "        --pass) words='fwd bwd fwdbwd decode none' ;;\n"
-    "        --mask) words='auto causal bidirectional' ;;\n"
-    "        --dtype) words='f32 bf16' ;;\n"
-    "        --format) words='csv json md latex text' ;;\n"
-    "        --fail-on) words='slower faster changed unclear miss' ;;\n"
-    "        --split) words='train validation test' ;;\n"
-    "        --color|--progress) words='auto always never' ;;\n"
-    "        --cache) words='hot cold' ;;\n"
-    "        --order) words='random given' ;;\n"
-    "        --retry) words='failed timeout oom all' ;;\n";
+    "        --tasks) words=\"$(_labench_names tasks) none\" ;;\n";
 
 static const char bash_tail[] =
     "    esac\n"
@@ -79,6 +69,19 @@ static const char bash_tail[] =
     "        return\n"
     "    fi\n"
     "    [ \"$COMP_CWORD\" -eq 1 ] && words='";
+
+/* Flags whose values are a fixed list. */
+static void print_lists(FILE *out)
+{
+    for (int f = 0; f < LA_FLAG_COUNT; f++) {
+        size_t n;
+        const char *const *words = la_flag_words((la_flag_id)f, &n);
+        if (!words) continue;
+        fprintf(out, "        --%s) words='", la_flags[f].name);
+        for (size_t i = 0; i < n; i++) fprintf(out, "%s%s", i ? " " : "", words[i]);
+        fputs("' ;;\n", out);
+    }
+}
 
 /* Flags whose value is a path or of no list: the shell's own completion of files. */
 static void print_file_flags(FILE *out)
@@ -99,6 +102,7 @@ static void print_bash(FILE *out)
         if (shown(c)) fprintf(out, "%s%s", n++ ? "|" : "", la_commands[c].name);
     fputs(") cmd=${COMP_WORDS[i]}; break ;;\n        esac\n    done\n", out);
     fputs(bash_values, out);
+    print_lists(out);
     print_file_flags(out);
     fputs(bash_tail, out);
     print_commands(out);
@@ -163,6 +167,10 @@ static void print_fish(FILE *out)
             if (f == LA_FLAG_VARIANTS)
                 fputs(" -a '(labench list variants | cut -d\" \" -f1)'", out);
             if (f == LA_FLAG_TASKS) fputs(" -a '(labench list tasks | cut -d\" \" -f1)'", out);
+            size_t n;
+            const char *const *words = la_flag_words((la_flag_id)f, &n);
+            for (size_t i = 0; i < n; i++)
+                fprintf(out, "%s%s%s", i ? " " : " -a '", words[i], i + 1 < n ? "" : "'");
             fputs(" -d ", out);
             quote(la_flags[f].help, out);
             fputc('\n', out);

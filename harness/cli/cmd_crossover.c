@@ -5,13 +5,11 @@
 
 #include "commands.h"
 #include "crossover.h"
-#include "labench/kit.h"
 #include "query.h"
 #include "sizes.h"
 
 typedef struct crossover_args {
-    la_common common;
-    const char *db, *sweep;
+    la_stored stored;
     int words;
     la_crossover_how how;
 } crossover_args;
@@ -19,27 +17,7 @@ typedef struct crossover_args {
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
     crossover_args *args = context;
-    la_pass pass;
-    switch (flag) {
-    case LA_FLAG_DB:
-        args->db = value;
-        return LA_OK;
-    case LA_FLAG_SWEEP:
-        args->sweep = value;
-        return LA_OK;
-    case LA_FLAG_PASS:
-        LA_TRY(la_pass_parse(value, &pass, err));
-        args->how.pass = la_pass_name(pass);
-        return LA_OK;
-    case LA_FLAG_ALL:
-        args->how.all = true;
-        return LA_OK;
-    case LA_FLAG_JSON:
-        args->how.json = true;
-        return LA_OK;
-    default:
-        return la_common_take(&args->common, flag, value, err);
-    }
+    return la_stored_take(&args->stored, flag, value, err);
 }
 
 static la_status take_word(void *context, const char *word, la_err *err)
@@ -84,8 +62,9 @@ static la_status crossover(const crossover_args *args, la_err *err)
                        "'labench crossover' takes two variants, or none for each against each");
     if (args->words == 2 && strcmp(words[0], words[1]) == 0)
         return LA_FAIL(err, LA_E_ARG, "%s never overtakes itself: name two variants", words[0]);
-    LA_TRY(la_store_open(la_db_path(args->db), LA_STORE_READ, &store, err));
-    la_status st = la_store_sweep_resolve(store, args->sweep ? args->sweep : "last", &sweep, err);
+    LA_TRY(la_store_open(la_db_path(args->stored.db), LA_STORE_READ, &store, err));
+    la_status st = la_store_sweep_resolve(store, args->stored.sweep ? args->stored.sweep : "last",
+                                          &sweep, err);
     for (int i = 0; i < args->words && st == LA_OK; i++)
         st = check_variant(store, sweep, words[i], err);
     if (st == LA_OK) st = la_report_crossovers(store, sweep, &args->how, stdout, err);
@@ -104,7 +83,10 @@ int la_cmd_crossover(int argc, char **argv, int first)
         la_flags_help(LA_CMD_CROSSOVER, stdout);
         return la_finish_stdout(LA_EXIT_OK);
     }
-    la_common_apply(&args.common);
+    la_common_apply(&args.stored.common);
+    args.how.pass = args.stored.pass;
+    args.how.all = args.stored.all;
+    args.how.json = args.stored.json;
     if (st == LA_OK) st = crossover(&args, &err);
     return la_finish_stdout(st == LA_OK ? LA_EXIT_OK : la_complain(&err));
 }

@@ -18,7 +18,7 @@ typedef struct export_args {
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
     export_args *args = context;
-    char q[64];
+    int choice;
     switch (flag) {
     case LA_FLAG_DB:
         args->db = value;
@@ -28,15 +28,14 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
         return LA_OK;
     case LA_FLAG_FORMAT:
         args->how.format = value;
-        return LA_OK;
+        return la_flag_choice(flag, value, &choice, err);
     case LA_FLAG_BY:
         args->how.by = value;
         return LA_OK;
     case LA_FLAG_INTERVALS:
-        args->how.bare = strcmp(value, "none") == 0;
-        if (args->how.bare || strcmp(value, "brackets") == 0) return LA_OK;
-        return LA_FAIL(err, LA_E_ARG, "--intervals is brackets or none, not '%s'",
-                       la_quote(value, q));
+        LA_TRY(la_flag_choice(flag, value, &choice, err));
+        args->how.bare = choice == 1;
+        return LA_OK;
     case LA_FLAG_OUT:
         args->out = strcmp(value, "-") ? value : NULL;
         return LA_OK;

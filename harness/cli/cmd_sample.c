@@ -24,13 +24,12 @@ typedef struct sample_args {
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
 {
-    static const char *const splits[] = {"train", "validation", "test"};
     sample_args *args = context;
     switch (flag) {
     case LA_FLAG_SEED:
         return la_seed_parse("--seed", value, &args->seed, err);
     case LA_FLAG_SPLIT:
-        return la_choice_parse("--split", value, splits, LA_COUNT(splits), &args->split, err);
+        return la_flag_choice(LA_FLAG_SPLIT, value, &args->split, err);
     case LA_FLAG_N:
         return la_size_parse("--n", value, &args->n, err);
     case LA_FLAG_LENGTH:

@@ -51,6 +51,15 @@ la_status la_common_take(la_common *common, la_flag_id flag, const char *value, 
 /* After parsing: colour by terminal and environment, the log level. */
 void la_common_apply(la_common *common);
 
+/* Flags of commands that compare what is stored. */
+typedef struct la_stored {
+    la_common common;
+    const char *db, *sweep;
+    const char *pass; /* NULL: all */
+    bool all, json;
+} la_stored;
+la_status la_stored_take(la_stored *stored, la_flag_id flag, const char *value, la_err *err);
+
 /* "labench: <message>" on stderr; the exit code of the status. */
 int la_complain(const la_err *err);
 int la_exit_code(la_status status);

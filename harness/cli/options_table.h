@@ -249,6 +249,10 @@ la_status la_flags_parse(la_command command, int argc, char **argv, int first, l
 /* A command line has at most one of them. */
 bool la_flags_exclusive(la_flag_id a, la_flag_id b);
 void la_flags_help(la_command command, FILE *out);
+/* choices.c: the values of a flag that has a fixed list of them; NULL: it has none. */
+const char *const *la_flag_words(la_flag_id flag, size_t *n);
+/* Which of them `value` is; LA_E_ARG naming all of them. */
+la_status la_flag_choice(la_flag_id flag, const char *value, int *out, la_err *err);
 /* LA_CMD_COUNT: no such command. */
 la_command la_command_find(const char *name);
 const char *la_command_nearest(const char *name);

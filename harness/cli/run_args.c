@@ -129,12 +129,11 @@ static la_status take_learning(la_run_args *args, la_flag_id flag, const char *v
 /* The runner knows what the words mean; that they are words of its is checked before a file is made. */
 static la_status take_retry(la_run_args *args, const char *value, la_err *err)
 {
-    static const char *const kinds[] = {"failed", "timeout", "oom", "all"};
     la_words words = {0};
     la_status st = take_words("retry", value, &words, err);
     for (size_t i = 0; i < words.n && st == LA_OK; i++) {
         int which = 0;
-        st = la_choice_parse("--retry", words.v[i], kinds, LA_COUNT(kinds), &which, err);
+        st = la_flag_choice(LA_FLAG_RETRY, words.v[i], &which, err);
     }
     la_words_release(&words);
     args->settings.retry = value;
@@ -209,7 +208,6 @@ static la_status take_axis(la_run_args *args, la_flag_id flag, const char *value
 
 static la_status take_measuring(la_run_args *args, la_flag_id flag, const char *value, la_err *err)
 {
-    static const char *const caches[] = {"hot", "cold"};
     la_run_settings *set = &args->settings;
     char dashed[32];
     int64_t n = 0;
@@ -236,7 +234,7 @@ static la_status take_measuring(la_run_args *args, la_flag_id flag, const char *
         set->min_samples = (int)n;
         return remember(&args->spec, flag, value, err);
     case LA_FLAG_CACHE:
-        LA_TRY(la_choice_parse(dashed, value, caches, LA_COUNT(caches), &choice, err));
+        LA_TRY(la_flag_choice(LA_FLAG_CACHE, value, &choice, err));
         args->spec.cold = choice == 1;
         return LA_OK;
     case LA_FLAG_TIMEOUT:
@@ -268,8 +266,6 @@ static la_status take_shard(la_spec *spec, const char *value, la_err *err)
 
 static la_status take_switch(la_run_args *args, la_flag_id flag, const char *value, la_err *err)
 {
-    static const char *const orders[] = {"random", "given"};
-    static const char *const when[] = {"auto", "always", "never"};
     int choice = 0;
     switch (flag) {
     case LA_FLAG_QUICK:
@@ -285,11 +281,11 @@ static la_status take_switch(la_run_args *args, la_flag_id flag, const char *val
         args->settings.predict = false;
         return LA_OK;
     case LA_FLAG_ORDER:
-        LA_TRY(la_choice_parse("--order", value, orders, LA_COUNT(orders), &choice, err));
+        LA_TRY(la_flag_choice(LA_FLAG_ORDER, value, &choice, err));
         args->settings.given_order = choice == 1;
         return LA_OK;
     case LA_FLAG_PROGRESS:
-        LA_TRY(la_choice_parse("--progress", value, when, LA_COUNT(when), &choice, err));
+        LA_TRY(la_flag_choice(LA_FLAG_PROGRESS, value, &choice, err));
         args->progress = (la_when)choice;
         return LA_OK;
     case LA_FLAG_RESUME:

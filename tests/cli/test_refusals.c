@@ -157,7 +157,7 @@ static const struct {
      "--with h.db",
      2, "--with is given more than 7 times"},
     {"export --db nowhere.db", 2, "no file nowhere.db"},
-    {"export time --by length --intervals bars", 2, "--intervals is brackets or none"},
+    {"export time --by length --intervals bars", 2, "--intervals has no value 'bars'; there are brackets, none"},
     {"verify sofmax", 2, "no variant 'sofmax'. Nearest: softmax"},
     {"doctor --threads 0", 2, "--threads must lie in"},
     {"apply", 2, "--variant is missing"},
