@@ -12,9 +12,13 @@
 #include "screen.h"
 #include "sizes.h"
 
+enum { MAX_SETTINGS = 32 };
+
 typedef struct show_args {
     la_common common;
     const char *db, *what, *kind; /* `show task mqar`: the kind is named */
+    const char *settings[MAX_SETTINGS];
+    size_t n_settings;
     la_words plugins;
 } show_args;
 
@@ -22,6 +26,12 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
 {
     show_args *args = context;
     if (flag == LA_FLAG_PLUGIN) return la_plugin_flag(&args->plugins, value, err);
+    if (flag == LA_FLAG_SET) {
+        if (args->n_settings == MAX_SETTINGS)
+            return LA_FAIL(err, LA_E_ARG, "--set is given more than %d times", MAX_SETTINGS);
+        args->settings[args->n_settings++] = value;
+        return LA_OK;
+    }
     if (flag != LA_FLAG_DB) return la_common_take(&args->common, flag, value, err);
     args->db = value;
     return LA_OK;
@@ -41,14 +51,23 @@ static la_status take_word(void *context, const char *word, la_err *err)
     return LA_OK;
 }
 
+static la_status show_task(const show_args *args, const la_task *t, la_err *err)
+{
+    return la_show_task(t, args->settings, args->n_settings, la_screen_width(STDOUT_FILENO), stdout,
+                        err);
+}
+
 static la_status show_named(const show_args *args, la_err *err)
 {
     char q[64];
     bool task = strcmp(args->kind, "task") == 0;
+    if (!task && args->n_settings)
+        return LA_FAIL(err, LA_E_ARG,
+                       "--set goes with a task here: labench show task mqar --set pairs=8");
     const la_variant *v = task ? NULL : la_registry_find(args->what);
     const la_task *t = task ? la_tasks_find(args->what) : NULL;
     if (v) return la_print_variant(v, true, stdout, err);
-    if (t) return la_show_task(t, la_screen_width(STDOUT_FILENO), stdout, err);
+    if (t) return show_task(args, t, err);
     const char *near = task ? la_tasks_nearest(args->what) : la_registry_nearest(args->what);
     return LA_FAIL(err, LA_E_NOTFOUND, "no %s '%s'%s%s; 'labench list %ss' shows all", args->kind,
                    la_quote(args->what, q), near ? ". Nearest: " : "", near ? near : "",
@@ -59,10 +78,13 @@ static la_status show(const show_args *args, la_err *err)
 {
     const char *what = args->what ? args->what : "last";
     if (args->kind) return show_named(args, err);
-    const la_variant *v = la_registry_find(what);
+    const la_variant *v = args->n_settings ? NULL : la_registry_find(what);
     const la_task *t = la_tasks_find(what);
     if (v) return la_print_variant(v, true, stdout, err);
-    if (t) return la_show_task(t, la_screen_width(STDOUT_FILENO), stdout, err);
+    if (t) return show_task(args, t, err);
+    if (args->n_settings)
+        return LA_FAIL(err, LA_E_ARG,
+                       "--set goes with a task here: labench show task mqar --set pairs=8");
     bool known;
     LA_TRY(la_print_learning(what, stdout, &known, err));
     if (known) return LA_OK;

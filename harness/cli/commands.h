@@ -84,9 +84,10 @@ la_status la_print_options(const la_option *table, size_t n, size_t bytes, FILE 
 /* A variant as a line, or with impls and options. */
 la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *err);
 /* A task as a line; or its definition, options, steps of difficulty and three examples in lines of
- * `width` columns (0: the default). */
+ * `width` columns (0: the default), with settings as of `labench sample`. */
 la_status la_print_task_line(const la_task *t, FILE *out, la_err *err);
-la_status la_show_task(const la_task *t, int width, FILE *out, la_err *err);
+la_status la_show_task(const la_task *t, const char *const *settings, size_t n, int width,
+                       FILE *out, la_err *err);
 const la_task *la_task_in_order(size_t i); /* by family, then name */
 /* The default options; la_free them. */
 la_status la_task_defaults(const la_task *t, void **opts, la_err *err);

@@ -102,7 +102,7 @@ enum {
     X(IMPLS, "impls", 0, "LIST", "best", LA_IN_RUN, "impls or forms: cpu_chunk, recurrent, all")   \
     X(PEERS, "peers", 0, "LIST", NULL, LA_IN_RUN,                                                  \
       "beside ours: peers by name, all, or ./mine/peer.json; 'labench peers'")                     \
-    X(SET, "set", 0, "OWNER.KEY=V,V", NULL, LA_IN_RUN | LA_IN_APPLY | LA_IN_SAMPLE,                \
+    X(SET, "set", 0, "OWNER.KEY=V,V", NULL, LA_IN_RUN | LA_IN_APPLY | LA_IN_SAMPLE | LA_IN_SHOW,   \
       "an option of a variant, a task, model or train ('labench show model'), as an axis; "        \
       "repeatable")                                                                                \
     X(TRAIN_LENGTHS, "train-lengths", 0, "SIZES", "the task's", LA_IN_RUN,                         \

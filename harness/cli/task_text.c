@@ -155,12 +155,20 @@ static la_status print_examples(const la_task *t, const void *opts, int width, F
     return print_three(t, opts, &shapes[first], width, out, err);
 }
 
-la_status la_show_task(const la_task *t, int width, FILE *out, la_err *err)
+la_status la_show_task(const la_task *t, const char *const *settings, size_t n, int width,
+                       FILE *out, la_err *err)
 {
     void *opts;
-    LA_TRY(la_print_task_line(t, out, err));
     LA_TRY(la_task_defaults(t, &opts, err));
     la_status st = LA_OK;
+    for (size_t i = 0; i < n && st == LA_OK; i++)
+        st =
+            la_setting_take(t->name, t->options, t->options_len, opts, settings[i], "pairs=8", err);
+    if (st == LA_OK) st = la_print_task_line(t, out, err);
+    if (st != LA_OK) {
+        la_free(opts);
+        return st;
+    }
     fprintf(out, "  paper %s\n", t->paper);
     if (t->learned) print_learned(t, opts, out);
     print_definition(t, out);
