@@ -7,6 +7,7 @@
 
 #include "examples.h"
 #include "labench/kit.h"
+#include "mad_steps.h"
 
 enum { VERSION = 1 };
 enum { TOKENS }; /* the stream of an example */
@@ -51,17 +52,8 @@ static const la_wish wishes[] = {{"model", "d_model", "128"},
                                  {"train", "examples", "12800"},
                                  {0}};
 static const la_difficulty difficulties[] = {
-    {"vocab", NAME, "vocab", "32"},
-    {"vocab", NAME, "vocab", "64"},
-    {"vocab", NAME, "vocab", "128"},
-    {"length", NULL, NULL, "64"},
-    {"length", NULL, NULL, "128"},
-    {"length", NULL, NULL, "256"},
-    {"examples", "train", "examples", "6400"},
-    {"examples", "train", "examples", "3200"},
-    {"examples", "train", "examples", "1600"},
-    {"examples", "train", "examples", "800"},
-    {0},
+    LA_MAD_STEPS_VOCAB(NAME),      {"length", NULL, NULL, "64"}, {"length", NULL, NULL, "128"},
+    {"length", NULL, NULL, "256"}, LA_MAD_STEPS_EXAMPLES,        {0},
 };
 
 static int64_t vocabulary(const void *task_opts)

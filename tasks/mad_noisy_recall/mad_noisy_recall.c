@@ -6,6 +6,7 @@
 
 #include "examples.h"
 #include "labench/kit.h"
+#include "mad_steps.h"
 #include "running.h"
 
 enum { VERSION = 1 };
@@ -56,13 +57,8 @@ static const la_difficulty difficulties[] = {
     {"vocab", NAME, "vocab", "48"},
     {"vocab", NAME, "vocab", "80"},
     {"vocab", NAME, "vocab", "144"},
-    {"length", NULL, NULL, "256"},
-    {"length", NULL, NULL, "512"},
-    {"length", NULL, NULL, "1024"},
-    {"examples", "train", "examples", "6400"},
-    {"examples", "train", "examples", "3200"},
-    {"examples", "train", "examples", "1600"},
-    {"examples", "train", "examples", "800"},
+    LA_MAD_STEPS_LENGTH,
+    LA_MAD_STEPS_EXAMPLES,
     {"noise", NAME, "noise", "0.4"},
     {"noise", NAME, "noise", "0.6"},
     {"noise", NAME, "noise", "0.8"},

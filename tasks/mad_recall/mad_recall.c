@@ -6,6 +6,7 @@
 
 #include "examples.h"
 #include "labench/kit.h"
+#include "mad_steps.h"
 #include "running.h"
 
 enum { VERSION = 1 };
@@ -46,16 +47,9 @@ static const la_wish wishes[] = {
     {"model", "d_model", "128"},    {"model", "mlp", "4"},   {0},
 };
 static const la_difficulty difficulties[] = {
-    {"vocab", NAME, "vocab", "32"},
-    {"vocab", NAME, "vocab", "64"},
-    {"vocab", NAME, "vocab", "128"},
-    {"length", NULL, NULL, "256"},
-    {"length", NULL, NULL, "512"},
-    {"length", NULL, NULL, "1024"},
-    {"examples", "train", "examples", "6400"},
-    {"examples", "train", "examples", "3200"},
-    {"examples", "train", "examples", "1600"},
-    {"examples", "train", "examples", "800"},
+    LA_MAD_STEPS_VOCAB(NAME),
+    LA_MAD_STEPS_LENGTH,
+    LA_MAD_STEPS_EXAMPLES,
     {0},
 };
 

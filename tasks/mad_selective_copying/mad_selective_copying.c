@@ -7,6 +7,7 @@
 
 #include "examples.h"
 #include "labench/kit.h"
+#include "mad_steps.h"
 
 enum { VERSION = 1 };
 enum { SYMBOLS, BLANKS }; /* streams of an example */
@@ -52,19 +53,10 @@ static const la_wish wishes[] = {
     {"model", "mlp", "4"},          {"model", "pos", "rope"}, {0},
 };
 static const la_difficulty difficulties[] = {
-    {"vocab", NAME, "vocab", "32"},
-    {"vocab", NAME, "vocab", "64"},
-    {"vocab", NAME, "vocab", "128"},
-    {"length", NULL, NULL, "512"},
-    {"length", NULL, NULL, "1024"},
-    {"examples", "train", "examples", "6400"},
-    {"examples", "train", "examples", "3200"},
-    {"examples", "train", "examples", "1600"},
-    {"examples", "train", "examples", "800"},
-    {"tokens", NAME, "tokens", "32"},
-    {"tokens", NAME, "tokens", "64"},
-    {"tokens", NAME, "tokens", "96"},
-    {0},
+    LA_MAD_STEPS_VOCAB(NAME),         {"length", NULL, NULL, "512"},
+    {"length", NULL, NULL, "1024"},   LA_MAD_STEPS_EXAMPLES,
+    {"tokens", NAME, "tokens", "32"}, {"tokens", NAME, "tokens", "64"},
+    {"tokens", NAME, "tokens", "96"}, {0},
 };
 
 static int64_t vocabulary(const void *task_opts)
