@@ -13,6 +13,7 @@
 #include "peak.h"
 #include "registry.h"
 #include "sizes.h"
+#include "store.h"
 #include "text.h"
 
 typedef struct doctor_args {
@@ -119,6 +120,20 @@ static la_status json(const doctor *d, la_err *err)
     return LA_OK;
 }
 
+/* Labench never makes a database so, but others may have switched it. */
+static void look_at_database(doctor *d)
+{
+    const char *path = la_db_path(NULL);
+    if (d->n_findings == LA_MAX_FINDINGS || !la_store_in_wal(path)) return;
+    la_finding *f = &d->findings[d->n_findings++];
+    f->code = "wal";
+    snprintf(f->text, sizeof f->text,
+             "%.80s is in WAL mode: a copy of the file alone may lack the last rows, and network "
+             "file systems cannot hold it",
+             path);
+    snprintf(f->fix, sizeof f->fix, "sqlite3 '%.120s' 'PRAGMA journal_mode = DELETE'", path);
+}
+
 int la_cmd_doctor(int argc, char **argv, int first)
 {
     static doctor d;
@@ -137,6 +152,7 @@ int la_cmd_doctor(int argc, char **argv, int first)
     int threads = args.threads ? args.threads : d.device.cores;
     la_log(LA_LOG_INFO, "measuring the peak of %d thread%s", threads, threads == 1 ? "" : "s");
     d.n_findings = la_findings(threads, d.findings); /* before we are the load ourselves */
+    look_at_database(&d);
     la_build_read(&d.build);
     la_clock_probe(&d.clock_resolution_ns, &d.clock_cost_ns);
     st = la_machine_read(&d.machine, &err);

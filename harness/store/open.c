@@ -243,6 +243,16 @@ void la_store_close(la_store *store)
     la_free(store);
 }
 
+bool la_store_in_wal(const char *path)
+{
+    unsigned char head[20];
+    FILE *f = fopen(path, "rbe");
+    bool whole = f && fread(head, 1, sizeof head, f) == sizeof head;
+    if (f) fclose(f);
+    /* The versions for writing and for reading: 1 is a rollback journal, 2 is WAL. */
+    return whole && memcmp(head, "SQLite format 3", 16) == 0 && (head[18] == 2 || head[19] == 2);
+}
+
 const char *la_store_path(const la_store *store)
 {
     return store->path;

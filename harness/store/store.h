@@ -30,6 +30,9 @@ typedef enum la_store_mode {
 
 la_status la_store_open(const char *path, la_store_mode mode, la_store **out, la_err *err);
 void la_store_close(la_store *store); /* accepts NULL */
+/* Whether a file is an SQLite database in WAL mode, where a copy of the file alone may lack what was written last.
+ * False where it cannot be read. Not for a file that this process has open: that would drop its locks. */
+bool la_store_in_wal(const char *path);
 /* A whole copy of the file as it was last committed, made as TO.part and renamed; TO is replaced. */
 la_status la_store_copy(la_store *store, const char *to, la_err *err);
 const char *la_store_path(const la_store *store);

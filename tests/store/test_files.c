@@ -176,6 +176,9 @@ static void test_wal_is_turned_back(void **state)
     fill_and_close(1);
     assert_int_equal(raw_sql(f.path, "PRAGMA journal_mode = WAL; UPDATE sweep SET label = 'w'"),
                      SQLITE_OK);
+    assert_true(la_store_in_wal(f.path));
+    assert_false(la_store_in_wal("/nowhere/at/all.db"));
+    assert_false(la_store_in_wal("/dev/null"));
     la_err err = {0};
     expect_ok(la_store_open(f.path, LA_STORE_READ, &f.store, &err));
     close_store();
@@ -184,6 +187,7 @@ static void test_wal_is_turned_back(void **state)
     query_text(f.store, "SELECT label FROM sweep", label, sizeof label);
     assert_string_equal(label, "w");
     close_store();
+    assert_false(la_store_in_wal(f.path));
     /* Bytes 18 and 19 of the file: 1 is a rollback journal, 2 is WAL. */
     size_t n;
     unsigned char *bytes = read_all(f.path, &n);
