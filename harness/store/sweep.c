@@ -60,7 +60,7 @@ la_status la_sweep_refuse_live(la_store *store, int64_t sweep_id, la_err *err)
     int64_t silent = la_owner_now() - owner.heartbeat_s;
     return LA_FAIL(err, LA_E_DB,
                    "%s is open in sweep %s (pid %" PRId64 " on %s, alive %" PRId64
-                   " s ago). Wait for it to end, or use another --db",
+                   " s ago). Wait for it to end, or use another --db and 'labench merge'",
                    store->path, name, owner.pid, owner.host, silent > 0 ? silent : 0);
 }
 
