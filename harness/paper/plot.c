@@ -15,6 +15,8 @@ extern const char la_paper_plot_gp[];
 /* Pixels of the figure: margins of a square, what stands below one, and where the key is. */
 enum { LEFT = 64, GAP = 16, BELOW = 58, HEAD = 62, FOOT = 20, KEY_X = 536, KEY_LINE = 17 };
 
+static const la_plot_how plain; /* svg and png */
+
 typedef struct square {
     size_t p;      /* panel */
     bool logs;     /* both axes */
@@ -290,7 +292,7 @@ static la_status compose(picture *pic, const char *stem, la_text *dat, la_text *
     for (size_t i = 0; i < pic->n; i++)
         block = write_square(&body, pic, &pic->squares[i], stem, block);
     write_data(dat, pic);
-    la_canvas_terminals(stem, pic->height, &svg, &png);
+    la_canvas_terminals(&plain, stem, pic->height, &svg, &png);
     const char *pairs[] = {"TITLE", title,
                            "STEM",  stem,
                            "STYLE", la_plot_style,
@@ -317,7 +319,7 @@ la_status la_paper_plot(const la_judged *judged, const char *dir, bool *drawn, l
     if (st == LA_OK && pic.n) {
         st = find_looks(&pic, err);
         if (st == LA_OK) st = compose(&pic, stem, &dat, &gp, err);
-        if (st == LA_OK) st = la_gnuplot_draw(dir, stem, title, &dat, &gp, err);
+        if (st == LA_OK) st = la_gnuplot_draw(&plain, dir, stem, title, &dat, &gp, err);
         *drawn = st == LA_OK;
     }
     la_free(pic.squares);
