@@ -341,7 +341,9 @@ static la_status add_caption(la_store *store, int64_t sweep_id, la_pivot *p, la_
                             .tasks = "",
                             .table = true,
                             .scale = p->kind->better > 0 ? LA_SCALE_PART : LA_SCALE_TIME};
-    LA_TRY(la_figure_caption(store, sweep_id, &figure, &p->lines, &p->caption, err));
+    const la_source source = {.store = store, .sweep = sweep_id, .name = ""};
+    const la_view view = {.sources = &source, .n = 1};
+    LA_TRY(la_figure_caption(&view, &figure, &p->lines, &p->caption, err));
     bool bold = false;
     for (size_t i = 0; i < p->lines.n * p->n; i++) bold |= p->best[i];
     if (bold)
