@@ -19,9 +19,9 @@ static const struct {
     {LA_FLAG_ORDER, {"random", "given"}},
     {LA_FLAG_RETRY, {"failed", "timeout", "oom", "all"}},
     {LA_FLAG_SPLIT, {"train", "validation", "test"}},
-    {LA_FLAG_FORMAT, {"csv", "json", "md", "latex"}},
+    {LA_FLAG_FORMAT, {"csv", "json", "md", "latex", "text"}},
     {LA_FLAG_INTERVALS, {"brackets", "none"}},
-    {LA_FLAG_FAIL_ON, {"slower", "faster", "changed", "unclear"}},
+    {LA_FLAG_FAIL_ON, {"slower", "faster", "changed", "unclear", "miss"}},
     {LA_FLAG_PROGRESS, {"auto", "always", "never"}},
     {LA_FLAG_COLOR, {"auto", "always", "never"}},
 };

@@ -27,6 +27,10 @@ static la_status take_fail_on(compare_args *args, const char *value, la_err *err
         int which;
         snprintf(word, sizeof word, "%.*s", (int)(len < sizeof word ? len : sizeof word - 1), at);
         LA_TRY(la_flag_choice(LA_FLAG_FAIL_ON, word, &which, err));
+        if (which == 4)
+            return LA_FAIL(err, LA_E_ARG,
+                           "--fail-on miss is of 'labench reproduce'; compare has slower, faster, "
+                           "changed, unclear");
         args->fail[LA_SLOWER] |= which == 0 || which == 2;
         args->fail[LA_FASTER] |= which == 1 || which == 2;
         args->fail[LA_UNCLEAR] |= which == 3;

@@ -28,7 +28,12 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
         return LA_OK;
     case LA_FLAG_FORMAT:
         args->how.format = value;
-        return la_flag_choice(flag, value, &choice, err);
+        LA_TRY(la_flag_choice(flag, value, &choice, err));
+        if (strcmp(value, "text") == 0)
+            return LA_FAIL(
+                err, LA_E_ARG,
+                "--format text is of 'labench reproduce'; export has csv, json, md, latex");
+        return LA_OK;
     case LA_FLAG_BY:
         args->how.by = value;
         return LA_OK;
