@@ -275,12 +275,11 @@ static void colour_scale(la_text *out, const la_heat *heat, const plan *p)
 
 static void plot_command(la_text *out, const la_heat *heat, const char *stem, const bool has[2])
 {
-    la_text_add(
-        out,
-        "'%s.dat' index 0 using 1:2:($1-$3/2):($1+$3/2):($2-$4/2):($2+$4/2):5 with "
-        "boxxyerror lc rgb variable, \\\n     '' index 0 using 1:2:6:7 with labels noenhanced "
-        "font ',%d' tc rgb variable",
-        stem, heat->map == LA_MAP_WINNER ? WINNER_FONT : 9);
+    la_text_add(out,
+                "'%s.dat' index 0 using 1:2:($1-$3/2):($1+$3/2):($2-$4/2):($2+$4/2):5 with "
+                "boxxyerror lc rgb variable, \\\n     '' index 0 using 1:2:6:7 with labels "
+                "font ',%d' noenhanced tc rgb variable",
+                stem, heat->map == LA_MAP_WINNER ? WINNER_FONT : 9);
     /* White under orange: seen on every colour, and in grey. The full line over the dotted one. */
     for (int k = 1; k >= 0; k--)
         if (has[k])
