@@ -349,7 +349,7 @@ static bool migrate_and_die(int k)
 
 static void copy_file(const char *from, const char *to)
 {
-    size_t n;
+    size_t n = 0;
     char *bytes = text_of(from, &n);
     FILE *out = fopen(to, "wb");
     assert_non_null(bytes);
