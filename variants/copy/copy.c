@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "labench/cuda.h"
 #include "labench/kit.h"
 
 extern const la_reference la_copy_reference;
@@ -73,6 +74,11 @@ static la_status backward(void *self, const la_io *io, const la_grads *grads, la
     return LA_OK;
 }
 
+#if LA_HAVE_CUDA
+extern const la_cuda_kernels la_copy_cuda;
+LA_CUDA_CREATE(copy, la_copy_cuda)
+#endif
+
 static const la_impl impls[] = {
     {.name = "cpu_plain",
      .backend = LA_CPU,
@@ -85,6 +91,15 @@ static const la_impl impls[] = {
      .destroy = la_free,
      .forward = forward,
      .backward = backward},
+#if LA_HAVE_CUDA
+    {.name = "cuda_plain",
+     LA_CUDA_CALLS(la_copy_cuda),
+     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
+     .check = check,
+     .sizes = sizes,
+     .backward = la_cuda_backward},
+#endif
 };
 
 LA_VARIANT(copy) = {

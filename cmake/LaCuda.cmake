@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# LABENCH_CUDA: AUTO uses nvcc where there is one, ON insists, OFF leaves CUDA out. A program built with CUDA
+# runs on machines without a driver: the runtime is linked statically and says what is missing.
+# la_cuda_sources(TARGET file.cu...): kernels of a target, for every architecture; nothing without CUDA. C files
+# of the target see LA_HAVE_CUDA.
+set(LABENCH_CUDA "AUTO" CACHE STRING "CUDA kernels: AUTO, ON or OFF")
+set_property(CACHE LABENCH_CUDA PROPERTY STRINGS AUTO ON OFF)
+# 90a and not 90: wgmma and setmaxnreg exist for that alone.
+set(LABENCH_CUDA_ARCHS "80;90a;120" CACHE STRING "CUDA architectures to compile for, or native")
+set(LA_HAVE_CUDA OFF)
+if(NOT LABENCH_CUDA STREQUAL "OFF")
+    include(CheckLanguage)
+    if(NOT CMAKE_CUDA_COMPILER AND EXISTS /usr/local/cuda/bin/nvcc)
+        set(CMAKE_CUDA_COMPILER /usr/local/cuda/bin/nvcc)
+    endif()
+    check_language(CUDA)
+    if(CMAKE_CUDA_COMPILER)
+        if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+            set(CMAKE_CUDA_ARCHITECTURES ${LABENCH_CUDA_ARCHS})
+        endif()
+        set(CMAKE_CUDA_STANDARD 17)
+        set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+        set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
+        enable_language(CUDA)
+        find_package(CUDAToolkit REQUIRED)
+        set(LA_HAVE_CUDA ON)
+    elseif(LABENCH_CUDA STREQUAL "ON")
+        message(FATAL_ERROR "LABENCH_CUDA=ON and there is no nvcc; name it by CMAKE_CUDA_COMPILER")
+    endif()
+endif()
+message(STATUS "CUDA: ${LA_HAVE_CUDA}")
+
+function(la_cuda_sources target)
+    if(LA_HAVE_CUDA AND ARGN)
+        target_sources(${target} PRIVATE ${ARGN})
+        target_compile_options(${target} PRIVATE
+            "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers;--expt-relaxed-constexpr>")
+    endif()
+endfunction()

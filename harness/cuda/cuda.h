@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The CUDA runtime as far as the harness needs it, behind a table of calls: the runtime itself, nothing (a
+ * build without CUDA), or what a test puts in its place on a machine without a device.
+ */
+#ifndef LA_CUDA_LAYER_H
+#define LA_CUDA_LAYER_H
+
+#include "labench/variant.h"
+
+/* All take and give device pointers as void *; a stream is a cudaStream_t, an event a cudaEvent_t. Errors:
+ * LA_E_DEVICE with the runtime's own words, LA_E_NOMEM when memory ran out. */
+typedef struct la_cuda_driver {
+    la_status (*count)(int *n, la_err *err);
+    la_status (*describe)(int index, la_device *out, la_err *err);
+    la_status (*select)(int index, la_err *err);
+    la_status (*take)(size_t bytes, void **out, la_err *err);
+    void (*give)(void *p);
+    la_status (*memory)(size_t *free_bytes, size_t *all_bytes, la_err *err);
+    la_status (*stream)(void **out, la_err *err);
+    void (*stream_end)(void *stream);
+    la_status (*upload)(void *to, const void *from, size_t bytes, void *stream, la_err *err);
+    la_status (*download)(void *to, const void *from, size_t bytes, void *stream, la_err *err);
+    la_status (*fill)(void *to, int byte, size_t bytes, void *stream, la_err *err);
+    la_status (*wait)(void *stream, la_err *err);
+    la_status (*event)(void **out, la_err *err);
+    void (*event_end)(void *event);
+    la_status (*record)(void *event, void *stream, la_err *err);
+    la_status (*between_ns)(void *start, void *end, double *ns, la_err *err); /* both are past */
+    const char *(*words)(int code);                                           /* of an error code */
+    int out_of_memory; /* the code that means it */
+} la_cuda_driver;
+
+/* The one in use; la_cuda_use is for tests, NULL puts the build's own back. */
+const la_cuda_driver *la_cuda(void);
+void la_cuda_use(const la_cuda_driver *driver);
+extern const la_cuda_driver la_cuda_built; /* runtime.c or none.c */
+
+/* The device of that index. LA_E_DEVICE with the reason: built without CUDA, no driver, no such device. */
+la_status la_device_cuda(int index, la_device *out, la_err *err);
+
+/* A tensor, state or scratch on the device with guard zones before and after. */
+typedef struct la_cuda_buffer {
+    void *data; /* NULL when bytes is 0 */
+    size_t bytes;
+    char *base; /* private */
+} la_cuda_buffer;
+la_status la_cuda_buffer_init(la_cuda_buffer *buf, size_t bytes, void *stream, la_err *err);
+void la_cuda_buffer_release(la_cuda_buffer *buf); /* accepts zeroed */
+/* LA_E_WRONG "wrote outside its <name> buffer"; waits for the stream. */
+la_status la_cuda_buffer_guards(const la_cuda_buffer *buf, const char *name, void *stream,
+                                la_err *err);
+/* Bytes now taken by buffers, and their high-water mark since the last reset. */
+size_t la_cuda_live(void);
+size_t la_cuda_peak(void);
+void la_cuda_peak_reset(void);
+/* A cap on live bytes, beyond which taking fails as if memory had run out. 0: none. */
+void la_cuda_limit(size_t bytes);
+
+#endif

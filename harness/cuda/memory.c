@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "cuda.h"
+
+#define GUARD      256 /* bytes; a multiple of what any load needs for its alignment */
+#define GUARD_BYTE 0xA5
+
+static const la_cuda_driver *driver = &la_cuda_built;
+static atomic_size_t live, peak, limit;
+
+const la_cuda_driver *la_cuda(void)
+{
+    return driver;
+}
+
+void la_cuda_use(const la_cuda_driver *to)
+{
+    driver = to ? to : &la_cuda_built;
+}
+
+size_t la_cuda_live(void)
+{
+    return live;
+}
+
+size_t la_cuda_peak(void)
+{
+    return peak;
+}
+
+void la_cuda_peak_reset(void)
+{
+    peak = live;
+}
+
+void la_cuda_limit(size_t bytes)
+{
+    limit = bytes;
+}
+
+static size_t whole(size_t bytes)
+{
+    return GUARD + (bytes + GUARD - 1) / GUARD * GUARD + GUARD;
+}
+
+la_status la_cuda_buffer_init(la_cuda_buffer *buf, size_t bytes, void *stream, la_err *err)
+{
+    void *base = NULL;
+    *buf = (la_cuda_buffer){.bytes = bytes};
+    if (bytes == 0) return LA_OK;
+    if (limit && live + bytes > limit)
+        return LA_FAIL(err, LA_E_NOMEM,
+                       "out of device memory: %zu bytes beside %zu would pass the limit of %zu",
+                       bytes, (size_t)live, (size_t)limit);
+    LA_TRY(driver->take(whole(bytes), &base, err));
+    buf->base = base;
+    buf->data = buf->base + GUARD;
+    live += bytes;
+    if (live > peak) peak = live;
+    la_status st = driver->fill(base, GUARD_BYTE, whole(bytes), stream, err);
+    if (st != LA_OK) la_cuda_buffer_release(buf);
+    return st;
+}
+
+void la_cuda_buffer_release(la_cuda_buffer *buf)
+{
+    if (!buf || !buf->base) return;
+    driver->give(buf->base);
+    live -= buf->bytes;
+    *buf = (la_cuda_buffer){0};
+}
+
+static bool is_guard(const unsigned char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != GUARD_BYTE) return false;
+    return true;
+}
+
+la_status la_cuda_buffer_guards(const la_cuda_buffer *buf, const char *name, void *stream,
+                                la_err *err)
+{
+    unsigned char before[GUARD], after[2 * GUARD];
+    if (!buf->base) return LA_OK;
+    size_t tail = whole(buf->bytes) - GUARD - buf->bytes;
+    LA_TRY(driver->download(before, buf->base, GUARD, stream, err));
+    LA_TRY(driver->download(after, (char *)buf->data + buf->bytes, tail, stream, err));
+    LA_TRY(driver->wait(stream, err));
+    if (is_guard(before, GUARD) && is_guard(after, tail)) return LA_OK;
+    return LA_FAIL(err, LA_E_WRONG, "wrote outside its %s buffer of %zu bytes on the device", name,
+                   buf->bytes);
+}

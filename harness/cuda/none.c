@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A build without CUDA: there are no devices, and nothing else is ever called.
+ */
+#include "cuda.h"
+
+static la_status count(int *n, la_err *err)
+{
+    *n = 0;
+    return LA_FAIL(err, LA_E_DEVICE, "this labench is built without CUDA");
+}
+
+const la_cuda_driver la_cuda_built = {.count = count};

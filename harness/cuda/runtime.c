@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The CUDA runtime, linked statically: on a machine without a driver its first call says so.
+ */
+#include <cuda_runtime_api.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cuda.h"
+
+static la_status check(cudaError_t code, const char *what, la_err *err)
+{
+    if (code == cudaSuccess) return LA_OK;
+    la_status st = code == cudaErrorMemoryAllocation ? LA_E_NOMEM : LA_E_DEVICE;
+    LA_FAIL(err, st, "%s: %s (%s)", what, cudaGetErrorString(code), cudaGetErrorName(code));
+    if (err) err->foreign = (int)code;
+    return st;
+}
+
+static la_status count(int *n, la_err *err)
+{
+    *n = 0;
+    return check(cudaGetDeviceCount(n), "CUDA", err);
+}
+
+static la_status describe(int index, la_device *out, la_err *err)
+{
+    struct cudaDeviceProp prop;
+    LA_TRY(check(cudaGetDeviceProperties(&prop, index), "the properties of the device", err));
+    *out = (la_device){.backend = LA_CUDA,
+                       .index = index,
+                       .cores = prop.multiProcessorCount,
+                       .l1d = prop.sharedMemPerMultiprocessor,
+                       .l2 = (size_t)prop.l2CacheSize,
+                       .memory = prop.totalGlobalMem};
+    snprintf(out->name, sizeof out->name, "%.80s sm_%d%d", prop.name, prop.major, prop.minor);
+    return LA_OK;
+}
+
+static la_status select_device(int index, la_err *err)
+{
+    return check(cudaSetDevice(index), "choosing the device", err);
+}
+
+static la_status take(size_t bytes, void **out, la_err *err)
+{
+    cudaError_t code = cudaMalloc(out, bytes);
+    if (code == cudaSuccess) return LA_OK;
+    (void)cudaGetLastError(); /* running out of memory is no lasting error: forget it */
+    char what[64];
+    snprintf(what, sizeof what, "%zu bytes of device memory", bytes);
+    return check(code, what, err);
+}
+
+static void give(void *p)
+{
+    (void)cudaFree(p);
+}
+
+static la_status memory(size_t *free_bytes, size_t *all_bytes, la_err *err)
+{
+    return check(cudaMemGetInfo(free_bytes, all_bytes), "free device memory", err);
+}
+
+static la_status stream_make(void **out, la_err *err)
+{
+    cudaStream_t stream = NULL;
+    LA_TRY(check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "a stream", err));
+    *out = stream;
+    return LA_OK;
+}
+
+static void stream_end(void *stream)
+{
+    (void)cudaStreamDestroy(stream);
+}
+
+static la_status upload(void *to, const void *from, size_t bytes, void *stream, la_err *err)
+{
+    return check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "an upload",
+                 err);
+}
+
+static la_status download(void *to, const void *from, size_t bytes, void *stream, la_err *err)
+{
+    return check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream), "a download",
+                 err);
+}
+
+static la_status fill(void *to, int byte, size_t bytes, void *stream, la_err *err)
+{
+    return check(cudaMemsetAsync(to, byte, bytes, stream), "filling device memory", err);
+}
+
+static la_status wait(void *stream, la_err *err)
+{
+    return check(cudaStreamSynchronize(stream), "waiting for the device", err);
+}
+
+static la_status event_make(void **out, la_err *err)
+{
+    cudaEvent_t event = NULL;
+    LA_TRY(check(cudaEventCreate(&event), "an event", err));
+    *out = event;
+    return LA_OK;
+}
+
+static void event_end(void *event)
+{
+    (void)cudaEventDestroy(event);
+}
+
+static la_status record(void *event, void *stream, la_err *err)
+{
+    return check(cudaEventRecord(event, stream), "recording an event", err);
+}
+
+static la_status between_ns(void *start, void *end, double *ns, la_err *err)
+{
+    float ms = 0.0f;
+    LA_TRY(check(cudaEventElapsedTime(&ms, start, end), "the time between events", err));
+    *ns = 1e6 * (double)ms;
+    return LA_OK;
+}
+
+static const char *words(int code)
+{
+    return cudaGetErrorString((cudaError_t)code);
+}
+
+const la_cuda_driver la_cuda_built = {
+    .count = count,
+    .describe = describe,
+    .select = select_device,
+    .take = take,
+    .give = give,
+    .memory = memory,
+    .stream = stream_make,
+    .stream_end = stream_end,
+    .upload = upload,
+    .download = download,
+    .fill = fill,
+    .wait = wait,
+    .event = event_make,
+    .event_end = event_end,
+    .record = record,
+    .between_ns = between_ns,
+    .words = words,
+    .out_of_memory = cudaErrorMemoryAllocation,
+};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Impls on CUDA devices.
+ *
+ * A kernel author writes a la_cuda_kernels: the calls of la_impl with every tensor pointer in device
+ * memory, enqueued on io->stream. LA_CUDA_IMPL makes a la_impl of it that takes host memory like any
+ * other: it carries inputs over, calls the kernels, and brings results back. So conformance, gradients,
+ * relations, `apply` and `verify` treat both backends alike; what is timed keeps its tensors on the device and
+ * calls the kernels themselves (la_cuda_direct).
+ */
+#ifndef LABENCH_CUDA_H
+#define LABENCH_CUDA_H
+
+#include "labench/variant.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Calls of one CUDA impl. The arguments are those of la_impl; `opts` outlives self. forward, backward and
+ * decode only enqueue: they allocate nothing and wait for nothing. A failed launch is LA_E_DEVICE (or
+ * LA_E_NOMEM) by la_cuda_launched. Of la_io, pointers to host memory are `params` and la_grads.dparams
+ * themselves (arrays of device pointers). */
+typedef struct la_cuda_kernels {
+    la_status (*sizes)(const la_problem *, la_pass, const void *opts, const la_device *, la_sizes *,
+                       la_err *);
+    la_status (*create)(const la_problem *, const void *opts, const la_device *, void **self,
+                        la_err *); /* NULL: self is the la_problem */
+    void (*destroy)(void *self);   /* NULL with create */
+    la_status (*forward)(void *self, const la_io *, la_err *);
+    la_status (*backward)(void *self, const la_io *, const la_grads *, la_err *);
+    la_status (*decode)(void *self, const la_io *, la_err *);
+} la_cuda_kernels;
+
+/* What LA_CUDA_IMPL refers to. */
+LA_API la_status la_cuda_create(const la_variant *variant, const la_cuda_kernels *kernels,
+                                const la_problem *p, const void *opts, const la_device *device,
+                                void **self, la_err *err);
+LA_API void la_cuda_destroy(void *self);
+LA_API la_status la_cuda_forward(void *self, const la_io *io, la_err *err);
+LA_API la_status la_cuda_backward(void *self, const la_io *io, const la_grads *grads, la_err *err);
+LA_API la_status la_cuda_decode(void *self, const la_io *io, la_err *err);
+/* 0 with the reason where `dev` is not a CUDA device that works. */
+LA_API int la_rank_cuda(const la_device *dev, la_err *why);
+
+/* Before the table of impls: the thunk that knows which kernels it stands for. */
+#define LA_CUDA_CREATE(variant_name, kernels)                                                      \
+    extern const la_variant la_variant_##variant_name;                                             \
+    static la_status kernels##_create(const la_problem *p, const void *opts, const la_device *dev, \
+                                      void **self, la_err *err)                                    \
+    {                                                                                              \
+        return la_cuda_create(&la_variant_##variant_name, &kernels, p, opts, dev, self, err);      \
+    }
+/* The members of a la_impl that follow; .backward and .decode are to be set where the caps say so. */
+#define LA_CUDA_CALLS(kernels)                                                                     \
+    .backend = LA_CUDA, .rank = la_rank_cuda, .create = kernels##_create,                          \
+    .destroy = la_cuda_destroy, .forward = la_cuda_forward
+
+/* The kernels behind an impl's self, their own self and the stream of la_cuda_forward. */
+typedef struct la_cuda_direct {
+    const la_cuda_kernels *kernels;
+    void *self, *stream;
+} la_cuda_direct;
+LA_API la_cuda_direct la_cuda_direct_of(void *self);
+
+/* For launchers: `code` is that of cudaGetLastError() behind a launch of `what`. */
+LA_API la_status la_cuda_launched(int code, const char *what, la_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
