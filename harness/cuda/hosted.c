@@ -3,12 +3,14 @@
  * back; what it leaves unwritten comes back as NaN, and a write beyond a buffer is an error. Slow on
  * purpose: this is how kernels are verified, never how they are timed.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "alloc.h"
 #include "cuda.h"
 #include "inputs.h"
 #include "labench/cuda.h"
+#include "registry.h"
 
 typedef struct hosted {
     const la_variant *variant;
@@ -72,8 +74,8 @@ static la_status make(hosted *h, const void *opts, const la_device *device, la_e
     LA_TRY(la_cuda()->select(device->index, err));
     LA_TRY(la_cuda()->stream(&h->stream, err));
     if (opts && h->variant->options_size) {
-        h->opts = la_alloc(h->variant->options_size, err);
-        if (!h->opts) return LA_E_NOMEM;
+        h->opts = malloc(h->variant->options_size);
+        if (!h->opts) return LA_FAIL(err, LA_E_NOMEM, "out of memory for options");
         memcpy(h->opts, opts, h->variant->options_size);
     }
     LA_TRY(most(h, device, &sizes, err));
@@ -100,8 +102,8 @@ la_status la_cuda_create(const la_variant *variant, const la_cuda_kernels *kerne
                          const la_problem *p, const void *opts, const la_device *device,
                          void **self, la_err *err)
 {
-    hosted *h = la_zalloc(sizeof *h, err);
-    if (!h) return LA_E_NOMEM;
+    hosted *h = calloc(1, sizeof *h); /* not the impl's: it is not counted as its instance */
+    if (!h) return LA_FAIL(err, LA_E_NOMEM, "out of memory for a host's view of kernels");
     h->variant = variant;
     h->kernels = kernels;
     h->p = *p;
@@ -131,8 +133,32 @@ void la_cuda_destroy(void *self)
                               &h->work, &h->dout,     &h->dstate_in, &h->dstate_out};
     for (size_t i = 0; i < LA_COUNT(rest); i++) la_cuda_buffer_release(rest[i]);
     if (h->stream) la_cuda()->stream_end(h->stream);
-    la_free(h->opts);
-    la_free(h);
+    free(h->opts);
+    free(h);
+}
+
+la_status la_cuda_create_of(const char *variant, const la_cuda_kernels *kernels,
+                            const la_problem *p, const void *opts, const la_device *device,
+                            void **self, la_err *err)
+{
+    const la_variant *of = la_registry_find(variant);
+    if (!of) return LA_FAIL(err, LA_E_INTERNAL, "kernels of no variant '%s'", variant);
+    return la_cuda_create(of, kernels, p, opts, device, self, err);
+}
+
+la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err *err)
+{
+    *out = NULL;
+    LA_TRY(la_cuda()->take(bytes, out, err));
+    la_status st = la_cuda()->upload(*out, from, bytes, NULL, err);
+    if (st == LA_OK) st = la_cuda()->wait(NULL, err);
+    if (st != LA_OK) la_cuda_drop(*out);
+    return st;
+}
+
+void la_cuda_drop(void *p)
+{
+    if (p) la_cuda()->give(p);
 }
 
 la_cuda_direct la_cuda_direct_of(void *self)

@@ -16,6 +16,7 @@
 #include "inputs.h"
 #include "instance.h"
 #include "labench/cuda.h"
+#include "registry.h"
 
 /* The variant: o = factor v + S, S one number a value channel that grows by the sum of v. */
 typedef struct fake_opts {
@@ -136,18 +137,28 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     return LA_OK;
 }
 
-extern const la_variant la_variant_fake;
-LA_CUDA_CREATE(fake, kernels)
+static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_cost *out,
+                        la_err *err)
+{
+    (void)p, (void)pass, (void)opts, (void)err;
+    *out = (la_cost){.version = 1};
+    return LA_OK;
+}
+
+LA_CUDA_THUNKS("fake", kernels)
 static const la_impl impls[] = {{.name = "cuda_fake",
                                  LA_CUDA_CALLS(kernels),
+                                 .caps = LA_CAP_CAUSAL | LA_CAP_BACKWARD | LA_CAP_DECODE,
+                                 .dtypes = 1u << LA_F32,
                                  .check = check,
-                                 .sizes = sizes,
                                  .backward = la_cuda_backward,
                                  .decode = la_cuda_decode}};
 const la_variant la_variant_fake = {
-    LA_VARIANT_HEAD,    .name = "fake",   .family = LA_FAMILY_RECURRENT,     .inputs = LA_IN_QKV,
-    .options = options, .options_len = 1, .options_size = sizeof(fake_opts), .state_parts = parts,
-    .impls = impls,     .impls_len = 1};
+    LA_VARIANT_HEAD,          .name = "fake",   .family = LA_FAMILY_RECURRENT,
+    .summary = "of the test", .paper = "-",     .cost_words = "-",
+    .same_as = "copy",        .useful = useful, .inputs = LA_IN_QKV,
+    .options = options,       .options_len = 1, .options_size = sizeof(fake_opts),
+    .state_parts = parts,     .impls = impls,   .impls_len = 1};
 
 typedef struct fixture {
     la_device device;
@@ -166,6 +177,7 @@ static void make(fixture *f, la_pass pass)
             {.B = 2, .T = 3, .Tcap = 3, .H = 2, .Hkv = 2, .Hqk = 2, .dk = 4, .dv = 5, .threads = 1},
         .opts = {3}};
     la_cuda_use(&fake_driver);
+    assert_int_equal(la_registry_add(&la_variant_fake, &err), LA_OK);
     beyond = 0, leaves_a_hole = false;
     assert_int_equal(la_device_cuda(0, &f->device, &err), LA_OK);
     assert_int_equal(
@@ -182,6 +194,7 @@ static void end(fixture *f)
 {
     la_instance_release(&f->inst);
     la_inputs_release(&f->in);
+    la_registry_remove(&la_variant_fake);
     assert_int_equal(fake_taken, 0);
     assert_int_equal(fake_streams, 0);
     assert_int_equal(selves, 0);

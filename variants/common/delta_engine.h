@@ -121,7 +121,45 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
     }                                                                                              \
     LA_DELTA_FORM_(member, recurrent, LA_DELTA_RECURRENT)                                          \
     LA_DELTA_FORM_(member, chunk, LA_DELTA_CHUNK)                                                  \
+    LA_DELTA_CUDA_(member)                                                                         \
     static const la_impl forms[] = {LA_DELTA_IMPL_(chunk, first),                                  \
-                                    LA_DELTA_IMPL_(recurrent, second)};
+                                    LA_DELTA_IMPL_(recurrent, second) LA_DELTA_CUDA_IMPL_};
+
+/* And the form for CUDA devices, where there is one in this build. */
+#if LA_HAVE_CUDA && !defined(__cplusplus)
+#include "delta_cuda.h"
+
+#define LA_DELTA_CUDA_(member)                                                                     \
+    static la_status cuda_check(const la_problem *p, la_pass pass, const void *opts,               \
+                                const la_device *dev, la_err *err)                                 \
+    {                                                                                              \
+        (void)opts;                                                                                \
+        return la_delta_cuda_check(&(member), p, pass, dev, err);                                  \
+    }                                                                                              \
+    static la_status cuda_make(const la_problem *p, const void *opts, const la_device *dev,        \
+                               void **self, la_err *err)                                           \
+    {                                                                                              \
+        (void)opts, (void)dev;                                                                     \
+        return la_delta_cuda_create(&(member), p, self, err);                                      \
+    }                                                                                              \
+    static const la_cuda_kernels step_kernels = {.sizes = la_delta_cuda_sizes,                     \
+                                                 .create = cuda_make,                              \
+                                                 .destroy = la_delta_cuda_destroy,                 \
+                                                 .forward = la_delta_cuda_step,                    \
+                                                 .decode = la_delta_cuda_decode};                  \
+    LA_CUDA_THUNKS((member).name, step_kernels)
+
+#define LA_DELTA_CUDA_IMPL_                                                                        \
+    ,                                                                                              \
+    {                                                                                              \
+        .name = "cuda_recurrent", LA_CUDA_CALLS(step_kernels), .check = cuda_check,                \
+        .caps = LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_GROUPED_QK |              \
+                LA_CAP_DETERMINISTIC,                                                              \
+        .dtypes = 1u << LA_F32 | 1u << LA_BF16, .cost = recurrent_cost, .decode = la_cuda_decode   \
+    }
+#else
+#define LA_DELTA_CUDA_(member)
+#define LA_DELTA_CUDA_IMPL_
+#endif
 
 #endif

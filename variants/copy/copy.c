@@ -76,7 +76,7 @@ static la_status backward(void *self, const la_io *io, const la_grads *grads, la
 
 #if LA_HAVE_CUDA
 extern const la_cuda_kernels la_copy_cuda;
-LA_CUDA_CREATE(copy, la_copy_cuda)
+LA_CUDA_THUNKS("copy", la_copy_cuda)
 #endif
 
 static const la_impl impls[] = {
@@ -97,7 +97,6 @@ static const la_impl impls[] = {
      .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
      .dtypes = 1u << LA_F32 | 1u << LA_BF16,
      .check = check,
-     .sizes = sizes,
      .backward = la_cuda_backward},
 #endif
 };

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * copy on the device: what the memory can do at most.
+ * copy on the device: 16 bytes a thread where both ends are aligned, which they are for whole tensors.
  */
-#include <cuda_runtime.h>
+#include "labench/cuda_kit.cuh"
 
-#include "labench/cuda.h"
+struct piece16 {
+    uint32_t v[4];
+};
 
 static la_status sizes(const la_problem *, la_pass, const void *, const la_device *, la_sizes *out,
                        la_err *)
 {
-    *out = la_sizes{};
+    *out = la_sizes();
     return LA_OK;
 }
 
@@ -17,25 +19,42 @@ static size_t rows_bytes(const la_problem *p, int64_t width)
     return (size_t)(p->B * p->T * p->H * width) * la_dtype_size(p->dtype);
 }
 
+/* from NULL: zeros. Each thread goes on by the whole grid. */
+__global__ void copy_kernel(const unsigned char *from, unsigned char *to, size_t bytes)
+{
+    size_t step = (size_t)gridDim.x * blockDim.x,
+           me = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+    size_t pieces = bytes / sizeof(piece16);
+    const piece16 zero = {{0, 0, 0, 0}};
+    for (size_t i = me; i < pieces; i += step)
+        ((piece16 *)(void *)to)[i] = from ? ((const piece16 *)(const void *)from)[i] : zero;
+    for (size_t i = pieces * sizeof(piece16) + me; i < bytes; i += step) to[i] = from ? from[i] : 0;
+}
+
+static void copy(const void *from, void *to, size_t bytes, void *stream)
+{
+    const unsigned threads = 256, most = 8 * 132;
+    size_t blocks = (bytes / sizeof(piece16) + threads) / threads;
+    if (!to) return;
+    LA_LAUNCH(copy_kernel, dim3((unsigned)(blocks < most ? blocks : most)), dim3(threads), 0,
+              stream, (const unsigned char *)from, (unsigned char *)to, bytes);
+}
+
 static la_status forward(void *self, const la_io *io, la_err *err)
 {
     const la_problem *p = (const la_problem *)self;
-    cudaMemcpyAsync(io->o, io->v, rows_bytes(p, p->dv), cudaMemcpyDeviceToDevice,
-                    (cudaStream_t)io->stream);
-    return la_cuda_launched(cudaGetLastError(), "copy forward", err);
+    copy(io->v, io->o, rows_bytes(p, p->dv), io->stream);
+    return LA_LAUNCHED("copy forward", err);
 }
 
 static la_status backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
 {
     const la_problem *p = (const la_problem *)self;
-    cudaStream_t stream = (cudaStream_t)io->stream;
-    if (grads->dq) cudaMemsetAsync(grads->dq, 0, rows_bytes(p, p->dk), stream);
-    if (grads->dk) cudaMemsetAsync(grads->dk, 0, rows_bytes(p, p->dk), stream);
-    if (grads->dv)
-        cudaMemcpyAsync(grads->dv, grads->dout, rows_bytes(p, p->dv), cudaMemcpyDeviceToDevice,
-                        stream);
-    return la_cuda_launched(cudaGetLastError(), "copy backward", err);
+    copy(nullptr, grads->dq, rows_bytes(p, p->dk), io->stream);
+    copy(nullptr, grads->dk, rows_bytes(p, p->dk), io->stream);
+    copy(grads->dout, grads->dv, rows_bytes(p, p->dv), io->stream);
+    return LA_LAUNCHED("copy backward", err);
 }
 
-extern "C" const la_cuda_kernels la_copy_cuda = {
-    .sizes = sizes, .forward = forward, .backward = backward};
+extern "C" const la_cuda_kernels la_copy_cuda = {sizes,   nullptr,  nullptr,
+                                                 forward, backward, nullptr};

@@ -42,18 +42,27 @@ LA_API la_status la_cuda_decode(void *self, const la_io *io, la_err *err);
 /* 0 with the reason where `dev` is not a CUDA device that works. */
 LA_API int la_rank_cuda(const la_device *dev, la_err *why);
 
-/* Before the table of impls: the thunk that knows which kernels it stands for. */
-#define LA_CUDA_CREATE(variant_name, kernels)                                                      \
-    extern const la_variant la_variant_##variant_name;                                             \
+/* The same for the built-in variant of that name. */
+LA_API la_status la_cuda_create_of(const char *variant, const la_cuda_kernels *kernels,
+                                   const la_problem *p, const void *opts, const la_device *device,
+                                   void **self, la_err *err);
+
+/* Before the table of impls: the thunks that know which kernels they stand for. */
+#define LA_CUDA_THUNKS(variant_name, kernels)                                                      \
     static la_status kernels##_create(const la_problem *p, const void *opts, const la_device *dev, \
                                       void **self, la_err *err)                                    \
     {                                                                                              \
-        return la_cuda_create(&la_variant_##variant_name, &kernels, p, opts, dev, self, err);      \
+        return la_cuda_create_of(variant_name, &kernels, p, opts, dev, self, err);                 \
+    }                                                                                              \
+    static la_status kernels##_sizes(const la_problem *p, la_pass pass, const void *opts,          \
+                                     const la_device *dev, la_sizes *out, la_err *err)             \
+    {                                                                                              \
+        return kernels.sizes(p, pass, opts, dev, out, err);                                        \
     }
-/* The members of a la_impl that follow; .backward and .decode are to be set where the caps say so. */
+/* Members of a la_impl; .check and .caps follow, and .backward and .decode where the caps say so. */
 #define LA_CUDA_CALLS(kernels)                                                                     \
-    .backend = LA_CUDA, .rank = la_rank_cuda, .create = kernels##_create,                          \
-    .destroy = la_cuda_destroy, .forward = la_cuda_forward
+    .backend = LA_CUDA, .rank = la_rank_cuda, .sizes = kernels##_sizes,                            \
+    .create = kernels##_create, .destroy = la_cuda_destroy, .forward = la_cuda_forward
 
 /* The kernels behind an impl's self, their own self and the stream of la_cuda_forward. */
 typedef struct la_cuda_direct {
@@ -61,6 +70,10 @@ typedef struct la_cuda_direct {
     void *self, *stream;
 } la_cuda_direct;
 LA_API la_cuda_direct la_cuda_direct_of(void *self);
+
+/* A constant of host memory on the device, for kernels' create and destroy. */
+LA_API la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err *err);
+LA_API void la_cuda_drop(void *p); /* accepts NULL */
 
 /* For launchers: `code` is that of cudaGetLastError() behind a launch of `what`. */
 LA_API la_status la_cuda_launched(int code, const char *what, la_err *err);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The host's part of the recurrent family on CUDA devices: refusals, sizes, constants.
+ */
+#include "delta_cuda.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+typedef struct cuda_instance {
+    const la_recurrence *member;
+    la_problem p;
+    float scale;
+    void *fixed; /* [H] on the device, or NULL */
+} cuda_instance;
+
+la_status la_delta_cuda_check(const la_recurrence *m, const la_problem *p, la_pass pass,
+                              const la_device *dev, la_err *err)
+{
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no backward on CUDA devices yet", m->name);
+    if (p->dk > LA_DELTA_STEP_DK)
+        return LA_FAIL(err, LA_E_UNSUPPORTED,
+                       "%s on CUDA devices takes keys of at most %d numbers, not %" PRId64, m->name,
+                       LA_DELTA_STEP_DK, p->dk);
+    la_device cpu_like = *dev;
+    cpu_like.isa = LA_ISA_AVX512_BF16; /* every device has bf16 */
+    return la_delta_check(m, p, pass, &cpu_like, err);
+}
+
+la_status la_delta_cuda_sizes(const la_problem *p, la_pass pass, const void *opts,
+                              const la_device *dev, la_sizes *out, la_err *err)
+{
+    (void)pass, (void)dev, (void)err;
+    la_part part;
+    la_delta_state_parts(p, opts, &part, 1);
+    *out = (la_sizes){.state = la_state_layout(&part, 1, NULL), .instance = sizeof(cuda_instance)};
+    return LA_OK;
+}
+
+/* gamma_h of every head, on the device. */
+static la_status keep_fixed(cuda_instance *in, la_err *err)
+{
+    int64_t H = in->p.H;
+    float *gamma = la_alloc((size_t)H * sizeof *gamma, err);
+    if (!gamma) return LA_E_NOMEM;
+    for (int64_t h = 0; h < H; h++) gamma[h] = (float)exp(in->member->log_decay(h));
+    la_status st = la_cuda_keep(gamma, (size_t)H * sizeof *gamma, &in->fixed, err);
+    la_free(gamma);
+    return st;
+}
+
+la_status la_delta_cuda_create(const la_recurrence *member, const la_problem *p, void **self,
+                               la_err *err)
+{
+    cuda_instance *in = la_alloc(sizeof *in, err);
+    if (!in) return LA_E_NOMEM;
+    double s =
+        p->scale == 0.0 && member->default_scale != 0.0 ? member->default_scale : la_scale(p);
+    *in = (cuda_instance){.member = member, .p = *p, .scale = (float)s};
+    la_status st = member->decay == LA_DECAY_FIXED ? keep_fixed(in, err) : LA_OK;
+    if (st != LA_OK) {
+        la_delta_cuda_destroy(in);
+        return st;
+    }
+    *self = in;
+    return LA_OK;
+}
+
+void la_delta_cuda_destroy(void *self)
+{
+    cuda_instance *in = self;
+    if (in) la_cuda_drop(in->fixed);
+    la_free(in);
+}
+
+static la_status step(const cuda_instance *in, int64_t T, const la_io *io, la_err *err)
+{
+    const la_problem *p = &in->p;
+    const la_recurrence *m = in->member;
+    la_delta_call call = {.write = m->write,
+                          .decay = m->decay,
+                          .B = p->B,
+                          .T = T,
+                          .H = p->H,
+                          .Hqk = p->Hqk,
+                          .dk = p->dk,
+                          .dv = p->dv,
+                          .dtype = p->dtype,
+                          .scale = in->scale,
+                          .q = io->q,
+                          .k = io->k,
+                          .v = io->v,
+                          .a = io->a,
+                          .b = io->b,
+                          .beta = m->weighted ? io->beta : NULL,
+                          .g = m->decay >= LA_DECAY_HEAD ? io->g : NULL,
+                          .fixed = in->fixed,
+                          .o = io->o,
+                          .S_in = io->state_in,
+                          .S_out = io->state_out,
+                          .stream = io->stream};
+    return la_delta_step(&call, err);
+}
+
+la_status la_delta_cuda_step(void *self, const la_io *io, la_err *err)
+{
+    const cuda_instance *in = self;
+    return step(in, in->p.T, io, err);
+}
+
+la_status la_delta_cuda_decode(void *self, const la_io *io, la_err *err)
+{
+    return step(self, 1, io, err);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The recurrent family on CUDA devices: what the host part hands to the launchers.
+ */
+#ifndef LA_DELTA_CUDA_H
+#define LA_DELTA_CUDA_H
+
+#include "delta_engine.h"
+#include "labench/cuda.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One call: tensors as in delta_engine.h, all on the device. */
+typedef struct la_delta_call {
+    la_write_rule write;
+    la_decay decay;
+    int64_t B, T, H, Hqk, dk, dv;
+    la_dtype dtype; /* of q, k, v, o */
+    float scale;
+    const void *q, *k, *v;
+    const float *a, *b, *beta, *g; /* NULL where the member has none */
+    const float *fixed;            /* [H] decays exp(log gamma_h) of a fixed decay, or NULL */
+    void *o;
+    const float *S_in; /* NULL: zeros */
+    float *S_out;      /* NULL: not wanted; may be S_in */
+    void *stream;
+} la_delta_call;
+
+/* Rows of S that a warp of delta_step.cu keeps in registers, a column a lane; warps of a block share dk. */
+#define LA_DELTA_STEP_ROWS 32
+#define LA_DELTA_STEP_DK   (32 * LA_DELTA_STEP_ROWS) /* the largest dk */
+
+/* Token by token: any T, decode too. */
+la_status la_delta_step(const la_delta_call *call, la_err *err);
+
+/* Members of la_cuda_kernels, `member` bound by LA_DELTA_CUDA. */
+la_status la_delta_cuda_check(const la_recurrence *member, const la_problem *p, la_pass pass,
+                              const la_device *dev, la_err *err);
+la_status la_delta_cuda_sizes(const la_problem *p, la_pass pass, const void *opts,
+                              const la_device *dev, la_sizes *out, la_err *err);
+la_status la_delta_cuda_create(const la_recurrence *member, const la_problem *p, void **self,
+                               la_err *err);
+void la_delta_cuda_destroy(void *self);
+la_status la_delta_cuda_step(void *self, const la_io *io, la_err *err);
+la_status la_delta_cuda_decode(void *self, const la_io *io, la_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
