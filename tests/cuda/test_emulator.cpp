@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The emulator itself: barriers, shuffles, shared memory, geometry, and that a kernel without a barrier it needs
+ * is found out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "labench/cuda_kit.cuh"
+
+static const int N = 96;
+
+__global__ static void reverse(const int *from, int *to, bool waits)
+{
+    LA_SHARED(int, pool);
+    int me = (int)threadIdx.x;
+    pool[me] = from[blockIdx.x * blockDim.x + me];
+    if (waits) __syncthreads();
+    to[blockIdx.x * blockDim.x + me] = pool[blockDim.x - 1 - me];
+}
+
+static int reversed(bool waits)
+{
+    int from[2 * N], to[2 * N], right = 0;
+    for (int i = 0; i < 2 * N; i++) from[i] = i;
+    LA_LAUNCH(reverse, dim3(2), dim3(N), N * sizeof(int), nullptr, from, to, waits);
+    for (int i = 0; i < 2 * N; i++) right += to[i] == (i / N + 1) * N - 1 - i % N;
+    return right;
+}
+
+static void shared_memory_and_barriers(void **)
+{
+    assert_int_equal(reversed(true), 2 * N);
+    assert_int_equal(la_emulator::last_error(), 0);
+}
+
+static void a_missing_barrier_shows(void **)
+{
+    assert_true(reversed(false) < 2 * N);
+}
+
+__global__ static void shuffles(float *sums, float *maxima, int *down, int rounds)
+{
+    int me = (int)threadIdx.x;
+    float x = (float)me, sum = 0.0f;
+    for (int i = 0; i < rounds; i++) sum += la_warp_sum(x + (float)i);
+    sums[me] = sum;
+    maxima[me] = la_warp_max(x);
+    down[me] = __shfl_down_sync(LA_ALL, me, 3);
+}
+
+static void shuffles_stay_in_their_warp(void **)
+{
+    float sums[64], maxima[64];
+    int down[64];
+    LA_LAUNCH(shuffles, dim3(1), dim3(64), 0, nullptr, sums, maxima, down, 2);
+    assert_true(sums[0] == 2 * 496.0f + 32.0f && sums[31] == sums[0]);
+    assert_true(sums[32] == 2 * 1520.0f + 32.0f);
+    assert_true(maxima[5] == 31.0f && maxima[40] == 63.0f);
+    assert_int_equal(down[0], 3);
+    assert_int_equal(down[31], 31); /* nobody there: its own */
+    assert_int_equal(down[60], 63);
+}
+
+__global__ static void where(unsigned *x, unsigned *y, unsigned *z)
+{
+    unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+    unsigned at = block * blockDim.x * blockDim.y * blockDim.z +
+                  (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
+    x[at] = threadIdx.x, y[at] = threadIdx.y, z[at] = threadIdx.z;
+}
+
+static void threads_know_where_they_are(void **)
+{
+    unsigned x[720], y[720], z[720];
+    LA_LAUNCH(where, dim3(2, 3, 5), dim3(4, 3, 2), 0, nullptr, x, y, z);
+    for (unsigned i = 0; i < 720; i++) {
+        assert_int_equal(x[i], i % 4);
+        assert_int_equal(y[i], i / 4 % 3);
+        assert_int_equal(z[i], i / 12 % 2);
+    }
+}
+
+static void wrong_geometry_is_an_error_of_the_launch(void **)
+{
+    unsigned *none = nullptr;
+    LA_LAUNCH(where, dim3(1), dim3(1025), 0, nullptr, none, none, none);
+    assert_int_equal(la_emulator::last_error(), 9);
+    assert_int_equal(la_emulator::last_error(), 0);
+    LA_LAUNCH(where, dim3(1, 65536), dim3(1), 0, nullptr, none, none, none);
+    assert_int_equal(la_emulator::last_error(), 9);
+    LA_LAUNCH(where, dim3(0), dim3(1), 0, nullptr, none, none, none);
+    assert_int_equal(la_emulator::last_error(), 9);
+    LA_LAUNCH(where, dim3(1), dim3(1), 228 << 10, nullptr, none, none, none);
+    assert_int_equal(la_emulator::last_error(), 9);
+}
+
+__global__ static void half_waits(int)
+{
+    if (threadIdx.x < 40) __syncthreads();
+}
+
+__global__ static void half_shuffles(int)
+{
+    if (threadIdx.x < 16) __syncwarp();
+}
+
+/* Whether the launch ends its process. */
+static bool dies(void (*kernel)(int))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        if (!freopen("/dev/null", "w", stderr)) _exit(2);
+        LA_LAUNCH(kernel, dim3(1), dim3(64), 0, nullptr, 0);
+        _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void a_barrier_that_some_never_reach_stops_the_program(void **)
+{
+    assert_true(dies(half_waits));
+    assert_true(dies(half_shuffles));
+}
+
+static void bf16_rounds_to_nearest_even(void **)
+{
+    la_bf16_t x;
+    la_from_float(1.0f + 1.0f / 256, &x); /* half way: to even */
+    assert_true(la_to_float(x) == 1.0f);
+    la_from_float(1.0f + 3.0f / 256, &x);
+    assert_true(la_to_float(x) == 1.0f + 4.0f / 256);
+    la_from_float(-3.0e38f, &x);
+    assert_true(la_to_float(x) < -2.9e38f);
+    la_from_float(NAN, &x);
+    assert_true(isnan(la_to_float(x)));
+    la_from_float(INFINITY, &x);
+    assert_true(isinf(la_to_float(x)));
+}
+
+int main()
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shared_memory_and_barriers),
+        cmocka_unit_test(a_missing_barrier_shows),
+        cmocka_unit_test(shuffles_stay_in_their_warp),
+        cmocka_unit_test(threads_know_where_they_are),
+        cmocka_unit_test(wrong_geometry_is_an_error_of_the_launch),
+        cmocka_unit_test(a_barrier_that_some_never_reach_stops_the_program),
+        cmocka_unit_test(bf16_rounds_to_nearest_even),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
