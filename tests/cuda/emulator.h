@@ -91,7 +91,7 @@ template <typename T> T __shfl_down_sync(unsigned, T x, unsigned by, int = 32)
 }
 
 #define LA_LAUNCH(kernel, grid, block, bytes, stream, ...)                                         \
-    ((void)(stream), la_emulator::launch((grid), (block), (bytes), [=]() { kernel(__VA_ARGS__); }))
+    ((void)(stream), la_emulator::launch((grid), (block), (bytes), [&]() { kernel(__VA_ARGS__); }))
 #define LA_LAUNCHED(what, err) la_cuda_launched(la_emulator::last_error(), what, err)
 #define LA_SHARED(type, name)  type *name = (type *)la_emulator::shared
 

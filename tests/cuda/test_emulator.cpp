@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+extern "C" {
 #include <cmocka.h>
+}
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
