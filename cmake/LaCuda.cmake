@@ -34,6 +34,6 @@ function(la_cuda_sources target)
     if(LA_HAVE_CUDA AND ARGN)
         target_sources(${target} PRIVATE ${ARGN})
         target_compile_options(${target} PRIVATE
-            "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers;--expt-relaxed-constexpr>")
+            "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers,-fno-exceptions;--expt-relaxed-constexpr>")
     endif()
 endfunction()

@@ -8,6 +8,7 @@
 
 #include "alloc.h"
 #include "commands.h"
+#include "cuda.h"
 #include "export.h"
 #include "labench/kit.h"
 #include "paper.h"
@@ -132,8 +133,14 @@ la_status la_print_variant(const la_variant *v, bool full, FILE *out, la_err *er
     fprintf(out, "  paper %s, %s%s%s\n", v->paper, v->cost_words,
             v->same_as ? ", computes the same as " : "", v->same_as ? v->same_as : "");
     if (*la_registry_origin(v)) fprintf(out, "  plugin %s\n", la_registry_origin(v));
-    for (size_t i = 0; i < v->impls_len; i++)
-        fprintf(out, "  %-16s %s\n", v->impls[i].name, mode_words(v->impls[i].caps, words));
+    for (size_t i = 0; i < v->impls_len; i++) {
+        la_device device;
+        la_err why = {0};
+        const la_impl *impl = &v->impls[i];
+        bool here = impl->backend != LA_CUDA || la_device_cuda(0, &device, &why) == LA_OK;
+        fprintf(out, "  %-16s %s%s%s\n", impl->name, mode_words(impl->caps, words),
+                here ? "" : "; not here: ", here ? "" : why.msg);
+    }
     return la_print_options(v->options, v->options_len, v->options_size, out, err);
 }
 
@@ -321,6 +328,13 @@ static la_status list_text(const list_args *args, la_err *err)
         la_device_cpu(&cpu);
         printf("cpu  %s  %d cores  %s  %s\n", cpu.name, cpu.cores, la_isa_name(cpu.isa),
                la_format_bytes((double)cpu.memory, memory));
+        la_device cuda;
+        la_err why = {0};
+        la_status st = la_device_cuda(0, &cuda, &why);
+        for (int k = 1; st == LA_OK; st = la_device_cuda(k++, &cuda, &why))
+            printf("cuda:%d  %s  %d multiprocessors  %s\n", cuda.index, cuda.name, cuda.cores,
+                   la_format_bytes((double)cuda.memory, memory));
+        if (st != LA_OK && !strstr(why.msg, "the last one")) printf("%s\n", why.msg);
     }
     return LA_OK;
 }

@@ -18,7 +18,8 @@ la_status la_device_cuda(int index, la_device *out, la_err *err)
 int la_rank_cuda(const la_device *dev, la_err *why)
 {
     if (dev->backend == LA_CUDA) return 10;
-    LA_FAIL(why, LA_E_UNSUPPORTED, "it runs on CUDA devices: --device cuda");
+    /* A reason that an impl for this device gave says more. */
+    if (why && !*why->msg) LA_FAIL(why, LA_E_UNSUPPORTED, "it runs on CUDA devices alone");
     return 0;
 }
 

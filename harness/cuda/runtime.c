@@ -19,7 +19,12 @@ static la_status check(cudaError_t code, const char *what, la_err *err)
 static la_status count(int *n, la_err *err)
 {
     *n = 0;
-    return check(cudaGetDeviceCount(n), "CUDA", err);
+    cudaError_t code = cudaGetDeviceCount(n);
+    if (code == cudaErrorNoDevice) return LA_FAIL(err, LA_E_DEVICE, "the driver finds none");
+    if (code == cudaErrorInsufficientDriver)
+        return LA_FAIL(err, LA_E_DEVICE, "no NVIDIA driver, or one too old for CUDA %d.%d",
+                       CUDART_VERSION / 1000, CUDART_VERSION / 10 % 100);
+    return check(code, "counting devices", err);
 }
 
 static la_status describe(int index, la_device *out, la_err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_emulated VARIANT IMPL quick|full: the conformance suite of a CUDA impl whose kernels run on the CPU
- * (emulator.h), on a device made of host memory.
+ * (emulator.h), on a device made of host memory. With LA_ON_DEVICE (test_device) nvcc's kernels run on the
+ * first device; 77 where there is none.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,9 +31,16 @@ int main(int argc, char **argv)
         return 2;
     }
     la_start(2);
-    la_cuda_use(&fake_driver);
     la_device device;
     la_err err = {0};
+#ifdef LA_ON_DEVICE
+    if (la_device_cuda(0, &device, &err) != LA_OK) {
+        printf("%s\n", err.msg);
+        return 77;
+    }
+#else
+    la_cuda_use(&fake_driver);
+#endif
     la_conformance_report report = {0};
     int shown = 0;
     la_level level = strcmp(argv[3], "full") == 0 ? LA_LEVEL_FULL : LA_LEVEL_QUICK;

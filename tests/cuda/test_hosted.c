@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "alloc.h"
@@ -343,7 +344,10 @@ static void devices_that_are_not_there_are_named(void **state)
     fake_devices = 1;
     la_device cpu = {.backend = LA_CPU};
     assert_int_equal(la_rank_cuda(&cpu, &why), 0);
-    assert_non_null(strstr(why.msg, "--device cuda"));
+    assert_string_equal(why.msg, "it runs on CUDA devices alone");
+    snprintf(why.msg, sizeof why.msg, "has no bidirectional form");
+    assert_int_equal(la_rank_cuda(&cpu, &why), 0);
+    assert_string_equal(why.msg, "has no bidirectional form");
     la_cuda_use(NULL);
 }
 

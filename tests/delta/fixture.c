@@ -96,6 +96,13 @@ la_inputs inputs(const la_variant *variant, const la_problem *p, la_input_kind k
     return in;
 }
 
+size_t cpu_forms(const la_variant *variant)
+{
+    size_t n = 0;
+    while (n < variant->impls_len && variant->impls[n].backend == LA_CPU) n++;
+    return n;
+}
+
 const la_impl *form(const la_variant *variant, const char *impl)
 {
     const la_impl *found = la_variant_impl(variant, impl);

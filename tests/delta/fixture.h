@@ -30,6 +30,8 @@ void call(const la_variant *variant, const la_impl *impl, const la_problem *p, l
           int64_t chunk, const la_inputs *in, int64_t t0, const float *state_in, float *state_out,
           float *o);
 
+/* How many impls are for the CPU: they come first. */
+size_t cpu_forms(const la_variant *variant);
 /* The two forms of a variant by name. */
 const la_impl *form(const la_variant *variant, const char *impl);
 

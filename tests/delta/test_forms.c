@@ -43,7 +43,7 @@ static void test_both_forms_are_decode_steps(void **state)
         float *want = floats(outputs(&p)), *got = floats(outputs(&p)), *S = floats(state_size(&p));
         for (int64_t t = 0; t < p.T; t++)
             call(v, form(v, "cpu_chunk"), &one, LA_DECODE, 64, &in, t, S, S, want + t * p.H * p.dv);
-        for (size_t i = 0; i < v->impls_len; i++) {
+        for (size_t i = 0; i < cpu_forms(v); i++) {
             call(v, &v->impls[i], &p, LA_FORWARD, 16, &in, 0, NULL, NULL, got);
             assert_close(v, &v->impls[i], &p, got, want);
         }
@@ -63,7 +63,7 @@ static void test_a_sequence_may_be_cut_anywhere(void **state)
         la_problem p = problem(1, 70, 1, 12, 19);
         la_inputs in = inputs(v, &p, LA_INPUTS_DEFAULT);
         float *want = floats(outputs(&p)), *got = floats(outputs(&p)), *S = floats(state_size(&p));
-        for (size_t i = 0; i < v->impls_len; i++) {
+        for (size_t i = 0; i < cpu_forms(v); i++) {
             const la_impl *impl = &v->impls[i];
             call(v, impl, &p, LA_FORWARD, 64, &in, 0, NULL, NULL, want);
             for (int64_t cut = 1; cut < p.T; cut++) {
@@ -92,7 +92,7 @@ static void test_threads_do_not_change_the_result(void **state)
         la_inputs in = inputs(v, &p, LA_INPUTS_DEFAULT);
         float *want = floats(outputs(&p)), *got = floats(outputs(&p));
         float *S = floats(state_size(&p)), *T = floats(state_size(&p));
-        for (size_t i = 0; i < v->impls_len; i++) {
+        for (size_t i = 0; i < cpu_forms(v); i++) {
             call(v, &v->impls[i], &p, LA_FORWARD, 64, &in, 0, NULL, S, want);
             call(v, &v->impls[i], &many, LA_FORWARD, 64, &in, 0, NULL, T, got);
             assert_close(v, &v->impls[i], &p, got, want);
@@ -123,7 +123,7 @@ static void test_grouped_heads_are_repeated_keys(void **state)
                     ((float *)in.t[LA_T_K].data)[to] = ((float *)few.t[LA_T_K].data)[from];
                 }
         float *want = floats(outputs(&p)), *got = floats(outputs(&p));
-        for (size_t i = 0; i < v->impls_len; i++) {
+        for (size_t i = 0; i < cpu_forms(v); i++) {
             call(v, &v->impls[i], &p, LA_FORWARD, 32, &in, 0, NULL, NULL, want);
             call(v, &v->impls[i], &grouped, LA_FORWARD, 32, &few, 0, NULL, NULL, got);
             assert_close(v, &v->impls[i], &p, got, want);

@@ -166,7 +166,7 @@ static void check_case(const la_variant *v, const la_problem *p, la_input_kind k
     float *state = drawn_state(p);
     double *want[KINDS];
     reference_gradients(v, p, &in, state, &g, want);
-    for (size_t i = 0; i < v->impls_len; i++)
+    for (size_t i = 0; i < cpu_forms(v); i++)
         for (size_t c = 0; c < n_chunks; c++) {
             la_gradients_poison(&g);
             differentiate(v, &v->impls[i], p, chunks[c], &in, state, &g);
@@ -336,7 +336,7 @@ static void test_a_sequence_may_be_cut(void **state)
     for (size_t n = 0; n < LA_COUNT(names); n++)
         for (size_t i = 0; i < LA_COUNT(cuts); i++) {
             const la_variant *v = la_registry_find(names[n]);
-            for (size_t f = 0; f < v->impls_len; f++) check_cut(v, &v->impls[f], cuts[i]);
+            for (size_t f = 0; f < cpu_forms(v); f++) check_cut(v, &v->impls[f], cuts[i]);
         }
 }
 
@@ -408,7 +408,7 @@ static void test_saved_bytes_are_segment_states(void **state)
     const la_variant *v = la_registry_find("deltanet");
     la_delta_options opts = {.chunk = 16};
     const int64_t lengths[] = {1, 64, 65, 128, 129, 1000}, states[] = {0, 0, 1, 1, 2, 15};
-    for (size_t f = 0; f < v->impls_len; f++)
+    for (size_t f = 0; f < cpu_forms(v); f++)
         for (size_t i = 0; i < LA_COUNT(lengths); i++) {
             la_problem p = problem(2, lengths[i], 3, 10, 20);
             la_sizes sizes;

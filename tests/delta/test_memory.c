@@ -41,7 +41,7 @@ static void test_orthonormal_keys_recall_exactly(void **state)
         }
         for (int64_t t = PAIRS; t < p.T; t++) ((float *)in.t[LA_T_BETA].data)[t] = 0.0f;
         float *o = floats(outputs(&p));
-        for (size_t i = 0; i < v->impls_len; i++) {
+        for (size_t i = 0; i < cpu_forms(v); i++) {
             call(v, &v->impls[i], &p, LA_FORWARD, 32, &in, 0, NULL, NULL, o);
             for (int64_t t = 0; t < PAIRS; t++)
                 for (int64_t c = 0; c < p.dv; c++)
@@ -69,7 +69,7 @@ static void test_beta_replaces_ignores_or_reflects(void **state)
             }
             ((float *)in.t[LA_T_BETA].data)[1] = (float)beta;
             float o[6];
-            for (size_t i = 0; i < v->impls_len; i++) {
+            for (size_t i = 0; i < cpu_forms(v); i++) {
                 call(v, &v->impls[i], &p, LA_FORWARD, 16, &in, 0, NULL, NULL, o);
                 for (int c = 0; c < 3; c++) {
                     float first = (float)(c + 1), second = (float)(c + 11);
@@ -89,7 +89,7 @@ static void test_gated_deltanet_without_decay_is_deltanet(void **state)
     la_problem p = problem(2, 150, 2, 32, 48);
     la_inputs in = inputs(gated, &p, LA_INPUTS_NO_DECAY);
     float *want = floats(outputs(&p)), *got = floats(outputs(&p));
-    for (size_t i = 0; i < gated->impls_len; i++) {
+    for (size_t i = 0; i < cpu_forms(gated); i++) {
         const la_impl *impl = &gated->impls[i];
         call(plain, form(plain, impl->name), &p, LA_FORWARD, 64, &in, 0, NULL, NULL, want);
         call(gated, impl, &p, LA_FORWARD, 64, &in, 0, NULL, NULL, got);
@@ -113,7 +113,7 @@ static void forget(const la_variant *v)
         for (int64_t c = 0; c < gates; c++)
             ((float *)in.t[LA_T_G].data)[resets[r] * gates + c] = -50.0f;
         float *want = floats(outputs(&rest)), *got = floats(outputs(&p));
-        for (size_t i = 0; i < v->impls_len; i++) {
+        for (size_t i = 0; i < cpu_forms(v); i++) {
             call(v, &v->impls[i], &rest, LA_FORWARD, 64, &in, resets[r], NULL, NULL, want);
             call(v, &v->impls[i], &p, LA_FORWARD, 64, &in, 0, NULL, NULL, got);
             assert_close(v, &v->impls[i], &rest, got + resets[r] * p.dv, want);
@@ -175,7 +175,7 @@ static void test_refusals_have_reasons(void **state)
     la_delta_options opts = {.chunk = 64};
     for (size_t n = 0; n < LA_COUNT(names); n++) {
         const la_variant *v = la_registry_find(names[n]);
-        for (size_t i = 0; i < v->impls_len; i++) {
+        for (size_t i = 0; i < cpu_forms(v); i++) {
             la_err err = {0};
             la_problem p = problem(1, 8, 4, 8, 8);
             p.mask = LA_MASK_BIDIRECTIONAL;

@@ -17,7 +17,8 @@ sees() {
     run) echo "base registry peer verify model measure store" ;;
     report) echo "base store measure" ;;
     paper) echo "base measure store report" ;;
-    cli) echo "base registry peer verify model measure store run report paper" ;;
+    cuda) echo "base registry" ;;
+    cli) echo "base registry cuda peer verify model measure store run report paper" ;;
     esac
 }
 # Includes that are not in the file's own folder nor public, one "file header" a line.
@@ -32,7 +33,7 @@ bad=0
 complain() { echo "$1"; bad=1; }
 tmp=$(mktemp) || exit 1
 trap 'rm -f "$tmp"' EXIT
-for layer in base kit registry peer verify model measure store run report paper cli; do
+for layer in base kit registry cuda peer verify model measure store run report paper cli; do
     [ -d harness/$layer ] || continue
     others harness/$layer >"$tmp"
     while read -r file header; do
