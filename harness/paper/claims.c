@@ -462,8 +462,10 @@ la_status la_claim_test(const la_judged *judged, const la_paper_claim *claim, la
     else if (t.held && !t.missing.n)
         out->verdict = LA_VERDICT_TREND;
     say_seen(&t, &figure);
-    if (figure.len) say_wanted(claim, &figure);
-    notes_end(&figure, &t.broken, figure.len ? "but " : "");
+    bool some = figure.len > 0;
+    if (some) say_wanted(claim, &figure);
+    notes_end(&figure, &t.broken, some ? "but " : claim->kind == LA_CLAIM_SLOPE ? "slope " : "");
+    if (!some && t.broken.n) say_wanted(claim, &figure);
     notes_end(&figure, &t.missing, "missing: ");
     if (!figure.len) la_text_add(&figure, "not tested at scale %s", la_scale_name(judged->scale));
     out->figure = la_strdup(la_text_str(&figure), err);
