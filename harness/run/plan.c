@@ -129,7 +129,9 @@ static options_owner find_owner(const char *name)
     if (strcmp(name, "train") == 0)
         return (options_owner){la_train_option_table, la_train_options_len, sizeof(la_train_opts),
                                true};
-    if (v) return (options_owner){v->options, v->options_len, v->options_size, true};
+    /* `copy` is both, and only the task has options. */
+    if (v && (v->options_len > 0 || !t))
+        return (options_owner){v->options, v->options_len, v->options_size, true};
     if (t) return (options_owner){t->options, t->options_len, t->options_size, true};
     return (options_owner){0};
 }
