@@ -7,7 +7,7 @@
 
 #include "labench/variant.h"
 
-/* All take and give device pointers as void *; a stream is a cudaStream_t, an event a cudaEvent_t. Errors:
+/* All take and give device pointers as void *; a stream is a cudaStream_t. Errors:
  * LA_E_DEVICE with the runtime's own words, LA_E_NOMEM when memory ran out. */
 typedef struct la_cuda_driver {
     la_status (*count)(int *n, la_err *err);
@@ -15,19 +15,14 @@ typedef struct la_cuda_driver {
     la_status (*select)(int index, la_err *err);
     la_status (*take)(size_t bytes, void **out, la_err *err);
     void (*give)(void *p);
-    la_status (*memory)(size_t *free_bytes, size_t *all_bytes, la_err *err);
     la_status (*stream)(void **out, la_err *err);
     void (*stream_end)(void *stream);
     la_status (*upload)(void *to, const void *from, size_t bytes, void *stream, la_err *err);
     la_status (*download)(void *to, const void *from, size_t bytes, void *stream, la_err *err);
     la_status (*fill)(void *to, int byte, size_t bytes, void *stream, la_err *err);
     la_status (*wait)(void *stream, la_err *err);
-    la_status (*event)(void **out, la_err *err);
-    void (*event_end)(void *event);
-    la_status (*record)(void *event, void *stream, la_err *err);
-    la_status (*between_ns)(void *start, void *end, double *ns, la_err *err); /* both are past */
-    const char *(*words)(int code);                                           /* of an error code */
-    int out_of_memory; /* the code that means it */
+    const char *(*words)(int code); /* of an error code */
+    int out_of_memory;              /* the code that means it */
 } la_cuda_driver;
 
 /* The one in use; la_cuda_use is for tests, NULL puts the build's own back. */

@@ -98,13 +98,14 @@ static la_status make(hosted *h, const void *opts, const la_device *device, la_e
     return k->create ? k->create(&h->p, h->opts, device, &h->self, err) : LA_OK;
 }
 
-la_status la_cuda_create(const la_variant *variant, const la_cuda_kernels *kernels,
-                         const la_problem *p, const void *opts, const la_device *device,
-                         void **self, la_err *err)
+la_status la_cuda_create(const char *variant, const la_cuda_kernels *kernels, const la_problem *p,
+                         const void *opts, const la_device *device, void **self, la_err *err)
 {
+    const la_variant *of = la_registry_find(variant);
+    if (!of) return LA_FAIL(err, LA_E_INTERNAL, "kernels of no variant '%s'", variant);
     hosted *h = calloc(1, sizeof *h); /* not the impl's: it is not counted as its instance */
     if (!h) return LA_FAIL(err, LA_E_NOMEM, "out of memory for a host's view of kernels");
-    h->variant = variant;
+    h->variant = of;
     h->kernels = kernels;
     h->p = *p;
     la_status st = make(h, opts, device, err);
@@ -137,15 +138,6 @@ void la_cuda_destroy(void *self)
     free(h);
 }
 
-la_status la_cuda_create_of(const char *variant, const la_cuda_kernels *kernels,
-                            const la_problem *p, const void *opts, const la_device *device,
-                            void **self, la_err *err)
-{
-    const la_variant *of = la_registry_find(variant);
-    if (!of) return LA_FAIL(err, LA_E_INTERNAL, "kernels of no variant '%s'", variant);
-    return la_cuda_create(of, kernels, p, opts, device, self, err);
-}
-
 la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err *err)
 {
     *out = NULL;
@@ -159,12 +151,6 @@ la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err *err)
 void la_cuda_drop(void *p)
 {
     if (p) la_cuda()->give(p);
-}
-
-la_cuda_direct la_cuda_direct_of(void *self)
-{
-    hosted *h = self;
-    return (la_cuda_direct){h->kernels, h->self, h->stream};
 }
 
 /* ---- up and down ---- */

@@ -61,11 +61,6 @@ static void give(void *p)
     (void)cudaFree(p);
 }
 
-static la_status memory(size_t *free_bytes, size_t *all_bytes, la_err *err)
-{
-    return check(cudaMemGetInfo(free_bytes, all_bytes), "free device memory", err);
-}
-
 static la_status stream_make(void **out, la_err *err)
 {
     cudaStream_t stream = NULL;
@@ -101,32 +96,6 @@ static la_status wait(void *stream, la_err *err)
     return check(cudaStreamSynchronize(stream), "waiting for the device", err);
 }
 
-static la_status event_make(void **out, la_err *err)
-{
-    cudaEvent_t event = NULL;
-    LA_TRY(check(cudaEventCreate(&event), "an event", err));
-    *out = event;
-    return LA_OK;
-}
-
-static void event_end(void *event)
-{
-    (void)cudaEventDestroy(event);
-}
-
-static la_status record(void *event, void *stream, la_err *err)
-{
-    return check(cudaEventRecord(event, stream), "recording an event", err);
-}
-
-static la_status between_ns(void *start, void *end, double *ns, la_err *err)
-{
-    float ms = 0.0f;
-    LA_TRY(check(cudaEventElapsedTime(&ms, start, end), "the time between events", err));
-    *ns = 1e6 * (double)ms;
-    return LA_OK;
-}
-
 static const char *words(int code)
 {
     return cudaGetErrorString((cudaError_t)code);
@@ -138,17 +107,12 @@ const la_cuda_driver la_cuda_built = {
     .select = select_device,
     .take = take,
     .give = give,
-    .memory = memory,
     .stream = stream_make,
     .stream_end = stream_end,
     .upload = upload,
     .download = download,
     .fill = fill,
     .wait = wait,
-    .event = event_make,
-    .event_end = event_end,
-    .record = record,
-    .between_ns = between_ns,
     .words = words,
     .out_of_memory = cudaErrorMemoryAllocation,
 };

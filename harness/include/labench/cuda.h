@@ -2,10 +2,9 @@
  * Impls on CUDA devices.
  *
  * A kernel author writes a la_cuda_kernels: the calls of la_impl with every tensor pointer in device
- * memory, enqueued on io->stream. LA_CUDA_IMPL makes a la_impl of it that takes host memory like any
+ * memory, enqueued on io->stream. LA_CUDA_CALLS makes a la_impl of it that takes host memory like any
  * other: it carries inputs over, calls the kernels, and brings results back. So conformance, gradients,
- * relations, `apply` and `verify` treat both backends alike; what is timed keeps its tensors on the device and
- * calls the kernels themselves (la_cuda_direct).
+ * relations, `apply` and `verify` treat both backends alike. No device is timed yet.
  */
 #ifndef LABENCH_CUDA_H
 #define LABENCH_CUDA_H
@@ -31,8 +30,8 @@ typedef struct la_cuda_kernels {
     la_status (*decode)(void *self, const la_io *, la_err *);
 } la_cuda_kernels;
 
-/* What LA_CUDA_IMPL refers to. */
-LA_API la_status la_cuda_create(const la_variant *variant, const la_cuda_kernels *kernels,
+/* What the macros below refer to. `variant` is the name of a registered one. */
+LA_API la_status la_cuda_create(const char *variant, const la_cuda_kernels *kernels,
                                 const la_problem *p, const void *opts, const la_device *device,
                                 void **self, la_err *err);
 LA_API void la_cuda_destroy(void *self);
@@ -42,17 +41,12 @@ LA_API la_status la_cuda_decode(void *self, const la_io *io, la_err *err);
 /* 0 with the reason where `dev` is not a CUDA device that works. */
 LA_API int la_rank_cuda(const la_device *dev, la_err *why);
 
-/* The same for the built-in variant of that name. */
-LA_API la_status la_cuda_create_of(const char *variant, const la_cuda_kernels *kernels,
-                                   const la_problem *p, const void *opts, const la_device *device,
-                                   void **self, la_err *err);
-
 /* Before the table of impls: the thunks that know which kernels they stand for. */
 #define LA_CUDA_THUNKS(variant_name, kernels)                                                      \
     static la_status kernels##_create(const la_problem *p, const void *opts, const la_device *dev, \
                                       void **self, la_err *err)                                    \
     {                                                                                              \
-        return la_cuda_create_of(variant_name, &kernels, p, opts, dev, self, err);                 \
+        return la_cuda_create(variant_name, &kernels, p, opts, dev, self, err);                    \
     }                                                                                              \
     static la_status kernels##_sizes(const la_problem *p, la_pass pass, const void *opts,          \
                                      const la_device *dev, la_sizes *out, la_err *err)             \
@@ -63,13 +57,6 @@ LA_API la_status la_cuda_create_of(const char *variant, const la_cuda_kernels *k
 #define LA_CUDA_CALLS(kernels)                                                                     \
     .backend = LA_CUDA, .rank = la_rank_cuda, .sizes = kernels##_sizes,                            \
     .create = kernels##_create, .destroy = la_cuda_destroy, .forward = la_cuda_forward
-
-/* The kernels behind an impl's self, their own self and the stream of la_cuda_forward. */
-typedef struct la_cuda_direct {
-    const la_cuda_kernels *kernels;
-    void *self, *stream;
-} la_cuda_direct;
-LA_API la_cuda_direct la_cuda_direct_of(void *self);
 
 /* A constant of host memory on the device, for kernels' create and destroy. */
 LA_API la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err *err);
