@@ -30,9 +30,13 @@ if(NOT LABENCH_CUDA STREQUAL "OFF")
 endif()
 message(STATUS "CUDA: ${LA_HAVE_CUDA}")
 
+# Every such file is also compiled by the C++ compiler for the emulator of tests/cuda.
 function(la_cuda_sources target)
     if(LA_HAVE_CUDA AND ARGN)
         target_sources(${target} PRIVATE ${ARGN})
+        foreach(source IN LISTS ARGN)
+            set_property(GLOBAL APPEND PROPERTY LA_CUDA_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/${source})
+        endforeach()
         target_compile_options(${target} PRIVATE
             "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers,-fno-exceptions;--expt-relaxed-constexpr>")
     endif()
