@@ -30,14 +30,19 @@ if(NOT LABENCH_CUDA STREQUAL "OFF")
 endif()
 message(STATUS "CUDA: ${LA_HAVE_CUDA}")
 
-# Every such file is also compiled by the C++ compiler for the emulator of tests/cuda.
+# Every such file is also compiled by the C++ compiler for the emulator of tests/cuda; those of
+# la_cuda_test_sources are not by themselves.
+function(la_cuda_test_sources target)
+    target_sources(${target} PRIVATE ${ARGN})
+    target_compile_options(${target} PRIVATE
+        "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers,-fno-exceptions;--expt-relaxed-constexpr>")
+endfunction()
+
 function(la_cuda_sources target)
     if(LA_HAVE_CUDA AND ARGN)
-        target_sources(${target} PRIVATE ${ARGN})
+        la_cuda_test_sources(${target} ${ARGN})
         foreach(source IN LISTS ARGN)
             set_property(GLOBAL APPEND PROPERTY LA_CUDA_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/${source})
         endforeach()
-        target_compile_options(${target} PRIVATE
-            "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers,-fno-exceptions;--expt-relaxed-constexpr>")
     endif()
 endfunction()

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
+#include <deque>
 #include <memory>
+#include <new>
 #include <vector>
 
 namespace la_emulator
@@ -20,8 +22,10 @@ namespace
 const size_t stack_bytes = 128 << 10, shared_most = 227 << 10;
 const unsigned threads_most = 1024, warp = 32;
 
-struct alignas(16) piece {
-    char bytes[16];
+struct copy {
+    void *to;
+    const void *from;
+    bool there;
 };
 
 enum waiting { runs, at_block, at_warp, ended };
@@ -34,8 +38,9 @@ struct fiber {
     bool started = false;
     waiting state = runs;
     std::unique_ptr<char[]> stack{new char[stack_bytes]};
-    uint64_t given[2] = {0, 0}; /* to this exchange and to the one before */
+    alignas(8) unsigned char given[2][32]; /* to this exchange and to the one before */
     unsigned exchanges = 0;
+    std::deque<std::vector<copy>> copies; /* groups on their way; the last one is open */
 };
 
 std::vector<std::unique_ptr<fiber>> fibers;
@@ -132,6 +137,7 @@ void begin(fiber *f, unsigned flat)
     f->self = {dim3(flat % x, flat / x % y, flat / x / y), flat};
     f->state = runs;
     f->exchanges = 0;
+    f->copies.clear();
     f->started = false;
     getcontext(&f->context);
     f->context.uc_stack.ss_sp = f->stack.get();
@@ -151,16 +157,120 @@ void warp_barrier()
     wait_as(at_warp);
 }
 
-uint64_t exchange(uint64_t mine, unsigned lane)
+void give(const void *mine, size_t bytes)
 {
     fiber *f = fibers[now->flat].get();
-    unsigned turn = f->exchanges++ & 1;
-    f->given[turn] = mine;
-    warp_barrier(); /* the value of this turn stays until the one after the next */
+    memcpy(f->given[f->exchanges++ & 1], mine, bytes);
+    warp_barrier();
+}
+
+const void *given(unsigned lane)
+{
     size_t from = now->flat / warp * warp + lane;
-    if (from >= block_size.x * block_size.y * block_size.z)
+    if (lane >= warp || from >= block_size.x * block_size.y * block_size.z)
         stop("a shuffle reads no thread's value");
-    return fibers[from]->given[turn];
+    return fibers[from]->given[(fibers[now->flat]->exchanges - 1) & 1];
+}
+
+unsigned ballot(bool mine)
+{
+    unsigned all = 0;
+    give(&mine, sizeof mine);
+    size_t first = now->flat / warp * warp, threads = block_size.x * block_size.y * block_size.z;
+    for (unsigned lane = 0; lane < warp && first + lane < threads; lane++)
+        all |= (unsigned)*(const bool *)given(lane) << lane;
+    return all;
+}
+
+/* The matrix unit reads the upper 19 bits. */
+static float tf32(uint32_t bits)
+{
+    float x;
+    bits &= ~0x1fffu;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+void mma_tf32(float c[4], const uint32_t a[4], const uint32_t b[2])
+{
+    fragments mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+    give(&mine, sizeof mine);
+    unsigned lane = now->flat & 31u;
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+        float sum = 0.0f;
+        for (unsigned k = 0; k < 8; k++)
+            sum += tf32(((const fragments *)given(row % 8 * 4 + k % 4))->a[row / 8 + k / 4 * 2]) *
+                   tf32(((const fragments *)given(column * 4 + k % 4))->b[k / 4]);
+        c[i] += sum;
+    }
+}
+
+void ldmatrix(uint32_t *r, int n, const void *row, bool trans)
+{
+    if ((uintptr_t)row % 16) stop("a row for ldmatrix is not aligned to 16 bytes");
+    give(&row, sizeof row);
+    unsigned lane = now->flat & 31u, pair = lane % 4 * 2, other = lane / 4;
+    for (unsigned m = 0; m < (unsigned)n; m++) {
+        uint16_t two[2];
+        for (unsigned i = 0; i < 2; i++) {
+            unsigned at_row = trans ? pair + i : other, column = trans ? other : pair + i;
+            memcpy(&two[i], *(const uint16_t *const *)given(m * 8 + at_row) + column,
+                   sizeof two[i]);
+        }
+        r[m] = two[0] | (uint32_t)two[1] << 16;
+    }
+}
+
+void copy_later(void *to, const void *from, bool there)
+{
+    fiber *f = fibers[now->flat].get();
+    if ((uintptr_t)to % 16 || (there && (uintptr_t)from % 16))
+        stop("an asynchronous copy of 16 bytes is not aligned to them");
+    if (f->copies.empty()) f->copies.emplace_back();
+    f->copies.back().push_back({to, from, there});
+}
+
+void copies_commit()
+{
+    fiber *f = fibers[now->flat].get();
+    if (f->copies.empty()) f->copies.emplace_back();
+    f->copies.emplace_back();
+}
+
+void copies_wait(unsigned newest)
+{
+    fiber *f = fibers[now->flat].get();
+    while (f->copies.size() > (size_t)newest + 1) {
+        for (const copy &c : f->copies.front())
+            if (c.there)
+                memcpy(c.to, c.from, 16);
+            else
+                memset(c.to, 0, 16);
+        f->copies.pop_front();
+    }
+}
+
+float half_to_float(uint16_t bits)
+{
+    int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    float x = exponent == 31 ? fraction ? NAN : INFINITY
+              : exponent     ? ldexpf((float)(fraction + 1024), exponent - 25)
+                             : ldexpf((float)fraction, -24);
+    return bits & 0x8000 ? -x : x;
+}
+
+uint16_t half_from_float(float x)
+{
+    uint16_t sign = signbit(x) ? 0x8000 : 0;
+    int exponent;
+    if (isnan(x)) return sign | 0x7e00;
+    if (x == 0.0f) return sign;
+    if (fabsf(x) >= 65520.0f) return sign | 0x7c00;
+    (void)frexpf(x, &exponent); /* of a unit in the last place: 2^(exponent - 11), or 2^-24 */
+    int unit = exponent - 11 < -24 ? -24 : exponent - 11;
+    float units = nearbyintf(ldexpf(fabsf(x), -unit));
+    return (uint16_t)(sign + (unit == -24 ? 0 : (unit + 24) << 10) + (int)units);
 }
 
 void launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &of)
@@ -177,12 +287,12 @@ void launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void
         for (unsigned y = 0; y < grid.y; y++)
             for (unsigned x = 0; x < grid.x; x++) {
                 /* Of its exact size and full of NaN: what lies beyond is the sanitizer's. */
-                std::unique_ptr<piece[]> pool(new piece[(shared_bytes + 15) / 16 + 1]);
-                memset((void *)pool.get(), 0xff, (shared_bytes + 15) / 16 * 16);
-                shared = pool.get();
+                shared = ::operator new(shared_bytes + 1, std::align_val_t(1024));
+                memset(shared, 0xff, shared_bytes);
                 block_index = dim3(x, y, z);
                 for (unsigned i = 0; i < threads; i++) begin(fibers[i].get(), i);
                 run_block(threads);
+                ::operator delete(shared, std::align_val_t(1024));
             }
     shared = nullptr;
 }

@@ -7,6 +7,7 @@
 #ifndef LA_TEST_EMULATOR_H
 #define LA_TEST_EMULATOR_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 
 #define __global__
 #define __device__
+#define __constant__ static
+#define __noinline__
 #define __host__
 #define __forceinline__ inline
 #define __restrict__ __restrict
@@ -27,6 +30,42 @@ struct dim3 {
     {
     }
 };
+
+struct alignas(8) float2 {
+    float x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct alignas(8) uint2 {
+    unsigned x, y;
+};
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
+struct alignas(16) int4 {
+    int x, y, z, w;
+};
+
+static inline float2 make_float2(float x, float y)
+{
+    return {x, y};
+}
+
+static inline float4 make_float4(float x, float y, float z, float w)
+{
+    return {x, y, z, w};
+}
+
+static inline uint2 make_uint2(unsigned x, unsigned y)
+{
+    return {x, y};
+}
+
+static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w)
+{
+    return {x, y, z, w};
+}
 
 namespace la_emulator
 {
@@ -43,19 +82,53 @@ extern void *shared; /* dynamic shared memory of the block */
  * without. */
 void block_barrier();
 void warp_barrier();
-/* The 8 bytes that lane `lane` of this warp gave in the same exchange. */
-uint64_t exchange(uint64_t mine, unsigned lane);
+/* Gives up to 32 bytes to the warp and waits for it; what a lane gave to the same exchange stays until the
+ * exchange after the next. */
+void give(const void *mine, size_t bytes);
+const void *given(unsigned lane);
 void launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body);
 int last_error(); /* of the launches since it was asked last: 0, or that of a wrong geometry */
 
 template <typename T> T shuffle(T mine, unsigned lane)
 {
-    uint64_t bits = 0;
-    static_assert(sizeof(T) <= sizeof bits, "a shuffle moves 8 bytes at most");
-    memcpy(&bits, &mine, sizeof mine);
-    bits = exchange(bits, lane);
-    memcpy(&mine, &bits, sizeof mine);
+    static_assert(sizeof(T) <= 8, "a shuffle moves 8 bytes at most");
+    give(&mine, sizeof mine);
+    memcpy(&mine, given(lane), sizeof mine);
     return mine;
+}
+
+unsigned ballot(bool mine);
+
+/* As labench/cuda_mma.cuh says of the instructions they stand for. */
+struct fragments {
+    uint32_t a[4], b[2];
+};
+void mma_tf32(float c[4], const uint32_t a[4], const uint32_t b[2]);
+void ldmatrix(uint32_t *r, int n, const void *row, bool trans);
+void copy_later(void *to, const void *from, bool there); /* lands when waited for, not before */
+void copies_commit();
+void copies_wait(unsigned newest);
+float half_to_float(uint16_t bits);
+uint16_t half_from_float(float x);
+
+template <typename E, typename F>
+void mma(float c[4], const uint32_t a[4], const uint32_t b[2], F &&number)
+{
+    fragments mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+    give(&mine, sizeof mine);
+    unsigned lane = now->flat & 31u;
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+        float sum = 0.0f;
+        for (unsigned k = 0; k < 16; k++) {
+            const fragments *of_a = (const fragments *)given(row % 8 * 4 + k % 8 / 2),
+                            *of_b = (const fragments *)given(column * 4 + k % 8 / 2);
+            unsigned shift = k % 2 * 16;
+            sum += number((uint16_t)(of_a->a[row / 8 + k / 8 * 2] >> shift)) *
+                   number((uint16_t)(of_b->b[k / 8] >> shift));
+        }
+        c[i] += sum;
+    }
 }
 } // namespace la_emulator
 
@@ -88,6 +161,37 @@ template <typename T> T __shfl_down_sync(unsigned, T x, unsigned by, int = 32)
 {
     unsigned lane = la_emulator::now->flat & 31u;
     return la_emulator::shuffle(x, lane + by < 32 ? lane + by : lane);
+}
+
+template <typename T> T __shfl_up_sync(unsigned, T x, unsigned by, int = 32)
+{
+    unsigned lane = la_emulator::now->flat & 31u;
+    return la_emulator::shuffle(x, lane >= by ? lane - by : lane);
+}
+
+static inline unsigned __ballot_sync(unsigned, int mine)
+{
+    return la_emulator::ballot(mine != 0);
+}
+
+static inline int __any_sync(unsigned, int mine)
+{
+    return la_emulator::ballot(mine != 0) != 0;
+}
+
+static inline int __all_sync(unsigned, int mine)
+{
+    return la_emulator::ballot(mine == 0) == 0;
+}
+
+template <typename T> T __ldg(const T *p)
+{
+    return *p;
+}
+
+static inline float rsqrtf(float x)
+{
+    return 1.0f / sqrtf(x);
 }
 
 #define LA_LAUNCH(kernel, grid, block, bytes, stream, ...)                                         \
