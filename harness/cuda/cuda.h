@@ -5,7 +5,7 @@
 #ifndef LA_CUDA_LAYER_H
 #define LA_CUDA_LAYER_H
 
-#include "labench/variant.h"
+#include "labench/cuda.h"
 
 /* All take and give device pointers as void *; a stream is a cudaStream_t. Errors:
  * LA_E_DEVICE with the runtime's own words, LA_E_NOMEM when memory ran out. */
@@ -21,6 +21,10 @@ typedef struct la_cuda_driver {
     la_status (*download)(void *to, const void *from, size_t bytes, void *stream, la_err *err);
     la_status (*fill)(void *to, int byte, size_t bytes, void *stream, la_err *err);
     la_status (*wait)(void *stream, la_err *err);
+    /* The checked arguments of la_cuda_tensor_map. */
+    la_status (*tensor_map)(la_tensor_map *out, la_dtype dtype, int rank, const void *base,
+                            const int64_t *lengths, const int64_t *strides, const int *box,
+                            la_err *err);
     const char *(*words)(int code); /* of an error code */
     int out_of_memory;              /* the code that means it */
 } la_cuda_driver;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The CUDA runtime, linked statically: on a machine without a driver its first call says so.
  */
+/* The toolkit's cuda.h: that name alone finds this layer's own. */
+#include <../include/cuda.h>
+
+#include <cudaTypedefs.h>
 #include <cuda_runtime_api.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,6 +38,7 @@ static la_status describe(int index, la_device *out, la_err *err)
     *out = (la_device){.backend = LA_CUDA,
                        .index = index,
                        .cores = prop.multiProcessorCount,
+                       .sm = 10 * prop.major + prop.minor,
                        .l1d = prop.sharedMemPerMultiprocessor,
                        .l2 = (size_t)prop.l2CacheSize,
                        .memory = prop.totalGlobalMem};
@@ -96,6 +101,37 @@ static la_status wait(void *stream, la_err *err)
     return check(cudaStreamSynchronize(stream), "waiting for the device", err);
 }
 
+/* The driver's own function, found by the runtime: nothing links libcuda. */
+static la_status tensor_map(la_tensor_map *out, la_dtype dtype, int rank, const void *base,
+                            const int64_t *lengths, const int64_t *strides, const int *box,
+                            la_err *err)
+{
+    CUtensorMapDataType type =
+        dtype == LA_BF16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+    PFN_cuTensorMapEncodeTiled_v12000 encode = NULL;
+    enum cudaDriverEntryPointQueryResult found;
+    LA_TRY(check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", (void **)&encode, 12000,
+                                                  cudaEnableDefault, &found),
+                 "the driver's tensor maps", err));
+    if (found != cudaDriverEntryPointSuccess || !encode)
+        return LA_FAIL(err, LA_E_DEVICE, "the driver has no tensor maps");
+    cuuint64_t size[LA_TENSOR_RANK], step[LA_TENSOR_RANK];
+    cuuint32_t part[LA_TENSOR_RANK], every[LA_TENSOR_RANK];
+    for (int i = 0; i < rank; i++) {
+        size[i] = (cuuint64_t)lengths[i];
+        part[i] = (cuuint32_t)box[i];
+        every[i] = 1;
+        if (i) step[i - 1] = (cuuint64_t)strides[i - 1];
+    }
+    CUresult code =
+        encode((CUtensorMap *)out, type, (cuuint32_t)rank, (void *)(uintptr_t)base, size, step,
+               part, every, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+               CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    if (code != CUDA_SUCCESS)
+        return LA_FAIL(err, LA_E_DEVICE, "a tensor map: the driver's error %d", (int)code);
+    return LA_OK;
+}
+
 static const char *words(int code)
 {
     return cudaGetErrorString((cudaError_t)code);
@@ -113,6 +149,7 @@ const la_cuda_driver la_cuda_built = {
     .download = download,
     .fill = fill,
     .wait = wait,
+    .tensor_map = tensor_map,
     .words = words,
     .out_of_memory = cudaErrorMemoryAllocation,
 };

@@ -17,6 +17,13 @@ thread *now;
 dim3 block_index, block_size, grid_size;
 void *shared;
 
+[[noreturn]] void stop(const char *why)
+{
+    fprintf(stderr, "emulator: block %u,%u,%u: %s\n", block_index.x, block_index.y, block_index.z,
+            why);
+    abort();
+}
+
 namespace
 {
 const size_t stack_bytes = 128 << 10, shared_most = 227 << 10;
@@ -28,7 +35,8 @@ struct copy {
     bool there;
 };
 
-enum waiting { runs, at_block, at_warp, ended };
+enum waiting { runs, at_block, at_warp, at_name, polls, ended };
+const int names = 16;
 
 struct fiber {
     thread self;
@@ -40,7 +48,9 @@ struct fiber {
     std::unique_ptr<char[]> stack{new char[stack_bytes]};
     alignas(8) unsigned char given[2][32]; /* to this exchange and to the one before */
     unsigned exchanges = 0;
+    int name = 0;                         /* of the barrier it waits at */
     std::deque<std::vector<copy>> copies; /* groups on their way; the last one is open */
+    std::deque<std::vector<std::function<void()>>> products;
 };
 
 std::vector<std::unique_ptr<fiber>> fibers;
@@ -48,13 +58,8 @@ jmp_buf scheduler_place;
 const std::function<void()> *kernel;
 uint64_t order = 1;
 int error;
-
-[[noreturn]] void stop(const char *why)
-{
-    fprintf(stderr, "emulator: block %u,%u,%u: %s\n", block_index.x, block_index.y, block_index.z,
-            why);
-    abort();
-}
+bool moved; /* something happened that a polling thread may wait for */
+int arrived[names], expected[names];
 
 void body()
 {
@@ -99,35 +104,68 @@ void run_from(size_t first, size_t n)
     }
 }
 
-/* Runs a warp until all of its fibers are at the block's barrier or have ended. */
+struct census {
+    size_t of[6] = {0, 0, 0, 0, 0, 0};
+    census(size_t first, size_t n)
+    {
+        for (size_t i = first; i < first + n; i++) of[fibers[i]->state]++;
+    }
+};
+
+void release(size_t first, size_t n, waiting from, int name)
+{
+    for (size_t i = first; i < first + n; i++)
+        if (fibers[i]->state == from && (from != at_name || fibers[i]->name == name))
+            fibers[i]->state = runs;
+    moved = true;
+}
+
+/* Runs a warp until all of its fibers wait for others or have ended. */
 void run_warp(size_t first, size_t n)
 {
     for (;;) {
         run_from(first, n);
-        size_t at[4] = {0, 0, 0, 0};
-        for (size_t i = first; i < first + n; i++) at[fibers[i]->state]++;
-        if (at[at_warp] == 0) return;
-        if (at[at_warp] != n) stop("some threads of a warp wait for others that do not come");
-        for (size_t i = first; i < first + n; i++) fibers[i]->state = runs;
+        census at(first, n);
+        if (at.of[at_warp] == 0) return;
+        if (at.of[at_warp] == n)
+            release(first, n, at_warp, 0);
+        else if (at.of[polls] + at.of[at_name])
+            return; /* some of them have to come back first */
+        else
+            stop("some threads of a warp wait for others that do not come");
+    }
+}
+
+void open_names(size_t threads)
+{
+    for (int name = 0; name < names; name++) {
+        if (arrived[name] == 0 || arrived[name] < expected[name]) continue;
+        if (arrived[name] > expected[name]) stop("a named barrier got more threads than it takes");
+        arrived[name] = 0;
+        release(0, threads, at_name, name);
     }
 }
 
 void run_block(size_t threads)
 {
+    memset(arrived, 0, sizeof arrived);
     for (;;) {
         size_t warps = (threads + warp - 1) / warp, start = draw() % warps;
+        moved = false;
         for (size_t k = 0; k < warps; k++) {
             size_t first = (start + k) % warps * warp;
             run_warp(first, first + warp < threads ? warp : threads - first);
         }
-        size_t waits = 0, done = 0;
-        for (size_t i = 0; i < threads; i++) {
-            waits += fibers[i]->state == at_block;
-            done += fibers[i]->state == ended;
-        }
-        if (done == threads) return;
-        if (waits != threads) stop("some threads ended while others wait at __syncthreads");
-        for (size_t i = 0; i < threads; i++) fibers[i]->state = runs;
+        census at(0, threads);
+        if (at.of[ended] == threads) return;
+        open_names(threads);
+        if (at.of[at_block] == threads)
+            release(0, threads, at_block, 0);
+        else if (at.of[polls] == 0 && !moved)
+            stop("some threads ended while others wait at a barrier");
+        else if (!moved)
+            stop("nobody completes what a thread waits for");
+        if (at.of[polls]) release(0, threads, polls, 0);
     }
 }
 
@@ -138,6 +176,7 @@ void begin(fiber *f, unsigned flat)
     f->state = runs;
     f->exchanges = 0;
     f->copies.clear();
+    f->products.clear();
     f->started = false;
     getcontext(&f->context);
     f->context.uc_stack.ss_sp = f->stack.get();
@@ -150,6 +189,32 @@ void begin(fiber *f, unsigned flat)
 void block_barrier()
 {
     wait_as(at_block);
+}
+
+void named_barrier(int name, int threads, bool waits)
+{
+    if (name < 0 || name >= names || threads % (int)warp) stop("no such named barrier");
+    if (arrived[name] && expected[name] != threads) stop("a named barrier of two sizes");
+    expected[name] = threads;
+    arrived[name]++;
+    moved = true;
+    fibers[now->flat]->name = name;
+    if (waits) wait_as(at_name);
+}
+
+void poll()
+{
+    wait_as(polls);
+}
+
+void happened()
+{
+    moved = true;
+}
+
+unsigned shared_address(const void *p)
+{
+    return (unsigned)((const char *)p - (const char *)shared);
 }
 
 void warp_barrier()
@@ -248,6 +313,29 @@ void copies_wait(unsigned newest)
             else
                 memset(c.to, 0, 16);
         f->copies.pop_front();
+    }
+}
+
+void do_later(const std::function<void()> &product)
+{
+    fiber *f = fibers[now->flat].get();
+    if (f->products.empty()) f->products.emplace_back();
+    f->products.back().push_back(product);
+}
+
+void wgmma_commit()
+{
+    fiber *f = fibers[now->flat].get();
+    if (f->products.empty()) f->products.emplace_back();
+    f->products.emplace_back();
+}
+
+void wgmma_wait(unsigned newest)
+{
+    fiber *f = fibers[now->flat].get();
+    while (f->products.size() > (size_t)newest + 1) {
+        for (const std::function<void()> &product : f->products.front()) product();
+        f->products.pop_front();
     }
 }
 

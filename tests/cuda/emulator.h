@@ -21,6 +21,7 @@
 #define __host__
 #define __forceinline__ inline
 #define __restrict__ __restrict
+#define __grid_constant__
 #define __launch_bounds__(...)
 #define __shared__ static thread_local
 
@@ -82,6 +83,12 @@ extern void *shared; /* dynamic shared memory of the block */
  * without. */
 void block_barrier();
 void warp_barrier();
+void named_barrier(int name, int threads, bool waits);
+void poll(); /* lets others run; exits with a sentence when none of them does anything any more */
+void happened(); /* something that a polling thread may wait for */
+unsigned shared_address(const void *p);
+void do_later(const std::function<void()> &product); /* at the wait for its group */
+[[noreturn]] void stop(const char *why);
 /* Gives up to 32 bytes to the warp and waits for it; what a lane gave to the same exchange stays until the
  * exchange after the next. */
 void give(const void *mine, size_t bytes);

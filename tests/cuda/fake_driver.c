@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_driver.h"
+#include "fake_tensor_map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ static la_status count(int *n, la_err *err)
 static la_status describe(int index, la_device *out, la_err *err)
 {
     (void)err;
-    *out = (la_device){.backend = LA_CUDA, .index = index, .memory = 1 << 30};
+    *out = (la_device){.backend = LA_CUDA, .index = index, .memory = 1 << 30, .sm = 90};
     snprintf(out->name, sizeof out->name, "fake %d", index);
     return LA_OK;
 }
@@ -77,6 +78,22 @@ static la_status wait(void *stream, la_err *err)
     return LA_OK;
 }
 
+static la_status tensor_map(la_tensor_map *out, la_dtype dtype, int rank, const void *base,
+                            const int64_t *lengths, const int64_t *strides, const int *box,
+                            la_err *err)
+{
+    (void)dtype, (void)err;
+    fake_tensor_map map = {.base = base, .rank = rank};
+    for (int i = 0; i < rank; i++) {
+        map.lengths[i] = (int32_t)lengths[i];
+        map.box[i] = (int16_t)box[i];
+        if (i) map.strides[i - 1] = strides[i - 1];
+    }
+    _Static_assert(sizeof map <= sizeof *out, "a map of the fake driver fits");
+    memcpy(out, &map, sizeof map);
+    return LA_OK;
+}
+
 static const char *words(int code)
 {
     return code == 2 ? "out of memory" : "an illegal memory access was encountered";
@@ -94,6 +111,7 @@ const la_cuda_driver fake_driver = {
     .download = carry,
     .fill = fill,
     .wait = wait,
+    .tensor_map = tensor_map,
     .words = words,
     .out_of_memory = 2,
 };

@@ -82,6 +82,75 @@ static void split_products_keep_float32(void **state)
     multiply(UNIT_TF32, wild, 0.3);
 }
 
+/* f16 of exact(i): small whole numbers over 8. */
+static uint16_t exact_f16(int i)
+{
+    float x = exact(i), magnitude = fabsf(x);
+    int exponent;
+    if (magnitude == 0.0f) return 0;
+    float fraction = frexpf(magnitude, &exponent); /* in [.5, 1) */
+    return (uint16_t)((x < 0 ? 0x8000 : 0) + ((exponent + 14) << 10) +
+                      (int)(fraction * 2048.0f - 1024.0f));
+}
+
+enum { HM = 64, HN = 128, HK = 64 * 5 };
+
+static void hopper_products(void **state)
+{
+    (void)state;
+    static uint16_t a[HM * HK], b[HN * HK];
+    static float c[HM * HN], got[HM * HN];
+    la_device device;
+    la_err err = {0};
+    assert_int_equal(la_device_cuda(0, &device, &err), LA_OK);
+    if (device.sm != 90) skip();
+    for (int i = 0; i < HM * HK; i++) a[i] = exact_f16(i);
+    for (int i = 0; i < HN * HK; i++) b[i] = exact_f16(i + 7);
+    uint16_t *da = (uint16_t *)place((float *)(void *)a, HM * HK / 2),
+             *db = (uint16_t *)place((float *)(void *)b, HN * HK / 2);
+    for (int which = 0; which < HOPPER_UNITS; which++) {
+        float *dc = place(c, HM * HN);
+        assert_int_equal(la_test_hopper((hopper_unit)which, &device, da, db, dc, HK, NULL, &err),
+                         LA_OK);
+        fetch(got, dc, HM * HN);
+        for (int i = 0; i < HM; i++)
+            for (int j = 0; j < HN; j++) {
+                double want = 0;
+                for (int t = 0; t < HK; t++)
+                    want += (double)exact(i * HK + t) *
+                            (double)exact(7 + (which == HOPPER_MN ? t * HN + j : j * HK + t));
+                if ((double)got[i * HN + j] != want)
+                    fail_msg("product %d: c[%d][%d] is %g, not %g", which, i, j,
+                             (double)got[i * HN + j], want);
+            }
+        la_cuda_drop(dc);
+    }
+    la_cuda_drop(da), la_cuda_drop(db);
+}
+
+static void tensor_maps_are_checked(void **state)
+{
+    (void)state;
+    static _Alignas(16) uint16_t base[64];
+    la_tensor_map map;
+    la_err err = {0};
+    int64_t lengths[4] = {64, 1, 1, 1}, strides[3] = {128, 128, 128}, odd[3] = {120, 128, 128};
+    int box[4] = {64, 1, 1, 1}, wide[4] = {128, 1, 1, 1};
+    assert_int_equal(la_cuda_tensor_map(&map, LA_F32, 4, base, lengths, strides, box, &err),
+                     LA_E_ARG);
+    assert_int_equal(la_cuda_tensor_map(&map, LA_BF16, 6, base, lengths, strides, box, &err),
+                     LA_E_ARG);
+    assert_int_equal(la_cuda_tensor_map(&map, LA_BF16, 4, base + 1, lengths, strides, box, &err),
+                     LA_E_ARG);
+    assert_int_equal(la_cuda_tensor_map(&map, LA_BF16, 4, base, lengths, odd, box, &err), LA_E_ARG);
+    assert_int_equal(la_cuda_tensor_map(&map, LA_BF16, 4, base, lengths, strides, wide, &err),
+                     LA_E_ARG);
+    assert_string_equal(err.msg, "dimension 0 of a tensor map's box has 128 of 1 to 64");
+    lengths[1] = 0;
+    assert_int_equal(la_cuda_tensor_map(&map, LA_BF16, 4, base, lengths, strides, box, &err),
+                     LA_E_ARG);
+}
+
 static void f16_rounds_to_nearest_even(void **state)
 {
     (void)state;
@@ -134,6 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_lane_holds_what_the_page_says),
         cmocka_unit_test(split_products_keep_float32),
+        cmocka_unit_test(hopper_products),
+        cmocka_unit_test(tensor_maps_are_checked),
         cmocka_unit_test(f16_rounds_to_nearest_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,12 @@ extern "C" {
 /* a and b are float32, rounded to the unit's type by the kernel. */
 la_status la_test_unit(unit which, const float *a, const float *b, float *c, void *stream,
                        la_err *err);
+/* c [64][128] = a [64][k] b, k a multiple of 64, by wgmma on tiles that TMA brings in two stages; b is [128][k], or
+ * with HOPPER_MN [k][128]. LA_E_UNSUPPORTED where the device is not of compute capability 9.0. */
+typedef enum hopper_unit { HOPPER_TILES, HOPPER_REGISTERS, HOPPER_MN } hopper_unit;
+#define HOPPER_UNITS 3
+la_status la_test_hopper(hopper_unit which, const la_device *device, const uint16_t *a,
+                         const uint16_t *b, float *c, int k, void *stream, la_err *err);
 /* to[i] = from[i] rounded to f16 and back. */
 la_status la_test_f16(const float *from, float *to, int n, void *stream, la_err *err);
 

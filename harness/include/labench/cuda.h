@@ -62,6 +62,25 @@ LA_API int la_rank_cuda(const la_device *dev, la_err *why);
 LA_API la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err *err);
 LA_API void la_cuda_drop(void *p); /* accepts NULL */
 
+/* How a kernel of sm_90a sees a tensor (labench/cuda_hopper.cuh): a parameter of the kernel, `const
+ * __grid_constant__ la_tensor_map`. Holds `base`: made anew for every call. */
+typedef struct la_tensor_map {
+#ifdef __cplusplus
+    alignas(64)
+#else
+    _Alignas(64)
+#endif
+        unsigned long long opaque[16];
+} la_tensor_map;
+#define LA_TENSOR_RANK 5
+/* `rank` (3 to 5) dimensions of 16-bit numbers, innermost first: their lengths, the bytes from one to the next of
+ * all but the innermost (strides[0] is that of dimension 1; multiples of 16), the box that a copy brings
+ * (at most 256 each; innermost at most 64, with swizzle 128). base is aligned to 16 bytes.
+ * LA_E_ARG names the argument that is none of this. */
+LA_API la_status la_cuda_tensor_map(la_tensor_map *out, la_dtype dtype, int rank, const void *base,
+                                    const int64_t *lengths, const int64_t *strides, const int *box,
+                                    la_err *err);
+
 /* For launchers: `code` is that of cudaGetLastError() behind a launch of `what`. */
 LA_API la_status la_cuda_launched(int code, const char *what, la_err *err);
 

@@ -27,7 +27,8 @@ typedef struct la_device {
     la_backend backend;
     int index;          /* of the CUDA device; 0 on the CPU */
     la_isa isa;         /* best usable here, after LABENCH_ISA */
-    int cores;          /* physical */
+    int cores;          /* physical; of a CUDA device its multiprocessors */
+    int sm;             /* compute capability of a CUDA device, 90 for 9.0; 0 on the CPU */
     size_t l1d, l2, l3; /* bytes, per core, per core, shared; 0: unknown */
     size_t memory;      /* bytes of RAM, or of the device */
     char name[96];
