@@ -5,7 +5,19 @@
 #ifndef LA_CUDA_LAYER_H
 #define LA_CUDA_LAYER_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 #include "labench/cuda.h"
+
+/* What is written down of a device besides la_device. */
+typedef struct la_cuda_about {
+    char uuid[48];         /* "GPU-..." */
+    char bus[24];          /* address on PCI, "0000:01:00.0" */
+    int driver, runtime;   /* 13000: CUDA 13.0 */
+    int64_t sm_hz, mem_hz; /* clocks at most; 0: not known */
+    bool ecc;
+} la_cuda_about;
 
 /* All take and give device pointers as void *; a stream is a cudaStream_t. Errors:
  * LA_E_DEVICE with the runtime's own words, LA_E_NOMEM when memory ran out. */
@@ -20,6 +32,7 @@ typedef struct la_cuda_driver {
     la_status (*upload)(void *to, const void *from, size_t bytes, void *stream, la_err *err);
     la_status (*download)(void *to, const void *from, size_t bytes, void *stream, la_err *err);
     la_status (*fill)(void *to, int byte, size_t bytes, void *stream, la_err *err);
+    la_status (*copy)(void *to, const void *from, size_t bytes, void *stream, la_err *err);
     la_status (*wait)(void *stream, la_err *err);
     /* The checked arguments of la_cuda_tensor_map. */
     la_status (*tensor_map)(la_tensor_map *out, la_dtype dtype, int rank, const void *base,
@@ -27,6 +40,23 @@ typedef struct la_cuda_driver {
                             la_err *err);
     const char *(*words)(int code); /* of an error code */
     int out_of_memory;              /* the code that means it */
+    /* Bytes that are free and that there are on the chosen device. */
+    la_status (*memory)(size_t *free, size_t *total, la_err *err);
+    la_status (*about)(int index, la_cuda_about *out, la_err *err);
+    /* Events: mark puts one behind what is enqueued; elapsed wants both to have happened (wait). */
+    la_status (*event)(void **out, la_err *err);
+    void (*event_end)(void *event);
+    la_status (*mark)(void *event, void *stream, la_err *err);
+    la_status (*elapsed)(void *from, void *to, double *ns, la_err *err);
+    /* What is enqueued between begin and end is not run, but becomes a graph that launch runs whole, with
+     * the pointers and numbers that it had. *launches: kernels in it. After a failed end the stream
+     * is as before begin. */
+    la_status (*graph_begin)(void *stream, la_err *err);
+    la_status (*graph_end)(void *stream, void **graph, int64_t *launches, la_err *err);
+    la_status (*graph_launch)(void *graph, void *stream, la_err *err);
+    void (*graph_free)(void *graph);
+    /* The stream stands still until *go is no longer 0 (or for ten seconds at most). */
+    la_status (*hold)(void *stream, const atomic_int *go, la_err *err);
 } la_cuda_driver;
 
 /* The one in use; la_cuda_use is for tests, NULL puts the build's own back. */

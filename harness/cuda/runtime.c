@@ -8,6 +8,8 @@
 #include <cuda_runtime_api.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include "cuda.h"
 
@@ -96,6 +98,12 @@ static la_status fill(void *to, int byte, size_t bytes, void *stream, la_err *er
     return check(cudaMemsetAsync(to, byte, bytes, stream), "filling device memory", err);
 }
 
+static la_status copy(void *to, const void *from, size_t bytes, void *stream, la_err *err)
+{
+    return check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream),
+                 "a copy on the device", err);
+}
+
 static la_status wait(void *stream, la_err *err)
 {
     return check(cudaStreamSynchronize(stream), "waiting for the device", err);
@@ -137,6 +145,137 @@ static const char *words(int code)
     return cudaGetErrorString((cudaError_t)code);
 }
 
+static la_status memory(size_t *free_bytes, size_t *total, la_err *err)
+{
+    return check(cudaMemGetInfo(free_bytes, total), "asking for free memory", err);
+}
+
+static int64_t clock_of(enum cudaDeviceAttr which, int index)
+{
+    int khz = 0;
+    return cudaDeviceGetAttribute(&khz, which, index) == cudaSuccess ? 1000 * (int64_t)khz : 0;
+}
+
+static la_status about(int index, la_cuda_about *out, la_err *err)
+{
+    struct cudaDeviceProp prop;
+    *out = (la_cuda_about){0};
+    LA_TRY(check(cudaGetDeviceProperties(&prop, index), "the properties of the device", err));
+    const unsigned char *u = (const unsigned char *)prop.uuid.bytes;
+    snprintf(out->uuid, sizeof out->uuid,
+             "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
+             u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14],
+             u[15]);
+    LA_TRY(check(cudaDeviceGetPCIBusId(out->bus, (int)sizeof out->bus, index),
+                 "the address of the device", err));
+    LA_TRY(check(cudaDriverGetVersion(&out->driver), "the driver's version", err));
+    LA_TRY(check(cudaRuntimeGetVersion(&out->runtime), "the runtime's version", err));
+    out->sm_hz = clock_of(cudaDevAttrClockRate, index);
+    out->mem_hz = clock_of(cudaDevAttrMemoryClockRate, index);
+    out->ecc = prop.ECCEnabled != 0;
+    return LA_OK;
+}
+
+/* ---- events ---- */
+
+static la_status event_make(void **out, la_err *err)
+{
+    cudaEvent_t event = NULL;
+    LA_TRY(check(cudaEventCreate(&event), "an event", err));
+    *out = event;
+    return LA_OK;
+}
+
+static void event_end(void *event)
+{
+    (void)cudaEventDestroy(event);
+}
+
+static la_status mark(void *event, void *stream, la_err *err)
+{
+    return check(cudaEventRecord(event, stream), "recording an event", err);
+}
+
+static la_status elapsed(void *from, void *to, double *ns, la_err *err)
+{
+    float ms = 0;
+    LA_TRY(check(cudaEventElapsedTime(&ms, from, to), "reading events", err));
+    *ns = 1e6 * (double)ms;
+    return LA_OK;
+}
+
+/* ---- graphs ---- */
+
+static la_status graph_begin(void *stream, la_err *err)
+{
+    return check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
+                 "beginning a graph", err);
+}
+
+static la_status count_kernels(cudaGraph_t graph, int64_t *launches, la_err *err)
+{
+    size_t n = 0;
+    *launches = 0;
+    LA_TRY(check(cudaGraphGetNodes(graph, NULL, &n), "the nodes of a graph", err));
+    cudaGraphNode_t *nodes = calloc(n + 1, sizeof *nodes);
+    if (!nodes) return LA_FAIL(err, LA_E_NOMEM, "out of memory for the nodes of a graph");
+    la_status st = check(cudaGraphGetNodes(graph, nodes, &n), "the nodes of a graph", err);
+    for (size_t i = 0; i < n && st == LA_OK; i++) {
+        enum cudaGraphNodeType type;
+        st = check(cudaGraphNodeGetType(nodes[i], &type), "a node of a graph", err);
+        *launches += type == cudaGraphNodeTypeKernel;
+    }
+    free(nodes);
+    return st;
+}
+
+static la_status graph_end(void *stream, void **out, int64_t *launches, la_err *err)
+{
+    cudaGraph_t graph = NULL;
+    cudaGraphExec_t exec = NULL;
+    *out = NULL;
+    cudaError_t code = cudaStreamEndCapture(stream, &graph);
+    if (code != cudaSuccess) {
+        (void)cudaGetLastError(); /* a capture that went wrong is no lasting error: forget it */
+        return check(code, "ending a graph", err);
+    }
+    la_status st = count_kernels(graph, launches, err);
+    if (st == LA_OK) st = check(cudaGraphInstantiate(&exec, graph, 0), "making a graph", err);
+    if (st == LA_OK) st = check(cudaGraphUpload(exec, stream), "making a graph", err);
+    (void)cudaGraphDestroy(graph);
+    *out = exec;
+    return st;
+}
+
+static la_status graph_launch(void *graph, void *stream, la_err *err)
+{
+    return check(cudaGraphLaunch(graph, stream), "launching a graph", err);
+}
+
+static void graph_free(void *graph)
+{
+    if (graph) (void)cudaGraphExecDestroy(graph);
+}
+
+/* ---- holding a stream ---- */
+
+#define HELD_MOST_S 10
+
+/* A call that the driver makes when the stream has come this far; it may make none of CUDA's itself. */
+static void CUDART_CB stand_still(void *flag)
+{
+    const atomic_int *go = flag;
+    time_t until = time(NULL) + HELD_MOST_S;
+    while (!atomic_load_explicit(go, memory_order_acquire) && time(NULL) < until) {
+    }
+}
+
+static la_status hold(void *stream, const atomic_int *go, la_err *err)
+{
+    return check(cudaLaunchHostFunc(stream, stand_still, (void *)(uintptr_t)go),
+                 "holding the stream", err);
+}
+
 const la_cuda_driver la_cuda_built = {
     .count = count,
     .describe = describe,
@@ -148,8 +287,20 @@ const la_cuda_driver la_cuda_built = {
     .upload = upload,
     .download = download,
     .fill = fill,
+    .copy = copy,
     .wait = wait,
     .tensor_map = tensor_map,
     .words = words,
     .out_of_memory = cudaErrorMemoryAllocation,
+    .memory = memory,
+    .about = about,
+    .event = event_make,
+    .event_end = event_end,
+    .mark = mark,
+    .elapsed = elapsed,
+    .graph_begin = graph_begin,
+    .graph_end = graph_end,
+    .graph_launch = graph_launch,
+    .graph_free = graph_free,
+    .hold = hold,
 };

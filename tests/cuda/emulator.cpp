@@ -11,6 +11,13 @@
 #include <new>
 #include <vector>
 
+/* Of the device that is emulated (fake_driver.h), where there is one. */
+extern "C" {
+__attribute__((weak)) bool fake_record(void (*run)(void *), void (*end)(void *), void *data,
+                                       bool kernel);
+__attribute__((weak)) void fake_ran(void);
+}
+
 namespace la_emulator
 {
 thread *now;
@@ -361,14 +368,17 @@ uint16_t half_from_float(float x)
     return (uint16_t)(sign + (unit == -24 ? 0 : (unit + 24) << 10) + (int)units);
 }
 
-void launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &of)
+namespace
+{
+struct kept_launch {
+    dim3 grid, block;
+    size_t shared_bytes;
+    std::function<void()> of;
+};
+
+void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &of)
 {
     size_t threads = (size_t)block.x * block.y * block.z;
-    if (threads == 0 || threads > threads_most || block.z > 64 || grid.x == 0 || grid.y == 0 ||
-        grid.z == 0 || grid.y > 65535 || grid.z > 65535 || shared_bytes > shared_most) {
-        error = 9; /* cudaErrorInvalidConfiguration */
-        return;
-    }
     while (fibers.size() < threads) fibers.emplace_back(new fiber);
     grid_size = grid, block_size = block, kernel = &of;
     for (unsigned z = 0; z < grid.z; z++)
@@ -383,6 +393,34 @@ void launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void
                 ::operator delete(shared, std::align_val_t(1024));
             }
     shared = nullptr;
+    if (fake_ran) fake_ran();
+}
+
+void run_kept(void *data)
+{
+    const kept_launch *k = static_cast<kept_launch *>(data);
+    run_grid(k->grid, k->block, k->shared_bytes, k->of);
+}
+
+void end_kept(void *data)
+{
+    delete static_cast<kept_launch *>(data);
+}
+} // namespace
+
+void launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &of)
+{
+    size_t threads = (size_t)block.x * block.y * block.z;
+    if (threads == 0 || threads > threads_most || block.z > 64 || grid.x == 0 || grid.y == 0 ||
+        grid.z == 0 || grid.y > 65535 || grid.z > 65535 || shared_bytes > shared_most) {
+        error = 9; /* cudaErrorInvalidConfiguration */
+        return;
+    }
+    std::unique_ptr<kept_launch> kept(new kept_launch{grid, block, shared_bytes, of});
+    if (fake_record && fake_record(run_kept, end_kept, kept.get(), true))
+        (void)kept.release();
+    else
+        run_grid(grid, block, shared_bytes, of);
 }
 
 int last_error()

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <functional>
+#include <tuple>
 
 #define __global__
 #define __device__
@@ -95,6 +96,14 @@ void give(const void *mine, size_t bytes);
 const void *given(unsigned lane);
 void launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body);
 int last_error(); /* of the launches since it was asked last: 0, or that of a wrong geometry */
+
+/* As on a device the arguments are those at the launch, also where a graph keeps it for later. */
+template <typename... P, typename... A>
+void launch_call(dim3 grid, dim3 block, size_t shared_bytes, void (*kernel)(P...), A... args)
+{
+    std::tuple<P...> kept(static_cast<P>(args)...);
+    launch(grid, block, shared_bytes, [kernel, kept]() { std::apply(kernel, kept); });
+}
 
 template <typename T> T shuffle(T mine, unsigned lane)
 {
@@ -202,7 +211,7 @@ static inline float rsqrtf(float x)
 }
 
 #define LA_LAUNCH(kernel, grid, block, bytes, stream, ...)                                         \
-    ((void)(stream), la_emulator::launch((grid), (block), (bytes), [&]() { kernel(__VA_ARGS__); }))
+    ((void)(stream), la_emulator::launch_call((grid), (block), (bytes), kernel, __VA_ARGS__))
 #define LA_LAUNCHED(what, err) la_cuda_launched(la_emulator::last_error(), what, err)
 #define LA_SHARED(type, name)  type *name = (type *)la_emulator::shared
 

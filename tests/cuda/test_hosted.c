@@ -364,6 +364,36 @@ static void a_failed_launch_has_the_devices_words(void **state)
     la_cuda_use(NULL);
 }
 
+static void a_graph_runs_when_it_is_launched_and_as_often(void **state)
+{
+    (void)state;
+    la_err err = {0};
+    char byte[4] = {0};
+    void *graph = NULL;
+    int64_t launches = -1;
+    la_cuda_use(&fake_driver);
+    assert_int_equal(la_cuda()->graph_begin(NULL, &err), LA_OK);
+    assert_int_equal(la_cuda()->fill(byte, 7, sizeof byte, NULL, &err), LA_OK);
+    assert_int_equal(la_cuda()->graph_end(NULL, &graph, &launches, &err), LA_OK);
+    assert_int_equal(launches, 0); /* a fill is no kernel */
+    assert_int_equal(byte[3], 0);
+    for (int i = 0; i < 2; i++) {
+        byte[3] = 1;
+        assert_int_equal(la_cuda()->graph_launch(graph, NULL, &err), LA_OK);
+        assert_int_equal(byte[3], 7);
+    }
+    la_cuda()->graph_free(graph);
+    fake_no_graphs = true;
+    assert_int_equal(la_cuda()->graph_begin(NULL, &err), LA_OK);
+    assert_int_equal(la_cuda()->graph_end(NULL, &graph, &launches, &err), LA_E_DEVICE);
+    assert_null(graph);
+    assert_int_equal(la_cuda()->fill(byte, 3, sizeof byte, NULL, &err), LA_OK);
+    assert_int_equal(byte[0], 3); /* the stream is as before */
+    fake_no_graphs = false;
+    assert_int_equal(fake_graphs, 0);
+    la_cuda_use(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +406,7 @@ int main(void)
         cmocka_unit_test(a_limit_holds),
         cmocka_unit_test(devices_that_are_not_there_are_named),
         cmocka_unit_test(a_failed_launch_has_the_devices_words),
+        cmocka_unit_test(a_graph_runs_when_it_is_launched_and_as_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
