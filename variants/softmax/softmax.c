@@ -11,7 +11,8 @@
  *          where the textbook does. The three sweeps go over a few rows at a time, which stay in cache
  *          between them. Backward is four such products around the softmax's own.
  * Types    float32; bf16 where the CPU has its dot products: q, k, v, o, the cache and gradients are bf16,
- *          widened where they are packed or copied, and all that is T x T is float32
+ *          widened where they are packed or copied, and all that is T x T is float32. On CUDA devices
+ *          scores are float32 and weights of the type of the inputs.
  * Saved    the weights P [B,H,T,Tcap]; backward holds their gradients beside them
  * State    the KV cache: K [B,Hkv,Tcap,dk], V [B,Hkv,Tcap,dv]; forward may start from one
  * Numerics the row maximum is subtracted before exp: logits of +-1e4 are fine.
@@ -19,6 +20,7 @@
 #include "kv_attention.h"
 #include "labench/kit.h"
 #include "labench/simd.h"
+#include "softmax_cuda.h"
 #include "softmax_internal.h"
 
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
@@ -80,6 +82,10 @@ static la_status cost(const la_problem *p, la_pass pass, const void *opts, la_co
     return LA_OK;
 }
 
+#if LA_HAVE_CUDA
+LA_CUDA_THUNKS("softmax", la_softmax_cuda)
+#endif
+
 static const la_impl impls[] = {
     {.name = "cpu_naive",
      .backend = LA_CPU,
@@ -95,6 +101,17 @@ static const la_impl impls[] = {
      .forward = la_softmax_forward,
      .backward = la_softmax_backward,
      .decode = la_softmax_decode},
+#if LA_HAVE_CUDA
+    {.name = "cuda_naive",
+     LA_CUDA_CALLS(la_softmax_cuda),
+     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DECODE |
+             LA_CAP_STATE_IN | LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
+     .check = la_softmax_cuda_check,
+     .cost = cost,
+     .backward = la_cuda_backward,
+     .decode = la_cuda_decode},
+#endif
 };
 
 LA_VARIANT(softmax) = {
