@@ -39,3 +39,28 @@ function(la_add_variant name)
     set_property(GLOBAL APPEND PROPERTY LA_OBJECTS la_variant_${name})
     set_property(GLOBAL APPEND PROPERTY LA_VARIANTS ${name})
 endfunction()
+
+# A C file with the tables of all variants and tasks that have been added.
+function(la_builtin_table out)
+    get_property(variants GLOBAL PROPERTY LA_VARIANTS)
+    get_property(tasks GLOBAL PROPERTY LA_TASKS)
+    list(SORT variants)
+    list(SORT tasks)
+
+    set(text "/* Generated from the folders below variants/ and tasks/. */\n")
+    string(APPEND text "#include \"labench/task.h\"\n#include \"labench/variant.h\"\n\n")
+    foreach(kind variant task)
+        foreach(name IN LISTS ${kind}s)
+            string(APPEND text "extern const la_${kind} la_${kind}_${name};\n")
+        endforeach()
+        string(APPEND text "extern const la_${kind} *const la_builtin_${kind}s[];\n"
+            "extern const size_t la_builtin_${kind}s_len;\n"
+            "const la_${kind} *const la_builtin_${kind}s[] = {\n")
+        foreach(name IN LISTS ${kind}s)
+            string(APPEND text "    &la_${kind}_${name},\n")
+        endforeach()
+        list(LENGTH ${kind}s count)
+        string(APPEND text "    0};\nconst size_t la_builtin_${kind}s_len = ${count};\n\n")
+    endforeach()
+    file(CONFIGURE OUTPUT ${out} CONTENT "${text}" @ONLY)
+endfunction()
