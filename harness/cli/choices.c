@@ -13,7 +13,7 @@ static const struct {
 } lists[] = {
     {LA_FLAG_PASS, {"fwd", "bwd", "fwdbwd", "decode", "none"}},
     {LA_FLAG_MASK, {"auto", "causal", "bidirectional"}},
-    {LA_FLAG_DTYPE, {"f32", "bf16"}},
+    {LA_FLAG_DTYPE, {"f32", "bf16", "f16"}},
     {LA_FLAG_RECIPE, {"controlled", "paper"}},
     {LA_FLAG_CACHE, {"hot", "cold"}},
     {LA_FLAG_ORDER, {"random", "given"}},

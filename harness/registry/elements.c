@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "labench/bf16.h"
+#include "labench/f16.h"
 
 double la_element(const void *data, int64_t i, la_dtype dtype)
 {
     if (dtype == LA_F32) return (double)((const float *)data)[i];
     if (dtype == LA_BF16) return (double)la_bf16_to_float(((const la_bf16 *)data)[i]);
+    if (dtype == LA_F16) return (double)la_f16_to_float(((const la_f16 *)data)[i]);
     LA_ASSERT(dtype == LA_F64);
     return ((const double *)data)[i];
 }
@@ -25,22 +27,28 @@ void la_elements_to_double(const void *data, la_dtype dtype, int64_t first, int6
 
 void la_elements_from_float(const float *from, int64_t n, la_dtype dtype, void *to)
 {
-    LA_ASSERT(dtype == LA_F32 || dtype == LA_BF16);
+    LA_ASSERT(dtype == LA_F32 || dtype == LA_BF16 || dtype == LA_F16);
     if (dtype == LA_F32) memcpy(to, from, (size_t)n * sizeof *from);
     for (int64_t i = 0; dtype == LA_BF16 && i < n; i++)
         ((la_bf16 *)to)[i] = la_bf16_from_float(from[i]);
+    for (int64_t i = 0; dtype == LA_F16 && i < n; i++)
+        ((la_f16 *)to)[i] = la_f16_from_float(from[i]);
 }
 
 void la_elements_from_double(const double *from, int64_t n, la_dtype dtype, void *to)
 {
-    LA_ASSERT(dtype == LA_F32 || dtype == LA_BF16);
+    LA_ASSERT(dtype == LA_F32 || dtype == LA_BF16 || dtype == LA_F16);
     for (int64_t i = 0; dtype == LA_F32 && i < n; i++) ((float *)to)[i] = (float)from[i];
     for (int64_t i = 0; dtype == LA_BF16 && i < n; i++)
         ((la_bf16 *)to)[i] = la_bf16_from_float((float)from[i]);
+    for (int64_t i = 0; dtype == LA_F16 && i < n; i++)
+        ((la_f16 *)to)[i] = la_f16_from_float((float)from[i]);
 }
 
 void la_elements_round(float *x, int64_t n, la_dtype dtype)
 {
     for (int64_t i = 0; dtype == LA_BF16 && i < n; i++)
         x[i] = la_bf16_to_float(la_bf16_from_float(x[i]));
+    for (int64_t i = 0; dtype == LA_F16 && i < n; i++)
+        x[i] = la_f16_to_float(la_f16_from_float(x[i]));
 }

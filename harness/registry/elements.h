@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Arrays whose type is known at run time, as the harness reads and writes them: one element or a whole
- * array, to and from float and double. f32, bf16 and f64; there is no f16 on the CPU.
+ * array, to and from float and double. f32, bf16, f16 and f64.
  */
 #ifndef LA_ELEMENTS_H
 #define LA_ELEMENTS_H

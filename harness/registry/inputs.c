@@ -293,9 +293,9 @@ static void draw_gates(const la_variant *variant, const la_problem *p, la_input_
 la_status la_inputs_draw(const la_variant *variant, const la_problem *p, const void *opts,
                          la_input_kind kind, uint64_t seed, la_inputs *out, la_err *err)
 {
-    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "inputs of type %s are not drawn: use f32 or bf16",
-                       la_dtype_name(p->dtype));
+    if (p->dtype == LA_F64)
+        return LA_FAIL(err, LA_E_UNSUPPORTED,
+                       "inputs of type f64 are not drawn: use f32, bf16 or f16");
     LA_TRY(la_inputs_alloc(variant, p, opts, out, err));
     la_status st = LA_OK;
     for (int i = 0; i <= LA_T_X && st == LA_OK; i++)

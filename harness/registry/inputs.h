@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The inputs of a problem, drawn from a seed as the variant's input bits say (rulings: q, k, v normal;
  * unit-norm keys for delta members; beta = sigmoid(normal); g = -exp(normal(-2,1)); ...).
- * Any element of any tensor depends on (seed, tensor, index) alone. In bf16, q, k, v and x are those of
+ * Any element of any tensor depends on (seed, tensor, index) alone. In bf16 and f16, q, k, v and x are those of
  * float32 rounded to nearest even, and the reference sees the rounded values.
  */
 #ifndef LA_INPUTS_H

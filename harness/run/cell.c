@@ -172,8 +172,6 @@ static la_status check_peer(const la_cell *cell, const la_device *device, la_err
         return LA_FAIL(why, LA_E_UNSUPPORTED, "%s is timed only: tasks are for labench's own impls",
                        cell->impl->name);
     LA_TRY(la_peer_check(cell->peer, &cell->problem, cell->pass, cell->opts_json, why));
-    if (cell->problem.dtype == LA_F16)
-        return LA_FAIL(why, LA_E_UNSUPPORTED, "inputs of type f16 are not drawn: use f32 or bf16");
     return check_defined(cell, device, why);
 }
 

@@ -381,8 +381,8 @@ static bool asked(const suite *s, const shape *sh, la_input_kind kind, la_dtype 
 static la_status run_shape(const suite *s, const shape *sh, const void *opts, bool defaults,
                            la_err *err)
 {
-    enum { TYPES = 2, MASKS = 2, ALL = TYPES * MASKS * LA_INPUTS_KINDS };
-    static const la_dtype types[TYPES] = {LA_F32, LA_BF16};
+    enum { TYPES = 3, MASKS = 2, ALL = TYPES * MASKS * LA_INPUTS_KINDS };
+    static const la_dtype types[TYPES] = {LA_F32, LA_BF16, LA_F16};
     for (int i = 0; i < ALL; i++) {
         la_dtype dtype = types[i / LA_INPUTS_KINDS / MASKS];
         la_mask mask = (la_mask)(i / LA_INPUTS_KINDS % MASKS);
@@ -400,18 +400,22 @@ static la_status run_shape(const suite *s, const shape *sh, const void *opts, bo
     return LA_OK;
 }
 
-/* The types of an impl that run here: bf16 needs instructions that a CPU may not have. */
+/* The types of an impl that run here: narrow ones need instructions that a CPU may not have. */
 static uint32_t types_here(const suite *s, la_case *c)
 {
+    static const la_dtype narrow[] = {LA_BF16, LA_F16};
     uint32_t types = c->impl->dtypes;
-    la_err why = {0};
-    c->p.dtype = LA_BF16;
-    if (!(types & 1u << LA_BF16)) return types;
-    la_status st = c->impl->check(&c->p, LA_FORWARD, c->opts, s->device, &why);
-    if (st == LA_OK) return types;
-    bool declined = st == LA_E_UNSUPPORTED;
-    tell(s, c, "bf16", declined ? LA_OK : st, declined, why.msg);
-    return types & ~(1u << LA_BF16);
+    for (size_t i = 0; i < LA_COUNT(narrow); i++) {
+        la_err why = {0};
+        c->p.dtype = narrow[i];
+        if (!(types & 1u << narrow[i])) continue;
+        la_status st = c->impl->check(&c->p, LA_FORWARD, c->opts, s->device, &why);
+        if (st == LA_OK) continue;
+        bool declined = st == LA_E_UNSUPPORTED;
+        tell(s, c, la_dtype_name(narrow[i]), declined ? LA_OK : st, declined, why.msg);
+        types &= ~(1u << narrow[i]);
+    }
+    return types;
 }
 
 /* Descriptor and refusals, and which impls can run here. */

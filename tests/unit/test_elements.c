@@ -13,6 +13,7 @@
 #include "elements.h"
 #include "gradients.h"
 #include "labench/bf16.h"
+#include "labench/f16.h"
 #include "labench/kit.h"
 #include "registry.h"
 
@@ -28,6 +29,49 @@ static void test_all_bf16_come_back(void **state)
             assert_true(isnan(la_element(&y, 0, LA_BF16)));
         else
             assert_int_equal(y, denormal ? bits & 0x8000u : bits);
+    }
+}
+
+static void test_all_f16_come_back(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 0; bits <= 0xFFFF; bits++) {
+        la_f16 x = (la_f16)bits, y;
+        double wide = la_element(&x, 0, LA_F16);
+        la_elements_from_double(&wide, 1, LA_F16, &y);
+        if (isnan(wide))
+            assert_true(isnan(la_element(&y, 0, LA_F16)));
+        else
+            assert_int_equal(y, bits);
+    }
+    la_f16 least = 1, one = 0x3c00, most = 0x7bff;
+    assert_true(la_element(&least, 0, LA_F16) == 0x1p-24);
+    assert_true(la_element(&one, 0, LA_F16) == 1.0);
+    assert_true(la_element(&most, 0, LA_F16) == 65504.0);
+}
+
+static void test_f16_rounds_to_nearest_even(void **state)
+{
+    (void)state;
+    static const struct {
+        float x, want;
+    } cases[] = {{1.0f + 0x1p-12f, 1.0f},
+                 {1.0f + 0x1p-11f, 1.0f},
+                 {1.0f + 0x3p-11f, 1.0f + 0x1p-9f},
+                 {1.0f + 0x1.8p-11f, 1.0f + 0x1p-10f},
+                 {65519.0f, 65504.0f},
+                 {65520.0f, INFINITY},
+                 {-1e9f, -INFINITY},
+                 {0x1p-25f, 0.0f}, /* half of the least one */
+                 {0x1.8p-25f, 0x1p-24f},
+                 {0x3p-25f, 0x1p-23f},
+                 {0x5p-25f, 0x1p-23f},
+                 {-0x1.fffp-15f, -0x1p-14f}, /* up into the normal numbers */
+                 {0.0f, 0.0f}};
+    for (size_t i = 0; i < LA_COUNT(cases); i++) {
+        float x = cases[i].x;
+        la_elements_round(&x, 1, LA_F16);
+        assert_true(x == cases[i].want);
     }
 }
 
@@ -75,18 +119,18 @@ static void test_inputs_are_those_of_f32_rounded(void **state)
     static const char *const names[] = {"softmax", "gated_deltanet", "rwkv7", "fnet"};
     la_err err = {0};
     for (size_t v = 0; v < LA_COUNT(names); v++)
-        for (int kind = 0; kind < LA_INPUTS_KINDS; kind++) {
+        for (int kind = 0; kind < 2 * LA_INPUTS_KINDS; kind++) {
             const la_variant *variant = la_registry_find(names[v]);
-            int64_t T = kind == LA_INPUTS_DEFAULT ? 3000 : 9; /* beyond a block, and within */
-            la_problem p = problem_of(T, LA_F32), q = problem_of(T, LA_BF16);
+            la_input_kind of = (la_input_kind)(kind % LA_INPUTS_KINDS);
+            int64_t T = of == LA_INPUTS_DEFAULT ? 3000 : 9; /* beyond a block, and within */
+            la_problem p = problem_of(T, LA_F32);
+            la_problem q = problem_of(T, kind < LA_INPUTS_KINDS ? LA_BF16 : LA_F16);
             la_inputs wide, narrow;
             char opts[512] = {0};
             assert_true(variant->options_size <= sizeof opts);
             la_options_default(variant->options, variant->options_len, opts);
-            assert_int_equal(la_inputs_draw(variant, &p, opts, (la_input_kind)kind, 3, &wide, &err),
-                             LA_OK);
-            assert_int_equal(
-                la_inputs_draw(variant, &q, opts, (la_input_kind)kind, 3, &narrow, &err), LA_OK);
+            assert_int_equal(la_inputs_draw(variant, &p, opts, of, 3, &wide, &err), LA_OK);
+            assert_int_equal(la_inputs_draw(variant, &q, opts, of, 3, &narrow, &err), LA_OK);
             for (int i = 0; i < LA_T_COUNT; i++) {
                 int64_t n = la_tensor_elements(variant, &p, (la_tensor)i);
                 la_dtype dtype = la_tensor_dtype(&q, i);
@@ -128,13 +172,13 @@ static void test_gradients_are_those_of_f32_rounded(void **state)
 static void test_types_without_numbers_are_refused(void **state)
 {
     (void)state;
-    la_problem p = problem_of(4, LA_F16);
+    la_problem p = problem_of(4, LA_F64);
     la_inputs in;
     la_err err = {0};
     assert_int_equal(
         la_inputs_draw(la_registry_find("copy"), &p, NULL, LA_INPUTS_DEFAULT, 1, &in, &err),
         LA_E_UNSUPPORTED);
-    assert_non_null(strstr(err.msg, "f16"));
+    assert_non_null(strstr(err.msg, "type f64"));
 }
 
 /* The one place that knows who has the instruction. */
@@ -161,6 +205,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_bf16_come_back),
         cmocka_unit_test(test_rounds_to_nearest_even),
+        cmocka_unit_test(test_all_f16_come_back),
+        cmocka_unit_test(test_f16_rounds_to_nearest_even),
         cmocka_unit_test(test_inputs_are_those_of_f32_rounded),
         cmocka_unit_test(test_gradients_are_those_of_f32_rounded),
         cmocka_unit_test(test_types_without_numbers_are_refused),

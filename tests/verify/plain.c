@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "labench/bf16.h"
+#include "labench/f16.h"
 
 double la_exactly(double x)
 {
@@ -15,6 +16,11 @@ double la_exactly(double x)
 double la_as_bf16(double x)
 {
     return (double)la_bf16_to_float(la_bf16_from_float((float)x));
+}
+
+double la_as_f16(double x)
+{
+    return (double)la_f16_to_float(la_f16_from_float((float)x));
 }
 
 static double *zeros(int64_t n)

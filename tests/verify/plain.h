@@ -10,6 +10,7 @@
 typedef double la_rounding(double);
 double la_exactly(double x);
 double la_as_bf16(double x);
+double la_as_f16(double x);
 
 /* o [T,dv] and, in *grads (made by la_doubles_alloc), the gradients that belong to dout. B = H = 1. */
 void la_plain_softmax(const la_problem *p, double scale, const la_doubles *in, const double *dout,

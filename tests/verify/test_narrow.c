@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tolerances of bf16 are twice what the plain methods make at that type, and no more: the plain
+ * The tolerances of bf16 and f16 are twice what the plain methods make at that type, and no more: the plain
  * methods are computed here, with every tensor that they store rounded, and go the way of an impl
  * through comparison and judgement.
  */
@@ -15,7 +15,6 @@
 #include "compare.h"
 #include "elements.h"
 #include "gradient_compare.h"
-#include "labench/bf16.h"
 #include "labench/kit.h"
 #include "plain.h"
 #include "registry.h"
@@ -41,7 +40,7 @@ typedef struct question {
 } question;
 
 static void open_question(question *a, const char *name, const int64_t shape[3], la_mask mask,
-                          la_input_kind kind, uint64_t seed)
+                          la_input_kind kind, la_dtype dtype, uint64_t seed)
 {
     int64_t T = shape[0], dk = shape[1], dv = shape[2];
     la_err err = {0};
@@ -50,7 +49,7 @@ static void open_question(question *a, const char *name, const int64_t shape[3],
     assert_non_null(v);
     a->impl = &v->impls[0];
     a->p = (la_problem){.B = 1, .T = T, .Tcap = T, .H = 1, .Hkv = 1, .Hqk = 1, .threads = 1};
-    a->p.dk = dk, a->p.dv = dv, a->p.mask = mask, a->p.dtype = LA_BF16;
+    a->p.dk = dk, a->p.dv = dv, a->p.mask = mask, a->p.dtype = dtype;
     const la_problem *p = &a->p;
     int64_t n = T * dv;
     a->opts = la_zalloc(v->options_size + 8, NULL);
@@ -61,7 +60,7 @@ static void open_question(question *a, const char *name, const int64_t shape[3],
     must(la_inputs_draw(v, p, a->opts, kind, seed, &a->in, &err), &err);
     must(la_gradients_alloc(v, p, a->opts, false, &a->g, &err), &err);
     la_gradients_draw(&a->g, SEED);
-    la_elements_to_double(a->g.dout.data, LA_BF16, 0, n, a->dout);
+    la_elements_to_double(a->g.dout.data, dtype, 0, n, a->dout);
     must(la_doubles_of(v, a->opts, &a->in, false, &a->wide, &err), &err);
     must(la_doubles_alloc(v, p, a->opts, false, &a->want_grads, &err), &err);
     must(la_doubles_alloc(v, p, a->opts, false, &a->grads, &err), &err);
@@ -121,12 +120,12 @@ static void keep_worst(la_tolerance *worst, const la_error *e)
 /* With rounding: its errors as an impl's are measured. */
 static void measure(question *a, la_tolerance *output, la_tolerance *gradient)
 {
-    la_bf16 *o = la_zalloc((size_t)(a->p.T * a->p.dv) * sizeof *o, NULL);
+    void *o = la_zalloc((size_t)(a->p.T * a->p.dv) * la_dtype_size(a->p.dtype), NULL);
     la_gradient_error each[LA_GRADIENTS_MOST];
     la_error e;
     size_t n;
-    answer(a, la_as_bf16);
-    la_elements_from_double(a->o, a->p.T * a->p.dv, LA_BF16, o);
+    answer(a, a->p.dtype == LA_F16 ? la_as_f16 : la_as_bf16);
+    la_elements_from_double(a->o, a->p.T * a->p.dv, a->p.dtype, o);
     la_compare(a->variant, &a->p, o, NULL, 0, a->want, &e);
     keep_worst(output, &e);
     la_free(o);
@@ -150,7 +149,7 @@ static void at_most_twice(const char *what, la_tolerance allowed, la_tolerance p
 /* The inputs on which conformance judges outputs alone: resets and steps of one, keys that come again, in as
  * many rows as its shapes have.
  * `output` is the worst of them. */
-static void stress(const char *name, la_tolerance *output)
+static void stress(const char *name, la_dtype dtype, la_tolerance *output)
 {
     static const int64_t shapes[][4] = {{300, 48, 80, 5}, {1000, 64, 64, 2}}; /* the last: heads */
     static const la_input_kind kinds[] = {LA_INPUTS_STRONG_DECAY, LA_INPUTS_NO_DECAY,
@@ -161,13 +160,14 @@ static void stress(const char *name, la_tolerance *output)
             for (int64_t head = 0; head < shapes[s][3]; head++) {
                 question a;
                 if (!la_input_kind_applies(la_registry_find(name), kinds[k])) continue;
-                open_question(&a, name, shapes[s], LA_MASK_CAUSAL, kinds[k], SEED + (uint64_t)head);
+                open_question(&a, name, shapes[s], LA_MASK_CAUSAL, kinds[k], dtype,
+                              SEED + (uint64_t)head);
                 measure(&a, output, &ignored);
                 close_question(&a);
             }
 }
 
-static void hold(const char *const *names, size_t n_names, bool both_masks)
+static void hold(const char *const *names, size_t n_names, bool both_masks, la_dtype dtype)
 {
     /* Two tokens or more: with one, dq and dk of a softmax are what is left when all cancels. */
     static const int64_t shapes[][3] = {{7, 17, 3},    {63, 16, 64},    {65, 64, 17},
@@ -178,32 +178,36 @@ static void hold(const char *const *names, size_t n_names, bool both_masks)
         for (size_t s = 0; s < LA_COUNT(shapes); s++)
             for (int mask = 0; mask <= both_masks; mask++) {
                 question a;
-                open_question(&a, names[i], shapes[s], (la_mask)mask, LA_INPUTS_DEFAULT, SEED);
+                open_question(&a, names[i], shapes[s], (la_mask)mask, LA_INPUTS_DEFAULT, dtype,
+                              SEED);
                 answers_right(&a);
                 measure(&a, &output, &gradient);
                 close_question(&a);
             }
-    at_most_twice("o", la_tolerance_of(v, &v->impls[0], LA_BF16), output);
-    at_most_twice("gradients", la_tolerance_gradient(v, &v->impls[0], LA_BF16), gradient);
+    at_most_twice("o", la_tolerance_of(v, &v->impls[0], dtype), output);
+    at_most_twice("gradients", la_tolerance_gradient(v, &v->impls[0], dtype), gradient);
 }
 
 static void test_softmax(void **state)
 {
     static const char *const names[] = {"softmax"};
     (void)state;
-    hold(names, LA_COUNT(names), true);
+    hold(names, LA_COUNT(names), true, LA_BF16);
+    hold(names, LA_COUNT(names), true, LA_F16);
 }
 
 static void test_recurrences(void **state)
 {
     static const char *const names[] = {"gated_deltanet", "deltanet", "kda",  "gla",
                                         "retnet",         "mamba2",   "rwkv7"};
-    (void)state;
-    hold(names, LA_COUNT(names), false);
-    la_tolerance output = {0};
     const la_variant *v = la_registry_find(names[0]);
-    for (size_t i = 0; i < LA_COUNT(names); i++) stress(names[i], &output);
-    at_most_twice("o, stressed", la_tolerance_stressed(v, &v->impls[0], LA_BF16), output);
+    (void)state;
+    for (la_dtype dtype = LA_BF16; dtype <= LA_F16; dtype++) {
+        hold(names, LA_COUNT(names), false, dtype);
+        la_tolerance output = {0};
+        for (size_t i = 0; i < LA_COUNT(names); i++) stress(names[i], dtype, &output);
+        at_most_twice("o, stressed", la_tolerance_stressed(v, &v->impls[0], dtype), output);
+    }
 }
 
 int main(void)
