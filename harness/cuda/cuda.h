@@ -82,6 +82,8 @@ la_status la_cuda_buffer_guards(const la_cuda_buffer *buf, const char *name, voi
 size_t la_cuda_live(void);
 size_t la_cuda_peak(void);
 void la_cuda_peak_reset(void);
+/* Memory of the device has run out once, or the cap was met. */
+bool la_cuda_ran_out(void);
 /* A cap on live bytes, beyond which taking fails as if memory had run out. 0: none. */
 void la_cuda_limit(size_t bytes);
 

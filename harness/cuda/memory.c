@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cuda.h"
+#include "labench/cuda.h"
 
 #define GUARD      256 /* bytes; a multiple of what any load needs for its alignment */
 #define GUARD_BYTE 0xA5
 
 static const la_cuda_driver *driver = &la_cuda_built;
 static atomic_size_t live, peak, limit;
+static atomic_bool ran_out;
 
 const la_cuda_driver *la_cuda(void)
 {
@@ -36,6 +39,11 @@ void la_cuda_peak_reset(void)
     peak = live;
 }
 
+bool la_cuda_ran_out(void)
+{
+    return ran_out;
+}
+
 void la_cuda_limit(size_t bytes)
 {
     limit = bytes;
@@ -51,16 +59,22 @@ la_status la_cuda_buffer_init(la_cuda_buffer *buf, size_t bytes, void *stream, l
     void *base = NULL;
     *buf = (la_cuda_buffer){.bytes = bytes};
     if (bytes == 0) return LA_OK;
-    if (limit && live + bytes > limit)
+    if (limit && live + bytes > limit) {
+        ran_out = true;
         return LA_FAIL(err, LA_E_NOMEM,
                        "out of device memory: %zu bytes beside %zu would pass the limit of %zu",
                        bytes, (size_t)live, (size_t)limit);
-    LA_TRY(driver->take(whole(bytes), &base, err));
+    }
+    la_status st = driver->take(whole(bytes), &base, err);
+    if (st != LA_OK) {
+        ran_out = ran_out || st == LA_E_NOMEM;
+        return st;
+    }
     buf->base = base;
     buf->data = buf->base + GUARD;
     live += bytes;
     if (live > peak) peak = live;
-    la_status st = driver->fill(base, GUARD_BYTE, whole(bytes), stream, err);
+    st = driver->fill(base, GUARD_BYTE, whole(bytes), stream, err);
     if (st != LA_OK) la_cuda_buffer_release(buf);
     return st;
 }
@@ -92,4 +106,43 @@ la_status la_cuda_buffer_guards(const la_cuda_buffer *buf, const char *name, voi
     if (is_guard(before, GUARD) && is_guard(after, tail)) return LA_OK;
     return LA_FAIL(err, LA_E_WRONG, "wrote outside its %s buffer of %zu bytes on the device", name,
                    buf->bytes);
+}
+
+/* ---- constants ---- */
+
+typedef struct kept {
+    la_cuda_buffer buf;
+    struct kept *next;
+} kept;
+static kept *constants; /* of all impls; made and ended by one thread */
+
+la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err *err)
+{
+    *out = NULL;
+    if (bytes == 0) return LA_OK;
+    kept *k = calloc(1, sizeof *k);
+    if (!k) return LA_FAIL(err, LA_E_NOMEM, "out of memory for a constant");
+    la_status st = la_cuda_buffer_init(&k->buf, bytes, NULL, err);
+    if (st == LA_OK) st = driver->upload(k->buf.data, from, bytes, NULL, err);
+    if (st == LA_OK) st = driver->wait(NULL, err);
+    if (st != LA_OK) {
+        la_cuda_buffer_release(&k->buf);
+        free(k);
+        return st;
+    }
+    k->next = constants;
+    constants = k;
+    *out = k->buf.data;
+    return LA_OK;
+}
+
+void la_cuda_drop(void *p)
+{
+    kept **at = &constants;
+    while (*at && (*at)->buf.data != p) at = &(*at)->next;
+    if (!p || !*at) return;
+    kept *k = *at;
+    *at = k->next;
+    la_cuda_buffer_release(&k->buf);
+    free(k);
 }
