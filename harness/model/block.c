@@ -7,8 +7,6 @@
  *   o = variant(q, k, v, beta, g) (+ D v);  x1 = x + (norm(o) gate) Wo';  x2 = x1 + swiglu(norm(x1) Wu') Wd'
  * N = B T rows. Gradients of weights are added to lane->grad, that of the stream is lane->dx, in place.
  */
-#include <string.h>
-
 #include "block.h"
 
 static void norm(const la_rows *r, const float *x, int64_t w, int64_t b, float *y, float *mean,
@@ -36,12 +34,7 @@ static void linear(const la_rows *r, int which, const float *x, const float *bia
                    float *y)
 {
     const la_matrix *m = &r->matrix[which];
-    for (int64_t i = 0; bias && i < r->N; i++) {
-        if (add)
-            r->L->add(m->M, bias, y + i * m->M);
-        else
-            memcpy(y + i * m->M, bias, (size_t)m->M * sizeof *y);
-    }
+    if (bias) r->L->spread(r->N, m->M, bias, add, y);
     la_product(&r->lane->means, m, r->N, x, m->K, add || bias, y, m->M);
 }
 
@@ -52,7 +45,7 @@ static void linear_grad(const la_rows *r, int which, const float *x, const float
     const la_matrix *m = &r->matrix[which];
     la_product_weights(&r->lane->means, r->N, m->M, m->K, dy, m->M, x, m->K,
                        r->lane->grad + m->place);
-    for (int64_t i = 0; dbias && i < r->N; i++) r->L->add(m->M, dy + i * m->M, dbias);
+    if (dbias) r->L->sum_rows(r->N, m->M, dy, dbias);
     la_product_back(&r->lane->means, m, r->N, dy, m->M, dx, m->K);
 }
 
@@ -92,7 +85,7 @@ static void mixer_inputs(const la_rows *r)
             r->L->conv(r->B, r->T, p->width, b->conv, b->left, a->y + p->column, b->P,
                        r->w + p->conv_w, NULL, true, a->part[i], p->width);
         else
-            la_copy_columns(r->N, p->width, a->y + p->column, b->P, a->part[i], p->width);
+            r->L->copy_rows(r->N, p->width, a->y + p->column, b->P, a->part[i], p->width);
     }
     for (int i = 0; b->l2 && i < 2; i++) {
         int64_t heads = heads_of(b, i), ld = heads * b->dk;
@@ -129,13 +122,13 @@ la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B
     if (la_few_pays(&k->few, lane->n_wanted))
         LA_TRY(la_few_forward(&k->few, a, lane->wanted, lane->n_wanted, lane->wanted_from, err));
     else
-        LA_TRY(la_kernel_forward(k, b, a, x, weights, e->training, err));
+        LA_TRY(la_kernel_forward(k, b, lane, a, x, weights, e->training, err));
     if (b->skip >= 0) la_skip_forward(r);
     if (has_head(b))
         r->L->head_norm(r->N, b->H, b->dv, b->norm_eps, a->o, b->width, at(weights, b->out_norm_w),
                         gate_of(b, a), b->P, b->gate, a->u, b->width, a->rstd_o);
     const float *u = has_head(b) ? a->u : a->o;
-    if (x1 != in) memcpy(x1, in, (size_t)(r->N * b->d) * sizeof *x1);
+    if (x1 != in) r->L->copy_rows(1, r->N * b->d, in, 0, x1, 0);
     if (b->project)
         linear(r, LA_MATRIX_OUT, u, at(weights, b->out_b), true, x1);
     else
@@ -144,7 +137,7 @@ la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B
     norm(r, x1, b->norm2_w, b->norm2_b, a->h2, a->mean2, a->rstd2);
     linear(r, LA_MATRIX_UP, a->h2, NULL, false, a->uv);
     r->L->swiglu(r->N, b->mlp, a->uv, a->hm);
-    if (out != x1) memcpy(out, x1, (size_t)(r->N * b->d) * sizeof *out);
+    if (out != x1) r->L->copy_rows(1, r->N * b->d, x1, 0, out, 0);
     linear(r, LA_MATRIX_DOWN, a->hm, NULL, true, out);
     return LA_OK;
 }
@@ -183,7 +176,7 @@ static void mixer_inputs_grad(const la_rows *r)
                             lane->dy + p->column, b->P, lane->grad + p->conv_w, NULL,
                             lane->conv_scratch);
         else
-            la_copy_columns(r->N, p->width, lane->dpart[i], p->width, lane->dy + p->column, b->P);
+            r->L->copy_rows(r->N, p->width, lane->dpart[i], p->width, lane->dy + p->column, b->P);
     }
     la_gates_backward(r);
     linear_grad(r, LA_MATRIX_IN, a->h, lane->dy, grad_at(r, b->in_b), lane->dh);

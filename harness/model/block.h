@@ -16,9 +16,6 @@ typedef struct la_rows { /* the N = B T rows of one lane in one block */
     int64_t B, T, N;
 } la_rows;
 
-void la_copy_columns(int64_t N, int64_t n, const float *from, int64_t ld_from, float *to,
-                     int64_t ld_to);
-
 /* block_gates.c: beta (or dt) and g from the joint projection a->y, and from their gradients to
  * lane->dy; the skip D v on the variant's output a->o, and from its gradient dout to that of v. */
 void la_gates_forward(const la_rows *r);

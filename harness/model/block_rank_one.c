@@ -15,54 +15,29 @@ void la_rank_one_forward(const la_rows *r)
 {
     const la_block *b = r->b;
     const la_acts *a = r->a;
-    const float *bias = r->w + b->iclr_bias, *removal = r->w + b->removal;
-    const float *replacement = r->w + b->replacement, *k = a->part[1];
+    const float *k = a->part[1];
     int64_t D = b->H * b->dk;
-    for (int64_t i = 0; i < r->N; i++)
-        for (int64_t c = 0; c < D; c++) {
-            a->iclr_raw[i * D + c] = a->y[i * b->P + b->iclr_column + c] + bias[c];
-            a->a[i * D + c] = -removal[c] * k[i * D + c];
-        }
+    r->L->shift(r->N, D, a->y + b->iclr_column, b->P, r->w + b->iclr_bias, a->iclr_raw);
+    r->L->times(r->N, D, -1.0f, r->w + b->removal, k, a->a);
     r->L->act(r->N * D, LA_ACT_SIGMOID, 1.0f, a->iclr_raw, a->iclr);
     r->L->l2_norm(r->N, b->H, b->dk, LA_QK_EPS, a->a, D, a->a, D, a->a_norm);
-    for (int64_t i = 0; i < r->N; i++)
-        for (int64_t c = 0; c < D; c++) {
-            int64_t e = i * D + c;
-            a->b[e] = -a->a[e] * a->iclr[e];
-            a->key[e] = k[e] * (1.0f + (a->iclr[e] - 1.0f) * replacement[c]);
-        }
+    r->L->rank_one(r->N, D, k, a->a, a->iclr, r->w + b->replacement, a->b, a->key);
 }
 
-/* lane->dpart[1] holds the gradient of key and leaves as that of k; lane->da
- * and lane->db are used up. */
+/* lane->dpart[1] holds the gradient of key and leaves as that of k; lane->da and lane->db are used up. */
 void la_rank_one_backward(const la_rows *r)
 {
     const la_block *b = r->b;
     const la_acts *a = r->a;
     la_lane *lane = r->lane;
-    const float *removal = r->w + b->removal, *replacement = r->w + b->replacement;
     const float *k = a->part[1];
-    float *dbias = lane->grad + b->iclr_bias, *dremoval = lane->grad + b->removal;
-    float *dreplacement = lane->grad + b->replacement, *dk = lane->dpart[1];
-    float *da = lane->da, *diclr = lane->db;
+    float *dk = lane->dpart[1], *da = lane->da, *diclr = lane->db, *grad = lane->grad;
     int64_t D = b->H * b->dk;
-    for (int64_t i = 0; i < r->N; i++)
-        for (int64_t c = 0; c < D; c++) {
-            int64_t e = i * D + c;
-            float db = lane->db[e], dkey = dk[e], less = a->iclr[e] - 1.0f;
-            da[e] -= db * a->iclr[e];
-            diclr[e] = dkey * k[e] * replacement[c] - db * a->a[e];
-            dreplacement[c] += dkey * k[e] * less;
-            dk[e] = dkey * (1.0f + less * replacement[c]);
-        }
+    r->L->rank_one_grad(r->N, D, k, a->a, a->iclr, r->w + b->replacement, dk, da, diclr,
+                        grad + b->replacement);
     r->L->l2_norm_grad(r->N, b->H, b->dk, a->a, D, a->a_norm, da, D, da, D);
     r->L->act_grad(r->N * D, LA_ACT_SIGMOID, 1.0f, a->iclr_raw, diclr, diclr);
-    for (int64_t i = 0; i < r->N; i++)
-        for (int64_t c = 0; c < D; c++) {
-            int64_t e = i * D + c;
-            dk[e] -= removal[c] * da[e];
-            dremoval[c] -= k[e] * da[e];
-            dbias[c] += diclr[e];
-        }
-    la_copy_columns(r->N, D, diclr, D, lane->dy + b->iclr_column, b->P);
+    r->L->removal_grad(r->N, D, k, r->w + b->removal, da, diclr, dk, grad + b->removal,
+                       grad + b->iclr_bias);
+    r->L->copy_rows(r->N, D, diclr, D, lane->dy + b->iclr_column, b->P);
 }

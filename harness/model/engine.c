@@ -3,10 +3,11 @@
  */
 #include "engine.h"
 
-#include <math.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "alloc.h"
+#include "layers_cuda.h"
+#include "token_jobs.h"
 
 void *la_arena_take(la_arena *a, size_t bytes)
 {
@@ -32,6 +33,7 @@ size_t la_engine_find(const la_engine *e, int64_t T)
 typedef struct la_most { /* of any batch, for one lane */
     int64_t N, T;        /* rows of a piece */
     int64_t B, tokens;   /* of all pieces */
+    int64_t jobs;        /* numbers of the tables of all pieces */
     int threads;
 } la_most;
 
@@ -45,6 +47,8 @@ static la_most most_of(const la_engine *e, int index)
         int64_t B = last - first;
         if (B == 0) continue;
         int64_t N = la_lane_piece(g, index) * g->T;
+        int64_t jobs = la_token_jobs_layout(N, e->spec->V).size * (B * g->T / N);
+        if (jobs > most.jobs) most.jobs = jobs;
         if (N > most.N) most.N = N;
         if (B * g->T > most.tokens) most.tokens = B * g->T;
         if (g->threads > most.threads) most.threads = g->threads;
@@ -115,7 +119,7 @@ static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_
     lane->db = floats(m, N * pairs);
     lane->duv = floats(m, N * 2 * mlp);
     lane->dhm = floats(m, N * mlp);
-    lane->conv_scratch = floats(m, most.T * part);
+    lane->conv_scratch = floats(m, (e->device->backend == LA_CUDA ? most.N : most.T) * part);
     lane->drows = floats(m, e->head_rows * spec->d);
     lane->grad = floats(m, spec->n);
 }
@@ -170,11 +174,43 @@ static void layout_head(la_arena *m, const la_engine *e, la_lane *lane)
     lane->logits = floats(m, e->head_rows * e->spec->outputs);
 }
 
-static void layout_lane(la_arena *m, la_engine *e, la_lane *lane, size_t *instances)
+/* Of what the host makes, and what the layers read of it. */
+static void layout_batch(la_arena *m, la_arena *held, la_engine *e, la_lane *lane, la_most most)
+{
+    size_t rows = (size_t)(most.B * e->most_answers) * sizeof(int32_t);
+    size_t tokens = (size_t)most.tokens * sizeof(int32_t), jobs = 0;
+    bool device = e->device->backend == LA_CUDA;
+    if (device && e->training) jobs = (size_t)most.jobs * sizeof(int32_t);
+    lane->tokens = la_arena_take(held, tokens);
+    int32_t **of_rows[] = {&lane->row,      &lane->source, &lane->label,
+                           &lane->distance, &lane->group,  &lane->right};
+    for (size_t i = 0; i < LA_COUNT(of_rows); i++) *of_rows[i] = la_arena_take(held, rows);
+    lane->answers = la_arena_take(held, (size_t)e->most_answers * sizeof(la_answer));
+    lane->jobs = jobs ? la_arena_take(held, jobs) : NULL;
+    lane->on = (la_on){.tokens = lane->tokens,
+                       .row = lane->row,
+                       .source = lane->source,
+                       .label = lane->label,
+                       .right = lane->right,
+                       .loss = &lane->tally.loss,
+                       .correct = &lane->tally.correct,
+                       .jobs = {.vocabulary = e->spec->V}};
+    if (!device) return;
+    lane->on.tokens = la_arena_take(m, tokens);
+    int32_t **on_rows[] = {&lane->on.row, &lane->on.source, &lane->on.label, &lane->on.right};
+    for (size_t i = 0; i < LA_COUNT(on_rows); i++) *on_rows[i] = la_arena_take(m, rows);
+    lane->on.jobs.table = jobs ? la_arena_take(m, jobs) : NULL;
+    char *tally = la_arena_take(m, sizeof lane->tally);
+    lane->on.loss = (double *)(void *)tally;
+    lane->on.correct =
+        tally ? (int64_t *)(void *)(tally + offsetof(struct la_tally, correct)) : NULL;
+}
+
+static void layout_lane(la_arena *m, la_arena *held, la_engine *e, la_lane *lane, size_t *instances)
 {
     const la_net *spec = e->spec;
     la_most most = most_of(e, lane->index);
-    int64_t N = most.N, rows = most.B * e->most_answers;
+    int64_t N = most.N;
     lane->x[0] = floats(m, N * spec->d);
     for (int64_t l = 1; l <= spec->layers; l++)
         lane->x[l] = e->training ? floats(m, N * spec->d) : lane->x[0];
@@ -187,12 +223,7 @@ static void layout_lane(la_arena *m, la_engine *e, la_lane *lane, size_t *instan
     layout_head(m, e, lane);
     lane->means.tile = e->tile;
     lane->means.scratch = floats(m, most.threads * LA_PRODUCT_SCRATCH);
-    lane->tokens = la_arena_take(m, (size_t)most.tokens * sizeof(int32_t));
-    lane->row = la_arena_take(m, (size_t)rows * sizeof(int32_t));
-    lane->label = la_arena_take(m, (size_t)rows * sizeof(int32_t));
-    lane->distance = la_arena_take(m, (size_t)rows * sizeof(int32_t));
-    lane->group = la_arena_take(m, (size_t)rows * sizeof(int32_t));
-    lane->answers = la_arena_take(m, (size_t)e->most_answers * sizeof(la_answer));
+    layout_batch(m, held, e, lane, most);
     if (e->training) layout_gradients(m, e, lane, most);
     layout_kernels(m, e, lane, instances);
 }
@@ -217,113 +248,25 @@ static la_status init_kernels(la_engine *e, la_lane *lane, la_err *err)
     return LA_OK;
 }
 
-static la_status place_lane(la_engine *e, la_lane *lane, size_t bytes, la_err *err)
+static la_status place_lane(la_engine *e, la_lane *lane, size_t bytes, size_t held_bytes,
+                            la_err *err)
 {
     size_t layers = (size_t)e->spec->layers, ignored = 0;
-    lane->memory = la_alloc(bytes, err);
-    if (!lane->memory) return LA_E_NOMEM;
-    la_arena arena = {.base = lane->memory};
-    layout_lane(&arena, e, lane, &ignored);
-    LA_ASSERT(arena.most == bytes);
+    LA_TRY(la_site_take(&e->site, bytes, &lane->memory, err));
+    lane->held = la_alloc(held_bytes, err);
+    if (!lane->held) return LA_E_NOMEM;
+    la_arena arena = {.base = lane->memory}, held = {.base = lane->held};
+    layout_lane(&arena, &held, e, lane, &ignored);
+    LA_ASSERT(arena.most == bytes && held.most == held_bytes);
     for (size_t i = 0; i < e->n_geometries * layers; i++)
         if (lane->kernel[i].impl)
             LA_TRY(la_kernel_create(&lane->kernel[i], e, &e->spec->block[i % layers], err));
     return LA_OK;
 }
 
-/* theta 10000; of pair i of `half` at place t. */
-static double angle_of(int64_t t, int64_t i, int64_t half)
-{
-    return (double)t * pow(10000.0, -(double)i / (double)half);
-}
-
-/* Sines of a row's first half and cosines of its second (Vaswani et al. 2017, arXiv:1706.03762); what an odd
- * width leaves is 0. */
-static la_status place_table(la_engine *e, bool count_only, la_err *err)
-{
-    if (e->spec->head.kind != LA_HEAD_DECODER) return LA_OK;
-    int64_t d = e->spec->d, half = d / 2;
-    size_t n = (size_t)(e->longest_T * d);
-    e->bytes += n * sizeof(float);
-    if (count_only) return LA_OK;
-    if (!(e->places = la_zalloc(n * sizeof(float), err))) return LA_E_NOMEM;
-    for (int64_t t = 0; t < e->longest_T; t++)
-        for (int64_t i = 0; i < half; i++) {
-            e->places[t * d + i] = (float)sin(angle_of(t, i, half));
-            e->places[t * d + half + i] = (float)cos(angle_of(t, i, half));
-        }
-    return LA_OK;
-}
-
-/* Angles t theta^(-2i/D). Blocks have one head width, since heads come from one option. */
-static la_status rope_tables(la_engine *e, bool count_only, la_err *err)
-{
-    if (!e->spec->rope) return LA_OK;
-    int64_t half = e->spec->block[0].dk / 2;
-    size_t bytes = (size_t)(e->longest_T * half) * sizeof(float);
-    e->bytes += 2 * bytes;
-    if (count_only) return LA_OK;
-    if (!(e->cosine = la_alloc(bytes, err)) || !(e->sine = la_alloc(bytes, err))) return LA_E_NOMEM;
-    for (int64_t t = 0; t < e->longest_T; t++)
-        for (int64_t i = 0; i < half; i++) {
-            double angle = angle_of(t, i, half);
-            e->cosine[t * half + i] = (float)cos(angle);
-            e->sine[t * half + i] = (float)sin(angle);
-        }
-    return LA_OK;
-}
-
-static int64_t matrices_of(const la_engine *e)
-{
-    return e->spec->layers * LA_MATRICES + LA_HEAD_MATRICES;
-}
-
-static void layout_panels(la_arena *m, const la_engine *e)
-{
-    for (int64_t i = 0; i < matrices_of(e); i++) {
-        la_matrix *x = &e->matrix[i];
-        if (x->place < 0) continue;
-        x->across = floats(m, la_panels_floats(e->tile, x->M, x->K));
-        x->back = e->training ? floats(m, la_panels_floats(e->tile, x->K, x->M)) : NULL;
-    }
-}
-
-static la_status place_panels(la_engine *e, bool count_only, la_err *err)
-{
-    const la_net *spec = e->spec;
-    e->matrix = la_zalloc((size_t)matrices_of(e) * sizeof *e->matrix, err);
-    if (!e->matrix) return LA_E_NOMEM;
-    la_matrix *x = e->matrix;
-    for (int64_t l = 0; l < spec->layers; l++, x += LA_MATRICES) {
-        const la_block *b = &spec->block[l];
-        x[LA_MATRIX_IN] = (la_matrix){.place = b->in_w, .M = b->P, .K = b->d};
-        x[LA_MATRIX_OUT] = (la_matrix){.place = b->out_w, .M = b->d, .K = b->width};
-        x[LA_MATRIX_UP] = (la_matrix){.place = b->up_w, .M = 2 * b->mlp, .K = b->d};
-        x[LA_MATRIX_DOWN] = (la_matrix){.place = b->down_w, .M = b->d, .K = b->mlp};
-    }
-    x[LA_MATRIX_OUTPUT] = (la_matrix){.place = spec->output, .M = spec->outputs, .K = spec->d};
-    for (int i = 0; i < LA_DECODER_LAYERS; i++)
-        x[LA_MATRIX_DECODE + i] = (la_matrix){.place = spec->decode[i], .M = spec->d, .K = spec->d};
-    la_arena arena = {0};
-    layout_panels(&arena, e);
-    e->bytes += arena.most;
-    if (count_only) return LA_OK;
-    e->panels = la_alloc(arena.most, err);
-    if (!e->panels) return LA_E_NOMEM;
-    arena = (la_arena){.base = e->panels};
-    layout_panels(&arena, e);
-    return LA_OK;
-}
-
-void la_engine_pack(const la_engine *e, const float *weights, int index, int count)
-{
-    for (int64_t i = 0; i < matrices_of(e); i++)
-        if (e->matrix[i].place >= 0) la_matrix_pack(e->tile, &e->matrix[i], weights, index, count);
-}
-
 static la_status build(la_engine *e, bool count_only, la_err *err)
 {
-    LA_TRY(place_panels(e, count_only, err));
+    LA_TRY(la_engine_panels(e, count_only, err));
     e->lane = la_zalloc((size_t)e->n_lanes * sizeof *e->lane, err);
     if (!e->lane) return LA_E_NOMEM;
     for (int i = 0; i < e->n_lanes; i++) {
@@ -331,14 +274,13 @@ static la_status build(la_engine *e, bool count_only, la_err *err)
         lane->engine = e;
         lane->index = i;
         LA_TRY(init_kernels(e, lane, err));
-        la_arena count = {0};
+        la_arena count = {0}, held = {0};
         size_t instances = 0;
-        layout_lane(&count, e, lane, &instances);
-        e->bytes += count.most + instances;
-        if (!count_only) LA_TRY(place_lane(e, lane, count.most, err));
+        layout_lane(&count, &held, e, lane, &instances);
+        e->bytes += count.most + held.most + instances;
+        if (!count_only) LA_TRY(place_lane(e, lane, count.most, held.most, err));
     }
-    LA_TRY(place_table(e, count_only, err));
-    return rope_tables(e, count_only, err);
+    return la_engine_tables(e, count_only, err);
 }
 
 la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *device, int threads,
@@ -346,7 +288,6 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
                          bool count_only, la_err *err)
 {
     *e = (la_engine){.spec = spec,
-                     .layers = la_layers_get(device->isa),
                      .tile = la_tile_get(device->isa),
                      .device = device,
                      .threads = threads,
@@ -366,9 +307,14 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
                 "at this length (--train-at-length)",
                 (long long)spec->longest, (long long)geometry[i].T);
     }
-    e->head_rows = (1 << 19) / spec->outputs; /* two megabytes of logits */
-    e->head_rows = e->head_rows < 16 ? 16 : e->head_rows > 256 ? 256 : e->head_rows;
-    la_status st = build(e, count_only, err);
+    /* Two megabytes of logits; of a device, 256. */
+    bool on_device = device->backend == LA_CUDA;
+    int64_t floats = on_device ? 1 << 26 : 1 << 19, most = on_device ? 1 << 16 : 256;
+    e->head_rows = floats / spec->outputs;
+    e->head_rows = e->head_rows < 16 ? 16 : e->head_rows > most ? most : e->head_rows;
+    la_status st = count_only ? LA_OK : la_site_open(&e->site, device, err);
+    e->layers = e->site.layers;
+    if (st == LA_OK) st = build(e, count_only, err);
     if (st != LA_OK) la_engine_release(e);
     return st;
 }
@@ -380,13 +326,14 @@ void la_engine_release(la_engine *e)
         size_t n = e->n_geometries * (size_t)e->spec->layers;
         for (size_t j = 0; lane->kernel && j < n; j++) la_kernel_destroy(&lane->kernel[j]);
         la_free(lane->kernel);
-        la_free(lane->memory);
+        la_site_give(&e->site, lane->memory);
+        la_free(lane->held);
     }
     la_free(e->lane);
     la_free(e->matrix);
     la_free(e->panels);
-    la_free(e->cosine);
-    la_free(e->sine);
-    la_free(e->places);
+    float *tables[] = {e->cosine, e->sine, e->places};
+    for (size_t i = 0; i < LA_COUNT(tables); i++) la_site_give(&e->site, tables[i]);
+    la_site_close(&e->site);
     *e = (la_engine){0};
 }

@@ -8,6 +8,7 @@
 #define LA_ENGINE_H
 
 #include "products.h"
+#include "site.h"
 #include "spec.h"
 
 #define LA_MAX_LENGTHS LA_MAX_SHAPES
@@ -46,7 +47,8 @@ typedef struct la_kernel {
     la_param param[LA_MAX_PARAMS]; /* the shapes at this length */
     bool whole[LA_MAX_PARAMS];     /* the same as the model's: no copy */
     float *packed[LA_MAX_PARAMS], *dparam[LA_MAX_PARAMS];
-    la_few few; /* of the last block of an evaluation */
+    const la_cuda_kernels *on_device; /* NULL: impl is called itself */
+    la_few few;                       /* of the last block of an evaluation */
 } la_kernel;
 
 /* One length: how a batch of it is shared out. */
@@ -54,6 +56,8 @@ typedef struct la_geometry {
     int64_t T, B;
     int lanes;   /* that take part: all, or one whose kernels and products use every thread */
     int threads; /* of a lane's kernels and products */
+    int64_t
+        piece_rows; /* of a piece, at most where a sequence is no longer; 0: what suits caches */
 } la_geometry;
 
 /* Rows [head_rows, d] in front of a norm of the head and behind it, with what backward needs. */
@@ -61,10 +65,20 @@ typedef struct la_normed {
     float *x, *y, *mean, *rstd;
 } la_normed;
 
+/* What the table of layers reads of a lane's batch, in the memory it computes with: on the CPU the lane's own
+ * arrays, on a device copies of them. */
+typedef struct la_on {
+    int32_t *tokens, *row, *source, *label, *right;
+    double *loss;       /* one number, ... */
+    int64_t *correct;   /* ... and one behind it */
+    la_token_jobs jobs; /* of a piece; the tables of all pieces lie one behind the other */
+} la_on;
+
 typedef struct la_lane {
     const struct la_engine *engine;
     int index;
-    void *memory;
+    void *memory; /* that is computed with */
+    void *held;   /* the host's */
     la_acts acts[LA_MAX_LAYERS];
     float *x[LA_MAX_LAYERS + 1]; /* the stream in front of each block and behind the last */
     /* gradients of the stream and of one block's pieces */
@@ -76,16 +90,20 @@ typedef struct la_lane {
     float *decoded[LA_DECODER_LAYERS], *logits, *drows;
     float *grad;
     la_kernel *kernel; /* [geometry][layer] */
-    int32_t *tokens, *row, *label, *distance, *group;
-    int64_t n_rows;
+    /* of the host; a row that is scored is answered by row `source` of the stream */
+    int32_t *tokens, *row, *source, *label, *distance, *group, *right, *jobs;
+    int64_t n_rows, T; /* of the batch in work: rows that are scored, length */
+    la_on on;
     const int32_t
         *wanted; /* rows of the piece in work, which begins at row wanted_from, that the head
                             * reads; only their number where it reads more than a few */
     int64_t n_wanted, wanted_from;
     la_answer *answers;
     /* of the batch in work */
-    int64_t correct;
-    double loss;
+    struct la_tally {
+        double loss;
+        int64_t correct;
+    } tally;
     la_status status;
     la_err err;
     la_means means; /* of products; threads as the batch in work has them */
@@ -103,6 +121,7 @@ typedef struct la_engine {
     const la_net *spec;
     const la_layers *layers;
     const la_device *device;
+    la_site site;
     int threads;
     bool training;
     la_geometry geometry[LA_MAX_LENGTHS];
@@ -140,7 +159,11 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
                          bool count_only, la_err *err);
 void la_engine_release(la_engine *e); /* accepts zeroed */
 size_t la_engine_find(const la_engine *e, int64_t T);
-/* Packs part `index` of `count` of the weights; all of it before a lane computes with them. */
+/* engine_tables.c, of la_engine_init */
+la_status la_engine_panels(la_engine *e, bool count_only, la_err *err);
+la_status la_engine_tables(la_engine *e, bool count_only, la_err *err);
+/* Packs part `index` of `count` of the weights; all of it before a lane computes with them. Nothing on a
+ * device. */
 void la_engine_pack(const la_engine *e, const float *weights, int index, int count);
 /* Sequences first..last-1 of the batch are lane `index`'s. */
 void la_lane_share(const la_geometry *g, int index, int64_t *first, int64_t *last);
@@ -157,8 +180,8 @@ la_status la_kernel_init(la_kernel *k, const la_engine *e, const la_block *b, in
                          int threads, la_err *err); /* impl, problem, sizes, shapes */
 la_status la_kernel_create(la_kernel *k, const la_engine *e, const la_block *b, la_err *err);
 void la_kernel_destroy(la_kernel *k);
-la_status la_kernel_forward(la_kernel *k, const la_block *b, const la_acts *a, const float *x,
-                            const float *weights, bool save, la_err *err);
+la_status la_kernel_forward(la_kernel *k, const la_block *b, const la_lane *lane, const la_acts *a,
+                            const float *x, const float *weights, bool save, la_err *err);
 /* Gradients of the inputs into the lane's buffers; of parameters added to lane->grad. */
 la_status la_kernel_backward(la_kernel *k, const la_block *b, la_lane *lane, const la_acts *a,
                              const float *x, const float *weights, const float *dout, float *dx,

@@ -26,6 +26,7 @@ void la_few_init(la_few *f, const la_engine *e, const la_block *b, const la_kern
     la_sizes sizes = {0};
     la_problem p = k->problem;
     *f = (la_few){0};
+    if (k->on_device) return; /* a call a row would wait more than it computes */
     if (p.mask != LA_MASK_CAUSAL || p.B != 1 || p.T < LEAST_TOKENS) return;
     if (!(k->impl->caps & LA_CAP_DECODE) || !b->variant->state_parts || b->n_params) return;
     if (b->variant->family != LA_FAMILY_QUADRATIC) return;

@@ -9,19 +9,10 @@
  */
 #include "head.h"
 
-#include <string.h>
-
 /* Where scored row i of the lane lies in the stream of its piece. */
 static int64_t row_in(const la_lane *lane, const la_piece *p, int64_t i)
 {
     return lane->row[i] - p->from * p->g->T;
-}
-
-/* The row of the stream that answers scored row i. */
-static int64_t source_of(const la_lane *lane, const la_piece *p, int64_t i)
-{
-    int64_t row = row_in(lane, p, i), T = p->g->T;
-    return lane->engine->spec->head.kind == LA_HEAD_DECODER ? row / T * T + T - 1 : row;
 }
 
 static bool pools(const la_net *spec)
@@ -80,29 +71,24 @@ static void product_grad(la_lane *lane, const la_matrix *m, int64_t n, const flo
 static void gather(const la_lane *lane, const la_piece *p, int64_t first, int64_t n, float *to)
 {
     const la_net *spec = lane->engine->spec;
-    int64_t d = spec->d;
-    const float *x = lane->x[spec->layers];
-    for (int64_t i = 0; i < n; i++)
-        memcpy(to + i * d, x + source_of(lane, p, first + i) * d, (size_t)d * sizeof *to);
+    lane->engine->layers->gather(n, spec->d, lane->on.source + first, p->from * p->g->T,
+                                 lane->x[spec->layers], to);
 }
 
 static void scatter(const la_lane *lane, const la_piece *p, int64_t first, int64_t n,
                     const float *from)
 {
-    int64_t d = lane->engine->spec->d;
-    for (int64_t i = 0; i < n; i++)
-        lane->engine->layers->add(d, from + i * d, lane->dx + source_of(lane, p, first + i) * d);
+    lane->engine->layers->scatter(n, lane->engine->spec->d, lane->on.source + first,
+                                  p->from * p->g->T, from, lane->dx);
 }
 
 /* Gathered rows into decode[0].x, through the two layers into final.x. */
 static void decode(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
 {
     const la_engine *e = lane->engine;
-    int64_t d = e->spec->d, T = p->g->T;
+    int64_t d = e->spec->d;
     gather(lane, p, first, n, lane->decode[0].x);
-    for (int64_t i = 0; i < n; i++)
-        e->layers->add(d, e->places + row_in(lane, p, first + i) % T * d,
-                       lane->decode[0].x + i * d);
+    e->layers->add_places(n, d, p->g->T, lane->on.row + first, e->places, lane->decode[0].x);
     for (int k = 0; k < LA_DECODER_LAYERS; k++) {
         const la_normed *in = &lane->decode[k];
         float *out = k + 1 < LA_DECODER_LAYERS ? lane->decode[k + 1].x : lane->final.x;
@@ -139,38 +125,36 @@ static int64_t some_rows(const la_lane *lane, const la_piece *p, int64_t i, int6
 static void pool(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
 {
     const la_net *spec = lane->engine->spec;
+    const la_layers *L = lane->engine->layers;
     int64_t d = spec->d, T = p->g->T;
-    float *pooled = lane->final.y, share = 1.0f / (float)T;
-    memset(pooled, 0, (size_t)(n * d) * sizeof *pooled);
-    for (int64_t i = 0; i < n; i++, pooled += d) {
+    float *pooled = lane->final.y;
+    L->zero(n * d, pooled);
+    for (int64_t i = 0; i < n; i++)
         for (int64_t t = 0, m; t < T; t += m) {
             int64_t row = some_rows(lane, p, first + i, t, &m);
             norm(lane, &spec->final, m, w, &lane->final, lane->x[spec->layers] + row * d,
                  lane->final.x);
-            for (int64_t j = 0; j < m; j++)
-                lane->engine->layers->add(d, lane->final.x + j * d, pooled);
+            L->sum_rows(m, d, lane->final.x, pooled + i * d);
         }
-        for (int64_t j = 0; j < d; j++) pooled[j] *= share;
-    }
+    L->act(n * d, LA_ACT_NONE, 1.0f / (float)T, pooled, pooled);
 }
 
 /* The gradient of the means lies in drows; norms are made again, since no block keeps all rows. */
 static void pool_grad(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
 {
     const la_net *spec = lane->engine->spec;
+    const la_layers *L = lane->engine->layers;
     int64_t d = spec->d, T = p->g->T;
-    float share = 1.0f / (float)T;
-    for (int64_t i = 0; i < n; i++) {
-        const float *dpooled = lane->drows + i * d;
+    L->act(n * d, LA_ACT_NONE, 1.0f / (float)T, lane->drows, lane->drows);
+    for (int64_t i = 0; i < n; i++)
         for (int64_t t = 0, m; t < T; t += m) {
             int64_t row = some_rows(lane, p, first + i, t, &m);
             const float *x = lane->x[spec->layers] + row * d;
             norm(lane, &spec->final, m, w, &lane->final, x, lane->final.y);
-            for (int64_t j = 0; j < m * d; j++) lane->final.x[j] = dpooled[j % d] * share;
+            L->spread(m, d, lane->drows + i * d, false, lane->final.x);
             norm_grad(lane, &spec->final, m, w, &lane->final, x, lane->final.x, true,
                       lane->dx + row * d);
         }
-    }
 }
 
 /* ---- all kinds ---- */
@@ -198,7 +182,7 @@ void la_head_backward(la_lane *lane, const la_piece *p, const float *w, int64_t 
     const la_net *spec = e->spec;
     product_grad(lane, matrix_of(e, LA_MATRIX_OUTPUT), n, lane->logits, lane->final.y);
     if (pools(spec)) {
-        memcpy(lane->drows, lane->final.y, (size_t)(n * spec->d) * sizeof *lane->drows);
+        e->layers->copy_rows(1, n * spec->d, lane->final.y, 0, lane->drows, 0);
         pool_grad(lane, p, w, first, n);
         return;
     }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A variant's op inside a block: which impl, its buffers, and its parameters at this length.
  */
-#include <string.h>
-
 #include "engine.h"
+#include "labench/cuda.h"
 
 /* A tensor learned for the longest length is read at shorter ones by its first rows and columns (as
  * linformer's E and F are); beyond it there is nothing to read. */
@@ -40,6 +39,7 @@ la_status la_kernel_init(la_kernel *k, const la_engine *e, const la_block *b, in
     LA_TRY(param_shapes(k, b, err));
     la_sizes sizes = {0};
     LA_TRY(k->impl->sizes(&k->problem, pass, b->opts, e->device, &sizes, err));
+    if (k->impl->backend == LA_CUDA) k->on_device = la_cuda_kernels_of(k->impl);
     k->saved_bytes = e->training ? sizes.saved : 0;
     k->work_bytes = sizes.work;
     k->instance_bytes = sizes.instance;
@@ -49,57 +49,83 @@ la_status la_kernel_init(la_kernel *k, const la_engine *e, const la_block *b, in
 la_status la_kernel_create(la_kernel *k, const la_engine *e, const la_block *b, la_err *err)
 {
     LA_TRY(la_few_create(&k->few, e, b, err));
-    return k->impl->create(&k->problem, b->opts, e->device, &k->self, err);
+    const la_cuda_kernels *on = k->on_device;
+    if (!on) return k->impl->create(&k->problem, b->opts, e->device, &k->self, err);
+    k->self = &k->problem;
+    if (!on->create) return LA_OK;
+    la_status st = on->create(&k->problem, b->opts, e->device, &k->self, err);
+    if (st != LA_OK) k->self = NULL;
+    return st;
 }
 
 void la_kernel_destroy(la_kernel *k)
 {
     la_few_destroy(&k->few);
-    if (k->self) k->impl->destroy(k->self);
+    if (k->self && !k->on_device) k->impl->destroy(k->self);
+    if (k->self && k->on_device && k->on_device->destroy) k->on_device->destroy(k->self);
     k->self = NULL;
 }
 
-/* The last axis, and how many rows of it there are. */
-static int64_t columns(const la_param *p)
+/* A parameter at this length inside that of the model, whose axes are as long or longer: blocks of `rows` rows
+ * of `columns` numbers. */
+typedef struct la_inside {
+    int64_t blocks, rows, columns, stride; /* stride: between rows of the whole */
+} la_inside;
+
+static la_inside inside_of(const la_param *part, const la_param *whole)
 {
-    return p->rank > 1 ? p->shape[p->rank - 1] : 1;
+    la_inside in = {1, 1, part->shape[part->rank - 1], whole->shape[part->rank - 1]};
+    if (part->rank > 1) in.rows = part->shape[part->rank - 2];
+    for (int axis = 0; axis < part->rank - 2; axis++) in.blocks *= part->shape[axis];
+    return in;
 }
 
-static int64_t rows(const la_param *p)
+/* Where block i begins in the whole. */
+static int64_t block_in_whole(const la_param *part, const la_param *whole, int64_t i)
 {
-    return la_param_elements(p) / columns(p);
-}
-
-/* Where row r of the leading axes of `part` starts in `whole`, which has the same axes or longer ones. */
-static int64_t row_in_whole(const la_param *part, const la_param *whole, int64_t r)
-{
-    int64_t at = 0, stride = columns(whole);
-    int axis = part->rank > 1 ? part->rank - 2 : 0;
-    for (; axis >= 0; axis--) {
-        at += r % part->shape[axis] * stride;
-        r /= part->shape[axis];
+    int64_t at = 0, stride = 1;
+    for (int axis = part->rank - 1; axis >= 0; axis--) {
+        if (axis < part->rank - 2) {
+            at += i % part->shape[axis] * stride;
+            i /= part->shape[axis];
+        }
         stride *= whole->shape[axis];
     }
     return at;
 }
 
-static void bind_params(const la_kernel *k, const la_block *b, const float *weights, bool copy,
-                        const float *out[LA_MAX_PARAMS])
+static void bind_params(const la_kernel *k, const la_block *b, const la_layers *L,
+                        const float *weights, bool copy, const float *out[LA_MAX_PARAMS])
 {
     for (size_t i = 0; i < b->n_params; i++) {
         const float *from = weights + b->param_at[i];
         const la_param *part = &k->param[i];
         out[i] = k->whole[i] ? from : k->packed[i];
         if (k->whole[i] || !copy) continue;
-        int64_t n = columns(part);
-        for (int64_t r = 0; r < rows(part); r++)
-            memcpy(k->packed[i] + r * n, from + row_in_whole(part, &b->params[i], r),
-                   (size_t)n * sizeof(float));
+        la_inside in = inside_of(part, &b->params[i]);
+        for (int64_t j = 0; j < in.blocks; j++)
+            L->copy_rows(in.rows, in.columns, from + block_in_whole(part, &b->params[i], j),
+                         in.stride, k->packed[i] + j * in.rows * in.columns, in.columns);
     }
 }
 
+static void add_param_gradient(const la_kernel *k, const la_block *b, const la_layers *L, size_t i,
+                               const float *dparam, float *grad)
+{
+    const la_param *part = &k->param[i];
+    float *to = grad + b->param_at[i];
+    la_inside in = inside_of(part, &b->params[i]);
+    if (k->whole[i]) {
+        L->add(la_param_elements(part), dparam, to);
+        return;
+    }
+    for (int64_t j = 0; j < in.blocks; j++)
+        L->add_rows(in.rows, in.columns, dparam + j * in.rows * in.columns, in.columns,
+                    to + block_in_whole(part, &b->params[i], j), in.stride);
+}
+
 static la_io make_io(const la_kernel *k, const la_block *b, const la_acts *a, const float *x,
-                     const float *const *params)
+                     const float *const *params, void *stream)
 {
     la_io io = {.beta = a->beta,
                 .g = a->g,
@@ -107,7 +133,8 @@ static la_io make_io(const la_kernel *k, const la_block *b, const la_acts *a, co
                 .b = a->b,
                 .params = b->n_params ? params : NULL,
                 .o = a->o,
-                .work = k->work};
+                .work = k->work,
+                .stream = stream};
     if (b->variant->inputs & LA_IN_X)
         io.x = x;
     else {
@@ -118,13 +145,15 @@ static la_io make_io(const la_kernel *k, const la_block *b, const la_acts *a, co
     return io;
 }
 
-la_status la_kernel_forward(la_kernel *k, const la_block *b, const la_acts *a, const float *x,
-                            const float *weights, bool save, la_err *err)
+la_status la_kernel_forward(la_kernel *k, const la_block *b, const la_lane *lane, const la_acts *a,
+                            const float *x, const float *weights, bool save, la_err *err)
 {
+    const la_engine *e = lane->engine;
     const float *params[LA_MAX_PARAMS];
-    bind_params(k, b, weights, true, params);
-    la_io io = make_io(k, b, a, x, params);
+    bind_params(k, b, e->layers, weights, true, params);
+    la_io io = make_io(k, b, a, x, params, e->site.stream);
     if (save) io.saved = k->saved;
+    if (k->on_device) return k->on_device->forward(k->self, &io, err);
     return k->impl->forward(k->self, &io, err);
 }
 
@@ -132,10 +161,11 @@ la_status la_kernel_backward(la_kernel *k, const la_block *b, la_lane *lane, con
                              const float *x, const float *weights, const float *dout, float *dx,
                              la_err *err)
 {
+    const la_engine *e = lane->engine;
     const float *params[LA_MAX_PARAMS];
     float *dparams[LA_MAX_PARAMS] = {0};
-    bind_params(k, b, weights, false, params);
-    la_io io = make_io(k, b, a, x, params);
+    bind_params(k, b, e->layers, weights, false, params);
+    la_io io = make_io(k, b, a, x, params, e->site.stream);
     io.saved = k->saved;
     la_grads grads = {.dout = dout, .dbeta = lane->dbeta, .dg = lane->dg};
     if (b->variant->inputs & LA_IN_X)
@@ -151,15 +181,9 @@ la_status la_kernel_backward(la_kernel *k, const la_block *b, la_lane *lane, con
     for (size_t i = 0; i < b->n_params; i++)
         dparams[i] = b->params[i].trainable ? k->dparam[i] : NULL;
     if (b->n_params) grads.dparams = dparams;
-    LA_TRY(k->impl->backward(k->self, &io, &grads, err));
-    for (size_t i = 0; i < b->n_params; i++) {
-        if (!dparams[i]) continue;
-        const la_param *part = &k->param[i];
-        float *to = lane->grad + b->param_at[i];
-        int64_t n = columns(part);
-        for (int64_t r = 0; r < rows(part); r++)
-            lane->engine->layers->add(n, dparams[i] + r * n,
-                                      to + row_in_whole(part, &b->params[i], r));
-    }
+    LA_TRY(k->on_device ? k->on_device->backward(k->self, &io, &grads, err)
+                        : k->impl->backward(k->self, &io, &grads, err));
+    for (size_t i = 0; i < b->n_params; i++)
+        if (dparams[i]) add_param_gradient(k, b, e->layers, i, dparams[i], lane->grad);
     return LA_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The layers around a mixer, forward and backward by hand: norms, short convolution, gates, SwiGLU,
- * embedding, loss, AdamW. One table of functions for each instruction set, like labench/tile.h.
+ * embedding, loss, AdamW. One table of functions for each instruction set, like labench/tile.h, and one for
+ * CUDA devices (layers_cuda.h), whose pointers are the device's and whose functions only enqueue.
  *
  * Every function runs on the calling thread over the rows it is given (the trainer gives each thread a
  * share of the batch), allocates nothing and gives the same bits for the same sizes. Matrices are
@@ -23,6 +24,13 @@ typedef struct la_adamw {
     float correct1, correct2;                  /* 1 - beta^step */
     float grad_scale;                          /* gradients are multiplied by it first: clipping */
 } la_adamw;
+
+/* The rows of a batch by their tokens, so that a device sums each row of the table in a fixed order: `cap`
+ * numbers that la_token_jobs_fill writes; embed_jobs.c says where what lies. */
+typedef struct la_token_jobs {
+    int64_t rows, vocabulary; /* that there is room for */
+    int32_t *table;           /* la_token_jobs_size of them */
+} la_token_jobs;
 
 typedef struct la_layers {
     la_isa isa;
@@ -91,11 +99,12 @@ typedef struct la_layers {
     void (*rope)(int64_t B, int64_t T, int64_t H, int64_t D, const float *cosine, const float *sine,
                  bool inverse, float *x, int64_t ldx);
 
-    /* x[row] = table[token[row]] (+ positions[row mod T]); positions [>= T, D] or NULL. */
+    /* x[row] = table[token[row]] (+ positions[row mod T]); positions [>= T, D] or NULL. The CPU needs no jobs. */
     void (*embed)(int64_t N, int64_t T, int64_t D, const int32_t *tokens, const float *table,
                   const float *positions, float *x);
-    void (*embed_grad)(int64_t N, int64_t T, int64_t D, const int32_t *tokens, const float *dx,
-                       float *dtable, float *dpositions);
+    void (*embed_grad)(int64_t N, int64_t T, int64_t D, const int32_t *tokens,
+                       const la_token_jobs *jobs, const float *dx, float *dtable,
+                       float *dpositions);
     /* Inverted dropout in place: element i is kept when random bit stream (stream, first + i) says so,
      * and multiplied by 1/(1-p). The same call on the gradient is its backward. */
     void (*dropout)(int64_t n, float p, uint64_t stream, uint64_t first, float *x);
@@ -103,13 +112,61 @@ typedef struct la_layers {
     /* Rows of M logits over V classes become the gradient of the mean loss: (softmax - onehot) scale.
      * *loss += sum of -log p (double), *correct += rows whose largest logit is the label's (the lowest id
      * of equals). `grad` false: logits are left as they are. A row with a NaN or +inf makes *loss NaN and
-     * is not correct. */
+     * is not correct. right[i] becomes whether row i is; NULL: not wanted. */
     void (*cross_entropy)(int64_t M, int64_t V, float *logits, const int32_t *labels, bool grad,
-                          float scale, double *loss, int64_t *correct);
+                          float scale, double *loss, int64_t *correct, int32_t *right);
 
     void (*adamw)(int64_t n, const la_adamw *how, const float *g, float *w, float *m, float *v);
     double (*sum_squares)(int64_t n, const float *x); /* in double: the norm of a gradient */
     void (*add)(int64_t n, const float *x, float *y); /* y += x */
+
+    /* ---- rows that are moved, and small sums: layers_rows.c ---- */
+    void (*zero)(int64_t n, float *x);
+    /* n numbers of each of N rows; to = from, to += from. */
+    void (*copy_rows)(int64_t N, int64_t n, const float *from, int64_t ld_from, float *to,
+                      int64_t ld_to);
+    void (*add_rows)(int64_t N, int64_t n, const float *from, int64_t ld_from, float *to,
+                     int64_t ld_to);
+    /* Each row of y [N, M] = or += row; and row += the sum of all rows of y. */
+    void (*spread)(int64_t N, int64_t M, const float *row, bool add, float *y);
+    void (*sum_rows)(int64_t N, int64_t M, const float *y, float *row);
+    /* y[i] = x[at[i] - first], and back y[at[i] - first] += x[i]; equal places are neighbours. */
+    void (*gather)(int64_t n, int64_t D, const int32_t *at, int64_t first, const float *x,
+                   float *y);
+    void (*scatter)(int64_t n, int64_t D, const int32_t *at, int64_t first, const float *x,
+                    float *y);
+    /* y[i] += table[at[i] mod T] */
+    void (*add_places)(int64_t n, int64_t D, int64_t T, const int32_t *at, const float *table,
+                       float *y);
+    /* y[N, n] = x + bias; y = scale w x; bias and w [n] */
+    void (*shift)(int64_t N, int64_t n, const float *x, int64_t ldx, const float *bias, float *y);
+    void (*times)(int64_t N, int64_t n, float scale, const float *w, const float *x, float *y);
+
+    /* block_gates.c says what these are for. g = -rate sigmoid(.): dg -> df = dg g (1 + g / rate), dbias +=
+     * its sum. */
+    void (*bounded_grad)(int64_t N, int64_t n, float rate, const float *g, const float *dg,
+                         float *df, int64_t ldf, float *dbias);
+    /* dt = -g exp(-A_log); from ddt: dg -= ddt exp(-A_log), dA_log -= sum of ddt dt. */
+    void (*step)(int64_t N, int64_t H, const float *A_log, const float *g, float *dt);
+    void (*step_grad)(int64_t N, int64_t H, const float *A_log, const float *dt, const float *ddt,
+                      float *dg, float *dA_log);
+    /* o += w[h] v; from dout: dv += w[h] dout, dw += sum of dout v. */
+    void (*skip)(int64_t N, int64_t H, int64_t D, const float *w, const float *v, float *o);
+    void (*skip_grad)(int64_t N, int64_t H, int64_t D, const float *w, const float *v,
+                      const float *dout, float *dv, float *dw);
+    /* block_rank_one.c: b = -a iclr, key = k (1 + (iclr - 1) replacement), and back: dk holds that of key and
+     * db that of b; they leave as those of k and of iclr, da as that of a. Then what passes a and iclr. */
+    void (*rank_one)(int64_t N, int64_t D, const float *k, const float *a, const float *iclr,
+                     const float *replacement, float *b, float *key);
+    void (*rank_one_grad)(int64_t N, int64_t D, const float *k, const float *a, const float *iclr,
+                          const float *replacement, float *dk, float *da, float *db,
+                          float *dreplacement);
+    void (*removal_grad)(int64_t N, int64_t D, const float *k, const float *removal,
+                         const float *da, const float *diclr, float *dk, float *dremoval,
+                         float *dbias);
+    /* C[M,N] = op(A) op(B) + beta C, for the small products that no panels are packed for. */
+    void (*gemm)(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
+                 const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
 } la_layers;
 
 /* The table for an instruction set, or for the best one below it that this build contains. */

@@ -27,9 +27,11 @@ LA_INLINE void add_row(int64_t n, const float *dx, float *drow, float *dposition
     if (dposition) put(dposition, get(dposition, n) + v, n);
 }
 
-void LA_LAYER(embed_grad)(int64_t N, int64_t T, int64_t D, const int32_t *tokens, const float *dx,
-                          float *dtable, float *dpositions)
+void LA_LAYER(embed_grad)(int64_t N, int64_t T, int64_t D, const int32_t *tokens,
+                          const la_token_jobs *jobs, const float *dx, float *dtable,
+                          float *dpositions)
 {
+    (void)jobs;
     for (int64_t i = 0; i < N; i++, dx += D) {
         float *row = dtable + tokens[i] * D, *at = dpositions ? dpositions + i % T * D : NULL;
         for (int64_t j = 0; j < D; j += LA_VW)

@@ -59,7 +59,7 @@ static bool is_first(int64_t label, float top, const float *x)
 }
 
 void LA_LAYER(cross_entropy)(int64_t M, int64_t V, float *logits, const int32_t *labels, bool grad,
-                             float scale, double *loss, int64_t *correct)
+                             float scale, double *loss, int64_t *correct, int32_t *right)
 {
     double total = 0.0;
     for (int64_t i = 0; i < M; i++, logits += V) {
@@ -69,6 +69,7 @@ void LA_LAYER(cross_entropy)(int64_t M, int64_t V, float *logits, const int32_t 
         const float sum = grad ? row_exp(V, top, true, logits) : row_exp(V, top, false, logits);
         total += log((double)sum) + ((double)top - (double)own);
         *correct += first && !isnan(sum);
+        if (right) right[i] = first && !isnan(sum);
         if (!grad) continue;
         for (int64_t j = 0; j < V; j += LA_VW)
             LA_LANES(times_factor, V - j, scale / sum, logits + j);

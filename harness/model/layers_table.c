@@ -2,10 +2,12 @@
  * The table of layers of one instruction set.
  */
 #include "layers_isa.h"
+#include "layers_rows.h"
 
 extern const la_layers LA_ISA(la_layers);
 
-#define ROW(name) .name = LA_LAYER(name)
+#define ROW(name)   .name = LA_LAYER(name)
+#define PLAIN(name) .name = la_layer_##name
 
 const la_layers LA_ISA(la_layers) = {
     .isa = LA_VW == 16  ? LA_ISA_AVX512
@@ -35,4 +37,23 @@ const la_layers LA_ISA(la_layers) = {
     ROW(adamw),
     ROW(sum_squares),
     ROW(add),
+    PLAIN(zero),
+    PLAIN(copy_rows),
+    PLAIN(add_rows),
+    PLAIN(spread),
+    PLAIN(sum_rows),
+    PLAIN(gather),
+    PLAIN(scatter),
+    PLAIN(add_places),
+    PLAIN(shift),
+    PLAIN(times),
+    PLAIN(bounded_grad),
+    PLAIN(step),
+    PLAIN(step_grad),
+    PLAIN(skip),
+    PLAIN(skip_grad),
+    PLAIN(rank_one),
+    PLAIN(rank_one_grad),
+    PLAIN(removal_grad),
+    PLAIN(gemm),
 };

@@ -5,6 +5,7 @@
 
 #include "digest.h"
 #include "head.h"
+#include "token_jobs.h"
 
 enum { STREAM_SHUFFLE = 0x73687566 };
 
@@ -24,7 +25,8 @@ int64_t la_lane_piece(const la_geometry *g, int index)
 {
     int64_t first, last;
     la_lane_share(g, index, &first, &last);
-    int64_t share = last - first, piece = PIECE_ROWS / g->T;
+    int64_t share = last - first, rows = g->piece_rows ? g->piece_rows : PIECE_ROWS;
+    int64_t piece = rows / g->T;
     if (g->threads > 1 || piece > share) piece = share;
     while (piece > 1 && share % piece) piece--;
     return piece < 1 ? 1 : piece;
@@ -63,7 +65,10 @@ static void add_row(la_lane *lane, int64_t start, const la_answer *answer)
     int64_t at = lane->n_rows++;
     LA_ASSERT(answer->group >= LA_ONLY_TRAINED && answer->group < LA_MAX_GROUPS);
     LA_ASSERT(answer->label >= 0 && answer->label < lane->engine->spec->outputs);
+    int64_t T = lane->T;
     lane->row[at] = (int32_t)(start + answer->position);
+    lane->source[at] =
+        lane->engine->spec->head.kind == LA_HEAD_DECODER ? (int32_t)(start + T - 1) : lane->row[at];
     lane->label[at] = answer->label;
     lane->distance[at] = answer->distance;
     lane->group[at] = answer->group;
@@ -82,14 +87,39 @@ static void add_all_rows(la_lane *lane, int64_t start, int64_t T, const int32_t 
     }
 }
 
+/* What was made, to where it is computed with. */
+static la_status lane_up(la_lane *lane, const la_geometry *g, la_err *err)
+{
+    const la_site *site = &lane->engine->site;
+    const la_on *on = &lane->on;
+    int64_t first, last, piece = la_lane_piece(g, lane->index), N = piece * g->T;
+    if (!site->on_device) return LA_OK;
+    la_lane_share(g, lane->index, &first, &last);
+    size_t rows = (size_t)lane->n_rows * sizeof(int32_t);
+    LA_TRY(la_site_up(site, on->tokens, lane->tokens,
+                      (size_t)((last - first) * g->T) * sizeof(int32_t), err));
+    LA_TRY(la_site_up(site, on->row, lane->row, rows, err));
+    LA_TRY(la_site_up(site, on->source, lane->source, rows, err));
+    LA_TRY(la_site_up(site, on->label, lane->label, rows, err));
+    LA_TRY(la_site_up(site, on->loss, &lane->tally, sizeof lane->tally, err));
+    if (!lane->engine->training) return LA_OK;
+    int64_t size = la_token_jobs_layout(N, on->jobs.vocabulary).size,
+            pieces = (last - first) / piece;
+    for (int64_t i = 0; i < pieces; i++)
+        la_token_jobs_fill(&(la_token_jobs){N, on->jobs.vocabulary, lane->jobs + i * size}, N,
+                           lane->tokens + i * N);
+    return la_site_up(site, on->jobs.table, lane->jobs, (size_t)(pieces * size) * sizeof(int32_t),
+                      err);
+}
+
 la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la_err *err)
 {
     const la_geometry *g = &lane->engine->geometry[geometry];
     int64_t first, last, T = g->T;
     la_lane_share(g, lane->index, &first, &last);
     lane->n_rows = 0;
-    lane->loss = 0;
-    lane->correct = 0;
+    lane->T = T;
+    lane->tally = (struct la_tally){0};
     for (int64_t i = first; i < last; i++) {
         int64_t n = 0;
         int32_t *tokens = lane->tokens + (i - first) * T;
@@ -112,7 +142,7 @@ la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la
             memcpy(batch->digest + i * LA_EXAMPLE_DIGEST, hash, sizeof hash);
         }
     }
-    return LA_OK;
+    return lane_up(lane, g, err);
 }
 
 static const float *positions_of(const la_net *spec, const float *weights)
@@ -159,7 +189,7 @@ static la_status piece_forward(la_lane *lane, const la_piece *p, const la_batch 
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
-    e->layers->embed(p->N, p->g->T, spec->d, lane->tokens + p->from * p->g->T,
+    e->layers->embed(p->N, p->g->T, spec->d, lane->on.tokens + p->from * p->g->T,
                      weights + spec->embedding, positions_of(spec, weights), lane->x[0]);
     drop(lane, p, batch, lane->x[0]);
     la_head_want(lane, p);
@@ -179,28 +209,41 @@ static la_status piece_backward(la_lane *lane, const la_piece *p, const la_batch
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
-    memset(lane->dx, 0, (size_t)(p->N * spec->d) * sizeof(float));
+    e->layers->zero(p->N * spec->d, lane->dx);
     for (int64_t done = 0, n; done < p->n_rows; done += n) {
         int64_t first = p->row + done;
         n = head_block(lane, p, done);
         la_head_forward(lane, p, weights, first, n);
-        e->layers->cross_entropy(n, spec->outputs, lane->logits, lane->label + first, true,
-                                 1.0f / (float)answers, &lane->loss, &lane->correct);
+        e->layers->cross_entropy(n, spec->outputs, lane->logits, lane->on.label + first, true,
+                                 1.0f / (float)answers, lane->on.loss, lane->on.correct, NULL);
         la_head_backward(lane, p, weights, first, n);
     }
     for (int64_t l = spec->layers - 1; l >= 0; l--)
         LA_TRY(la_block_backward(lane, l, kernel_of(lane, p, l), p->B, p->g->T, weights, err));
     drop(lane, p, batch, lane->dx);
-    e->layers->embed_grad(p->N, p->g->T, spec->d, lane->tokens + p->from * p->g->T, lane->dx,
-                          lane->grad + spec->embedding,
+    int64_t V = lane->on.jobs.vocabulary;
+    la_token_jobs jobs = {p->N, V, lane->on.jobs.table};
+    if (jobs.table) jobs.table += p->from / p->B * la_token_jobs_layout(p->N, V).size;
+    e->layers->embed_grad(p->N, p->g->T, spec->d, lane->on.tokens + p->from * p->g->T, &jobs,
+                          lane->dx, lane->grad + spec->embedding,
                           spec->positions < 0 ? NULL : lane->grad + spec->positions);
     return LA_OK;
+}
+
+/* What the batch in work is computed with. */
+static void take_means(la_lane *lane, const float *weights)
+{
+    const la_engine *e = lane->engine;
+    la_site_enter(&e->site);
+    lane->means.weights = weights;
+    lane->means.device = e->site.on_device ? e->layers : NULL;
 }
 
 la_status la_lane_learn(la_lane *lane, size_t geometry, const la_batch *batch, int64_t answers,
                         const float *weights, la_err *err)
 {
-    memset(lane->grad, 0, (size_t)lane->engine->spec->n * sizeof(float));
+    take_means(lane, weights);
+    lane->engine->layers->zero(lane->engine->spec->n, lane->grad);
     for (la_piece p = {0}; next_piece(lane, geometry, &p);) {
         LA_TRY(piece_forward(lane, &p, batch, weights, err));
         LA_TRY(piece_backward(lane, &p, batch, answers, weights, err));
@@ -215,20 +258,15 @@ static int distance_slice(int32_t distance)
     return slice;
 }
 
-/* Rows first..first+n-1, one by one, to know which were right. */
-static void score_rows(la_lane *lane, int64_t first, int64_t n, la_eval *out)
+/* Which rows were right, by group and distance. */
+static void slice_rows(const la_lane *lane, la_eval *out)
 {
-    const la_engine *e = lane->engine;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t right = 0;
-        e->layers->cross_entropy(1, e->spec->outputs, lane->logits + i * e->spec->outputs,
-                                 lane->label + first + i, false, 1.0f, &lane->loss, &right);
-        lane->correct += right;
-        if (lane->group[first + i] >= 0) {
-            out->group_correct[lane->group[first + i]] += right;
-            out->group_total[lane->group[first + i]]++;
+    for (int64_t i = 0; i < lane->n_rows; i++) {
+        int32_t right = lane->right[i], distance = lane->distance[i];
+        if (lane->group[i] >= 0) {
+            out->group_correct[lane->group[i]] += right;
+            out->group_total[lane->group[i]]++;
         }
-        int32_t distance = lane->distance[first + i];
         if (distance <= 0) continue;
         out->distance_correct[distance_slice(distance)] += right;
         out->distance_total[distance_slice(distance)]++;
@@ -238,13 +276,25 @@ static void score_rows(la_lane *lane, int64_t first, int64_t n, la_eval *out)
 la_status la_lane_score(la_lane *lane, size_t geometry, const la_batch *batch, const float *weights,
                         la_eval *out, la_err *err)
 {
+    const la_engine *e = lane->engine;
+    const la_on *on = &lane->on;
+    take_means(lane, weights);
     for (la_piece p = {0}; next_piece(lane, geometry, &p);) {
         LA_TRY(piece_forward(lane, &p, batch, weights, err));
         for (int64_t done = 0, n; done < p.n_rows; done += n) {
+            int64_t first = p.row + done;
             n = head_block(lane, &p, done);
-            la_head_forward(lane, &p, weights, p.row + done, n);
-            score_rows(lane, p.row + done, n, out);
+            la_head_forward(lane, &p, weights, first, n);
+            e->layers->cross_entropy(n, e->spec->outputs, lane->logits, on->label + first, false,
+                                     1.0f, on->loss, on->correct, on->right + first);
         }
     }
+    if (e->site.on_device) {
+        LA_TRY(la_site_down(&e->site, lane->right, on->right,
+                            (size_t)lane->n_rows * sizeof(int32_t), err));
+        LA_TRY(la_site_down(&e->site, &lane->tally, on->loss, sizeof lane->tally, err));
+        LA_TRY(la_site_finish(&e->site, err));
+    }
+    slice_rows(lane, out);
     return LA_OK;
 }

@@ -92,13 +92,21 @@ static void over_rows(const la_means *with, int64_t rows, int64_t N, int64_t K, 
 void la_product(const la_means *with, const la_matrix *m, int64_t N, const float *x, int64_t ldx,
                 bool add, float *y, int64_t ldy)
 {
-    over_rows(with, N, m->M, m->K, x, ldx, m->across, add, y, ldy);
+    if (with->device)
+        with->device->gemm(false, true, N, m->M, m->K, x, ldx, with->weights + m->place, m->K,
+                           add ? 1.0f : 0.0f, y, ldy);
+    else
+        over_rows(with, N, m->M, m->K, x, ldx, m->across, add, y, ldy);
 }
 
 void la_product_back(const la_means *with, const la_matrix *m, int64_t N, const float *dy,
                      int64_t lddy, float *dx, int64_t lddx)
 {
-    over_rows(with, N, m->K, m->M, dy, lddy, m->back, false, dx, lddx);
+    if (with->device)
+        with->device->gemm(false, false, N, m->K, m->M, dy, lddy, with->weights + m->place, m->K,
+                           0.0f, dx, lddx);
+    else
+        over_rows(with, N, m->K, m->M, dy, lddy, m->back, false, dx, lddx);
 }
 
 /* Rows first.. of dW, n of them. */
@@ -120,6 +128,10 @@ void la_product_weights(const la_means *with, int64_t N, int64_t M, int64_t K, c
                         int64_t lddy, const float *x, int64_t ldx, float *dW)
 {
     const int64_t part = 64;
+    if (with->device) {
+        with->device->gemm(true, false, M, K, N, dy, lddy, x, ldx, 1.0f, dW, K);
+        return;
+    }
     if (with->threads == 1) {
         weights_part(with->tile, N, 0, M, K, dy, lddy, x, ldx, dW, with->scratch);
         return;

@@ -6,6 +6,7 @@
 #define LA_PRODUCTS_H
 
 #include "labench/tile.h"
+#include "layers.h"
 
 /* A matrix of weights W [M,K] in the flat array, and its panels: columns of W' [K,M] for y = x W', columns
  * of W [M,K] for dx = dy W. A panel lies alone, its rows close together. */
@@ -18,8 +19,10 @@ typedef struct la_matrix {
 /* What a product computes with. */
 typedef struct la_means {
     const la_tile *tile;
-    int threads;    /* 1: the calling thread alone */
-    float *scratch; /* threads times LA_PRODUCT_SCRATCH floats */
+    int threads;             /* 1: the calling thread alone */
+    float *scratch;          /* threads times LA_PRODUCT_SCRATCH floats */
+    const la_layers *device; /* NULL: the CPU. Else its products, which read ... */
+    const float *weights;    /* ... these */
 } la_means;
 #define LA_PRODUCT_ROWS    256 /* rows of x that meet a panel before the next one does */
 #define LA_PRODUCT_INNER   512 /* of a long sum at a time, so that its panel stays in the L2 cache */

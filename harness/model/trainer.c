@@ -200,7 +200,7 @@ static int64_t count_rows(const la_engine *e, int lanes)
 static bool take_stock(la_trainer *t, int lanes, int64_t answers)
 {
     double squares = 0, loss = 0;
-    for (int i = 0; i < lanes; i++) loss += t->engine.lane[i].loss;
+    for (int i = 0; i < lanes; i++) loss += t->engine.lane[i].tally.loss;
     for (int i = 0; i < t->engine.threads; i++) squares += t->partial[i];
     t->grad_norm = sqrt(squares);
     t->step_loss = loss / (double)answers;
@@ -305,9 +305,9 @@ static void score_lane(la_trainer *t, la_lane *lane, size_t geometry, const la_b
 void la_eval_gather(const la_engine *e, const la_eval *scores, int lanes, la_eval *out)
 {
     for (int i = 0; i < lanes; i++) {
-        out->correct += e->lane[i].correct;
+        out->correct += e->lane[i].tally.correct;
         out->total += e->lane[i].n_rows;
-        out->loss += e->lane[i].loss;
+        out->loss += e->lane[i].tally.loss;
         for (int s = 0; s < LA_EVAL_DISTANCES; s++) {
             out->distance_correct[s] += scores[i].distance_correct[s];
             out->distance_total[s] += scores[i].distance_total[s];

@@ -10,7 +10,7 @@ sees() {
     kit) echo "base" ;;
     registry) echo "base" ;;
     verify) echo "base registry" ;;
-    model) echo "base registry" ;;
+    model) echo "base registry cuda" ;;
     measure) echo "base" ;;
     store) echo "base measure" ;; # measure's pure statistics: a cell is stored with its summary
     peer) echo "base registry" ;;

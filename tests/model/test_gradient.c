@@ -44,7 +44,7 @@ static double loss_at(la_trainer *t, bool gradient)
         assert_int_equal(la_lane_learn(lane, 0, &batch, lane->n_rows, t->weights, NULL), LA_OK);
     else
         assert_int_equal(la_lane_score(lane, 0, &batch, t->weights, &eval, NULL), LA_OK);
-    return lane->loss / (double)lane->n_rows;
+    return lane->tally.loss / (double)lane->n_rows;
 }
 
 /* Slope of the loss along `direction` by a fourth-order central difference with step h. */

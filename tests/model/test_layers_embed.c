@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "layers_fixture.h"
+#include "token_jobs.h"
 
 enum { V = 7 };
 
@@ -30,13 +31,17 @@ static void check_embed(int64_t B, int64_t T, int64_t D, bool positions)
     if (positions) c.b = tensor_normal("positions", T + 2, D, 0, 1.0);
     snprintf(c.where, sizeof c.where, "embed B %lld T %lld D %lld positions %d", (long long)B,
              (long long)T, (long long)D, positions);
+    la_token_jobs jobs = {.rows = N, .vocabulary = V};
+    jobs.table = malloc((size_t)la_token_jobs_layout(N, V).size * sizeof *jobs.table);
+    assert_non_null(jobs.table);
+    la_token_jobs_fill(&jobs, N, tokens);
     double *x = layer_forward(&c), *dtable = layer_gradient(&c, &c.w);
     double *dpositions = positions ? layer_gradient(&c, &c.b) : NULL;
     for (int t = 0; t < layer_tables_len; t++) {
         tensor out = tensor_filled("x", N, D, 0, NAN), gw = tensor_filled("dtable", V, D, 0, 0.5f);
         tensor gp = tensor_filled("dpositions", T + 2, D, 0, -0.5f);
         layer_tables[t]->embed(N, T, D, tokens, c.w.f, c.b.f, out.f);
-        layer_tables[t]->embed_grad(N, T, D, tokens, c.dy.f, gw.f, positions ? gp.f : NULL);
+        layer_tables[t]->embed_grad(N, T, D, tokens, &jobs, c.dy.f, gw.f, positions ? gp.f : NULL);
         expect_tensor(&out, x, 0.0, c.where);
         expect_tensor(&gw, dtable, 0.5, c.where);
         if (positions) expect_tensor(&gp, dpositions, -0.5, c.where);
@@ -47,6 +52,7 @@ static void check_embed(int64_t B, int64_t T, int64_t D, bool positions)
     free(x);
     free(dtable);
     free(dpositions);
+    free(jobs.table);
     layer_case_free(&c);
 }
 

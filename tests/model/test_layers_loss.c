@@ -54,9 +54,9 @@ static void check_loss(int64_t M, int64_t V, double size)
         memcpy(g.f, c.x.f, (size_t)(M * V) * sizeof *g.f);
         double loss = 100.0, silent = 0.0;
         int64_t correct = 1000, again = 0;
-        layer_tables[t]->cross_entropy(M, V, g.f, labels, false, 1.0f, &silent, &again);
+        layer_tables[t]->cross_entropy(M, V, g.f, labels, false, 1.0f, &silent, &again, NULL);
         assert_memory_equal(g.f, c.x.f, (size_t)(M * V) * sizeof *g.f);
-        layer_tables[t]->cross_entropy(M, V, g.f, labels, true, 1.0f, &loss, &correct);
+        layer_tables[t]->cross_entropy(M, V, g.f, labels, true, 1.0f, &loss, &correct, NULL);
         assert_int_equal(correct - 1000, right_answers(&c));
         assert_int_equal(again, correct - 1000);
         assert_true(fabs(loss - 100.0 - want) <= 1e-6 * (fabs(want) + (double)M));
@@ -88,7 +88,7 @@ static void test_gradient_is_scaled(void **state)
         const int32_t label = 2;
         double loss = 0.0;
         int64_t correct = 0;
-        layer_tables[t]->cross_entropy(1, 4, x, &label, true, 0.125f, &loss, &correct);
+        layer_tables[t]->cross_entropy(1, 4, x, &label, true, 0.125f, &loss, &correct, NULL);
         assert_true(fabs(loss - log(4.0)) < 1e-7);
         assert_true(x[0] == 0.03125f && x[1] == 0.03125f && x[2] == -0.09375f);
         assert_int_equal(correct, 0); /* of equals the lowest id answers */
@@ -107,7 +107,7 @@ static void test_huge_logits_stay_finite(void **state)
             const int32_t label = own ? 77 : 5;
             double loss = 0.0;
             int64_t correct = 0;
-            layer_tables[t]->cross_entropy(1, V, x, &label, true, 1.0f, &loss, &correct);
+            layer_tables[t]->cross_entropy(1, V, x, &label, true, 1.0f, &loss, &correct, NULL);
             assert_true(loss == (own ? 0.0 : 7e4) && correct == own);
             for (int j = 0; j < V; j++) {
                 float want = (j == 77 ? 1.0f : 0.0f) - (j == label ? 1.0f : 0.0f);
@@ -130,7 +130,7 @@ static void test_a_nan_is_not_hidden(void **state)
                 x[V + place] = kind ? INFINITY : NAN;
                 double loss = 0.0;
                 int64_t correct = 0;
-                layer_tables[t]->cross_entropy(M, V, x, labels, true, 1.0f, &loss, &correct);
+                layer_tables[t]->cross_entropy(M, V, x, labels, true, 1.0f, &loss, &correct, NULL);
                 assert_true(isnan(loss));
                 assert_int_equal(correct, 2);
                 for (int j = 0; j < V; j++) {
@@ -149,7 +149,7 @@ static void test_an_impossible_label_costs_infinity(void **state)
         const int32_t label = 1;
         double loss = 0.0;
         int64_t correct = 0;
-        layer_tables[t]->cross_entropy(1, 3, x, &label, true, 1.0f, &loss, &correct);
+        layer_tables[t]->cross_entropy(1, 3, x, &label, true, 1.0f, &loss, &correct, NULL);
         assert_true(isinf(loss) && loss > 0.0 && x[1] == -1.0f);
     }
 }

@@ -38,6 +38,9 @@ LA_API void la_cuda_destroy(void *self);
 LA_API la_status la_cuda_forward(void *self, const la_io *io, la_err *err);
 LA_API la_status la_cuda_backward(void *self, const la_io *io, const la_grads *grads, la_err *err);
 LA_API la_status la_cuda_decode(void *self, const la_io *io, la_err *err);
+/* The kernels behind an impl made by LA_CUDA_CALLS, for callers whose tensors are on the device already; NULL
+ * for any other. */
+LA_API const la_cuda_kernels *la_cuda_kernels_of(const la_impl *impl);
 /* 0 with the reason where `dev` is not a CUDA device that works. */
 LA_API int la_rank_cuda(const la_device *dev, la_err *why);
 

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+
+#include "layers_cuda.h"
+#include "token_jobs.h"
+
+static _Thread_local la_layers_queue *now;
+
+void la_layers_queue_enter(la_layers_queue *q)
+{
+    now = q;
+}
+
+la_layers_queue *la_layers_queue_now(void)
+{
+    return now;
+}
+
+size_t la_layers_cuda_scratch(int64_t columns, int64_t rows, int64_t vocabulary, int64_t D,
+                              int64_t scored)
+{
+    enum {
+        GROUPS = 64,
+        LEAST = 1 << 20
+    }; /* SUM_GROUPS of layers_cuda.cuh; products split by it too */
+    size_t sums = (size_t)(GROUPS * columns) * sizeof(float);
+    size_t jobs = (size_t)(la_token_jobs_layout(rows, vocabulary).most_jobs * D) * sizeof(float);
+    size_t loss = (size_t)scored * (sizeof(double) + sizeof(int32_t)), most = LEAST;
+    most = sums > most ? sums : most;
+    most = jobs > most ? jobs : most;
+    return loss > most ? loss : most;
+}
+
+#if LA_HAVE_CUDA
+static la_layers table;
+
+static void fill(void)
+{
+    la_layers_cuda_norm(&table);
+    la_layers_cuda_act(&table);
+    la_layers_cuda_rows(&table);
+    la_layers_cuda_gates(&table);
+    la_layers_cuda_loss(&table);
+}
+
+const la_layers *la_layers_cuda(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fill);
+    return &table;
+}
+#else
+const la_layers *la_layers_cuda(void)
+{
+    return NULL;
+}
+#endif
