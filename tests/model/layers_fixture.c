@@ -9,6 +9,32 @@ enum { GUARD = 64 };
 const la_layers *layer_tables[LA_ISAS];
 int layer_tables_len;
 
+#if LA_ON_EMULATOR
+#include "layers_cuda.h"
+
+static la_layers_queue queue;
+
+/* The table of devices, whose kernels run on the CPU here and whose memory is the host's. */
+int collect_tables(void **state)
+{
+    (void)state;
+    queue.scratch_bytes = la_layers_cuda_scratch(4096, 4096, 4096, 256, 4096);
+    queue.scratch = malloc(queue.scratch_bytes);
+    assert_non_null(queue.scratch);
+    la_layers_queue_enter(&queue);
+    layer_tables[0] = la_layers_cuda();
+    layer_tables_len = 1;
+    return 0;
+}
+
+int leave_tables(void **state)
+{
+    (void)state;
+    free(queue.scratch);
+    if (queue.status != LA_OK) print_error("%s\n", queue.err.msg);
+    return queue.status != LA_OK;
+}
+#else
 int collect_tables(void **state)
 {
     (void)state;
@@ -21,6 +47,13 @@ int collect_tables(void **state)
     assert_true(layer_tables_len > 0);
     return 0;
 }
+
+int leave_tables(void **state)
+{
+    (void)state;
+    return 0;
+}
+#endif
 
 static tensor tensor_new(const char *name, int64_t rows, int64_t cols, int64_t pad)
 {

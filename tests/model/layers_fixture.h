@@ -54,10 +54,12 @@ void layer_case_free(layer_case *c);
 double *layer_forward(layer_case *c);
 double *layer_gradient(layer_case *c, tensor *input);
 
-/* The table that LABENCH_ISA names, or all of this machine and build, generic first. */
+/* The table that LABENCH_ISA names, or all of this machine and build, generic first; with LA_ON_EMULATOR that of
+ * devices. */
 extern const la_layers *layer_tables[LA_ISAS];
 extern int layer_tables_len;
 int collect_tables(void **state);
+int leave_tables(void **state);
 
 double sigmoid_of(double x);
 double act_of(la_act act, double x);

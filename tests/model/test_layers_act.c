@@ -267,5 +267,5 @@ int main(void)
         cmocka_unit_test(test_swiglu),
         cmocka_unit_test(test_rotary_positions),
     };
-    return cmocka_run_group_tests(tests, collect_tables, NULL);
+    return cmocka_run_group_tests(tests, collect_tables, leave_tables);
 }

@@ -27,7 +27,7 @@ static void run_conv(const la_layers *f, layer_case *c, const double *y, const d
     tensor out = tensor_filled("y", N, D, pad, NAN), gx = tensor_filled("dx", N, D, 2 * pad, NAN);
     tensor gw = tensor_filled("dw", c->width, D, 0, 0.5f);
     tensor gb = tensor_filled("dbias", 1, D, 0, -0.5f);
-    tensor scratch = tensor_filled("scratch", c->T, D, 0, NAN);
+    tensor scratch = tensor_filled("scratch", c->B * c->T, D, 0, NAN);
     f->conv(c->B, c->T, D, c->width, c->left, c->x.f, c->x.ld, c->w.f, c->b.f, c->silu, out.f,
             out.ld);
     f->conv_grad(c->B, c->T, D, c->width, c->left, c->x.f, c->x.ld, c->w.f, c->b.f, c->silu,
@@ -104,7 +104,7 @@ static void test_sequences_do_not_mix(void **state)
     tensor x = tensor_normal("x", B * T, D, 0, 1.0), w = tensor_normal("w", W, D, 0, 1.0);
     tensor dy = tensor_normal("dy", B * T, D, 0, 1.0);
     for (int t = 0; t < layer_tables_len; t++) {
-        static float together[B * T * D], alone[T * D], dw[W * D], scratch[T * D];
+        static float together[B * T * D], alone[T * D], dw[W * D], scratch[B * T * D];
         layer_tables[t]->conv_grad(B, T, D, W, 3, x.f, D, w.f, NULL, true, dy.f, D, together, D, dw,
                                    NULL, scratch);
         for (int b = 0; b < B; b++) {
@@ -126,5 +126,5 @@ int main(void)
         cmocka_unit_test(test_convolutions_of_long_sequences),
         cmocka_unit_test(test_sequences_do_not_mix),
     };
-    return cmocka_run_group_tests(tests, collect_tables, NULL);
+    return cmocka_run_group_tests(tests, collect_tables, leave_tables);
 }

@@ -148,5 +148,5 @@ int main(void)
         cmocka_unit_test(test_dropout_keeps_the_mean),
         cmocka_unit_test(test_dropout_of_the_gradient_has_the_same_mask),
     };
-    return cmocka_run_group_tests(tests, collect_tables, NULL);
+    return cmocka_run_group_tests(tests, collect_tables, leave_tables);
 }

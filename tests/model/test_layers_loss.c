@@ -164,5 +164,5 @@ int main(void)
         cmocka_unit_test(test_a_nan_is_not_hidden),
         cmocka_unit_test(test_an_impossible_label_costs_infinity),
     };
-    return cmocka_run_group_tests(tests, collect_tables, NULL);
+    return cmocka_run_group_tests(tests, collect_tables, leave_tables);
 }

@@ -243,5 +243,5 @@ int main(void)
         cmocka_unit_test(test_norms_of_heads_and_gates),
         cmocka_unit_test(test_unit_lengths_of_heads),
     };
-    return cmocka_run_group_tests(tests, collect_tables, NULL);
+    return cmocka_run_group_tests(tests, collect_tables, leave_tables);
 }

@@ -120,5 +120,5 @@ int main(void)
         cmocka_unit_test(test_sums_of_squares_are_doubles),
         cmocka_unit_test(test_adding_one_array_to_another),
     };
-    return cmocka_run_group_tests(tests, collect_tables, NULL);
+    return cmocka_run_group_tests(tests, collect_tables, leave_tables);
 }
