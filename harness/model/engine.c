@@ -264,6 +264,35 @@ static la_status place_lane(la_engine *e, la_lane *lane, size_t bytes, size_t he
     return LA_OK;
 }
 
+/* Of the head at most: no more than there can be at once. */
+static int64_t rows_needed(const la_engine *e)
+{
+    int64_t most = 16;
+    for (size_t i = 0; i < e->n_geometries; i++) {
+        const la_geometry *g = &e->geometry[i];
+        int64_t answers = g->B * e->most_answers;
+        most = answers > most ? answers : most;
+        most = g->T > most ? g->T : most;
+    }
+    return most < e->head_rows ? most : e->head_rows;
+}
+
+/* For partial sums of a device's layers: the widest row whose sum is a parameter's gradient. */
+static size_t scratch_bytes(const la_engine *e)
+{
+    const la_net *spec = e->spec;
+    int64_t widest = spec->d;
+    for (int64_t l = 0; l < spec->layers; l++) {
+        const la_block *b = &spec->block[l];
+        int64_t wide[] = {b->P, b->d, b->width, b->decay_width, b->H * b->dk, 2 * b->mlp};
+        for (size_t i = 0; i < LA_COUNT(wide); i++) widest = wide[i] > widest ? wide[i] : widest;
+        for (int i = 0; i < b->n_parts; i++)
+            if (b->conv * b->part[i].width > widest) widest = b->conv * b->part[i].width;
+    }
+    return la_layers_cuda_scratch(widest, e->training ? most_of(e, 0).N : 0, spec->V, spec->d,
+                                  e->head_rows);
+}
+
 static la_status build(la_engine *e, bool count_only, la_err *err)
 {
     LA_TRY(la_engine_panels(e, count_only, err));
@@ -280,7 +309,11 @@ static la_status build(la_engine *e, bool count_only, la_err *err)
         e->bytes += count.most + held.most + instances;
         if (!count_only) LA_TRY(place_lane(e, lane, count.most, held.most, err));
     }
-    return la_engine_tables(e, count_only, err);
+    LA_TRY(la_engine_tables(e, count_only, err));
+    if (e->device->backend != LA_CUDA) return LA_OK;
+    size_t room = scratch_bytes(e);
+    e->bytes += room;
+    return count_only ? LA_OK : la_site_room(&e->site, room, err);
 }
 
 la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *device, int threads,
@@ -312,6 +345,7 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
     int64_t floats = on_device ? 1 << 26 : 1 << 19, most = on_device ? 1 << 16 : 256;
     e->head_rows = floats / spec->outputs;
     e->head_rows = e->head_rows < 16 ? 16 : e->head_rows > most ? most : e->head_rows;
+    if (on_device) e->head_rows = rows_needed(e);
     la_status st = count_only ? LA_OK : la_site_open(&e->site, device, err);
     e->layers = e->site.layers;
     if (st == LA_OK) st = build(e, count_only, err);

@@ -14,8 +14,9 @@ struct la_model {
 };
 
 enum {
-    LANE_TOKENS = 8192,  /* enough for a lane's products to be fast */
-    LANE_MOST = 1 << 24, /* tokens times d_model: 64 MiB a buffer of the stream */
+    LANE_TOKENS = 8192,      /* enough for a lane's products to be fast */
+    DEVICE_TOKENS = 1 << 15, /* of a device's batch; a longer sequence is one of its own */
+    LANE_MOST = 1 << 24,     /* tokens times d_model: 64 MiB a buffer of the stream */
     LANE_WORK =
         1
         << 30, /* bytes of a kernel's scratch: pages cost more than a second a GiB at first touch */
@@ -39,6 +40,11 @@ static size_t scratch_of(const la_net *spec, const la_device *device, int64_t T)
 la_geometry la_eval_geometry(const la_net *spec, const la_device *device, int64_t T,
                              int64_t examples, int threads)
 {
+    if (device->backend == LA_CUDA) {
+        int64_t B = DEVICE_TOKENS / T;
+        B = B < 1 ? 1 : B > examples ? examples : B;
+        return (la_geometry){.T = T, .B = B, .lanes = 1, .threads = 1, .piece_rows = DEVICE_TOKENS};
+    }
     if (examples < threads || T * spec->d > LANE_MOST || scratch_of(spec, device, T) > LANE_WORK)
         return (la_geometry){.T = T, .B = 1, .lanes = 1, .threads = threads};
     int64_t a_lane = LANE_TOKENS / T, most = examples / threads;
@@ -88,23 +94,23 @@ void la_model_free(la_model *model)
     la_free(model);
 }
 
-static void score(const la_model *model, la_lane *lane, const la_batch *batch, la_eval *out)
+static void score(const float *weights, la_lane *lane, const la_batch *batch, la_eval *out)
 {
     lane->status = la_lane_make(lane, 0, batch, &lane->err);
     if (lane->status == LA_OK)
-        lane->status = la_lane_score(lane, 0, batch, model->weights, out, &lane->err);
+        lane->status = la_lane_score(lane, 0, batch, weights, out, &lane->err);
 }
 
-static la_status run_batch(const la_model *model, la_engine *e, const la_batch *batch,
+static la_status run_batch(const float *weights, la_engine *e, const la_batch *batch,
                            la_eval *scores, la_eval *out, la_err *err)
 {
     int lanes = e->n_lanes;
     memset(scores, 0, (size_t)lanes * sizeof *scores);
     if (lanes < e->threads)
-        score(model, &e->lane[0], batch, &scores[0]);
+        score(weights, &e->lane[0], batch, &scores[0]);
     else {
 #pragma omp parallel for schedule(static, 1) num_threads(e->threads)
-        for (int i = 0; i < lanes; i++) score(model, &e->lane[i], batch, &scores[i]);
+        for (int i = 0; i < lanes; i++) score(weights, &e->lane[i], batch, &scores[i]);
     }
     for (int i = 0; i < lanes; i++) {
         la_lane *lane = &e->lane[i];
@@ -117,7 +123,7 @@ static la_status run_batch(const la_model *model, la_engine *e, const la_batch *
     return LA_OK;
 }
 
-static la_status run_all(const la_model *model, la_engine *e, la_batch *batch, int64_t examples,
+static la_status run_all(const float *weights, la_engine *e, la_batch *batch, int64_t examples,
                          la_eval *out, la_err *err)
 {
     int64_t B = e->geometry[0].B;
@@ -130,7 +136,7 @@ static la_status run_all(const la_model *model, la_engine *e, la_batch *batch, i
     for (int64_t done = 0; st == LA_OK && done < examples; done += B) {
         batch->first = first + (uint64_t)done;
         batch->count = examples - done < B ? examples - done : B;
-        st = run_batch(model, e, batch, scores, out, err);
+        st = run_batch(weights, e, batch, scores, out, err);
         XXH3_128bits_update(hash, batch->digest, (size_t)batch->count * LA_EXAMPLE_DIGEST);
     }
     if (st == LA_OK) la_hex_digest(XXH3_128bits_digest(hash), out->digest);
@@ -138,6 +144,19 @@ static la_status run_all(const la_model *model, la_engine *e, la_batch *batch, i
     la_free(scores);
     la_free(batch->digest);
     return st;
+}
+
+/* The weights where the engine computes: the model's own, or a copy. */
+static la_status weights_up(const la_model *model, const la_site *site, float **out, la_err *err)
+{
+    size_t bytes = (size_t)model->spec.n * sizeof(float);
+    void *there = NULL;
+    *out = model->weights;
+    if (!site->on_device) return LA_OK;
+    LA_TRY(la_site_take(site, bytes, &there, err));
+    *out = there;
+    LA_TRY(la_site_up(site, there, model->weights, bytes, err));
+    return la_site_finish(site, err);
 }
 
 la_status la_model_eval(la_model *model, const la_task *task, const void *task_opts,
@@ -153,11 +172,13 @@ la_status la_model_eval(la_model *model, const la_task *task, const void *task_o
     if (examples < 1) return LA_FAIL(err, LA_E_ARG, "at least 1 example is scored");
     int64_t answers = task->learned->most_answers(task_opts, shape);
     la_geometry geometry =
-        la_eval_geometry(&model->spec, c->device, shape->T, examples, c->threads);
+        la_eval_geometry(&model->spec, c->device, shape->T, examples, la_train_threads(c));
     la_engine engine;
-    LA_TRY(la_engine_init(&engine, &model->spec, c->device, c->threads, false, &geometry, 1,
-                          answers > 0 ? answers : 1, false, err));
-    la_gemm_threads(c->threads);
+    LA_TRY(la_engine_init(&engine, &model->spec, c->device, la_train_threads(c), false, &geometry,
+                          1, answers > 0 ? answers : 1, false, err));
+    float *weights = NULL;
+    la_status st = weights_up(model, &engine.site, &weights, err);
+    la_gemm_threads(la_train_threads(c));
     la_engine_pack(&engine, model->weights, 0, 1);
     la_batch batch = {.task = task,
                       .task_opts = task_opts,
@@ -165,8 +186,9 @@ la_status la_model_eval(la_model *model, const la_task *task, const void *task_o
                       .split = split,
                       .seed = seed,
                       .first = first};
-    la_status st = run_all(model, &engine, &batch, examples, out, err);
+    if (st == LA_OK) st = run_all(weights, &engine, &batch, examples, out, err);
     out->loss /= (double)(out->total ? out->total : 1);
+    if (weights != model->weights) la_site_give(&engine.site, weights);
     la_engine_release(&engine);
     return st;
 }

@@ -25,8 +25,8 @@ static la_status plan(const la_train_config *c, bool training, const la_geometry
                       size_t n, int64_t answers, la_net *spec, la_engine *engine, la_err *err)
 {
     LA_TRY(la_net_init(c, spec, err));
-    la_status st = la_engine_init(engine, spec, c->device, c->threads, training, geometry, n,
-                                  answers, true, err);
+    la_status st = la_engine_init(engine, spec, c->device, la_train_threads(c), training, geometry,
+                                  n, answers, true, err);
     if (st != LA_OK) la_net_release(spec);
     return st;
 }
@@ -61,7 +61,7 @@ static la_status plan_training(const la_train_config *c, la_net *spec, la_engine
                        c->task->name);
     LA_TRY(la_train_mixture(c, shapes, &n, err));
     int64_t answers = la_train_most_answers(c, shapes, n);
-    size_t lengths = la_train_geometries(shapes, n, c->train->tokens, c->threads, geometry);
+    size_t lengths = la_train_geometries(c, shapes, n, geometry);
     return plan(c, true, geometry, lengths, answers, spec, engine, err);
 }
 
@@ -99,7 +99,7 @@ la_status la_eval_bytes(const la_train_config *config, int64_t B, int64_t T, siz
     LA_TRY(config->task->learned->shape_at(config->task_opts, T, &shape, err));
     int64_t answers = config->task->learned->most_answers(config->task_opts, &shape);
     LA_TRY(la_net_init(config, &spec, err));
-    la_geometry geometry = la_eval_geometry(&spec, config->device, T, B, config->threads);
+    la_geometry geometry = la_eval_geometry(&spec, config->device, T, B, la_train_threads(config));
     la_net_release(&spec);
     LA_TRY(plan(config, false, &geometry, 1, answers, &spec, &engine, err));
     *bytes = engine.bytes + (size_t)spec.n * sizeof(float);

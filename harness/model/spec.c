@@ -67,7 +67,7 @@ const la_impl *la_block_impl(const la_block *b, const la_problem *p, la_pass pas
     la_err why = {0};
     for (size_t i = 0; i < b->variant->impls_len; i++) {
         const la_impl *impl = &b->variant->impls[i];
-        if (impl->backend != LA_CPU) continue;
+        if (impl->backend != device->backend) continue;
         if (backward && !(impl->caps & LA_CAP_BACKWARD)) continue;
         any = true;
         if (p->Hkv != p->H && !(impl->caps & LA_CAP_GROUPED_KV)) {
@@ -82,7 +82,10 @@ const la_impl *la_block_impl(const la_block *b, const la_problem *p, la_pass pas
         best = impl;
         best_rank = rank;
     }
-    if (!any)
+    if (!any && device->backend == LA_CUDA)
+        LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no %s pass on CUDA devices", b->variant->name,
+                backward ? "backward" : "forward");
+    else if (!any)
         LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no backward pass, so no model can be trained of it",
                 b->variant->name);
     else if (!best)

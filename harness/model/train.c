@@ -91,9 +91,11 @@ static la_status add_point(la_run *r, double accuracy, double worst, la_err *err
 static la_status write_checkpoint(la_run *r, la_err *err)
 {
     if (!r->path) return LA_OK;
-    const la_trainer *t = &r->t;
-    LA_TRY(la_checkpoint_write(r->path, r->out->key, r->json, &t->at, t->spec.n, t->weights, t->m,
-                               t->v, err));
+    la_trainer *t = &r->t;
+    la_arrays now;
+    LA_TRY(la_trainer_arrays(t, &now, err));
+    LA_TRY(la_checkpoint_write(r->path, r->out->key, r->json, &t->at, t->spec.n, now.weights, now.m,
+                               now.v, err));
     r->written_ns = la_now_ns();
     return LA_OK;
 }
@@ -147,7 +149,9 @@ static la_status train_on(la_run *r, la_err *err)
                        : validated;
         if (due && !at->finished) LA_TRY(write_checkpoint(r, err));
     }
-    la_weights_digest(r->t.weights, r->t.spec.n, r->out->digest);
+    la_arrays end;
+    LA_TRY(la_trainer_arrays(&r->t, &end, err));
+    la_weights_digest(end.weights, r->t.spec.n, r->out->digest);
     if (r->sample_steps) LA_TRY(add_sample(r, err));
     return write_checkpoint(r, err);
 }
@@ -159,10 +163,7 @@ static la_status adopt(la_run *r, la_checkpoint *c, la_err *err)
         return LA_FAIL(err, LA_E_FORMAT,
                        "the model %s has %lld numbers where its configuration has %lld", r->path,
                        (long long)c->n, (long long)t->spec.n);
-    size_t bytes = (size_t)c->n * sizeof(float);
-    memcpy(t->weights, c->array[0], bytes);
-    memcpy(t->m, c->array[1], bytes);
-    memcpy(t->v, c->array[2], bytes);
+    LA_TRY(la_trainer_adopt(t, &(la_arrays){c->array[0], c->array[1], c->array[2]}, err));
     t->at = c->at;
     c->at.curve = NULL;
     return LA_OK;

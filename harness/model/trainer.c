@@ -57,9 +57,16 @@ static size_t pick_shape(const la_trainer *t)
         if (t->shapes[i].T <= longest && place-- == 0) return i;
 }
 
-size_t la_train_geometries(const la_shape *shapes, size_t n, int64_t tokens, int threads,
+int la_train_threads(const la_train_config *config)
+{
+    return config->device->backend == LA_CUDA ? 1 : config->threads;
+}
+
+size_t la_train_geometries(const la_train_config *config, const la_shape *shapes, size_t n,
                            la_geometry out[LA_MAX_LENGTHS])
 {
+    int64_t tokens = config->train->tokens;
+    int threads = la_train_threads(config);
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         size_t j = 0;
@@ -67,10 +74,12 @@ size_t la_train_geometries(const la_shape *shapes, size_t n, int64_t tokens, int
         if (j < count) continue;
         int64_t B = tokens / shapes[i].T > 1 ? tokens / shapes[i].T : 1;
         bool enough = B >= threads;
-        out[count++] = (la_geometry){.T = shapes[i].T,
-                                     .B = B,
-                                     .lanes = enough ? threads : 1,
-                                     .threads = enough ? 1 : threads};
+        out[count++] =
+            (la_geometry){.T = shapes[i].T,
+                          .B = B,
+                          .lanes = enough ? threads : 1,
+                          .threads = enough ? 1 : threads,
+                          .piece_rows = config->device->backend == LA_CUDA ? LA_DEVICE_PIECE : 0};
     }
     return count;
 }
@@ -92,17 +101,18 @@ static la_status build(la_trainer *t, la_err *err)
     LA_TRY(la_net_init(c, &t->spec, err));
     LA_TRY(la_train_mixture(c, t->shapes, &t->n_shapes, err));
     la_geometry geometry[LA_MAX_LENGTHS];
-    size_t n = la_train_geometries(t->shapes, t->n_shapes, c->train->tokens, c->threads, geometry);
-    LA_TRY(la_engine_init(&t->engine, &t->spec, c->device, c->threads, true, geometry, n,
+    int threads = la_train_threads(c);
+    size_t n = la_train_geometries(c, t->shapes, t->n_shapes, geometry);
+    LA_TRY(la_engine_init(&t->engine, &t->spec, c->device, threads, true, geometry, n,
                           la_train_most_answers(c, t->shapes, t->n_shapes), false, err));
+    if (t->engine.site.on_device) return la_device_part_init(t, err);
     size_t bytes = (size_t)t->spec.n * sizeof(float);
     t->weights = la_alloc(bytes, err);
     t->m = la_zalloc(bytes, err);
     t->v = la_zalloc(bytes, err);
-    t->partial = la_zalloc((size_t)c->threads * sizeof(double), err);
-    t->scores = la_zalloc((size_t)t->engine.n_lanes * sizeof(la_eval), err);
-    if (!t->weights || !t->m || !t->v || !t->partial || !t->scores) return LA_E_NOMEM;
-    la_gemm_threads(c->threads);
+    t->partial = la_zalloc((size_t)threads * sizeof(double), err);
+    if (!t->weights || !t->m || !t->v || !t->partial) return LA_E_NOMEM;
+    la_gemm_threads(threads);
     return la_net_draw(&t->spec, c->seed, t->weights, err);
 }
 
@@ -110,21 +120,42 @@ la_status la_trainer_init(la_trainer *t, const la_train_config *config, la_err *
 {
     *t = (la_trainer){.config = config};
     la_status st = build(t, err);
+    if (st == LA_OK) {
+        t->scores = la_zalloc((size_t)t->engine.n_lanes * sizeof(la_eval), err);
+        if (!t->scores) st = LA_E_NOMEM;
+    }
     if (st != LA_OK) la_trainer_release(t);
     return st;
 }
 
 void la_trainer_release(la_trainer *t)
 {
+    la_device_part_release(t);
+    float *arrays[] = {t->weights, t->m, t->v};
+    for (size_t i = 0; i < LA_COUNT(arrays); i++) la_site_give(&t->engine.site, arrays[i]);
     la_engine_release(&t->engine);
     la_net_release(&t->spec);
-    la_free(t->weights);
-    la_free(t->m);
-    la_free(t->v);
     la_free(t->partial);
     la_free(t->scores);
     la_free(t->at.curve);
     *t = (la_trainer){0};
+}
+
+la_status la_trainer_arrays(la_trainer *t, la_arrays *out, la_err *err)
+{
+    if (t->device) return la_device_arrays(t, out, err);
+    *out = (la_arrays){t->weights, t->m, t->v};
+    return LA_OK;
+}
+
+la_status la_trainer_adopt(la_trainer *t, const la_arrays *from, la_err *err)
+{
+    const la_site *site = &t->engine.site;
+    size_t bytes = (size_t)t->spec.n * sizeof(float);
+    LA_TRY(la_site_up(site, t->weights, from->weights, bytes, err));
+    LA_TRY(la_site_up(site, t->m, from->m, bytes, err));
+    LA_TRY(la_site_up(site, t->v, from->v, bytes, err));
+    return la_site_finish(site, err);
 }
 
 static la_status first_failure(const la_engine *e, int lanes, la_err *err)
@@ -207,6 +238,30 @@ static bool take_stock(la_trainer *t, int lanes, int64_t answers)
     return isfinite(t->step_loss) && isfinite(t->grad_norm);
 }
 
+static la_status judge(const la_trainer *t, const la_batch *batch, int64_t answers, bool good,
+                       la_err *err)
+{
+    if (!answers)
+        return LA_FAIL(err, LA_E_ARG, "a batch of task %s has no scored position",
+                       batch->task->name);
+    if (!good)
+        return LA_FAIL(
+            err, LA_E_NONFINITE,
+            "training left the numbers at step %lld: loss %g, gradient norm %g, learning "
+            "rate %g",
+            (long long)t->at.step + 1, t->step_loss, t->grad_norm, t->lr);
+    return LA_OK;
+}
+
+static la_status run_on_device(la_trainer *t, size_t geometry, const la_batch *batch, la_err *err)
+{
+    la_adamw how = adamw_of(t, 0.0);
+    int64_t answers = 0;
+    bool good = false;
+    LA_TRY(la_device_step(t, geometry, batch, &how, &answers, &good, err));
+    return judge(t, batch, answers, good, err);
+}
+
 /* One parallel region: examples; forward and backward; sums over lanes; the update. A batch of fewer
  * sequences than threads goes through lane 0 first, whose kernels and products use all threads. */
 static la_status run_step(la_trainer *t, size_t geometry, const la_batch *batch, la_err *err)
@@ -256,16 +311,7 @@ static la_status run_step(la_trainer *t, size_t geometry, const la_batch *batch,
         }
     }
     LA_TRY(first_failure(e, lanes, err));
-    if (!answers)
-        return LA_FAIL(err, LA_E_ARG, "a batch of task %s has no scored position",
-                       batch->task->name);
-    if (!good)
-        return LA_FAIL(
-            err, LA_E_NONFINITE,
-            "training left the numbers at step %lld: loss %g, gradient norm %g, learning "
-            "rate %g",
-            (long long)t->at.step + 1, t->step_loss, t->grad_norm, t->lr);
-    return LA_OK;
+    return judge(t, batch, answers, good, err);
 }
 
 la_status la_trainer_step(la_trainer *t, la_err *err)
@@ -285,7 +331,8 @@ la_status la_trainer_step(la_trainer *t, la_err *err)
                       .count = g->B,
                       .drop_stream = la_stream(c->seed, STREAM_DROP, step)};
     t->lr = la_learning_rate(c->train, t->at.step);
-    LA_TRY(run_step(t, geometry, &batch, err));
+    LA_TRY(t->device ? run_on_device(t, geometry, &batch, err)
+                     : run_step(t, geometry, &batch, err));
     t->at.step++;
     t->at.examples += g->B;
     t->at.tokens += g->B * g->T;

@@ -25,10 +25,11 @@ typedef struct la_trainer {
     la_engine engine;
     la_shape shapes[LA_MAX_SHAPES];
     size_t n_shapes;
-    float *weights, *m, *v;
-    double *partial;  /* sums of squares, one a range of the flat array */
-    la_eval *scores;  /* one a lane */
-    double grad_norm; /* of the last step, before clipping */
+    float *weights, *m, *v;        /* where the engine computes */
+    struct la_device_part *device; /* trainer_device.c; NULL on the CPU */
+    double *partial;               /* sums of squares, one a range of the flat array */
+    la_eval *scores;               /* one a lane */
+    double grad_norm;              /* of the last step, before clipping */
     double lr, step_loss;
     la_progress at;
 } la_trainer;
@@ -44,11 +45,29 @@ double la_learning_rate(const la_train_opts *o, int64_t step);
 /* Longest length that step `step` (from 0) draws its batch from. */
 int64_t la_curriculum_length(const la_train_opts *o, const la_shape *shapes, size_t n,
                              int64_t step);
+/* The three arrays on the host, borrowed until the next call: for checkpoints. */
+typedef struct la_arrays {
+    const float *weights, *m, *v;
+} la_arrays;
+la_status la_trainer_arrays(la_trainer *t, la_arrays *out, la_err *err);
+la_status la_trainer_adopt(la_trainer *t, const la_arrays *from, la_err *err);
+
+/* trainer_device.c */
+la_status la_device_part_init(la_trainer *t, la_err *err);
+void la_device_part_release(la_trainer *t);
+la_status la_device_arrays(la_trainer *t, la_arrays *out, la_err *err);
+/* Forward, backward and update of a batch, as run_step does on the CPU: into t->step_loss and
+ * t->grad_norm. *answers 0: the batch has none; *good: both are finite. */
+la_status la_device_step(la_trainer *t, size_t geometry, const la_batch *batch, const la_adamw *how,
+                         int64_t *answers, bool *good, la_err *err);
 /* Adds what the lanes scored to *out. */
 void la_eval_gather(const la_engine *e, const la_eval *scores, int lanes, la_eval *out);
 /* The lengths of a mixture as batches of `tokens`. */
-size_t la_train_geometries(const la_shape *shapes, size_t n, int64_t tokens, int threads,
+size_t la_train_geometries(const la_train_config *config, const la_shape *shapes, size_t n,
                            la_geometry out[LA_MAX_LENGTHS]);
+/* Threads of its engine: a device has one lane. */
+int la_train_threads(const la_train_config *config);
+enum { LA_DEVICE_PIECE = 1 << 17 }; /* tokens that go through a network on a device together */
 int64_t la_train_most_answers(const la_train_config *config, const la_shape *shapes, size_t n);
 
 /* checkpoint.c: one file; weights alone once finished, with both moments before. */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A step on a device: examples are made here and go up, everything else stays there; what comes back is where the
+ * step stands.
+ */
+#include <string.h>
+
+#include "alloc.h"
+#include "layers_cuda.h"
+#include "trainer.h"
+
+typedef struct la_device_part {
+    uint8_t *kind;        /* [n], on the device */
+    la_step_stock *stock; /* on the device */
+    la_step_stock here;   /* the host's */
+    float *arrays;        /* [3][n], the host's: for checkpoints */
+} la_device_part;
+
+/* Whether an element is trained, and decays. */
+static la_status kinds_up(la_trainer *t, la_err *err)
+{
+    size_t n = (size_t)t->spec.n;
+    uint8_t *kind = la_zalloc(n, err);
+    if (!kind) return LA_E_NOMEM;
+    for (size_t i = 0; i < t->spec.n_tensors; i++) {
+        const la_tensor_spec *tensor = &t->spec.tensor[i];
+        int is = !tensor->trainable ? LA_FROZEN : tensor->decayed ? LA_DECAYED : LA_TRAINED;
+        memset(kind + tensor->at, is, (size_t)tensor->n);
+    }
+    la_status st = la_site_up(&t->engine.site, t->device->kind, kind, n, err);
+    if (st == LA_OK) st = la_site_finish(&t->engine.site, err);
+    la_free(kind);
+    return st;
+}
+
+la_status la_device_part_init(la_trainer *t, la_err *err)
+{
+    const la_site *site = &t->engine.site;
+    size_t n = (size_t)t->spec.n, bytes = n * sizeof(float);
+    la_device_part *d = t->device = la_zalloc(sizeof *d, err);
+    if (!d) return LA_E_NOMEM;
+    float **arrays[] = {&t->weights, &t->m, &t->v};
+    for (size_t i = 0; i < LA_COUNT(arrays); i++)
+        LA_TRY(la_site_take(site, bytes, (void **)arrays[i], err));
+    LA_TRY(la_site_take(site, n, (void **)&d->kind, err));
+    LA_TRY(la_site_take(site, sizeof *d->stock, (void **)&d->stock, err));
+    d->arrays = la_zalloc(3 * bytes, err);
+    if (!d->arrays) return LA_E_NOMEM;
+    LA_TRY(kinds_up(t, err));
+    LA_TRY(la_net_draw(&t->spec, t->config->seed, d->arrays, err));
+    return la_trainer_adopt(t, &(la_arrays){d->arrays, d->arrays + n, d->arrays + 2 * n}, err);
+}
+
+void la_device_part_release(la_trainer *t)
+{
+    la_device_part *d = t->device;
+    if (!d) return;
+    la_site_give(&t->engine.site, d->kind);
+    la_site_give(&t->engine.site, d->stock);
+    la_free(d->arrays);
+    la_free(d);
+    t->device = NULL;
+}
+
+la_status la_device_arrays(la_trainer *t, la_arrays *out, la_err *err)
+{
+    const la_site *site = &t->engine.site;
+    size_t n = (size_t)t->spec.n, bytes = n * sizeof(float);
+    float *to = t->device->arrays;
+    LA_TRY(la_site_down(site, to, t->weights, bytes, err));
+    LA_TRY(la_site_down(site, to + n, t->m, bytes, err));
+    LA_TRY(la_site_down(site, to + 2 * n, t->v, bytes, err));
+    *out = (la_arrays){to, to + n, to + 2 * n};
+    return la_site_finish(site, err);
+}
+
+la_status la_device_step(la_trainer *t, size_t geometry, const la_batch *batch, const la_adamw *how,
+                         int64_t *answers, bool *good, la_err *err)
+{
+    la_engine *e = &t->engine;
+    la_lane *lane = &e->lane[0];
+    la_device_part *d = t->device;
+    const la_site *site = &e->site;
+    LA_TRY(la_lane_make(lane, geometry, batch, err));
+    *answers = lane->n_rows;
+    if (!*answers) return LA_OK;
+    d->here = (la_step_stock){.how = *how, .clip = t->config->train->clip, .answers = lane->n_rows};
+    LA_TRY(la_site_up(site, d->stock, &d->here, sizeof d->here, err));
+    LA_TRY(la_lane_learn(lane, geometry, batch, *answers, t->weights, err));
+    la_cuda_update(t->spec.n, d->kind, lane->on.loss, d->stock, lane->grad, t->weights, t->m, t->v);
+    LA_TRY(la_site_down(site, &d->here, d->stock, sizeof d->here, err));
+    LA_TRY(la_site_finish(site, err));
+    t->grad_norm = d->here.norm;
+    t->step_loss = d->here.loss;
+    *good = d->here.good;
+    return LA_OK;
+}

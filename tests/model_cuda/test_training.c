@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Small models trained on the emulator and on the CPU: the same examples, weights and draws, so the same losses
+ * up to rounding.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "alloc.h"
+#include "fake_driver.h"
+#include "labench/kit.h"
+#include "train_fixture.h"
+#include "trainer.h"
+
+enum { STEPS = 6 };
+
+typedef struct trained {
+    double loss[STEPS], norm[STEPS];
+    int64_t correct, total;
+    double val_loss;
+} trained;
+
+static void run(const fixture *f, trained *out)
+{
+    la_trainer t;
+    la_err err = {0};
+    if (la_trainer_init(&t, &f->config, &err) != LA_OK) fail_msg("%s", err.msg);
+    for (int i = 0; i < STEPS; i++) {
+        if (la_trainer_step(&t, &err) != LA_OK) fail_msg("step %d: %s", i, err.msg);
+        out->loss[i] = t.step_loss;
+        out->norm[i] = t.grad_norm;
+    }
+    if (la_trainer_validate(&t, &err) != LA_OK) fail_msg("%s", err.msg);
+    out->correct = t.at.val[0].correct;
+    out->total = t.at.val[0].total;
+    out->val_loss = t.at.val[0].loss;
+    la_trainer_release(&t);
+}
+
+static void on_device(fixture *f)
+{
+    la_err err = {0};
+    if (la_device_cuda(0, &f->device, &err) != LA_OK) fail_msg("%s", err.msg);
+}
+
+static void compare(const char *variant, const char *const *settings)
+{
+    fixture f;
+    trained cpu, device;
+    fixture_init(&f, variant, 12);
+    fixture_set(&f, "train.tokens=60");
+    fixture_set(&f, "train.validate_examples=7");
+    fixture_set(&f, "train.warmup=2");
+    for (; *settings; settings++) fixture_set(&f, *settings);
+    run(&f, &cpu);
+    on_device(&f);
+    run(&f, &device);
+    for (int i = 0; i < STEPS; i++)
+        if (!(fabs(cpu.loss[i] - device.loss[i]) <= 2e-4 * (1.0 + cpu.loss[i])) ||
+            !(fabs(cpu.norm[i] - device.norm[i]) <= 2e-3 * (1.0 + cpu.norm[i])))
+            fail_msg("%s, step %d: loss %.9g on the CPU and %.9g on the device, norm %.9g and %.9g",
+                     variant, i, cpu.loss[i], device.loss[i], cpu.norm[i], device.norm[i]);
+    assert_int_equal(cpu.total, device.total);
+    assert_true(llabs(cpu.correct - device.correct) <= 1); /* a tie may fall the other way */
+    assert_true(fabs(cpu.val_loss - device.val_loss) <= 5e-4 * (1.0 + cpu.val_loss));
+    assert_true(cpu.loss[0] != cpu.loss[STEPS - 1]);
+    assert_int_equal(fake_taken, 0);
+    assert_int_equal(fake_streams, 0);
+    assert_int_equal(la_mem_live(), 0);
+}
+
+static void losses_are_those_of_the_cpu(void **state)
+{
+    (void)state;
+    compare("copy", (const char *const[]){NULL});
+}
+
+static void with_every_piece_of_a_block(void **state)
+{
+    (void)state;
+    compare("copy", (const char *const[]){"model.mlp=2", "model.norm=layer", "model.pos=learned",
+                                          "model.gate=silu", "model.qk_norm=l2", NULL});
+    compare("copy", (const char *const[]){"model.pos=rope", "model.dropout=0.2", "model.conv=0",
+                                          "model.qk_norm=l2", NULL});
+}
+
+static void with_every_head(void **state)
+{
+    (void)state;
+    compare("copy", (const char *const[]){"task.head=1", NULL});
+    compare("copy", (const char *const[]){"task.head=2", NULL});
+    compare("copy", (const char *const[]){"task.head=3", NULL});
+    compare("copy", (const char *const[]){"model.logits=all", NULL});
+}
+
+static void what_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    fixture_init(&f, "null", 12);
+    on_device(&f);
+    assert_int_equal(la_train_check(&f.config, &err), LA_E_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "on CUDA devices"));
+}
+
+int main(void)
+{
+    la_start(2);
+    la_cuda_use(&fake_driver);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(losses_are_those_of_the_cpu),
+        cmocka_unit_test(with_every_piece_of_a_block),
+        cmocka_unit_test(with_every_head),
+        cmocka_unit_test(what_cannot_be_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
