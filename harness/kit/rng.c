@@ -15,6 +15,10 @@
 #endif
 
 #include "labench/kit.h"
+#include "labench/simd.h"
+#include "rng_tables.h"
+
+enum { TOGETHER = 4096 }; /* blocks, or numbers to map, that a thread takes at a time */
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -78,6 +82,41 @@ double la_random_normal(uint64_t stream, uint64_t index)
     return z[index & 3];
 }
 
+void la_normals_plain(uint64_t stream, uint64_t block, double scale, float *out, int64_t blocks)
+{
+    for (int64_t b = 0; b < blocks; b++) {
+        double z[4];
+        four_normals(stream, 4 * (block + (uint64_t)b), z);
+        for (int j = 0; j < 4; j++) out[4 * b + j] = (float)(scale * z[j]);
+    }
+}
+
+void la_decays_plain(float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) x[i] = (float)-exp((double)x[i] - 2.0);
+}
+
+void la_gated_plain(const float *x, float *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (float)((double)x[i] * (1.0 / (1.0 + exp(-(double)y[i]))));
+}
+
+void la_random_to_decays(float *x, int64_t n, int threads)
+{
+    la_decays_map *map = LA_ISA_TABLE(la_decays, la_isa_best());
+#pragma omp parallel for num_threads(threads) if (n > TOGETHER) schedule(static)
+    for (int64_t i = 0; i < n; i += TOGETHER) map(x + i, n - i < TOGETHER ? n - i : TOGETHER);
+}
+
+void la_random_to_gated(const float *x, float *y, int64_t n, int threads)
+{
+    la_gated_map *map = LA_ISA_TABLE(la_gated, la_isa_best());
+#pragma omp parallel for num_threads(threads) if (n > TOGETHER) schedule(static)
+    for (int64_t i = 0; i < n; i += TOGETHER)
+        map(x + i, y + i, n - i < TOGETHER ? n - i : TOGETHER);
+}
+
 void la_random_fill_normal(uint64_t stream, uint64_t first, float *out, int64_t n, int threads)
 {
     la_random_fill_scaled(stream, first, 1.0, out, n, threads);
@@ -91,12 +130,11 @@ void la_random_fill_scaled(uint64_t stream, uint64_t first, double scale, float 
     for (int64_t i = 0; i < head; i++)
         out[i] = (float)(scale * la_random_normal(stream, first + (uint64_t)i));
     int64_t blocks = (n - head) / 4;
-#pragma omp parallel for num_threads(threads) if (blocks > 4096) schedule(static)
-    for (int64_t b = 0; b < blocks; b++) {
-        double z[4];
-        four_normals(stream, first + (uint64_t)(head + 4 * b), z);
-        for (int j = 0; j < 4; j++) out[head + 4 * b + j] = (float)(scale * z[j]);
-    }
+    la_normals_fill *fill = LA_ISA_TABLE(la_normals, la_isa_best());
+#pragma omp parallel for num_threads(threads) if (blocks > TOGETHER) schedule(static)
+    for (int64_t b = 0; b < blocks; b += TOGETHER)
+        fill(stream, (first + (uint64_t)(head + 4 * b)) / 4, scale, out + head + 4 * b,
+             blocks - b < TOGETHER ? blocks - b : TOGETHER);
     for (int64_t i = head + 4 * blocks; i < n; i++)
         out[i] = (float)(scale * la_random_normal(stream, first + (uint64_t)i));
 }

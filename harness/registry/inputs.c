@@ -177,8 +177,9 @@ static void scale_all(float *x, int64_t n, float factor)
     for (int64_t i = 0; i < n; i++) x[i] *= factor;
 }
 
-static void unit_rows(float *x, int64_t rows, int64_t d)
+static void unit_rows(float *x, int64_t rows, int64_t d, int threads)
 {
+#pragma omp parallel for num_threads(threads) if (rows > 4096) schedule(static)
     for (int64_t r = 0; r < rows; r++) {
         double norm = 0.0;
         for (int64_t c = 0; c < d; c++) norm += (double)x[r * d + c] * (double)x[r * d + c];
@@ -197,15 +198,14 @@ static void duplicate_keys(char *k, int64_t B, int64_t T, size_t row)
         }
 }
 
-static void draw_gate(float *g, int64_t n, la_input_kind kind)
+static void draw_gate(float *g, int64_t n, la_input_kind kind, int threads)
 {
+    la_random_to_decays(g, n, threads);
     for (int64_t i = 0; i < n; i++) {
         if (kind == LA_INPUTS_NO_DECAY)
             g[i] = 0.0f;
         else if (kind == LA_INPUTS_STRONG_DECAY && i % 3 != 2)
             g[i] = i % 3 == 0 ? -50.0f : 0.0f;
-        else
-            g[i] = (float)-exp((double)g[i] - 2.0);
     }
 }
 
@@ -223,15 +223,11 @@ static void draw_beta(const la_variant *variant, float *beta, int64_t n, la_inpu
 }
 
 /* rwkv7: a = -kappa, b = kappa * iclr, kappa of unit norm and iclr in (0,1). */
-static void draw_ab(float *a, float *b, int64_t rows, int64_t d)
+static void draw_ab(float *a, float *b, int64_t rows, int64_t d, int threads)
 {
-    unit_rows(a, rows, d);
-    for (int64_t i = 0; i < rows * d; i++) {
-        float kappa = a[i];
-        double iclr = 1.0 / (1.0 + exp(-(double)b[i]));
-        a[i] = -kappa;
-        b[i] = (float)((double)kappa * iclr);
-    }
+    unit_rows(a, rows, d, threads);
+    la_random_to_gated(a, b, rows * d, threads);
+    scale_all(a, rows * d, -1.0f);
 }
 
 /* What becomes of n drawn numbers (whole rows) of q, k, v or x. */
@@ -239,7 +235,7 @@ static void shape_rows(const la_variant *variant, const la_problem *p, int which
                        la_input_kind kind, float *x, int64_t n)
 {
     bool unit = which == LA_T_K && (variant->inputs & LA_IN_UNIT_KEYS);
-    if (unit) unit_rows(x, n / p->dk, p->dk);
+    if (unit) unit_rows(x, n / p->dk, p->dk, p->threads);
     /* |q.k| is about sqrt(dk) for normal rows: s q.k then reaches +-1e4. */
     if (kind == LA_INPUTS_BIG_LOGITS && which == LA_T_Q)
         scale_all(x, n, (float)(3e3 / (la_variant_scale(variant, p) * sqrt((double)p->dk))));
@@ -286,8 +282,9 @@ static void draw_gates(const la_variant *variant, const la_problem *p, la_input_
                                   p->threads);
     }
     if (n[LA_T_BETA]) draw_beta(variant, out->t[LA_T_BETA].data, n[LA_T_BETA], kind);
-    if (n[LA_T_G]) draw_gate(out->t[LA_T_G].data, n[LA_T_G], kind);
-    if (n[LA_T_A]) draw_ab(out->t[LA_T_A].data, out->t[LA_T_B].data, n[LA_T_A] / p->dk, p->dk);
+    if (n[LA_T_G]) draw_gate(out->t[LA_T_G].data, n[LA_T_G], kind, p->threads);
+    if (n[LA_T_A])
+        draw_ab(out->t[LA_T_A].data, out->t[LA_T_B].data, n[LA_T_A] / p->dk, p->dk, p->threads);
 }
 
 la_status la_inputs_draw(const la_variant *variant, const la_problem *p, const void *opts,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Random numbers filled in at once are those drawn one by one, whatever the place, the number of threads and
- * the scale.
+ * Random numbers filled in at once are those drawn one by one, whatever the place, the number of threads,
+ * the scale and the instruction set; so are the gates made of them.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -38,9 +40,35 @@ static void filled_as_drawn(void **state)
     free(x);
 }
 
+enum { MANY = 1 << 19 };
+
+static void many_are_those_of_the_library(void **state)
+{
+    (void)state;
+    const uint64_t first = (UINT64_C(1) << 34) - 1000; /* counters past 32 bits */
+    float *x = malloc(MANY * sizeof *x), *y = malloc(MANY * sizeof *y);
+    assert_true(x && y);
+    la_random_fill_normal(12, first, x, MANY, 2);
+    for (int64_t i = 0; i < MANY; i++)
+        assert_true(x[i] == (float)la_random_normal(12, first + (uint64_t)i));
+    memcpy(y, x, MANY * sizeof *y);
+    la_random_to_decays(y, MANY - 1, 2);
+    for (int64_t i = 0; i < MANY - 1; i++) assert_true(y[i] == (float)-exp((double)x[i] - 2.0));
+    assert_true(y[MANY - 1] == x[MANY - 1]);
+    la_random_fill_normal(13, 0, y, MANY, 2);
+    la_random_to_gated(x, y, MANY - 1, 2);
+    for (int64_t i = 0; i < MANY - 1; i++) {
+        double iclr = 1.0 / (1.0 + exp(-(double)(float)la_random_normal(13, (uint64_t)i)));
+        assert_true(y[i] == (float)((double)x[i] * iclr));
+    }
+    free(x);
+    free(y);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(filled_as_drawn)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(filled_as_drawn),
+                                       cmocka_unit_test(many_are_those_of_the_library)};
     la_start(2);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,9 @@ LA_API void la_random_fill_normal(uint64_t stream, uint64_t first, float *out, i
 /* The same times `scale`, rounded once. */
 LA_API void la_random_fill_scaled(uint64_t stream, uint64_t first, double scale, float *out,
                                   int64_t n, int threads);
+/* Drawn normal numbers as gates: x = -exp(x - 2), and y = x / (1 + exp(-y)), each rounded once. */
+LA_API void la_random_to_decays(float *x, int64_t n, int threads);
+LA_API void la_random_to_gated(const float *x, float *y, int64_t n, int threads);
 /* Fisher-Yates: the first n entries of a random permutation of 0..of-1, into out; of entries of
  * scratch are needed in out. */
 LA_API void la_random_permutation(uint64_t stream, int64_t *out, int64_t of, int64_t n);
