@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The stop rule is looked at only when n reaches 10, 20, 40, 80, ...: looking after each sample and
- * stopping when it looks good makes intervals too narrow.
+ * The stop rule is looked at when the samples asked for and the time asked for are both there, and then
+ * only when n has doubled: looking after each sample and stopping when it looks good makes intervals too
+ * narrow.
  */
 #include "measure.h"
 
@@ -72,15 +73,15 @@ static la_status warm_up(const la_measured *what, const la_stop_rule *rule, la_t
     return LA_OK;
 }
 
-/* Half-width of the median's interval over the median; NaN below 6 samples. */
-static double half_width(const la_timing *t)
+/* Half-width of the median's interval over the median, of the first n samples; NaN below 6. */
+static double half_width(const la_timing *t, size_t n)
 {
-    double *x = la_alloc(t->n * sizeof *x, NULL);
+    double *x = n < 6 ? NULL : la_alloc(n * sizeof *x, NULL);
     if (!x) return NAN;
-    for (size_t i = 0; i < t->n; i++)
+    for (size_t i = 0; i < n; i++)
         x[i] = (double)t->samples[i].total_ns / (double)t->samples[i].iters;
     la_summary s;
-    la_summarise(x, t->n, &s);
+    la_summarise(x, n, &s);
     la_free(x);
     return s.median > 0 ? (s.hi - s.lo) / (2 * s.median) : isnan(s.hi) ? (double)NAN : 0.0;
 }
@@ -96,55 +97,49 @@ static int64_t iterations(const la_measured *what, double call_ns)
     return (int64_t)fmin(ceil(want / fmax(call_ns, 1.0)), 1e7);
 }
 
+/* What a look says: why to stop, or NULL. Settled: twice as many samples changed little, two times. */
+static const char *verdict(const la_timing *t, const la_stop_rule *rule)
+{
+    double now = half_width(t, t->n), last = half_width(t, t->n / 2);
+    if (now <= rule->target) return "target";
+    bool settled =
+        fabs(now - last) < SETTLED * now && fabs(last - half_width(t, t->n / 4)) < SETTLED * now;
+    return settled ? "settled" : NULL;
+}
+
 la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timing *out, la_err *err)
 {
-    *out = (la_timing){.half_width = NAN, .stop_reason = "max_time"};
-    if (rule->slow_s > 0 && (double)rule->first_call_ns > rule->slow_s * 1e9) {
-        out->stop_reason = "slow";
+    *out = (la_timing){.half_width = NAN, .stop_reason = "slow"};
+    if (rule->slow_s > 0 && (double)rule->first_call_ns > rule->slow_s * 1e9)
         return keep(out, 1, rule->first_call_ns, err);
-    }
     double call_ns;
     LA_TRY(warm_up(what, rule, out, &call_ns, err));
     int64_t iters = iterations(what, call_ns), spent = 0;
     /* A call longer than the whole time asked for: three samples, no stop rule to look at. */
     bool few = call_ns > rule->min_time_s * 1e9;
     size_t most = rule->max_samples > 0 ? (size_t)rule->max_samples : DEFAULT_MAX;
-    size_t check = 10;
-    double before_last = NAN, last = NAN;
+    size_t look = (size_t)rule->min_samples;
     double limit = rule->max_time_s * 1e9 * (few ? 4 : 1);
-    for (;;) {
+    const char *stop = NULL;
+    while (!stop) {
         int64_t ns;
         LA_TRY(one_sample(what, iters, &ns, err));
         if (what->after) LA_TRY(what->after(what->context, err));
         LA_TRY(keep(out, iters, ns, err));
         spent += ns;
-        if (few && out->n >= 3) {
-            out->stop_reason = "slow";
-            break;
+        if (few && out->n >= 3)
+            stop = "slow";
+        else if (out->n >= most)
+            stop = "samples";
+        else if (out->n >= look && (double)spent >= rule->min_time_s * 1e9) {
+            stop = verdict(out, rule);
+            look = 2 * out->n;
         }
-        if (out->n >= most) {
-            out->stop_reason = "samples";
-            break;
-        }
-        if (out->n == check) {
-            double now = half_width(out);
-            check *= 2;
-            if (out->n >= (size_t)rule->min_samples && (double)spent >= rule->min_time_s * 1e9) {
-                if (now <= rule->target) {
-                    out->stop_reason = "target";
-                    break;
-                }
-                if (fabs(now - last) < SETTLED * now && fabs(last - before_last) < SETTLED * now) {
-                    out->stop_reason = "settled";
-                    break;
-                }
-            }
-            before_last = last;
-            last = now;
-        }
-        /* At least three, unless even these take far too long. */
-        if ((double)spent >= limit && (out->n >= 3 || (double)spent >= 4 * limit)) break;
+        /* Of slow calls what fits; of others at least three, unless even these take far too long. */
+        if (!stop && (double)spent >= limit && (few || out->n >= 3 || (double)spent >= 4 * limit))
+            stop = few ? "slow" : "max_time";
     }
-    out->half_width = half_width(out);
+    out->stop_reason = stop;
+    out->half_width = half_width(out, out->n);
     return LA_OK;
 }

@@ -83,25 +83,46 @@ static void test_short_calls_are_timed_together(void **state)
     la_timing_release(&t);
 }
 
-static void test_rule_is_looked_at_only_at_doublings(void **state)
+static void test_a_call_longer_than_the_time_asked_for_has_three_samples(void **state)
 {
     (void)state;
     spinner s = {.ns = 1500000};
     la_measured what = {.call = spin, .context = &s};
     la_stop_rule rule = usual;
     rule.min_time_s = 0.001;
-    rule.target = 0.5;
     la_timing t;
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
-    assert_int_equal(t.n, 3); /* a call longer than the time asked for */
+    assert_int_equal(t.n, 3);
     assert_string_equal(t.stop_reason, "slow");
     la_timing_release(&t);
+    rule.max_time_s = 0.0007; /* four times that are two samples */
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_true(t.n <= 2);
+    assert_string_equal(t.stop_reason, "slow");
+    la_timing_release(&t);
+}
+
+static void test_rule_is_looked_at_once_time_and_samples_are_there(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 1500000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    la_timing t;
     rule.target = 1e6;       /* a busy machine makes wide intervals */
-    rule.min_time_s = 0.018; /* reached at sample 12 or 13, or by 10 on a busy machine */
+    rule.min_time_s = 0.024; /* reached at sample 16, or before on a busy machine */
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
     assert_string_equal(t.stop_reason, "target");
-    assert_true(t.n == 10 || t.n == 20);
+    assert_true(t.n >= 10 && t.n <= 16);
+    int64_t spent = 0;
+    for (size_t i = 0; i < t.n; i++) spent += t.samples[i].total_ns;
+    assert_true(spent >= 24000000);
+    if (t.n > 10) assert_true(spent - t.samples[t.n - 1].total_ns < 24000000);
     assert_true(t.half_width <= 1e6);
+    la_timing_release(&t);
+    rule.min_time_s = 0.002; /* there before the samples are */
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_int_equal(t.n, 10);
     la_timing_release(&t);
 }
 
@@ -228,7 +249,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timer_tells_the_truth),
         cmocka_unit_test(test_short_calls_are_timed_together),
-        cmocka_unit_test(test_rule_is_looked_at_only_at_doublings),
+        cmocka_unit_test(test_a_call_longer_than_the_time_asked_for_has_three_samples),
+        cmocka_unit_test(test_rule_is_looked_at_once_time_and_samples_are_there),
         cmocka_unit_test(test_noise_runs_into_the_limit),
         cmocka_unit_test(test_a_slow_call_is_its_own_sample),
         cmocka_unit_test(test_quick_takes_three),
