@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "elements.h"
 #include "gradient_compare.h"
@@ -11,6 +12,8 @@
  * more than a row that holds almost nothing: what a token reads right after a reset. */
 #define SMALL        1e-2
 #define SMALL_NARROW 1e-1
+
+enum { SHARED = 1 << 18 }; /* values that are more than a thread's work */
 
 /* Sums over what was compared so far; row by row, so that an output need not be gathered first. */
 typedef struct sums {
@@ -112,8 +115,35 @@ void la_compare_least(const void *got, la_dtype dtype, const double *want, int64
     finish(&s);
 }
 
+/* Infinities and NaN have every bit of the exponent set. */
+static int64_t nonfinite_words(const char *x, int64_t n)
+{
+    int64_t bad = 0;
+#pragma omp parallel for reduction(+ : bad) if (n > SHARED) schedule(static)
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t word;
+        memcpy(&word, x + i * (int64_t)sizeof word, sizeof word);
+        bad += (word & 0x7F800000u) == 0x7F800000u;
+    }
+    return bad;
+}
+
+static int64_t nonfinite_halves(const char *x, int64_t n, uint32_t exponent)
+{
+    int64_t bad = 0;
+#pragma omp parallel for reduction(+ : bad) if (n > SHARED) schedule(static)
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t half;
+        memcpy(&half, x + i * (int64_t)sizeof half, sizeof half);
+        bad += (half & exponent) == exponent;
+    }
+    return bad;
+}
+
 int64_t la_count_nonfinite(const void *data, int64_t n, la_dtype dtype)
 {
+    if (dtype == LA_F32) return nonfinite_words(data, n);
+    if (dtype == LA_BF16) return nonfinite_halves(data, n, 0x7F80u);
     int64_t bad = 0;
     for (int64_t i = 0; i < n; i++) bad += !isfinite(la_element(data, i, dtype));
     return bad;
