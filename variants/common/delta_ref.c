@@ -5,16 +5,24 @@
 
 #include "labench/kit.h"
 
+void la_ref_lookup(const la_problem *p, const double *x, const double *S, double *held)
+{
+    for (int64_t j = 0; j < p->dv; j++) held[j] = 0.0;
+    for (int64_t i = 0; i < p->dk; i++)
+        for (int64_t j = 0; j < p->dv; j++) held[j] += x[i] * S[i * p->dv + j];
+}
+
 la_status la_ref_recurrence(const la_problem *p, double s, const la_ref_io *io, la_ref_step *step,
                             la_err *err)
 {
     int64_t dk = p->dk, dv = p->dv;
     size_t bytes = (size_t)(dk * dv) * sizeof(double);
-    double *S = la_zalloc(bytes, err);
+    double *S = la_zalloc(bytes + (size_t)dv * sizeof(double), err);
     if (!S) return LA_E_NOMEM;
+    double *held = S + dk * dv;
     if (io->state_in) memcpy(S, io->state_in[0], bytes);
     for (int64_t t = 0, r = 0; t < p->T; t++) {
-        step(p, io, t, S);
+        step(p, io, t, S, held);
         if (r == io->n_rows || (io->rows && io->rows[r] != t)) continue;
         double *o = io->o + r++ * dv;
         for (int64_t j = 0; j < dv; j++) {
@@ -33,7 +41,7 @@ la_status la_ref_recurrence(const la_problem *p, double s, const la_ref_io *io, 
 /* Everything a backward call allocates: states [T / SEGMENT] and [SEGMENT + 1] of dk dv, the gradient of
  * the state, and rows for gradients that are not wanted. */
 typedef struct backward {
-    double *kept, *inside, *dS, *dk, *dv, *channels;
+    double *kept, *inside, *dS, *dk, *dv, *channels, *held;
     double dbeta;
 } backward;
 
@@ -45,6 +53,7 @@ static void release(backward *b)
     la_free(b->dk);
     la_free(b->dv);
     la_free(b->channels);
+    la_free(b->held);
 }
 
 static la_status allocate(const la_problem *p, backward *b, la_err *err)
@@ -55,7 +64,8 @@ static la_status allocate(const la_problem *p, backward *b, la_err *err)
         (b->inside = la_zalloc((SEGMENT + 1) * state, err)) && (b->dS = la_zalloc(state, err)) &&
         (b->dk = la_zalloc((size_t)p->dk * sizeof(double), err)) &&
         (b->dv = la_zalloc((size_t)p->dv * sizeof(double), err)) &&
-        (b->channels = la_zalloc((size_t)p->dk * sizeof(double), err)))
+        (b->channels = la_zalloc((size_t)p->dk * sizeof(double), err)) &&
+        (b->held = la_zalloc((size_t)p->dv * sizeof(double), err)))
         return LA_OK;
     release(b);
     return LA_E_NOMEM;
@@ -69,7 +79,7 @@ static void keep_states(const la_problem *p, const la_ref_io *io, la_ref_step *s
     if (io->state_in) memcpy(S, io->state_in[0], bytes);
     for (int64_t t = 0; t < p->T; t++) {
         if (t % SEGMENT == 0) memcpy(b->kept + (size_t)(t / SEGMENT) * n, S, bytes);
-        step(p, io, t, S);
+        step(p, io, t, S, b->held);
     }
 }
 
@@ -112,7 +122,7 @@ la_status la_ref_recurrence_backward(const la_problem *p, int64_t gates, double 
         for (int64_t t = t0; t < t1; t++) {
             double *S = b.inside + (size_t)(t - t0) * n;
             memcpy(S + n, S, bytes);
-            step(p, io, t, S + n);
+            step(p, io, t, S + n, b.held);
         }
         for (int64_t t = t1; t-- > t0;)
             token_back(p, gates, s, io, grads, t, b.inside + (size_t)(t - t0) * n, back, &b);

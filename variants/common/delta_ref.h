@@ -6,8 +6,12 @@
 
 #include "labench/variant.h"
 
-/* One token's transition: S [dk,dv] from S_{t-1} to S_t. */
-typedef void la_ref_step(const la_problem *p, const la_ref_io *io, int64_t t, double *S);
+/* One token's transition: S [dk,dv] from S_{t-1} to S_t. held: scratch of [dv]. */
+typedef void la_ref_step(const la_problem *p, const la_ref_io *io, int64_t t, double *S,
+                         double *held);
+
+/* held = S'x: what S has stored under x, row by row. */
+void la_ref_lookup(const la_problem *p, const double *x, const double *S, double *held);
 
 /* S from state_in (or zero); for each token `step`, and o_t = S_t' (s q_t) where row t is wanted; S
  * into state_out. */

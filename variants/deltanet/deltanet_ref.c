@@ -6,15 +6,13 @@
 
 extern const la_reference la_deltanet_reference;
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S)
+static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv;
-    for (int64_t j = 0; j < dv; j++) {
-        double held = 0.0; /* what S has stored under k */
-        for (int64_t i = 0; i < dk; i++) held += k[i] * S[i * dv + j];
-        for (int64_t i = 0; i < dk; i++) S[i * dv + j] += io->beta[t] * k[i] * (v[j] - held);
-    }
+    la_ref_lookup(p, k, S, held);
+    for (int64_t i = 0; i < dk; i++)
+        for (int64_t j = 0; j < dv; j++) S[i * dv + j] += io->beta[t] * k[i] * (v[j] - held[j]);
 }
 
 static la_status forward(const la_problem *p, const void *opts, const la_ref_io *io, la_err *err)

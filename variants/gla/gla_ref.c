@@ -8,12 +8,15 @@
 
 extern const la_reference la_gla_reference;
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S)
+static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
 {
+    (void)held;
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv, *g = io->g + t * dk;
-    for (int64_t i = 0; i < dk; i++)
-        for (int64_t j = 0; j < dv; j++) S[i * dv + j] = exp(g[i]) * S[i * dv + j] + k[i] * v[j];
+    for (int64_t i = 0; i < dk; i++) {
+        double decay = exp(g[i]);
+        for (int64_t j = 0; j < dv; j++) S[i * dv + j] = decay * S[i * dv + j] + k[i] * v[j];
+    }
 }
 
 static la_status forward(const la_problem *p, const void *opts, const la_ref_io *io, la_err *err)

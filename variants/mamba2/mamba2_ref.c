@@ -14,8 +14,9 @@ static double scale_of(const la_problem *p)
     return p->scale == 0.0 ? 1.0 : p->scale;
 }
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S)
+static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
 {
+    (void)held;
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv;
     double decay = exp(io->g[t]), dt = io->beta[t];

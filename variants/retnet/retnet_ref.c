@@ -8,8 +8,9 @@
 
 extern const la_reference la_retnet_reference;
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S)
+static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
 {
+    (void)held;
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv;
     double gamma = 1.0 - pow(2.0, -5.0 - (double)io->head);

@@ -13,16 +13,16 @@ static double scale_of(const la_problem *p)
     return p->scale == 0.0 ? 1.0 : p->scale;
 }
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S)
+static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv, *g = io->g + t * dk;
     const double *a = io->a + t * dk, *b = io->b + t * dk;
-    for (int64_t j = 0; j < dv; j++) {
-        double w = 0.0; /* what the undecayed S holds under a */
-        for (int64_t i = 0; i < dk; i++) w += a[i] * S[i * dv + j];
-        for (int64_t i = 0; i < dk; i++)
-            S[i * dv + j] = exp(g[i]) * S[i * dv + j] + b[i] * w + k[i] * v[j];
+    la_ref_lookup(p, a, S, held); /* of the undecayed S */
+    for (int64_t i = 0; i < dk; i++) {
+        double decay = exp(g[i]);
+        for (int64_t j = 0; j < dv; j++)
+            S[i * dv + j] = decay * S[i * dv + j] + b[i] * held[j] + k[i] * v[j];
     }
 }
 
