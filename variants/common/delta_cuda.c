@@ -23,8 +23,10 @@ la_status la_delta_cuda_check(const la_recurrence *m, const la_problem *p, la_pa
                        "%s on CUDA devices takes keys of at most %d numbers, not %" PRId64, m->name,
                        LA_DELTA_STEP_DK, p->dk);
     la_device cpu_like = *dev;
-    cpu_like.isa = LA_ISA_AVX512_BF16; /* every device has bf16 */
-    return la_delta_check(m, p, pass, &cpu_like, err);
+    cpu_like.isa = LA_ISA_AVX512_BF16; /* every device has bf16 ... */
+    la_problem narrow = *p;
+    if (p->dtype == LA_F16) narrow.dtype = LA_BF16; /* ... and f16 */
+    return la_delta_check(m, &narrow, pass, &cpu_like, err);
 }
 
 la_status la_delta_cuda_sizes(const la_problem *p, la_pass pass, const void *opts,

@@ -155,7 +155,8 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
         .name = "cuda_recurrent", LA_CUDA_CALLS(step_kernels), .check = cuda_check,                \
         .caps = LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_GROUPED_QK |              \
                 LA_CAP_DETERMINISTIC,                                                              \
-        .dtypes = 1u << LA_F32 | 1u << LA_BF16, .cost = recurrent_cost, .decode = la_cuda_decode   \
+        .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16, .cost = recurrent_cost,             \
+        .decode = la_cuda_decode                                                                   \
     }
 #else
 #define LA_DELTA_CUDA_(member)

@@ -153,7 +153,9 @@ extern "C" la_status la_delta_step(const la_delta_call *c, la_err *err)
 {
     if (c->B * c->H * ((c->dv + LA_WARP - 1) / LA_WARP) > INT32_MAX)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "more blocks than one launch may have");
-    bool there = c->dtype == LA_BF16 ? launch_of<la_bf16_t>(c) : launch_of<float>(c);
+    bool there = c->dtype == LA_BF16  ? launch_of<la_bf16_t>(c)
+                 : c->dtype == LA_F16 ? launch_of<la_f16_t>(c)
+                                      : launch_of<float>(c);
     if (!there) return LA_FAIL(err, LA_E_INTERNAL, "a write rule and decay without a kernel");
     return LA_LAUNCHED("the recurrent form", err);
 }
