@@ -29,7 +29,8 @@ void cblas_sgemm(int order, int ta, int tb, blasint M, blasint N, blasint K, flo
     for (blasint i = 0; i < M; i++)
         for (blasint j = 0; j < N; j++) {
             float sum = 0.0f, *c = &C[(ptrdiff_t)i * ldc + j];
-            for (blasint k = 0; k < K; k++) sum += A[i * a_row + k * a_k] * B[k * b_k + j * b_column];
+            for (blasint k = 0; k < K; k++)
+                sum += A[i * a_row + k * a_k] * B[k * b_k + j * b_column];
             *c = alpha * sum + (beta == 0.0f ? 0.0f : beta * *c);
         }
 }

@@ -8,7 +8,12 @@
 
 typedef float fftwf_complex[2];
 typedef struct fftwf_plan_s *fftwf_plan;
-enum { FFTW_FORWARD = -1, FFTW_ESTIMATE = 1 << 6, FFTW_PRESERVE_INPUT = 1 << 4, FFTW_UNALIGNED = 1 << 1 };
+enum {
+    FFTW_FORWARD = -1,
+    FFTW_ESTIMATE = 1 << 6,
+    FFTW_PRESERVE_INPUT = 1 << 4,
+    FFTW_UNALIGNED = 1 << 1
+};
 
 static inline fftwf_plan fftwf_plan_many_dft_r2c(int rank, const int *n, int many, float *in,
                                                  const int *inembed, int istride, int idist,
