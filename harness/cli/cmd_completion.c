@@ -86,8 +86,8 @@ static void print_lists(FILE *out)
 /* Flags whose value is a path or of no list: the shell's own completion of files. */
 static void print_file_flags(FILE *out)
 {
-    static const la_flag_id files[] = {LA_FLAG_DB, LA_FLAG_OUT, LA_FLAG_IN, LA_FLAG_PLUGIN,
-                                       LA_FLAG_WITH, LA_FLAG_CONFIG};
+    static const la_flag_id files[] = {LA_FLAG_DB,     LA_FLAG_OUT,  LA_FLAG_IN,
+                                       LA_FLAG_PLUGIN, LA_FLAG_WITH, LA_FLAG_CONFIG};
     fputs("        ", out);
     for (size_t i = 0; i < LA_COUNT(files); i++)
         fprintf(out, "%s--%s", i ? "|" : "", la_flags[files[i]].name);

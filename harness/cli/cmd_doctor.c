@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "commands.h"
+#include "device_report.h"
 #include "labench/kit.h"
 #include "log.h"
 #include "machine.h"
@@ -30,6 +31,8 @@ typedef struct doctor {
     size_t n_findings;
     la_peak peak;
     double clock_resolution_ns, clock_cost_ns;
+    la_device_report devices[LA_DEVICES_MOST];
+    size_t n_devices;
 } doctor;
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
@@ -74,6 +77,7 @@ static void text(const doctor *d)
     rate_text("sgemm 1024", &d->peak.sgemm, "GFLOP/s");
     rate_text("read from memory", &d->peak.read, "GB/s");
     rate_text("copy in memory", &d->peak.copy, "GB/s");
+    for (size_t i = 0; i < d->n_devices; i++) la_device_report_print(&d->devices[i]);
     if (d->n_findings == 0) printf("nothing found that would spoil numbers\n");
     for (size_t i = 0; i < d->n_findings; i++)
         printf("%s%s%s\n", d->findings[i].text, *d->findings[i].fix ? "\n    " : "",
@@ -104,6 +108,9 @@ static la_status json(const doctor *d, la_err *err)
     rate_json(peak, "sgemm_flop_per_s", &d->peak.sgemm);
     rate_json(peak, "read_byte_per_s", &d->peak.read);
     rate_json(peak, "copy_byte_per_s", &d->peak.copy);
+    cJSON *devices = cJSON_AddArrayToObject(all, "devices");
+    for (size_t i = 0; i < d->n_devices; i++)
+        cJSON_AddItemToArray(devices, la_device_report_json(&d->devices[i]));
     cJSON *findings = cJSON_AddArrayToObject(all, "findings");
     for (size_t i = 0; i < d->n_findings; i++) {
         cJSON *o = cJSON_CreateObject();
@@ -153,6 +160,9 @@ int la_cmd_doctor(int argc, char **argv, int first)
     la_log(LA_LOG_INFO, "measuring the peak of %d thread%s", threads, threads == 1 ? "" : "s");
     d.n_findings = la_findings(threads, d.findings); /* before we are the load ourselves */
     look_at_database(&d);
+    d.n_devices = la_device_reports(d.devices);
+    for (size_t i = 0; i < d.n_devices; i++)
+        la_device_findings(&d.devices[i], d.findings, &d.n_findings);
     la_build_read(&d.build);
     la_clock_probe(&d.clock_resolution_ns, &d.clock_cost_ns);
     st = la_machine_read(&d.machine, &err);

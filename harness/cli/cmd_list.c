@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "commands.h"
 #include "cuda.h"
+#include "device_report.h"
 #include "export.h"
 #include "labench/kit.h"
 #include "paper.h"
@@ -237,6 +238,13 @@ static cJSON *device_json(const la_device *d)
     return o;
 }
 
+static void add_cuda_json(cJSON *all)
+{
+    la_device_report reports[LA_DEVICES_MOST];
+    size_t n = la_device_reports(reports);
+    for (size_t i = 0; i < n; i++) cJSON_AddItemToArray(all, la_device_report_json(&reports[i]));
+}
+
 static la_status list_json(int what, la_err *err)
 {
     cJSON *all = cJSON_CreateArray();
@@ -264,6 +272,7 @@ static la_status list_json(int what, la_err *err)
     if (what == DEVICES) {
         la_device_cpu(&cpu);
         cJSON_AddItemToArray(all, device_json(&cpu));
+        add_cuda_json(all);
     }
     char *text = cJSON_Print(all);
     cJSON_Delete(all);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices.h"
 #include "estimate.h"
 #include "log.h"
 #include "plugin_flags.h"
@@ -23,6 +24,22 @@ void la_run_tell_notes(const la_text *notes)
     }
 }
 
+static la_status check_device_memory(const la_plan *plan, const la_run_settings *settings,
+                                     la_err *err)
+{
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < plan->n; i++)
+        if (!plan->cells[i].refused && plan->cells[i].device_bytes < least)
+            least = plan->cells[i].device_bytes;
+    if (!settings->device_limit || settings->device_limit >= least || !settings->predict ||
+        least == SIZE_MAX)
+        return LA_OK;
+    char limit[24], need[24];
+    return LA_FAIL(err, LA_E_ARG, "--device-memory %s leaves no room: the smallest cell needs %s",
+                   la_format_bytes((double)settings->device_limit, limit),
+                   la_format_bytes((double)least, need));
+}
+
 /* A limit that no cell fits below is a slip; the cells would all be predicted_oom. */
 static la_status check_memory(const la_plan *plan, const la_run_settings *settings, la_err *err)
 {
@@ -30,6 +47,7 @@ static la_status check_memory(const la_plan *plan, const la_run_settings *settin
     for (size_t i = 0; i < plan->n; i++)
         if (!plan->cells[i].refused && plan->cells[i].need_bytes < least)
             least = plan->cells[i].need_bytes;
+    LA_TRY(check_device_memory(plan, settings, err));
     if (settings->memory_limit >= least || !settings->predict || plan->n == 0) return LA_OK;
     char limit[24], need[24];
     return LA_FAIL(err, LA_E_ARG, "--memory-limit %s leaves no room: the smallest cell needs %s",
@@ -143,6 +161,7 @@ static int dry_run(const la_plan *plan, const la_run_args *args, const la_estima
 la_status la_run_prepare(la_run_args *args, la_plan *plan, la_device *device, la_err *err)
 {
     LA_TRY(la_device_choose(args->device, device, err));
+    LA_TRY(la_device_settings(args, device, err));
     LA_TRY(la_plugin_flags_open(&args->plugins, err));
     LA_TRY(la_plan_expand(&args->spec, device, plan, err));
     return check_memory(plan, &args->settings, err);

@@ -34,6 +34,11 @@ bool la_estimate_runs(const la_cell *cell, const la_run_settings *settings, la_o
         *why = LA_OUTCOME_PREDICTED_OOM;
         return false;
     }
+    if (settings->predict && settings->device_limit &&
+        cell->device_bytes > settings->device_limit) {
+        *why = LA_OUTCOME_PREDICTED_OOM;
+        return false;
+    }
     if (settings->predict && settings->quick &&
         la_predict_floor(cell, peak_of(cell, settings)) > QUICK_CALL_S) {
         *why = LA_OUTCOME_PREDICTED_TIMEOUT;

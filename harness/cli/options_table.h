@@ -141,11 +141,14 @@ enum {
     X(QUICK, "quick", 0, NULL, NULL, LA_IN_RUN,                                                    \
       "1 round, 3 samples, 0.3 s; rows are marked quick")                                          \
     X(CAREFUL, "careful", 0, NULL, NULL, LA_IN_RUN, "up to 15 s an attempt, interval 1 %")         \
-    X(CACHE, "cache", 0, "STATE", "hot", LA_IN_RUN, "hot or cold caches before a call")            \
+    X(CACHE, "cache", 0, "STATE", "hot", LA_IN_RUN,                                                \
+      "hot or cold caches before a call; on cuda: cold")                                           \
     X(TIMEOUT, "timeout", 0, "S", "10 x predicted, at least 120", LA_IN_RUN,                       \
       "an attempt is killed after this")                                                           \
     X(MEMORY_LIMIT, "memory-limit", 0, "SIZE", "80 % of free", LA_IN_RUN,                          \
       "bytes of what is at work at one time")                                                      \
+    X(DEVICE_MEMORY, "device-memory", 0, "SIZE", "90 % of free", LA_IN_RUN,                        \
+      "bytes of a CUDA device that a worker may take")                                             \
     X(DB, "db", 0, "FILE", "$LABENCH_DB or labench.db",                                            \
       LA_IN_RUN | LA_IN_STORED | LA_IN_REPRODUCE, "the database")                                  \
     X(SWEEP, "sweep", 0, "ID", "last",                                                             \

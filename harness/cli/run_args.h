@@ -15,7 +15,8 @@ typedef struct la_run_args {
     la_spec spec;
     la_run_settings settings;
     la_words plugins;
-    la_text notes; /* what to tell before the start, a line each */
+    la_text notes;     /* what to tell before the start, a line each */
+    bool cache_chosen; /* --cache was given; else cold on CUDA devices, hot on the CPU */
     const char *device, *db, *label, *note, *out;
     bool resume, fresh, dry_run, json, strict;
     bool bare; /* no flag: only measured, without the table and figures at the end */

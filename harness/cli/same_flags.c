@@ -12,10 +12,11 @@
 static bool says_what(const char *name)
 {
     static const char *const others[] = {
-        "db",      "label",   "note",        "out",       "resume",     "new",
-        "retry",   "dry-run", "json",        "progress",  "quiet",      "color",
-        "verbose", "help",    "strict",      "yes",       "timeout",    "order",
-        "config",  "section", "show-config", "fail-fast", "no-predict", "memory-limit"};
+        "db",          "label",     "note",       "out",          "resume",
+        "new",         "retry",     "dry-run",    "json",         "progress",
+        "quiet",       "color",     "verbose",    "help",         "strict",
+        "yes",         "timeout",   "order",      "config",       "section",
+        "show-config", "fail-fast", "no-predict", "memory-limit", "device-memory"};
     for (size_t i = 0; i < LA_COUNT(others); i++)
         if (strcmp(others[i], name) == 0) return false;
     return true;

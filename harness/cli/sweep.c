@@ -12,6 +12,7 @@
 
 #include "alloc.h"
 #include "commands.h"
+#include "devices.h"
 #include "export.h"
 #include "labench/kit.h"
 #include "log.h"
@@ -68,13 +69,8 @@ static la_status store_machine(sweep *s, la_err *err)
                           .l2_bytes = m.l2_bytes,
                           .llc_bytes = m.llc_bytes};
     la_status st = la_store_machine(s->store, &row, &s->row.machine_id, err);
-    char uuid[64];
-    snprintf(uuid, sizeof uuid, "%s/cpu", m.uuid);
-    la_device_row device = {.kind = "cpu",
-                            .uuid = uuid,
-                            .name = s->device->name,
-                            .mem_bytes = (int64_t)s->device->memory};
-    if (st == LA_OK) st = la_store_device(s->store, s->row.machine_id, &device, &s->device_id, err);
+    if (st == LA_OK)
+        st = la_device_store(s->store, s->row.machine_id, m.uuid, s->device, &s->device_id, err);
     la_machine_release(&m);
     return st;
 }
@@ -109,6 +105,7 @@ static void keep_best(la_peak_row *row, const la_peak_row *before)
 static la_status store_peaks(sweep *s, la_err *err)
 {
     bool seen[1025] = {false};
+    if (s->device->backend == LA_CUDA) return LA_OK; /* 'doctor --device' measures a device's */
     for (size_t i = 0; i < s->plan->n; i++) {
         int threads = s->plan->cells[i].problem.threads;
         if (threads > 1024 || seen[threads]) continue;
@@ -299,9 +296,10 @@ static void start_lines(const sweep *s, const la_estimate *estimate)
         variants += i == 0 || s->plan->cells[i].variant != s->plan->cells[i - 1].variant;
     la_format_count(lengths->v[0], from);
     la_format_count(lengths->v[lengths->n - 1], to);
-    say(s, "labench %s  sweep %s  variants %zu  lengths %s%s%s  device cpu (%d cores, %s)",
-        la_version, s->name, variants, from, lengths->n > 1 ? ".." : "", lengths->n > 1 ? to : "",
-        s->device->cores, la_isa_name(s->device->isa));
+    char words[160];
+    say(s, "labench %s  sweep %s  variants %zu  lengths %s%s%s  device %s", la_version, s->name,
+        variants, from, lengths->n > 1 ? ".." : "", lengths->n > 1 ? to : "",
+        la_device_words(s->device, words));
     la_sweep_estimate_line(s->plan, s->args, estimate);
 }
 

@@ -40,6 +40,7 @@ void la_timing_release(la_timing *timing)
 
 static la_status one_sample(const la_measured *what, int64_t iters, int64_t *total_ns, la_err *err)
 {
+    if (what->timed) return what->timed(what->context, total_ns, err);
     if (what->before) what->before(what->context);
     int64_t start = la_now_ns();
     for (int64_t i = 0; i < iters; i++) LA_TRY(what->call(what->context, err));
@@ -62,13 +63,16 @@ static la_status warm_up(const la_measured *what, const la_stop_rule *rule, la_t
     /* A call as long as the whole time asked for has warmed everything by being verified. */
     if (*call_ns >= rule->min_time_s * 1e9 && isfinite(*call_ns)) return LA_OK;
     double budget = fmin(WARMUP_NS, rule->min_time_s * 1e9 / 4);
-    while (out->warmup_iters < WARMUP_CALLS || (double)out->warmup_ns < budget) {
+    for (bool more = true; more;) {
         int64_t ns;
         LA_TRY(one_sample(what, 1, &ns, err));
         out->warmup_iters++;
         out->warmup_ns += ns;
         *call_ns = fmin(*call_ns, (double)ns);
-        if ((double)out->warmup_ns > rule->max_time_s * 1e9) break;
+        more = out->warmup_iters < WARMUP_CALLS ||
+               (what->warm ? !what->warm(what->context, out->warmup_ns)
+                           : (double)out->warmup_ns < budget);
+        if (!what->warm && (double)out->warmup_ns > rule->max_time_s * 1e9) break;
     }
     return LA_OK;
 }
@@ -93,7 +97,7 @@ static int64_t iterations(const la_measured *what, double call_ns)
     double resolution, cost;
     la_clock_probe(&resolution, &cost);
     double want = fmax(1000 * cost, MIN_SAMPLE_NS);
-    if (what->single || call_ns >= want) return 1;
+    if (what->single || what->timed || call_ns >= want) return 1;
     return (int64_t)fmin(ceil(want / fmax(call_ns, 1.0)), 1e7);
 }
 

@@ -19,6 +19,11 @@ typedef struct la_measured { /* what is timed, and what is done around it, untim
      * ends the measuring. NULL: none. */
     la_status (*after)(void *context, la_err *err);
     bool single; /* `before` prepares one call only: samples are single calls */
+    /* A device's own clock instead of the host's: makes one call, with all that goes on around it, and says how
+     * long it took. Samples are single calls, `call` and `before` are not used. NULL: the host's. */
+    la_status (*timed)(void *context, int64_t *ns, la_err *err);
+    /* After each call of the warm-up, `spent_ns` of the device: no more is needed. NULL: the usual rule. */
+    bool (*warm)(void *context, int64_t spent_ns);
     void *context;
 } la_measured;
 

@@ -29,7 +29,9 @@ la_status la_instance_create(const la_variant *variant, const la_impl *impl, con
     la_status st;
     if ((st = la_buffer_init(&out->state, out->sizes.state, err)) != LA_OK) goto fail;
     if ((st = la_buffer_init(&out->saved, save ? out->sizes.saved : 0, err)) != LA_OK) goto fail;
-    if ((st = la_buffer_init(&out->work, out->sizes.work, err)) != LA_OK) goto fail;
+    /* Scratch of a device lies there, and is its impl's affair. */
+    size_t work = impl->backend == LA_CUDA ? 0 : out->sizes.work;
+    if ((st = la_buffer_init(&out->work, work, err)) != LA_OK) goto fail;
     if ((st = la_buffer_init(&out->o, output_bytes(p), err)) != LA_OK) goto fail;
     size_t before = la_mem_live();
     if ((st = impl->create(p, opts, device, &out->self, err)) != LA_OK) goto fail;

@@ -21,7 +21,8 @@ typedef struct la_instance {
     size_t n_parts, part_offset[LA_MAX_PARTS];
 } la_instance;
 
-/* check, sizes, buffers, create. `saved` is made for LA_FWDBWD and LA_BACKWARD only. Zeroed or
+/* check, sizes, buffers, create. `saved` is made for LA_FWDBWD and LA_BACKWARD only,
+ * `work` for impls of the CPU. Zeroed or
  * released instances may be released again. */
 la_status la_instance_create(const la_variant *variant, const la_impl *impl, const la_problem *p,
                              la_pass pass, const void *opts, const la_device *device,

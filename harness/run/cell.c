@@ -196,9 +196,17 @@ static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err 
         cell->output_bytes = gradients + (pass == LA_FWDBWD ? o : 0);
         cell->input_bytes += o + (pass == LA_BACKWARD ? o : 0);
     }
-    cell->need_bytes = LA_CELL_PROCESS_BYTES + cell->input_bytes + cell->output_bytes +
-                       cell->sizes.state + cell->sizes.work + cell->sizes.instance +
-                       (save ? cell->sizes.saved : 0) + verification_bytes(cell, device);
+    bool ours = impl->backend == LA_CUDA && !cell->peer;
+    size_t verification = verification_bytes(cell, device);
+    size_t tensors =
+        cell->input_bytes + cell->output_bytes + cell->sizes.state + (save ? cell->sizes.saved : 0);
+    cell->need_bytes = LA_CELL_PROCESS_BYTES + tensors + verification +
+                       (ours ? LA_CELL_CONTEXT_BYTES : cell->sizes.work + cell->sizes.instance);
+    /* The state twice: decode begins each call with a copy of it. Gradients are verified beside it all. */
+    cell->device_bytes = ours ? LA_CELL_CONTEXT_BYTES + tensors + cell->sizes.state +
+                                    cell->sizes.work + cell->sizes.instance + device->l2 +
+                                    (save ? verification : 0)
+                              : 0;
     /* The tensors lie in a file beside the buffers that they are drawn into and compared in. */
     if (cell->peer)
         cell->need_bytes +=
@@ -227,6 +235,7 @@ la_status la_cell_finish(la_cell *cell, const la_device *device, la_err *err)
     LA_TRY(options_text(t ? t->options : NULL, t ? t->options_len : 0, cell->task_opts,
                         &cell->task_opts_json, err));
     cell->peer = la_peer_impl_of(cell->impl);
+    cell->device = cell->impl->backend == LA_CUDA ? device->index : 0;
     cell->isa = cell->peer ? LA_ISA_GENERIC : device->isa; /* which one is a peer's own affair */
     cell->refused = false;
     if (cell->learn) LA_TRY(la_cell_learn_texts(cell, err));
@@ -236,6 +245,10 @@ la_status la_cell_finish(la_cell *cell, const la_device *device, la_err *err)
     la_status st = LA_OK;
     if (cell->impl->rank(device, &why) == 0) st = LA_E_UNSUPPORTED;
     if (st == LA_OK && cell->peer) st = check_peer(cell, device, &why);
+    if (st == LA_OK && cell->impl->backend != device->backend)
+        st = LA_FAIL(&why, LA_E_UNSUPPORTED, "%s runs on %s: use --device %s", cell->impl->name,
+                     cell->impl->backend == LA_CUDA ? "CUDA devices" : "the CPU",
+                     la_backend_name(cell->impl->backend));
     if (st == LA_OK && cell->learn) st = la_cell_learn_sizes(cell, device, &why);
     if (st == LA_OK && !cell->learn && !cell->peer) st = check_caps(cell, &why);
     if (st == LA_OK && !cell->learn) st = sizes_and_costs(cell, device, &why);
@@ -271,7 +284,7 @@ void la_cell_row_of(const la_cell *cell, const char *code_hash, la_cell_row *row
         .tags = la_family_name(cell->variant->family),
         .impl = cell->impl->name,
         .form = la_impl_form(cell->impl),
-        .isa = la_isa_name(cell->isa),
+        .isa = cell->impl->backend == LA_CUDA ? "cuda" : la_isa_name(cell->isa),
         .task = cell->task ? cell->task->name : "",
         .pass = la_pass_name(cell->pass),
         .dtype = la_dtype_name(p->dtype),

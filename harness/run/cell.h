@@ -16,6 +16,8 @@
 #define LA_CELL_RATES 8 /* learning rates to choose from, at most */
 /* A worker's own code, libraries, thread stacks and BLAS buffers. */
 #define LA_CELL_PROCESS_BYTES ((size_t)48 << 20)
+/* A CUDA context and its modules: of the device's memory, and about as much of the host's. */
+#define LA_CELL_CONTEXT_BYTES ((size_t)512 << 20)
 
 /* What a cell of a learned task has besides: the model, how it is trained, and on which lengths. */
 typedef struct la_learn {
@@ -56,8 +58,10 @@ typedef struct la_cell {
     la_sizes sizes;
     la_cost useful, really;
     size_t input_bytes, output_bytes;
-    size_t need_bytes; /* host bytes the worker will take: inputs, outputs, sizes, verification */
-    bool refused;      /* does not run: outcome and reason say why */
+    size_t need_bytes;   /* host bytes the worker will take: inputs, outputs, sizes, verification */
+    size_t device_bytes; /* likewise of a CUDA device's memory; 0: of the CPU, or a peer's affair */
+    int device;          /* index of the CUDA device; 0 on the CPU. From la_cell_finish */
+    bool refused;        /* does not run: outcome and reason say why */
     la_outcome outcome;
     char reason[256];
     double predicted_s; /* of one call; 0: unknown */
@@ -73,6 +77,9 @@ la_status la_cell_finish(la_cell *cell, const la_device *device, la_err *err);
 la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err);
 /* The inverse; the cell is finished (la_cell_finish) too. */
 la_status la_cell_from_json(const char *json, const la_device *device, la_cell *out, la_err *err);
+/* The device that a cell's JSON is for: the CPU, or the CUDA device of its number, which must be here unless a
+ * peer's program is to use it. */
+la_status la_cell_json_device(const char *json, bool peer, la_device *out, la_err *err);
 /* "softmax cpu_naive 8k fwd f32" for messages, with the task and a step of its difficulty; buf of 128. */
 const char *la_cell_words(const la_cell *cell, char buf[128]);
 /* Sets opts (or task_opts) and their canonical text from the owner's table: the defaults, to be

@@ -9,6 +9,7 @@
 
 #include "alloc.h"
 #include "cell.h"
+#include "cuda.h"
 #include "registry.h"
 #include "text.h"
 
@@ -43,6 +44,7 @@ la_status la_cell_to_json(const la_cell *cell, char **json, la_err *err)
     PUT_NUMBER("batch", p->B);
     PUT_STRING("cache", cell->cold ? "cold" : "hot");
     if (code.len) PUT_STRING("code", la_text_str(&code));
+    if (cell->impl->backend == LA_CUDA) PUT_NUMBER("device", cell->device);
     PUT_NUMBER("dk", p->dk);
     PUT_STRING("dtype", la_dtype_name(p->dtype));
     PUT_NUMBER("dv", p->dv);
@@ -187,6 +189,26 @@ static la_status get_device(const cJSON *o, la_device *device, la_err *err)
         }
     return LA_FAIL(err, LA_E_UNSUPPORTED, "the cell wants %s; here is %s", isa,
                    la_isa_name(device->isa));
+}
+
+la_status la_cell_json_device(const char *json, bool peer, la_device *out, la_err *err)
+{
+    cJSON *o = cJSON_Parse(json);
+    const char *backend = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "backend"));
+    const cJSON *number = cJSON_GetObjectItemCaseSensitive(o, "device");
+    la_status st = LA_OK;
+    la_device_cpu(out);
+    if (backend && strcmp(backend, "cuda") == 0) {
+        double index = cJSON_IsNumber(number) ? number->valuedouble : -1;
+        la_device cuda = {.backend = LA_CUDA, .index = (int)index};
+        if (!(index >= 0) || !(index < 1024))
+            st = LA_FAIL(err, LA_E_FORMAT, "the cell has no device of CUDA");
+        else if (!peer)
+            st = la_device_cuda((int)index, &cuda, err);
+        *out = cuda;
+    }
+    cJSON_Delete(o);
+    return st;
 }
 
 la_status la_cell_from_json(const char *json, const la_device *device, la_cell *out, la_err *err)

@@ -71,6 +71,7 @@ la_status la_job_to_json(const la_job *job, char **json, la_err *err)
               cJSON_AddNumberToObject(o, "parent", (double)job->parent) &&
               add_seed(o, "seed", job->seed) && cJSON_AddBoolToObject(o, "verify", job->verify) &&
               cJSON_AddNumberToObject(o, "memory_limit", (double)job->memory_limit) &&
+              cJSON_AddNumberToObject(o, "device_limit", (double)job->device_limit) &&
               add_path(o, "cache_dir", job->cache_dir) && add_rule(o, &job->rule) &&
               add_path(o, "models_dir", job->models_dir) &&
               add_seed(o, "model_seed", job->model_seed) &&
@@ -150,7 +151,7 @@ static la_status get_plugins(const cJSON *o, la_job *out, la_err *err)
 static la_status read_job(const cJSON *o, la_job *out, la_err *err)
 {
     const cJSON *cell = cJSON_GetObjectItemCaseSensitive(o, "cell");
-    double parent = 0, limit = 0;
+    double parent = 0, limit = 0, device_limit = 0;
     if (!cJSON_IsObject(cell)) return LA_FAIL(err, LA_E_FORMAT, "the job has no cell");
     LA_TRY(get_seed(o, "seed", &out->seed, err));
     LA_TRY(get_seed(o, "model_seed", &out->model_seed, err));
@@ -158,10 +159,12 @@ static la_status read_job(const cJSON *o, la_job *out, la_err *err)
     LA_TRY(get_number(o, "checkpoint_s", &out->checkpoint_s, err));
     LA_TRY(get_number(o, "parent", &parent, err));
     LA_TRY(get_number(o, "memory_limit", &limit, err));
+    LA_TRY(get_number(o, "device_limit", &device_limit, err));
     LA_TRY(get_rule(o, &out->rule, err));
     LA_TRY(get_plugins(o, out, err));
     out->parent = (int64_t)parent;
     out->memory_limit = (size_t)limit;
+    out->device_limit = (size_t)device_limit;
     out->verify = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "verify"));
     LA_TRY(get_path(o, "cache_dir", &out->cache_text, &out->cache_dir, err));
     LA_TRY(get_path(o, "models_dir", &out->models_text, &out->models_dir, err));

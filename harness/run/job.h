@@ -14,6 +14,7 @@ typedef struct la_job {
     uint64_t seed; /* of the inputs; of a learned task: of the examples that a test is made of */
     bool verify;
     size_t memory_limit;
+    size_t device_limit;   /* bytes of the CUDA device; 0: none */
     const char *cache_dir; /* NULL: none */
     la_stop_rule rule;
     /* For learned tasks: where models lie, which seed, and of an evaluation the chosen learning rate. */

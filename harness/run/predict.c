@@ -9,8 +9,12 @@
 #include "sampled_backward.h"
 #include "stats.h"
 
-#define USUAL_SHARE   0.2  /* of the peak, for what was never measured */
-#define USUAL_PEAK    2e10 /* FLOP/s of one thread, when the machine's is not known */
+#define USUAL_SHARE 0.2  /* of the peak, for what was never measured */
+#define USUAL_PEAK  2e10 /* FLOP/s of one thread, when the machine's is not known */
+#define DEVICE_RATE                                                                                \
+    1e13 /* FLOP/s of a CUDA device, and what it moves; guesses until one is measured */
+#define DEVICE_BYTES  1e12
+#define DEVICE_S      1.0 /* a context, modules, a warm-up */
 #define STARTUP_S     0.05
 #define PEER_START_S  4.0  /* an interpreter and its libraries */
 #define VALIDATION    1.2  /* a training takes so much longer than its steps alone */
@@ -70,6 +74,8 @@ double la_predict_call(const la_plan *plan, const la_known *known, size_t cell, 
         if (nearest == SIZE_MAX || other->seqlen > plan->cells[nearest].seqlen) nearest = i;
     }
     *measured = nearest != SIZE_MAX;
+    if (!*measured && c->impl->backend == LA_CUDA)
+        return c->really.flops / DEVICE_RATE + c->really.bytes / DEVICE_BYTES;
     if (!*measured) {
         double peak = peak_flops > 0 ? peak_flops : USUAL_PEAK * c->problem.threads;
         return c->really.flops / (USUAL_SHARE * peak) + c->really.bytes / 4e9;
@@ -90,6 +96,7 @@ double la_predict_attempt(const la_cell *cell, double call_s, double min_time_s,
     double T = (double)cell->seqlen;
     double s = STARTUP_S + DRAW_S * (double)cell->input_bytes / 4;
     if (cell->peer) s += PEER_START_S;
+    if (cell->impl->backend == LA_CUDA) s += DEVICE_S;
     if (cell->pass == LA_DECODE) s += DRAW_S * T * (double)cell->input_bytes / 4;
     if (cell->learn && cell->pass == LA_TRAIN)
         return s + VALIDATION * call_s * (double)cell->learn->train.steps;

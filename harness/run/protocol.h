@@ -10,6 +10,7 @@
  *    "seed": "1234"        of the inputs, 64 bits in decimal, as text
  *    "verify": true        compare with the float64 reference before timing
  *    "memory_limit": 1e10  bytes the worker may take; 0: none
+ *    "device_limit": 0     likewise of a CUDA device
  *    "cache_dir": "/tmp/x" for reference rows, or null
  *    "rule": {"min_time_s", "max_time_s", "target", "min_samples", "max_samples", "slow_s"}
  *    "models_dir": "x.models"  folder of trained models, or null

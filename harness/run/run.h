@@ -14,6 +14,7 @@ typedef struct la_run_settings {
     int min_samples;
     double timeout_s;    /* 0: 10 times the predicted time, at least 120 s */
     size_t memory_limit; /* host bytes of the workers at work at one time */
+    size_t device_limit; /* bytes of the CUDA device that a worker may take; 0: none */
     int jobs;            /* learned attempts at work at one time; 0: 1 */
     int cores;           /* that their threads may fill; with fewer than jobs: as many as jobs */
     bool quick, fail_fast, predict, given_order;

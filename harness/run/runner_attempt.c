@@ -34,6 +34,12 @@ static bool decide_beforehand(const la_runner *r, size_t i, double call_s, bool 
                             la_format_bytes((double)r->set->memory_limit, limit));
         return true;
     }
+    if (r->set->device_limit && c->device_bytes > r->set->device_limit) {
+        la_attempt_conclude(a, LA_OUTCOME_PREDICTED_OOM, "needs %s of the device (limit %s)",
+                            la_format_bytes((double)c->device_bytes, need),
+                            la_format_bytes((double)r->set->device_limit, limit));
+        return true;
+    }
     int64_t shorter = la_predict_oom(r->plan, r->known, i);
     if (shorter >= 0) {
         la_attempt_conclude(a, LA_OUTCOME_PREDICTED_OOM, "%s ran out of memory",
@@ -76,6 +82,7 @@ static la_status make_job(const la_runner *r, const la_cell *cell, int round, do
                   .seed = job_seed(r, cell, round),
                   .verify = round == 0,
                   .memory_limit = s->memory_limit,
+                  .device_limit = s->device_limit,
                   .cache_dir = r->cache_dir,
                   .models_dir = r->models_dir,
                   .model_seed = s->seed + (uint64_t)round,

@@ -33,7 +33,9 @@ static size_t look_ahead(la_runner *r)
             if (first)
                 call_s = la_predict_call(r->plan, r->known, i, la_runner_peak(r, c), &measured);
             first = false;
-            if (c->need_bytes > set->memory_limit || (set->quick && call_s > LA_QUICK_CALL_S))
+            if (c->need_bytes > set->memory_limit ||
+                (set->device_limit && c->device_bytes > set->device_limit) ||
+                (set->quick && call_s > LA_QUICK_CALL_S))
                 continue;
             double s = la_predict_attempt(c, call_s, set->min_time_s, set->max_time_s, round == 0);
             if (c->learn) {

@@ -128,7 +128,7 @@ static la_status run_cell(la_work *w, la_err *err)
     la_device device;
     la_peer *peer;
     LA_TRY(load_plugins(w, err));
-    la_device_cpu(&device);
+    LA_TRY(la_cell_json_device(w->job.cell_json, w->job.peer != NULL, &device, err));
     if (w->job.peer) LA_TRY(la_peer_load(w->job.peer, &peer, err));
     LA_TRY(la_cell_from_json(w->job.cell_json, &device, &w->cell, err));
     if (w->cell.refused) return LA_FAIL(err, LA_E_UNSUPPORTED, "%s", w->cell.reason);
@@ -137,6 +137,7 @@ static la_status run_cell(la_work *w, la_err *err)
     LA_TRY(la_work_phase(w, "limits", err));
     la_start(w->cell.problem.threads);
     limit_memory(w);
+    LA_TRY(la_work_device_open(w, err));
     la_status st = w->cell.peer               ? la_work_peer(w, err)
                    : !w->cell.task            ? la_work_timing(w, err)
                    : !w->cell.learn           ? la_work_probe(w, err)
@@ -174,8 +175,13 @@ int la_worker_main(int in, int out)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     become_expendable();
     la_child_keep_cores();
-    la_work w = {
-        .out = out, .said = -1, .workspace = -1, .rss_base = -1, .rss_peak = -1, .phase = "start"};
+    la_work w = {.out = out,
+                 .said = -1,
+                 .workspace = -1,
+                 .rss_base = -1,
+                 .rss_peak = -1,
+                 .phase = "start",
+                 .lock = -1};
     la_text text = {0};
     la_err err = {0};
     la_status st = read_job(in, &text, &err);

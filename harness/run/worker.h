@@ -36,7 +36,9 @@ typedef struct la_work {
     void *state_copy;   /* owned; a recurrent state before the call */
     void *flush;        /* owned; what is read to empty the caches */
     size_t flush_bytes;
-    uint64_t checksum; /* of the first output; 0: none yet */
+    int lock;           /* of a CUDA device, held until the end; -1: none */
+    size_t device_free; /* bytes of its memory before we took any */
+    uint64_t checksum;  /* of the first output; 0: none yet */
     int said; /* what became of a peer, an la_outcome; -1: nothing that a status does not tell */
     bool misbehaved;  /* wrote outside its buffers or into its inputs: outcome error, not wrong */
     int64_t first_ns; /* of the last checked call */
@@ -78,6 +80,13 @@ la_status la_work_gradients_finite(la_work *w, la_err *err);
 la_status la_work_gradients_verify(la_work *w, la_backward_run run, void *context, la_err *err);
 /* Holds an output to the float64 reference, as metrics; a decode cell's reference is there already. */
 la_status la_work_output_verify(la_work *w, const void *o, la_err *err);
+/* On a CUDA device (worker_device.c): choosing it, alone; memory figures behind the first call; the samples. */
+la_status la_work_device_open(la_work *w, la_err *err);
+void la_work_device_memory(la_work *w);
+la_status la_work_device_measure(la_work *w, la_err *err);
+/* Of the output and the gradients made, never 0; whether all of them are finite. */
+uint64_t la_work_checksum(const la_work *w);
+la_status la_work_finite(la_work *w, la_err *err);
 la_status la_work_peer(la_work *w, la_err *err);   /* a cell of a peer, all of it */
 la_status la_work_timing(la_work *w, la_err *err); /* a timing cell, all of it */
 la_status la_work_probe(la_work *w, la_err *err);  /* a probe of a task, all of it */

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "cuda.h"
 #include "worker.h"
 
 static la_outcome outcome_of(const la_work *w, la_status st)
@@ -22,7 +23,7 @@ static la_outcome outcome_of(const la_work *w, la_status st)
     case LA_E_UNSUPPORTED:
         return LA_OUTCOME_UNSUPPORTED;
     case LA_E_NOMEM:
-        return LA_OUTCOME_OOM_HOST;
+        return la_cuda_ran_out() ? LA_OUTCOME_OOM_DEVICE : LA_OUTCOME_OOM_HOST;
     default:
         return LA_OUTCOME_ERROR;
     }

@@ -24,14 +24,14 @@ la_status la_work_call(void *work, la_err *err)
     return w->cell.pass == LA_FWDBWD ? la_work_backward(w, err) : LA_OK;
 }
 
-static uint64_t output_checksum(const la_work *w)
+uint64_t la_work_checksum(const la_work *w)
 {
     uint64_t sum = XXH3_64bits(w->inst.o.data, w->inst.o.bytes);
     if (la_work_has_backward(w)) sum = 31 * sum + la_gradients_hash_made(&w->grads);
     return sum ? sum : 1;
 }
 
-static la_status check_finite(la_work *w, la_err *err)
+la_status la_work_finite(la_work *w, la_err *err)
 {
     const la_problem *p = &w->inst.problem;
     int64_t n = p->B * p->T * p->H * p->dv;
@@ -75,6 +75,7 @@ static la_status measured_call(la_work *w, la_err *err)
     if (!first) return st;
     w->rss_peak = la_rss_peak();
     w->workspace = (int64_t)(created + (la_mem_peak() - before));
+    if (st == LA_OK && w->device.backend == LA_CUDA) la_work_device_memory(w);
     return st;
 }
 
@@ -93,8 +94,8 @@ la_status la_work_checked_call(la_work *w, la_err *err)
         return LA_FAIL(err, LA_E_WRONG, "%s %s changed its inputs", w->cell.variant->name,
                        w->cell.impl->name);
     }
-    LA_TRY(check_finite(w, err));
-    w->checksum = output_checksum(w);
+    LA_TRY(la_work_finite(w, err));
+    w->checksum = la_work_checksum(w);
     return LA_OK;
 }
 
@@ -196,7 +197,7 @@ static void before_sample(void *work)
 static la_status after_sample(void *work, la_err *err)
 {
     la_work *w = work;
-    uint64_t sum = output_checksum(w);
+    uint64_t sum = la_work_checksum(w);
     if (w->checksum == 0) w->checksum = sum;
     if (sum == w->checksum || !(w->cell.impl->caps & LA_CAP_DETERMINISTIC)) return LA_OK;
     return LA_FAIL(err, LA_E_WRONG,
@@ -215,7 +216,7 @@ static la_status prepare_flush(la_work *w, la_err *err)
     return LA_OK;
 }
 
-static void warn_of_noise(la_work *w, const la_usage *used)
+static void warn_of_drift(la_work *w)
 {
     double *x = la_alloc(w->timing.n * sizeof *x, NULL);
     if (!x) return;
@@ -227,14 +228,16 @@ static void warn_of_noise(la_work *w, const la_usage *used)
     if (w->timing.n >= 10 && fabs(s.trend) > DRIFT)
         la_work_warn(w, "drift", "the time of a call moved by %.1f %% over the attempt",
                      100 * s.trend);
-    if (used->major_faults > 0)
-        la_work_warn(w, "major_faults", "%" PRId64 " page faults went to disk while timing",
-                     used->major_faults);
 }
 
 static la_status measure(la_work *w, la_err *err)
 {
     LA_TRY(la_work_phase(w, "measure", err));
+    if (w->device.backend == LA_CUDA) {
+        LA_TRY(la_work_device_measure(w, err));
+        warn_of_drift(w);
+        return check_guards(w, err);
+    }
     LA_TRY(prepare_flush(w, err));
     la_stop_rule rule = w->job.rule;
     rule.first_call_ns = w->first_ns;
@@ -251,9 +254,12 @@ static la_status measure(la_work *w, la_err *err)
     LA_TRY(la_measure(&what, &rule, &w->timing, err));
     la_usage used = la_usage_since(&start);
     if (w->timing.n == 1) w->timing.warmup_iters = 0;
-    warn_of_noise(w, &used);
+    warn_of_drift(w);
+    if (used.major_faults > 0)
+        la_work_warn(w, "major_faults", "%" PRId64 " page faults went to disk while timing",
+                     used.major_faults);
     LA_TRY(check_guards(w, err));
-    return check_finite(w, err);
+    return la_work_finite(w, err);
 }
 
 la_status la_work_timing(la_work *w, la_err *err)

@@ -68,6 +68,8 @@ void la_check_plain_sql(const char *sql, char *out)
         }
         if (quote ? *s == quote : *s == '\'' || *s == '"') quote = quote ? 0 : *s;
         bool space = !quote && strchr(" \t\r\n", *s);
+        /* ALTER TABLE puts its comma behind the line and the comment of the last column. */
+        if (!quote && (*s == ',' || *s == ')') && out > start && out[-1] == ' ') out--;
         if (!space)
             *out++ = *s;
         else if (out > start && out[-1] != ' ')

@@ -2,6 +2,8 @@
  * Where results come from: machine, device with its peaks, build.
  */
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "clock.h"
 #include "store_internal.h"
@@ -52,14 +54,29 @@ static la_status put_peak(la_store *store, int64_t device_id, const la_peak_row 
                       known(row->gemm_flops), known(row->bf16_flops), row->source, now);
 }
 
+/* Counts likewise. */
+static int64_t above_0(int64_t x)
+{
+    return x > 0 ? x : -1;
+}
+
 la_status la_store_device(la_store *store, int64_t machine_id, const la_device_row *row,
                           int64_t *id, la_err *err)
 {
+    bool is_cuda = strcmp(row->kind, "cuda") == 0;
     LA_TRY(la_sql_begin(store, err));
     la_status st = la_sql_run(store, err,
-                              "INSERT INTO device(machine_id, kind, uuid, name, mem_bytes) "
-                              "VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(uuid) DO NOTHING",
-                              "isssn", machine_id, row->kind, row->uuid, row->name, row->mem_bytes);
+                              "INSERT INTO device(machine_id, kind, uuid, name, mem_bytes, sms, "
+                              "l2_bytes, sm_hz, mem_hz, driver, runtime, ecc) "
+                              "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+                              "ON CONFLICT(uuid) DO UPDATE SET "
+                              "driver = coalesce(excluded.driver, driver), "
+                              "runtime = coalesce(excluded.runtime, runtime), "
+                              "ecc = coalesce(excluded.ecc, ecc)",
+                              "isssnnnnnnnn", machine_id, row->kind, row->uuid, row->name,
+                              row->mem_bytes, above_0(row->sms), above_0(row->l2_bytes),
+                              above_0(row->sm_hz), above_0(row->mem_hz), above_0(row->driver),
+                              above_0(row->runtime), is_cuda ? row->ecc : -1);
     if (st == LA_OK)
         st = la_sql_int(store, id, NULL, err, "SELECT device_id FROM device WHERE uuid = ?1", "s",
                         row->uuid);

@@ -18,11 +18,12 @@ typedef struct known_by {
 } known_by;
 
 static const known_by machines = {.table = "machine", .keys = {"uuid"}};
-static const known_by devices = {.table = "device",
-                                 .keys = {"uuid"},
-                                 .parent = "machine_id",
-                                 .but = {"device_id", "machine_id", "mem_bytes"},
-                                 .n_but = 3};
+static const known_by devices = {
+    .table = "device",
+    .keys = {"uuid"},
+    .parent = "machine_id",
+    .but = {"device_id", "machine_id", "mem_bytes", "driver", "runtime", "ecc"},
+    .n_but = 6};
 static const known_by builds = {
     .table = "build", .keys = {"uuid"}, .but = {"build_id"}, .n_but = 1};
 static const known_by variants = {.table = "variant", .keys = {"name", "code_hash"}};

@@ -26,6 +26,13 @@ static const struct {
     {2, "ALTER TABLE attempt ADD COLUMN model_id INT REFERENCES model"},
     {2, "ALTER TABLE attempt ADD COLUMN data_digest TEXT"},
     {4, "ALTER TABLE peak ADD COLUMN bf16_flops REAL CHECK(bf16_flops > 0)"},
+    {6, "ALTER TABLE device ADD COLUMN sms INT"},
+    {6, "ALTER TABLE device ADD COLUMN l2_bytes INT"},
+    {6, "ALTER TABLE device ADD COLUMN sm_hz INT"},
+    {6, "ALTER TABLE device ADD COLUMN mem_hz INT"},
+    {6, "ALTER TABLE device ADD COLUMN driver INT"},
+    {6, "ALTER TABLE device ADD COLUMN runtime INT"},
+    {6, "ALTER TABLE device ADD COLUMN ecc INT"},
 };
 
 /* Runs `list` on the schema of today: each row is a statement for the file. */

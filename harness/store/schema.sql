@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The labench database, schema version 3.
+-- The labench database, schema version 6.
 --
 -- Times are whole nanoseconds, sizes are bytes, rates are per second, UTC is ISO 8601 text. A value
 -- that is not known, and NaN, is NULL. A finished attempt and what hangs on it never changes: a rerun
@@ -10,7 +10,7 @@
 -- an older file can be brought up to date (migrate.c).
 
 PRAGMA application_id = 0x4C41424E; -- "LABN"
-PRAGMA user_version = 5;
+PRAGMA user_version = 6;
 
 CREATE TABLE machine(
   machine_id INTEGER PRIMARY KEY,
@@ -38,7 +38,14 @@ CREATE TABLE device(
   kind       TEXT NOT NULL CHECK(kind IN ('cpu', 'cuda')),
   uuid       TEXT NOT NULL UNIQUE,
   name       TEXT NOT NULL,
-  mem_bytes  INT                    -- bytes
+  mem_bytes  INT,                   -- bytes
+  sms        INT,                   -- multiprocessors; this and what follows of CUDA devices
+  l2_bytes   INT,                   -- bytes
+  sm_hz      INT,                   -- Hz, the highest clock of the multiprocessors
+  mem_hz     INT,                   -- Hz, likewise of the memory
+  driver     INT,                   -- CUDA version that the driver knows; 13000: 13.0
+  runtime    INT,                   -- CUDA version that labench was built with
+  ecc        INT                    -- 1: memory corrects errors
 ) STRICT;
 
 -- What a device can do at most with so many threads; the base of "% of peak".

@@ -16,7 +16,7 @@
 
 #include "labench/status.h"
 
-#define LA_SCHEMA_VERSION 5 /* PRAGMA user_version of the file */
+#define LA_SCHEMA_VERSION 6 /* PRAGMA user_version of the file */
 
 typedef struct la_store la_store;
 typedef enum la_store_mode {
@@ -70,6 +70,9 @@ typedef struct la_machine_row {
 typedef struct la_device_row {
     const char *kind, *uuid, *name; /* "cpu" or "cuda" */
     int64_t mem_bytes;
+    int64_t sms, l2_bytes, sm_hz, mem_hz; /* of CUDA devices; 0: unknown */
+    int64_t driver, runtime;              /* 13000: CUDA 13.0; 0: unknown */
+    int64_t ecc;                          /* -1: unknown */
     double peak_flops, peak_bw; /* FLOP/s f32 and byte/s whatever the threads; 0: unknown */
     const char *peak_source;    /* "measured", "datasheet" or NULL */
 } la_device_row;

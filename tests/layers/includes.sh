@@ -14,7 +14,7 @@ sees() {
     measure) echo "base" ;;
     store) echo "base measure" ;; # measure's pure statistics: a cell is stored with its summary
     peer) echo "base registry" ;;
-    run) echo "base registry peer verify model measure store" ;;
+    run) echo "base registry cuda peer verify model measure store" ;;
     report) echo "base store measure" ;;
     paper) echo "base measure store report" ;;
     cuda) echo "base registry" ;;

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# sweep.sh PROGRAM: a sweep on the fake device, from the command to the store: what is timed, what fails and how,
+# and that the rest of the sweep goes on.
+set -u
+program=$1
+dir=$(mktemp -d "${TMPDIR:-/tmp}/labench-test-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+fail() {
+    echo "$1"
+    cat out err
+    exit 1
+}
+run() {
+    db=$1
+    shift
+    "$program" --device cuda:0 --lengths 64 --dk 8 --dv 8 --heads 1 --tasks none --max-time 0.02 --rounds 1 \
+        --db "$db" "$@" >out 2>err
+}
+rows() {
+    "$program" export --db "$1" --format csv >rows 2>>err || fail "no export"
+}
+
+# A launch of the fake device takes 2 ms of its clock, four of them a forward and backward; retnet moves its state on.
+run ok.db --variants copy,retnet,fnet || fail "exit code $? where all went well"
+grep -q "device cuda:0 (fake 0, 132 multiprocessors)" err || fail "the device is not named"
+grep -q "copy .* fwd .*2.00 ms" err || fail "the forward of copy is not two milliseconds"
+grep -q "copy .* fwdbwd .*8.00 ms" err || fail "forward and backward are not four launches"
+grep -q "retnet .* decode .*2.00 ms" err || fail "no decode"
+grep -q "fnet .*unsupported: runs on the CPU only" err || fail "fnet runs where it has no kernel"
+rows ok.db
+grep "copy,baseline,cuda_plain" rows | grep -q ",cold," || fail "the caches are not cold"
+grep -q ",cuda," rows || fail "no instruction set of its own"
+"$program" show "$(sed -n 's/.*sweep \([0-9a-f]*\) .*/\1/p' err | head -1)" --db ok.db >out 2>&1 || fail "no show"
+
+run hot.db --variants copy --pass fwd --cache hot || fail "exit code $? with --cache hot"
+rows hot.db
+grep "copy,baseline,cuda_plain" rows | grep -q ",hot," || fail "the caches are not hot"
+
+# Out of memory is an outcome, and so is what would be.
+LABENCH_FAKE_FREE=100
+export LABENCH_FAKE_FREE
+run oom.db --variants copy --pass fwd || fail "exit code $? where memory ran out"
+unset LABENCH_FAKE_FREE
+rows oom.db
+grep -q oom_device rows || fail "memory of the device did not run out"
+run limit.db --variants copy --pass fwd --device-memory 64M && grep -q "leaves no room" err &&
+    fail "a limit that nothing fits below was taken"
+grep -q "device-memory 64.0 MiB leaves no room" err || fail "no word of a limit that nothing fits below"
+
+# A device that fails ends its worker, with the device's words.
+LABENCH_FAKE_FAIL=9
+export LABENCH_FAKE_FAIL
+run failed.db --variants copy,null --pass fwd
+[ $? -eq 1 ] || fail "exit code 0 where the device failed"
+unset LABENCH_FAKE_FAIL
+grep -q "illegal memory access" err || fail "the device's words are lost"
+
+"$program" --device cuda:1 --variants copy --lengths 64 --db index.db >out 2>err
+[ $? -eq 3 ] || fail "a device that is not there was taken"
+grep -q "there is no device cuda:1" err || fail "no word of the missing device"
+"$program" list devices >out 2>err || fail "no list of devices"
+grep -q "cuda:0  fake 0  132 multiprocessors" out || fail "the device is not listed"
+echo "all outcomes of a sweep on the device are as they should be"
