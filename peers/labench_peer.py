@@ -130,6 +130,7 @@ class Job:
         self.variant, self.impl = cell["variant"], cell["impl"]
         self.pass_, self.mask, self.dtype = cell["pass"], cell["mask"], cell["dtype"]
         self.device = cell.get("backend", "cpu")
+        self.device_index = int(cell.get("device") or 0)
         self.cold = cell.get("cache") == "cold"
         self.options = cell.get("options") or {}
         self.B, self.T, self.Tcap = cell["batch"], cell["tokens"], cell["tcap"]
@@ -160,10 +161,14 @@ class Work:
     flush    empties the device's caches, untimed, before each sample of a cell with a cold cache;
              None: the caches of the CPU are emptied
     peak     after the first call: bytes it took at most beside its inputs and outputs, or None
+    timer    on a device with a clock of its own: called once behind the first call, it returns a
+             function that makes one whole call, the caches emptied before it where the cell is cold,
+             and returns its nanoseconds by that clock. `flush` is then not used; None: our clock
     """
 
-    def __init__(self, call, publish=None, sync=None, flush=None, peak=None):
+    def __init__(self, call, publish=None, sync=None, flush=None, peak=None, timer=None):
         self.call, self.publish, self.sync, self.flush, self.peak = call, publish, sync, flush, peak
+        self.timer = timer
 
 
 # What a peer registers ---------------------------------------------------------------------------
@@ -269,6 +274,8 @@ def _cpu_flush():
 MIN_SAMPLE_NS = 1e6  # and 1000 times the cost of a clock reading: under 0.1 % of it
 WARMUP_NS = 20e6     # warm-up goes on this long, or for 3 calls, whichever is more
 WARMUP_CALLS = 3
+DEVICE_WARMUP_NS = 300e6  # likewise of a device's time (worker_device.c), but
+DEVICE_WARMUP_MOST = 2e9  # never longer than this by our clock
 SETTLED = 0.05       # relative change of the half-width that counts as none
 DEFAULT_MAX = 100000
 MIN_INTERVAL = 6     # below it even x(1)..x(n) covers the median with less than 95 %
@@ -320,14 +327,19 @@ def _clock_cost():
 class Timing:
     """Samples [[iterations, total_ns], ...] of a call, and how they came about."""
 
-    def __init__(self, call, rule, first_ns=0, before=None, sync=None):
+    def __init__(self, call, rule, first_ns=0, before=None, sync=None, timed=None):
         self.samples = []
+        self._timed = timed
+        if timed:
+            first_ns = 0  # it carried everything to the device and compiled: never a sample
         self.warmup_iters = self.warmup_ns = 0
         self.stop_reason = "max_time"
         self._call, self._before, self._sync = call, before, sync
         self._measure(rule, first_ns)
 
     def _one_sample(self, iters):
+        if self._timed:
+            return int(self._timed() + 0.5)
         call, sync = self._call, self._sync
         if self._before:
             self._before()
@@ -345,6 +357,8 @@ class Timing:
         if rule["min_time_s"] * 1e9 <= shortest < math.inf:
             return shortest
         budget = min(WARMUP_NS, rule["min_time_s"] * 1e9 / 4)
+        if self._timed:
+            return self._warm_device()
         while self.warmup_iters < WARMUP_CALLS or self.warmup_ns < budget:
             ns = self._one_sample(1)
             self.warmup_iters += 1
@@ -354,11 +368,21 @@ class Timing:
                 break
         return shortest
 
+    def _warm_device(self):
+        shortest, start = math.inf, _now()
+        while self.warmup_iters < WARMUP_CALLS or (self.warmup_ns < DEVICE_WARMUP_NS and
+                                                   _now() - start < DEVICE_WARMUP_MOST):
+            ns = self._one_sample(1)
+            self.warmup_iters += 1
+            self.warmup_ns += ns
+            shortest = min(shortest, ns)
+        return shortest
+
     def _iterations(self, call_ns):
         """So that a sample lasts long enough for the clock. What goes on before a sample holds for
         one call only, so such calls are timed one by one."""
         want = max(1000 * _clock_cost(), MIN_SAMPLE_NS)
-        if self._before or call_ns >= want:
+        if self._before or self._timed or call_ns >= want:
             return 1
         return int(min(math.ceil(want / max(call_ns, 1.0)), 1e7))
 
@@ -455,9 +479,10 @@ def _attempt(job, end):
     phase("first call")
     _first_call(work, end)
     phase("measure")
-    before = (work.flush or _cpu_flush()) if job.cold else None
+    timed = work.timer() if work.timer else None
+    before = (work.flush or _cpu_flush()) if job.cold and not timed else None
     gc.disable()  # as timeit does: a collection would be somebody else's time
-    timing = Timing(work.call, job.rule, end["call_ns"], before, work.sync)
+    timing = Timing(work.call, job.rule, end["call_ns"], before, work.sync, timed)
     gc.enable()
     if work.publish:
         phase("publish")

@@ -12,8 +12,8 @@ What is compared, and on what terms
   - Nothing is compiled by torch.compile: this is what torch does as it is called.
   - Peak memory on the CPU is of the process (torch keeps no account there), on a GPU of torch's
     allocator. Results are torch's own new tensors, and so part of the peak.
-On CUDA a sample ends with torch.cuda.synchronize, so launches are part of what is timed when the GPU
-waits for them. The CUDA impls have not been run on a GPU yet.
+On CUDA a call is timed by events around one launch of a CUDA graph (torch_pass.device_timer), as labench's own
+kernels are: eager launches are not part of it. The CUDA impls have not been run on a GPU yet.
 """
 import contextlib
 import math

@@ -4,6 +4,7 @@
 # and that the rest of the sweep goes on.
 set -u
 program=$1
+peer=$(cd "$(dirname "$0")" && pwd)/peer/peer.json
 dir=$(mktemp -d "${TMPDIR:-/tmp}/labench-test-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
@@ -37,6 +38,14 @@ grep -q ",cuda," rows || fail "no instruction set of its own"
 run hot.db --variants copy --pass fwd --cache hot || fail "exit code $? with --cache hot"
 rows hot.db
 grep "copy,baseline,cuda_plain" rows | grep -q ",hot," || fail "the caches are not hot"
+
+# A peer on the device stands beside it, and one of the CPU does not.
+if command -v python3 >/dev/null; then
+    run peer.db --variants copy --pass fwd --peers "$peer" || fail "exit code $? with a peer"
+    grep -q "copy .* fwd .*3.00 ms" err || fail "the peer is not timed by the device's clock"
+    "$program" --variants copy --lengths 64 --tasks none --pass fwd --peers "$peer" --dry-run >out 2>err
+    grep -q "elsewhere_copy .*runs on CUDA devices: use --device cuda" out || fail "a peer of the device on the CPU"
+fi
 
 # Out of memory is an outcome, and so is what would be.
 LABENCH_FAKE_FREE=100

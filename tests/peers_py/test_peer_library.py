@@ -89,6 +89,13 @@ class StopRule(unittest.TestCase):
         self.assertEqual({iters for iters, _ in t.samples},
                          {math.ceil(1e6 / (1000 + self.clock.cost))})
 
+    def test_a_devices_clock_is_taken_instead_of_ours(self):
+        t = self.timing(lambda n: 7e9, first=7_000_000_000, timed=lambda: 2e6)
+        self.assertEqual(self.calls, 0)  # its timer makes the calls
+        self.assertEqual({(iters, ns) for iters, ns in t.samples}, {(1, 2_000_000)})
+        self.assertEqual((t.warmup_iters, t.warmup_ns), (150, 300_000_000))
+        self.assertNotEqual(t.stop_reason, "slow")  # what the first call took is no sample
+
     def test_what_goes_on_before_a_sample_makes_samples_single_calls(self):
         seen = []
         t = self.timing(lambda n: 1000, before=lambda: seen.append(1), rule=dict(RULE, max_samples=7))
