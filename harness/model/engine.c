@@ -185,7 +185,8 @@ static void layout_batch(la_arena *m, la_arena *held, la_engine *e, la_lane *lan
     int32_t **of_rows[] = {&lane->row,      &lane->source, &lane->label,
                            &lane->distance, &lane->group,  &lane->right};
     for (size_t i = 0; i < LA_COUNT(of_rows); i++) *of_rows[i] = la_arena_take(held, rows);
-    lane->answers = la_arena_take(held, (size_t)e->most_answers * sizeof(la_answer));
+    lane->answers = la_arena_take(held, (size_t)(most.B * e->most_answers) * sizeof(la_answer));
+    lane->n_answers = la_arena_take(held, (size_t)most.B * sizeof(int64_t));
     lane->jobs = jobs ? la_arena_take(held, jobs) : NULL;
     lane->on = (la_on){.tokens = lane->tokens,
                        .row = lane->row,
@@ -324,6 +325,7 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
                      .tile = la_tile_get(device->isa),
                      .device = device,
                      .threads = threads,
+                     .host_threads = threads,
                      .training = training,
                      .n_geometries = n,
                      .most_answers = most_answers,

@@ -98,7 +98,8 @@ typedef struct la_lane {
         *wanted; /* rows of the piece in work, which begins at row wanted_from, that the head
                             * reads; only their number where it reads more than a few */
     int64_t n_wanted, wanted_from;
-    la_answer *answers;
+    la_answer *answers; /* [sequences][most_answers] */
+    int64_t *n_answers; /* [sequences] */
     /* of the batch in work */
     struct la_tally {
         double loss;
@@ -123,6 +124,7 @@ typedef struct la_engine {
     const la_device *device;
     la_site site;
     int threads;
+    int host_threads; /* that make examples for a device; threads, until it is set */
     bool training;
     la_geometry geometry[LA_MAX_LENGTHS];
     size_t n_geometries;

@@ -176,6 +176,7 @@ la_status la_model_eval(la_model *model, const la_task *task, const void *task_o
     la_engine engine;
     LA_TRY(la_engine_init(&engine, &model->spec, c->device, la_train_threads(c), false, &geometry,
                           1, answers > 0 ? answers : 1, false, err));
+    engine.host_threads = c->threads;
     float *weights = NULL;
     la_status st = weights_up(model, &engine.site, &weights, err);
     la_gemm_threads(la_train_threads(c));

@@ -59,6 +59,31 @@ static uint64_t example_index(const la_batch *batch, int64_t i)
     return shuffled(batch->seed, index / batch->set, index % batch->set, batch->set);
 }
 
+/* Tokens and answers of sequences first..last-1 of the batch; on a device's host by several threads. */
+static la_status make_examples(la_lane *lane, int64_t T, const la_batch *batch, int64_t first,
+                               int64_t last, la_err *err)
+{
+    const la_engine *e = lane->engine;
+    la_status failed = LA_OK;
+    int threads = e->site.on_device ? e->host_threads : 1;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
+    for (int64_t i = first; i < last; i++) {
+        int64_t at = i - first;
+        la_err why = {0};
+        la_status st = batch->task->learned->make(
+            batch->task_opts, batch->seed, batch->split, &batch->shape, example_index(batch, i),
+            lane->tokens + at * T, lane->answers + at * e->most_answers, lane->n_answers + at,
+            &why);
+        if (st == LA_OK) continue;
+#pragma omp critical(la_examples)
+        {
+            failed = st;
+            if (err) *err = why;
+        }
+    }
+    return failed;
+}
+
 /* One scored row of the sequence whose first row is `start`. */
 static void add_row(la_lane *lane, int64_t start, const la_answer *answer)
 {
@@ -75,9 +100,10 @@ static void add_row(la_lane *lane, int64_t start, const la_answer *answer)
 }
 
 /* All rows of a sequence: its n answers, and between them the token that comes next. */
-static void add_all_rows(la_lane *lane, int64_t start, int64_t T, const int32_t *tokens, int64_t n)
+static void add_all_rows(la_lane *lane, int64_t start, int64_t T, const int32_t *tokens,
+                         const la_answer *answer, int64_t n)
 {
-    const la_answer *answer = lane->answers, *end = answer + n;
+    const la_answer *end = answer + n;
     for (int64_t t = 0; t < T; t++) {
         la_answer next = {.position = (int32_t)t, .label = t + 1 < T ? tokens[t + 1] : -1};
         if (answer < end && answer->position == t)
@@ -120,25 +146,23 @@ la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la
     lane->n_rows = 0;
     lane->T = T;
     lane->tally = (struct la_tally){0};
+    LA_TRY(make_examples(lane, T, batch, first, last, err));
     for (int64_t i = first; i < last; i++) {
-        int64_t n = 0;
-        int32_t *tokens = lane->tokens + (i - first) * T;
-        LA_TRY(batch->task->learned->make(batch->task_opts, batch->seed, batch->split,
-                                          &batch->shape, example_index(batch, i), tokens,
-                                          lane->answers, &n, err));
+        int64_t n = lane->n_answers[i - first];
+        const int32_t *tokens = lane->tokens + (i - first) * T;
+        const la_answer *answers = lane->answers + (i - first) * lane->engine->most_answers;
         LA_ASSERT(n <= lane->engine->most_answers);
         if (i >= batch->count) continue;
         bool trains = batch->split == LA_SPLIT_TRAIN;
         if (lane->engine->spec->all_logits && trains)
-            add_all_rows(lane, (i - first) * T, T, tokens, n);
+            add_all_rows(lane, (i - first) * T, T, tokens, answers, n);
         else
             for (int64_t j = 0; j < n; j++)
-                if (trains || lane->answers[j].group != LA_ONLY_TRAINED)
-                    add_row(lane, (i - first) * T, &lane->answers[j]);
+                if (trains || answers[j].group != LA_ONLY_TRAINED)
+                    add_row(lane, (i - first) * T, &answers[j]);
         if (batch->digest) {
-            XXH128_hash_t hash[2] = {
-                XXH3_128bits(tokens, (size_t)T * sizeof *tokens),
-                XXH3_128bits(lane->answers, (size_t)n * sizeof *lane->answers)};
+            XXH128_hash_t hash[2] = {XXH3_128bits(tokens, (size_t)T * sizeof *tokens),
+                                     XXH3_128bits(answers, (size_t)n * sizeof *answers)};
             memcpy(batch->digest + i * LA_EXAMPLE_DIGEST, hash, sizeof hash);
         }
     }

@@ -105,6 +105,7 @@ static la_status build(la_trainer *t, la_err *err)
     size_t n = la_train_geometries(c, t->shapes, t->n_shapes, geometry);
     LA_TRY(la_engine_init(&t->engine, &t->spec, c->device, threads, true, geometry, n,
                           la_train_most_answers(c, t->shapes, t->n_shapes), false, err));
+    t->engine.host_threads = c->threads;
     if (t->engine.site.on_device) return la_device_part_init(t, err);
     size_t bytes = (size_t)t->spec.n * sizeof(float);
     t->weights = la_alloc(bytes, err);

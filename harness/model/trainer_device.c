@@ -1,14 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A step on a device: examples are made here and go up, everything else stays there; what comes back is where the
- * step stands.
+ * step stands. Between the two, a step of the same length and number of answers enqueues the same launches
+ * with the same arguments (the learning rate and what else changes lies in device memory): from its
+ * second time on it is one graph. Dropout, whose stream changes, and means over sequences, which follow their
+ * rows, are enqueued anew each time, and so is a batch of several pieces.
  */
 #include <string.h>
 
 #include "alloc.h"
+#include "cuda.h"
 #include "layers_cuda.h"
+#include "log.h"
 #include "trainer.h"
 
+enum { GRAPHS = 64 };
+
+typedef struct la_step_graph {
+    size_t geometry;
+    int64_t rows; /* scored */
+    int64_t seen; /* steps so far */
+    void *graph;  /* NULL: none yet */
+} la_step_graph;
+
 typedef struct la_device_part {
+    la_step_graph graph[GRAPHS];
+    size_t n_graphs;
+    bool no_graphs;       /* something cannot be captured */
     uint8_t *kind;        /* [n], on the device */
     la_step_stock *stock; /* on the device */
     la_step_stock here;   /* the host's */
@@ -54,6 +71,7 @@ void la_device_part_release(la_trainer *t)
 {
     la_device_part *d = t->device;
     if (!d) return;
+    for (size_t i = 0; i < d->n_graphs; i++) la_cuda()->graph_free(d->graph[i].graph);
     la_site_give(&t->engine.site, d->kind);
     la_site_give(&t->engine.site, d->stock);
     la_free(d->arrays);
@@ -73,6 +91,61 @@ la_status la_device_arrays(la_trainer *t, la_arrays *out, la_err *err)
     return la_site_finish(site, err);
 }
 
+/* Everything of a step that the device does. */
+static la_status enqueue(la_trainer *t, size_t geometry, const la_batch *batch, la_err *err)
+{
+    la_lane *lane = &t->engine.lane[0];
+    la_device_part *d = t->device;
+    LA_TRY(la_lane_learn(lane, geometry, batch, lane->n_rows, t->weights, err));
+    la_cuda_update(t->spec.n, d->kind, lane->on.loss, d->stock, lane->grad, t->weights, t->m, t->v);
+    return LA_OK;
+}
+
+/* The place of such steps; NULL: they are enqueued each time. */
+static la_step_graph *graph_of(const la_trainer *t, size_t geometry)
+{
+    la_device_part *d = t->device;
+    const la_lane *lane = &t->engine.lane[0];
+    const la_geometry *g = &t->engine.geometry[geometry];
+    const la_head *head = &t->spec.head;
+    if (d->no_graphs || t->spec.dropout > 0 || la_lane_piece(g, 0) < g->B) return NULL;
+    if (head->kind == LA_HEAD_CLASSES && head->mean) return NULL;
+    for (size_t i = 0; i < d->n_graphs; i++)
+        if (d->graph[i].geometry == geometry && d->graph[i].rows == lane->n_rows)
+            return &d->graph[i];
+    if (d->n_graphs == GRAPHS) return NULL;
+    d->graph[d->n_graphs] = (la_step_graph){.geometry = geometry, .rows = lane->n_rows};
+    return &d->graph[d->n_graphs++];
+}
+
+/* Makes the graph. Where that fails, nothing of the step has run, and no graph is tried again. */
+static void capture(la_trainer *t, size_t geometry, const la_batch *batch, la_step_graph *of)
+{
+    void *stream = t->engine.site.stream;
+    int64_t launches;
+    la_err why = {0};
+    la_status st = la_cuda()->graph_begin(stream, &why);
+    if (st == LA_OK) {
+        la_status enqueued = enqueue(t, geometry, batch, &why);
+        st = la_cuda()->graph_end(stream, &of->graph, &launches, &why);
+        if (enqueued != LA_OK) st = enqueued;
+    }
+    if (st == LA_OK) return;
+    la_log(LA_LOG_WARN, "training runs without graphs: %s", why.msg);
+    la_cuda()->graph_free(of->graph);
+    of->graph = NULL;
+    t->device->no_graphs = true;
+}
+
+static la_status enqueue_or_replay(la_trainer *t, size_t geometry, const la_batch *batch,
+                                   la_err *err)
+{
+    la_step_graph *of = graph_of(t, geometry);
+    if (of && !of->graph && of->seen++ > 0) capture(t, geometry, batch, of);
+    if (of && of->graph) return la_cuda()->graph_launch(of->graph, t->engine.site.stream, err);
+    return enqueue(t, geometry, batch, err);
+}
+
 la_status la_device_step(la_trainer *t, size_t geometry, const la_batch *batch, const la_adamw *how,
                          int64_t *answers, bool *good, la_err *err)
 {
@@ -85,8 +158,7 @@ la_status la_device_step(la_trainer *t, size_t geometry, const la_batch *batch, 
     if (!*answers) return LA_OK;
     d->here = (la_step_stock){.how = *how, .clip = t->config->train->clip, .answers = lane->n_rows};
     LA_TRY(la_site_up(site, d->stock, &d->here, sizeof d->here, err));
-    LA_TRY(la_lane_learn(lane, geometry, batch, *answers, t->weights, err));
-    la_cuda_update(t->spec.n, d->kind, lane->on.loss, d->stock, lane->grad, t->weights, t->m, t->v);
+    LA_TRY(enqueue_or_replay(t, geometry, batch, err));
     LA_TRY(la_site_down(site, &d->here, d->stock, sizeof d->here, err));
     LA_TRY(la_site_finish(site, err));
     t->grad_norm = d->here.norm;

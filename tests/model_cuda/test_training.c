@@ -25,6 +25,7 @@ typedef struct trained {
     double loss[STEPS], norm[STEPS];
     int64_t correct, total;
     double val_loss;
+    int graphs; /* at the end */
 } trained;
 
 static void run(const fixture *f, trained *out)
@@ -41,7 +42,15 @@ static void run(const fixture *f, trained *out)
     out->correct = t.at.val[0].correct;
     out->total = t.at.val[0].total;
     out->val_loss = t.at.val[0].loss;
+    out->graphs = fake_graphs;
     la_trainer_release(&t);
+}
+
+/* As they were before: each is made of its own capture, or none is. */
+static void expect_graphs(const trained *device, int graphs)
+{
+    if (graphs >= 0) assert_int_equal(device->graphs, graphs);
+    assert_int_equal(fake_graphs, 0);
 }
 
 static void on_device(fixture *f)
@@ -50,7 +59,8 @@ static void on_device(fixture *f)
     if (la_device_cuda(0, &f->device, &err) != LA_OK) fail_msg("%s", err.msg);
 }
 
-static void compare(const char *variant, const char *const *settings)
+/* graphs: how many the device's steps become; -1: any number. */
+static void compare(const char *variant, int graphs, const char *const *settings)
 {
     fixture f;
     trained cpu, device;
@@ -59,6 +69,7 @@ static void compare(const char *variant, const char *const *settings)
     fixture_set(&f, "train.validate_examples=7");
     fixture_set(&f, "train.warmup=2");
     for (; *settings; settings++) fixture_set(&f, *settings);
+    f.config.threads = 2;
     run(&f, &cpu);
     on_device(&f);
     run(&f, &device);
@@ -71,6 +82,7 @@ static void compare(const char *variant, const char *const *settings)
     assert_true(llabs(cpu.correct - device.correct) <= 1); /* a tie may fall the other way */
     assert_true(fabs(cpu.val_loss - device.val_loss) <= 5e-4 * (1.0 + cpu.val_loss));
     assert_true(cpu.loss[0] != cpu.loss[STEPS - 1]);
+    expect_graphs(&device, graphs);
     assert_int_equal(fake_taken, 0);
     assert_int_equal(fake_streams, 0);
     assert_int_equal(la_mem_live(), 0);
@@ -79,25 +91,30 @@ static void compare(const char *variant, const char *const *settings)
 static void losses_are_those_of_the_cpu(void **state)
 {
     (void)state;
-    compare("copy", (const char *const[]){NULL});
+    compare("copy", 1, (const char *const[]){NULL});
+    fake_no_graphs = true;
+    compare("copy", 0, (const char *const[]){NULL});
+    fake_no_graphs = false;
 }
 
 static void with_every_piece_of_a_block(void **state)
 {
     (void)state;
-    compare("copy", (const char *const[]){"model.mlp=2", "model.norm=layer", "model.pos=learned",
-                                          "model.gate=silu", "model.qk_norm=l2", NULL});
-    compare("copy", (const char *const[]){"model.pos=rope", "model.dropout=0.2", "model.conv=0",
-                                          "model.qk_norm=l2", NULL});
+    compare("copy", 1,
+            (const char *const[]){"model.mlp=2", "model.norm=layer", "model.pos=learned",
+                                  "model.gate=silu", "model.qk_norm=l2", NULL});
+    compare("copy", 0,
+            (const char *const[]){"model.pos=rope", "model.dropout=0.2", "model.conv=0",
+                                  "model.qk_norm=l2", NULL});
 }
 
 static void with_every_head(void **state)
 {
     (void)state;
-    compare("copy", (const char *const[]){"task.head=1", NULL});
-    compare("copy", (const char *const[]){"task.head=2", NULL});
-    compare("copy", (const char *const[]){"task.head=3", NULL});
-    compare("copy", (const char *const[]){"model.logits=all", NULL});
+    compare("copy", 1, (const char *const[]){"task.head=1", NULL});
+    compare("copy", 0, (const char *const[]){"task.head=2", NULL});
+    compare("copy", 1, (const char *const[]){"task.head=3", NULL});
+    compare("copy", 1, (const char *const[]){"model.logits=all", NULL});
 }
 
 static void what_cannot_be_is_refused(void **state)
