@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "alloc.h"
 #include "fake_driver.h"
 #include "labench/kit.h"
+#include "registry.h"
 #include "train_fixture.h"
 #include "trainer.h"
 
@@ -117,6 +119,135 @@ static void with_every_head(void **state)
     compare("copy", 1, (const char *const[]){"model.logits=all", NULL});
 }
 
+/* ---- checkpoints, evaluation ---- */
+
+static char folder[] = "/tmp/la_cuda_training_XXXXXX";
+
+static void remove_model(const la_train_result *r)
+{
+    remove(r->path);
+}
+
+static void train_whole(const fixture *f, const char *dir, la_train_result *out)
+{
+    la_err err = {0};
+    if (la_train(&f->config, dir, 0, NULL, NULL, out, &err) != LA_OK) fail_msg("%s", err.msg);
+}
+
+static la_status stop_late(const la_curve_point *point, int64_t steps, void *context)
+{
+    (void)steps, (void)context;
+    return point->step >= 5 ? LA_E_INTERRUPTED : LA_OK;
+}
+
+static void small(fixture *f)
+{
+    fixture_init(f, "copy", 12);
+    fixture_set(f, "train.tokens=60");
+    fixture_set(f, "train.steps=6");
+    fixture_set(f, "train.validate_every=2");
+    fixture_set(f, "train.validate_examples=7");
+    fixture_set(f, "train.stop=0");
+    on_device(f);
+}
+
+static void broken_off_and_continued(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    la_train_result whole, broken, rest;
+    small(&f);
+    train_whole(&f, NULL, &whole);
+    assert_int_equal(la_train(&f.config, folder, 0, stop_late, NULL, &broken, &err),
+                     LA_E_INTERRUPTED);
+    train_whole(&f, folder, &rest);
+    assert_true(rest.resumed);
+    assert_string_equal(rest.digest, whole.digest);
+    remove_model(&rest);
+    la_train_result_release(&whole);
+    la_train_result_release(&broken);
+    la_train_result_release(&rest);
+    assert_int_equal(fake_taken, 0);
+    assert_int_equal(la_mem_live(), 0);
+}
+
+static void evaluate(const fixture *f, const char *path, la_eval *out)
+{
+    la_model *model;
+    la_err err = {0};
+    const la_shape shape = {.T = 20, .n = 2};
+    if (la_model_load(&f->config, path, &model, &err) != LA_OK) fail_msg("%s", err.msg);
+    if (la_model_eval(model, f->config.task, f->config.task_opts, &shape, LA_SPLIT_TEST, 5, 0, 11,
+                      out, &err) != LA_OK)
+        fail_msg("%s", err.msg);
+    la_model_free(model);
+}
+
+/* A model of the device is one of the CPU too. */
+static void read_by_either(void **state)
+{
+    (void)state;
+    fixture f;
+    la_train_result r;
+    la_eval device, cpu;
+    small(&f);
+    train_whole(&f, folder, &r);
+    evaluate(&f, r.path, &device);
+    la_device_cpu(&f.device);
+    evaluate(&f, r.path, &cpu);
+    assert_string_equal(cpu.digest, device.digest);
+    assert_int_equal(cpu.total, device.total);
+    assert_true(llabs(cpu.correct - device.correct) <= 1);
+    assert_true(fabs(cpu.loss - device.loss) <= 1e-4 * (1.0 + cpu.loss));
+    int64_t groups = 0, distances = 0;
+    for (int g = 0; g < LA_MAX_GROUPS; g++) groups += device.group_total[g];
+    for (int s = 0; s < LA_EVAL_DISTANCES; s++) distances += device.distance_correct[s];
+    assert_int_equal(groups, device.total);
+    assert_int_equal(distances, device.correct);
+    remove_model(&r);
+    la_train_result_release(&r);
+    assert_int_equal(fake_taken, 0);
+    assert_int_equal(la_mem_live(), 0);
+}
+
+static void numbers_that_are_none_end_it(void **state)
+{
+    (void)state;
+    fixture f;
+    la_trainer t;
+    la_err err = {0};
+    small(&f);
+    f.train.lr = 1e30;
+    assert_int_equal(la_trainer_init(&t, &f.config, &err), LA_OK);
+    la_status st = LA_OK;
+    la_arrays now;
+    for (int i = 0; i < 40 && st == LA_OK; i++) st = la_trainer_step(&t, &err);
+    assert_int_equal(st, LA_E_NONFINITE);
+    assert_int_equal(la_trainer_arrays(&t, &now, &err), LA_OK);
+    la_trainer_release(&t);
+}
+
+/* ---- every variant that can be trained on a device ---- */
+
+static bool trains_on_device(const la_variant *v)
+{
+    for (size_t i = 0; i < v->impls_len; i++)
+        if (v->impls[i].backend == LA_CUDA && v->impls[i].caps & LA_CAP_BACKWARD) return true;
+    return false;
+}
+
+static void every_variant(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < la_registry_count(); i++) {
+        const la_variant *v = la_registry_at(i);
+        if (!trains_on_device(v)) continue;
+        printf("%s\n", v->name);
+        compare(v->name, -1, (const char *const[]){NULL});
+    }
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
     (void)state;
@@ -128,15 +259,26 @@ static void what_cannot_be_is_refused(void **state)
     assert_non_null(strstr(err.msg, "on CUDA devices"));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     la_start(2);
     la_cuda_use(&fake_driver);
+    if (!mkdtemp(folder)) return 1;
+    if (argc > 1 && strcmp(argv[1], "variants") == 0) {
+        const struct CMUnitTest all[] = {cmocka_unit_test(every_variant)};
+        rmdir(folder);
+        return cmocka_run_group_tests(all, NULL, NULL);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_are_those_of_the_cpu),
         cmocka_unit_test(with_every_piece_of_a_block),
         cmocka_unit_test(with_every_head),
+        cmocka_unit_test(broken_off_and_continued),
+        cmocka_unit_test(read_by_either),
+        cmocka_unit_test(numbers_that_are_none_end_it),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    rmdir(folder);
+    return failures;
 }
