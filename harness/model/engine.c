@@ -294,6 +294,11 @@ static size_t scratch_bytes(const la_engine *e)
                                   e->head_rows);
 }
 
+static size_t *where_computed(la_engine *e)
+{
+    return e->device->backend == LA_CUDA ? &e->device_bytes : &e->bytes;
+}
+
 static la_status build(la_engine *e, bool count_only, la_err *err)
 {
     LA_TRY(la_engine_panels(e, count_only, err));
@@ -307,13 +312,14 @@ static la_status build(la_engine *e, bool count_only, la_err *err)
         la_arena count = {0}, held = {0};
         size_t instances = 0;
         layout_lane(&count, &held, e, lane, &instances);
-        e->bytes += count.most + held.most + instances;
+        *where_computed(e) += count.most + instances;
+        e->bytes += held.most;
         if (!count_only) LA_TRY(place_lane(e, lane, count.most, held.most, err));
     }
     LA_TRY(la_engine_tables(e, count_only, err));
     if (e->device->backend != LA_CUDA) return LA_OK;
     size_t room = scratch_bytes(e);
-    e->bytes += room;
+    e->device_bytes += room;
     return count_only ? LA_OK : la_site_room(&e->site, room, err);
 }
 

@@ -138,7 +138,7 @@ typedef struct la_engine {
     float *cosine, *sine;
     float *places; /* [longest_T, d]: the decoder's sinusoids */
     int64_t longest_T;
-    size_t bytes; /* of everything, for la_train_bytes */
+    size_t bytes, device_bytes; /* of everything, for la_train_bytes: on the host, on the device */
 } la_engine;
 
 /* Where a batch comes from. Example i of the batch has index first + i, or place first + i of a shuffled

@@ -12,6 +12,11 @@ static double angle_of(int64_t t, int64_t i, int64_t half)
     return (double)t * pow(10000.0, -(double)i / (double)half);
 }
 
+static void add_bytes(la_engine *e, size_t bytes)
+{
+    *(e->device->backend == LA_CUDA ? &e->device_bytes : &e->bytes) += bytes;
+}
+
 /* A table of the host becomes one that is computed with. */
 static la_status table_up(const la_engine *e, float *host, size_t n, float **out, la_err *err)
 {
@@ -33,7 +38,7 @@ static la_status place_table(la_engine *e, bool count_only, la_err *err)
     if (e->spec->head.kind != LA_HEAD_DECODER) return LA_OK;
     int64_t d = e->spec->d, half = d / 2;
     size_t n = (size_t)(e->longest_T * d);
-    e->bytes += n * sizeof(float);
+    add_bytes(e, n * sizeof(float));
     if (count_only) return LA_OK;
     float *places = la_zalloc(n * sizeof(float), err);
     if (!places) return LA_E_NOMEM;
@@ -61,7 +66,7 @@ la_status la_engine_tables(la_engine *e, bool count_only, la_err *err)
 {
     LA_TRY(place_table(e, count_only, err));
     if (!e->spec->rope) return LA_OK;
-    e->bytes += 2 * (size_t)(e->longest_T * (e->spec->block[0].dk / 2)) * sizeof(float);
+    add_bytes(e, 2 * (size_t)(e->longest_T * (e->spec->block[0].dk / 2)) * sizeof(float));
     if (count_only) return LA_OK;
     LA_TRY(rope_table(e, cos, &e->cosine, err));
     return rope_table(e, sin, &e->sine, err);

@@ -16,7 +16,8 @@ typedef struct la_layers_queue {
     void *stream;
     char *scratch; /* partial sums of one layer, on the device */
     size_t scratch_bytes;
-    la_status status; /* of the first call that failed */
+    struct la_site_piece *pieces; /* of memory that the site took; site.c */
+    la_status status;             /* of the first call that failed */
     la_err err;
 } la_layers_queue;
 

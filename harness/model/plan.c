@@ -75,18 +75,20 @@ la_status la_train_check(const la_train_config *config, la_err *err)
     return LA_OK;
 }
 
-la_status la_train_bytes(const la_train_config *config, size_t *bytes, la_err *err)
+la_status la_train_bytes(const la_train_config *config, la_model_bytes *bytes, la_err *err)
 {
     la_net spec;
     la_engine engine;
     LA_TRY(plan_training(config, &spec, &engine, err));
-    *bytes = engine.bytes + 3 * (size_t)spec.n * sizeof(float);
+    size_t n = (size_t)spec.n;
+    *bytes = (la_model_bytes){engine.bytes + 3 * n * sizeof(float), engine.device_bytes};
+    if (config->device->backend == LA_CUDA) bytes->device += la_device_part_bytes(n);
     la_engine_release(&engine);
     la_net_release(&spec);
     return LA_OK;
 }
 
-la_status la_eval_bytes(const la_train_config *config, int64_t B, int64_t T, size_t *bytes,
+la_status la_eval_bytes(const la_train_config *config, int64_t B, int64_t T, la_model_bytes *bytes,
                         la_err *err)
 {
     la_net spec;
@@ -102,7 +104,9 @@ la_status la_eval_bytes(const la_train_config *config, int64_t B, int64_t T, siz
     la_geometry geometry = la_eval_geometry(&spec, config->device, T, B, la_train_threads(config));
     la_net_release(&spec);
     LA_TRY(plan(config, false, &geometry, 1, answers, &spec, &engine, err));
-    *bytes = engine.bytes + (size_t)spec.n * sizeof(float);
+    size_t weights = (size_t)spec.n * sizeof(float);
+    *bytes = (la_model_bytes){engine.bytes + weights, engine.device_bytes};
+    if (config->device->backend == LA_CUDA) bytes->device += weights;
     la_engine_release(&engine);
     la_net_release(&spec);
     return LA_OK;

@@ -53,20 +53,61 @@ la_status la_site_room(la_site *s, size_t bytes, la_err *err)
     return LA_OK;
 }
 
+/* Memory of a device, with its guard zones. */
+typedef struct la_site_piece {
+    la_cuda_buffer buffer;
+    struct la_site_piece *next;
+} la_site_piece;
+
+static la_status take_piece(const la_site *s, size_t bytes, void **out, la_err *err)
+{
+    la_site_piece *piece = la_zalloc(sizeof *piece, err);
+    if (!piece) return LA_E_NOMEM;
+    la_status st = la_cuda_buffer_init(&piece->buffer, bytes ? bytes : 1, s->stream, err);
+    if (st != LA_OK) {
+        la_free(piece);
+        return st;
+    }
+    piece->next = s->queue->pieces;
+    s->queue->pieces = piece;
+    *out = piece->buffer.data;
+    return LA_OK;
+}
+
 la_status la_site_take(const la_site *s, size_t bytes, void **out, la_err *err)
 {
-    if (s->on_device) return la_cuda()->take(bytes ? bytes : 1, out, err);
+    *out = NULL;
+    if (s->on_device) return take_piece(s, bytes, out, err);
     *out = la_alloc(bytes, err);
     return *out ? LA_OK : LA_E_NOMEM;
+}
+
+static void give_piece(const la_site *s, const void *p)
+{
+    la_site_piece **at = &s->queue->pieces;
+    while (*at && (*at)->buffer.data != p) at = &(*at)->next;
+    la_site_piece *piece = *at;
+    LA_ASSERT(piece);
+    *at = piece->next;
+    la_cuda_buffer_release(&piece->buffer);
+    la_free(piece);
 }
 
 void la_site_give(const la_site *s, void *p)
 {
     if (!p) return;
     if (s->on_device)
-        la_cuda()->give(p);
+        give_piece(s, p);
     else
         la_free(p);
+}
+
+la_status la_site_check(const la_site *s, la_err *err)
+{
+    if (!s->on_device) return LA_OK;
+    for (const la_site_piece *piece = s->queue->pieces; piece; piece = piece->next)
+        LA_TRY(la_cuda_buffer_guards(&piece->buffer, "model", s->stream, err));
+    return LA_OK;
 }
 
 la_status la_site_up(const la_site *s, void *to, const void *from, size_t bytes, la_err *err)

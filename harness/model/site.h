@@ -27,7 +27,9 @@ la_status la_site_down(const la_site *s, void *to, const void *from, size_t byte
 void la_site_enter(const la_site *s);
 /* Waits, and says what went wrong since the last time. */
 la_status la_site_finish(const la_site *s, la_err *err);
-/* The layers keep partial sums of at most so many columns and rows; before the first call. */
+/* LA_E_WRONG when something wrote beside the memory that this site took. */
+la_status la_site_check(const la_site *s, la_err *err);
+/* Memory for partial sums of the layers; before the first call. Nothing on the CPU. */
 la_status la_site_room(la_site *s, size_t bytes, la_err *err);
 
 #endif

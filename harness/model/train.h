@@ -81,10 +81,13 @@ typedef struct la_train_config {
  * task too large for its vocabulary or lengths, heads that do not divide d_model, causal-only tasks with a
  * bidirectional variant, a hybrid pattern that names no variant. */
 la_status la_train_check(const la_train_config *config, la_err *err);
-/* Host bytes that training takes, and that an evaluation of B examples of T tokens takes; before anything
- * is allocated. */
-la_status la_train_bytes(const la_train_config *config, size_t *bytes, la_err *err);
-la_status la_eval_bytes(const la_train_config *config, int64_t B, int64_t T, size_t *bytes,
+/* Bytes that training takes, and that an evaluation of B examples of T tokens takes, before anything is
+ * allocated: of the host, and of the CUDA device where the configuration has one. */
+typedef struct la_model_bytes {
+    size_t host, device;
+} la_model_bytes;
+la_status la_train_bytes(const la_train_config *config, la_model_bytes *bytes, la_err *err);
+la_status la_eval_bytes(const la_train_config *config, int64_t B, int64_t T, la_model_bytes *bytes,
                         la_err *err);
 int64_t la_train_parameters(const la_train_config *config);
 /* Bytes that one sequence's state takes in all layers after T tokens (KV caches, recurrent states); 0 for

@@ -55,6 +55,7 @@ la_status la_trainer_adopt(la_trainer *t, const la_arrays *from, la_err *err);
 /* trainer_device.c */
 la_status la_device_part_init(la_trainer *t, la_err *err);
 void la_device_part_release(la_trainer *t);
+size_t la_device_part_bytes(size_t n); /* of the device, for n parameters */
 la_status la_device_arrays(la_trainer *t, la_arrays *out, la_err *err);
 /* Forward, backward and update of a batch, as run_step does on the CPU: into t->step_loss and
  * t->grad_norm. *answers 0: the batch has none; *good: both are finite. */

@@ -67,6 +67,11 @@ la_status la_device_part_init(la_trainer *t, la_err *err)
     return la_trainer_adopt(t, &(la_arrays){d->arrays, d->arrays + n, d->arrays + 2 * n}, err);
 }
 
+size_t la_device_part_bytes(size_t n)
+{
+    return n * (3 * sizeof(float) + sizeof(uint8_t)) + sizeof(la_step_stock);
+}
+
 void la_device_part_release(la_trainer *t)
 {
     la_device_part *d = t->device;
@@ -84,6 +89,7 @@ la_status la_device_arrays(la_trainer *t, la_arrays *out, la_err *err)
     const la_site *site = &t->engine.site;
     size_t n = (size_t)t->spec.n, bytes = n * sizeof(float);
     float *to = t->device->arrays;
+    LA_TRY(la_site_check(site, err));
     LA_TRY(la_site_down(site, to, t->weights, bytes, err));
     LA_TRY(la_site_down(site, to + n, t->m, bytes, err));
     LA_TRY(la_site_down(site, to + 2 * n, t->v, bytes, err));

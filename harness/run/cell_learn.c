@@ -227,7 +227,7 @@ la_status la_cell_learn_sizes(la_cell *cell, const la_device *device, la_err *wh
     la_train_config c = la_cell_train_config(cell, device, 1, 0);
     LA_TRY(cell->task->check(cell->variant, p, cell->task_opts, why));
     LA_TRY(la_train_check(&c, why));
-    size_t bytes = 0;
+    la_model_bytes bytes = {0};
     double flops;
     if (cell->pass == LA_TRAIN) {
         LA_TRY(la_train_bytes(&c, &bytes, why));
@@ -238,9 +238,9 @@ la_status la_cell_learn_sizes(la_cell *cell, const la_device *device, la_err *wh
         LA_TRY(la_eval_bytes(&c, 1, cell->seqlen, &bytes, why));
         flops = la_train_flops_per_token(&c, cell->seqlen) / 3; /* forward alone */
     }
-    cell->need_bytes = LA_CELL_PROCESS_BYTES + bytes;
+    cell->need_bytes = LA_CELL_PROCESS_BYTES + bytes.host;
     cell->useful.flops = cell->really.flops = flops * (double)(p->B * p->T);
     cell->sizes.state = la_train_state_bytes(&c, cell->seqlen);
-    cell->sizes.work = bytes;
+    cell->sizes.work = bytes.host + bytes.device;
     return LA_OK;
 }

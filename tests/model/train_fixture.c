@@ -87,13 +87,14 @@ static la_status make(const void *opts, uint64_t seed, la_split split, const la_
     }
     la_random_permutation(stream ^ 2, order, rest, n);
     int64_t count = 0;
-    for (int64_t i = 0; o->also && i < n; i++)
+    for (int64_t i = 0; o->also && !o->head && i < n; i++)
         answers[count++] = (la_answer){
             .position = (int32_t)(2 * i), .label = tokens[2 * i + 1], .group = LA_ONLY_TRAINED};
     for (int64_t at = 0; at < rest; at++)
         for (int64_t i = 0; i < n; i++)
             if (order[i] == at) {
                 tokens[2 * n + at] = tokens[2 * i];
+                if (o->head) continue; /* there may be room for fewer */
                 answers[count++] = (la_answer){.position = (int32_t)(2 * n + at),
                                                .label = tokens[2 * i + 1],
                                                .distance = (int32_t)(2 * n + at - 2 * i),

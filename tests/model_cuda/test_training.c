@@ -228,6 +228,98 @@ static void numbers_that_are_none_end_it(void **state)
     la_trainer_release(&t);
 }
 
+/* ---- memory, and several at once ---- */
+
+static void planned_bytes_are_taken(void **state)
+{
+    (void)state;
+    fixture f;
+    la_trainer t;
+    la_model_bytes planned;
+    la_err err = {0};
+    small(&f);
+    size_t host = la_mem_live();
+    assert_int_equal(la_train_bytes(&f.config, &planned, &err), LA_OK);
+    assert_int_equal(la_trainer_init(&t, &f.config, &err), LA_OK);
+    assert_int_equal(la_cuda_live(), planned.device);
+    assert_true(la_mem_live() - host < planned.host + 100000);
+    la_trainer_release(&t);
+    assert_int_equal(la_cuda_live(), 0);
+    la_cuda_limit(planned.device - 1);
+    assert_int_equal(la_trainer_init(&t, &f.config, &err), LA_E_NOMEM);
+    la_cuda_limit(0);
+    assert_int_equal(la_cuda_live(), 0);
+    assert_int_equal(la_mem_live(), host);
+}
+
+static void no_device_memory_is_no_crash(void **state)
+{
+    (void)state;
+    fixture f;
+    small(&f);
+    for (int n = 1;; n++) {
+        la_trainer t;
+        fake_fail_take = n;
+        la_status st = la_trainer_init(&t, &f.config, NULL);
+        fake_fail_take = 0;
+        if (st == LA_OK) {
+            la_trainer_release(&t);
+            assert_true(n > 5);
+            break;
+        }
+        assert_int_equal(st, LA_E_NOMEM);
+        assert_int_equal(fake_taken, 0);
+        assert_int_equal(fake_streams, 0);
+        assert_int_equal(la_mem_live(), 0);
+    }
+}
+
+static void a_write_beside_the_weights_is_found(void **state)
+{
+    (void)state;
+    fixture f;
+    la_trainer t;
+    la_arrays now;
+    la_err err = {0};
+    small(&f);
+    assert_int_equal(la_trainer_init(&t, &f.config, &err), LA_OK);
+    assert_int_equal(la_trainer_step(&t, &err), LA_OK);
+    assert_int_equal(la_trainer_arrays(&t, &now, &err), LA_OK);
+    t.weights[t.spec.n] = 1.0f;
+    assert_int_equal(la_trainer_arrays(&t, &now, &err), LA_E_WRONG);
+    la_trainer_release(&t);
+}
+
+/* Two trainings that take turns on streams of their own are what each is alone. */
+static void by_turns(void **state)
+{
+    (void)state;
+    enum { STEPS_EACH = 4 };
+    fixture f[2];
+    la_trainer t[2];
+    la_err err = {0};
+    double alone[2][STEPS_EACH];
+    for (int i = 0; i < 2; i++) {
+        small(&f[i]);
+        f[i].config.seed = 3 + (uint64_t)i;
+        if (i) fixture_set(&f[i], "model.mlp=2");
+        assert_int_equal(la_trainer_init(&t[i], &f[i].config, &err), LA_OK);
+        for (int s = 0; s < STEPS_EACH; s++) {
+            assert_int_equal(la_trainer_step(&t[i], &err), LA_OK);
+            alone[i][s] = t[i].step_loss;
+        }
+        la_trainer_release(&t[i]);
+    }
+    for (int i = 0; i < 2; i++) assert_int_equal(la_trainer_init(&t[i], &f[i].config, &err), LA_OK);
+    for (int s = 0; s < STEPS_EACH; s++)
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(la_trainer_step(&t[i], &err), LA_OK);
+            assert_true(t[i].step_loss == alone[i][s]);
+        }
+    for (int i = 0; i < 2; i++) la_trainer_release(&t[i]);
+    assert_int_equal(fake_taken, 0);
+}
+
 /* ---- every variant that can be trained on a device ---- */
 
 static bool trains_on_device(const la_variant *v)
@@ -276,6 +368,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(broken_off_and_continued),
         cmocka_unit_test(read_by_either),
         cmocka_unit_test(numbers_that_are_none_end_it),
+        cmocka_unit_test(planned_bytes_are_taken),
+        cmocka_unit_test(no_device_memory_is_no_crash),
+        cmocka_unit_test(a_write_beside_the_weights_is_found),
+        cmocka_unit_test(by_turns),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
