@@ -12,6 +12,7 @@
 
 #define EXAMPLES       128                /* at most */
 #define TEST_TOKENS    (INT64_C(1) << 18) /* of all examples together, where that leaves enough */
+#define TEST_PAIRS     (INT64_C(1) << 31) /* and pairs of tokens, which attention looks at */
 #define ENOUGH_ANSWERS 64                 /* a Wilson interval of 12 points at the middle */
 #define SLICE_ANSWERS  16                 /* a distance with fewer is no slice */
 
@@ -31,7 +32,8 @@ static la_status headline(la_work *w, la_model *model, const la_shape *shape, la
     const la_cell *c = &w->cell;
     int64_t answers = c->task->learned->most_answers(c->task_opts, shape);
     int64_t least = answers > 0 ? (ENOUGH_ANSWERS + answers - 1) / answers : 1;
-    int64_t examples = TEST_TOKENS / shape->T;
+    int64_t examples = TEST_TOKENS / shape->T, by_pairs = TEST_PAIRS / shape->T / shape->T;
+    if (examples > by_pairs) examples = by_pairs;
     if (examples > EXAMPLES) examples = EXAMPLES;
     if (examples < least) examples = least;
     int64_t start = la_now_ns();
