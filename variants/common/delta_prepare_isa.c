@@ -266,6 +266,18 @@ static void prepare_additive(prepared *c, la_chunk_decay decay)
     if (decay == LA_BY_CHANNEL) prepare(c, false, LA_BY_CHANNEL);
 }
 
+/* Asks for what n tokens from t on have one number of: lines too far apart for the hardware to see them
+ * coming, and the sum of decays waits for each. */
+static void ask_for_gates(const la_delta_slice *x, int64_t t, int64_t n, la_chunk_decay decay)
+{
+    int64_t a_line = x->gate_row < 16 ? 16 / x->gate_row : 1;
+    int64_t end = t + n < x->T ? t + n : x->T;
+    for (int64_t i = t; i < end; i += a_line) {
+        if (x->beta) __builtin_prefetch(x->beta + i * x->gate_row);
+        if (decay == LA_BY_TOKEN && x->g) __builtin_prefetch(x->g + i * x->gate_row);
+    }
+}
+
 void LA_ISA(la_delta_prepare)(const la_delta_slice *x, int64_t t, float *ready, float *scratch)
 {
     la_chunk_decay decay = la_chunk_decay_of(x->decay);
@@ -282,6 +294,7 @@ void LA_ISA(la_delta_prepare)(const la_delta_slice *x, int64_t t, float *ready, 
         c.far = scratch, scratch += c.C * c.K;
         c.G = (double *)(void *)scratch;
     }
+    ask_for_gates(x, t + c.n, c.n, decay);
     for (int64_t i = 0; i < c.n; i++)
         c.r.weight[i] = x->beta ? x->beta[(t + i) * x->gate_row] : 1.0f;
     c.r.whole[0] = 1.0f;
