@@ -22,6 +22,7 @@ namespace la_emulator
 {
 thread *now;
 dim3 block_index, block_size, grid_size;
+slot slots[2][1024];
 void *shared;
 
 [[noreturn]] void stop(const char *why)
@@ -53,8 +54,6 @@ struct fiber {
     bool started = false;
     waiting state = runs;
     std::unique_ptr<char[]> stack{new char[stack_bytes]};
-    alignas(8) unsigned char given[2][32]; /* to this exchange and to the one before */
-    unsigned exchanges = 0;
     int name = 0;                         /* of the barrier it waits at */
     std::deque<std::vector<copy>> copies; /* groups on their way; the last one is open */
     std::deque<std::vector<std::function<void()>>> products;
@@ -179,9 +178,8 @@ void run_block(size_t threads)
 void begin(fiber *f, unsigned flat)
 {
     unsigned x = block_size.x, y = block_size.y;
-    f->self = {dim3(flat % x, flat / x % y, flat / x / y), flat};
+    f->self = {dim3(flat % x, flat / x % y, flat / x / y), flat, 0};
     f->state = runs;
-    f->exchanges = 0;
     f->copies.clear();
     f->products.clear();
     f->started = false;
@@ -229,21 +227,6 @@ void warp_barrier()
     wait_as(at_warp);
 }
 
-void give(const void *mine, size_t bytes)
-{
-    fiber *f = fibers[now->flat].get();
-    memcpy(f->given[f->exchanges++ & 1], mine, bytes);
-    warp_barrier();
-}
-
-const void *given(unsigned lane)
-{
-    size_t from = now->flat / warp * warp + lane;
-    if (lane >= warp || from >= block_size.x * block_size.y * block_size.z)
-        stop("a shuffle reads no thread's value");
-    return fibers[from]->given[(fibers[now->flat]->exchanges - 1) & 1];
-}
-
 unsigned ballot(bool mine)
 {
     unsigned all = 0;
@@ -265,17 +248,13 @@ static float tf32(uint32_t bits)
 
 void mma_tf32(float c[4], const uint32_t a[4], const uint32_t b[2])
 {
-    fragments mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+    fragments mine;
+    float sum[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    for (int i = 0; i < 4; i++) mine.a[i][0] = tf32(a[i]);
+    for (int i = 0; i < 2; i++) mine.b[i][0] = tf32(b[i]);
     give(&mine, sizeof mine);
-    unsigned lane = now->flat & 31u;
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-        float sum = 0.0f;
-        for (unsigned k = 0; k < 8; k++)
-            sum += tf32(((const fragments *)given(row % 8 * 4 + k % 4))->a[row / 8 + k / 4 * 2]) *
-                   tf32(((const fragments *)given(column * 4 + k % 4))->b[k / 4]);
-        c[i] += sum;
-    }
+    multiply(sum, 1);
+    for (int i = 0; i < 4; i++) c[i] += sum[i];
 }
 
 void ldmatrix(uint32_t *r, int n, const void *row, bool trans)
@@ -346,13 +325,23 @@ void wgmma_wait(unsigned newest)
     }
 }
 
-float half_to_float(uint16_t bits)
+static float widen_half(unsigned bits)
 {
-    int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    int exponent = (int)(bits >> 10 & 31), fraction = (int)(bits & 1023);
     float x = exponent == 31 ? fraction ? NAN : INFINITY
               : exponent     ? ldexpf((float)(fraction + 1024), exponent - 25)
                              : ldexpf((float)fraction, -24);
     return bits & 0x8000 ? -x : x;
+}
+
+float half_to_float(uint16_t bits)
+{
+    static const std::vector<float> all = [] {
+        std::vector<float> of(65536);
+        for (unsigned i = 0; i < 65536; i++) of[i] = widen_half(i);
+        return of;
+    }();
+    return all[bits];
 }
 
 uint16_t half_from_float(float x)

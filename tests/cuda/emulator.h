@@ -74,6 +74,7 @@ namespace la_emulator
 struct thread {
     dim3 index;
     unsigned flat; /* in its block */
+    unsigned exchanges;
 };
 extern thread *now;      /* the fiber that runs */
 extern dim3 block_index; /* of the block that runs */
@@ -90,10 +91,26 @@ void happened(); /* something that a polling thread may wait for */
 unsigned shared_address(const void *p);
 void do_later(const std::function<void()> &product); /* at the wait for its group */
 [[noreturn]] void stop(const char *why);
-/* Gives up to 32 bytes to the warp and waits for it; what a lane gave to the same exchange stays until the
+/* Gives up to 64 bytes to the warp and waits for it; what a lane gave to the same exchange stays until the
  * exchange after the next. */
-void give(const void *mine, size_t bytes);
-const void *given(unsigned lane);
+struct alignas(64) slot {
+    unsigned char bytes[64];
+};
+extern slot slots[2][1024]; /* of this exchange and of the one before, by thread */
+static inline void give(const void *mine, size_t bytes)
+{
+    memcpy(slots[now->exchanges++ & 1][now->flat].bytes, mine, bytes);
+    warp_barrier();
+}
+
+static inline const void *given(unsigned lane)
+{
+    unsigned from = (now->flat & ~31u) + lane;
+    if (lane >= 32 || from >= block_size.x * block_size.y * block_size.z)
+        stop("a shuffle reads no thread's value");
+    return slots[(now->exchanges - 1) & 1][from].bytes;
+}
+
 void launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body);
 int last_error(); /* of the launches since it was asked last: 0, or that of a wrong geometry */
 
@@ -116,9 +133,6 @@ template <typename T> T shuffle(T mine, unsigned lane)
 unsigned ballot(bool mine);
 
 /* As labench/cuda_mma.cuh says of the instructions they stand for. */
-struct fragments {
-    uint32_t a[4], b[2];
-};
 void mma_tf32(float c[4], const uint32_t a[4], const uint32_t b[2]);
 void ldmatrix(uint32_t *r, int n, const void *row, bool trans);
 void copy_later(void *to, const void *from, bool there); /* lands when waited for, not before */
@@ -127,24 +141,40 @@ void copies_wait(unsigned newest);
 float half_to_float(uint16_t bits);
 uint16_t half_from_float(float x);
 
+/* A lane's numbers of A and B; of 16-bit ones two in each register. */
+struct fragments {
+    float a[4][2], b[2][2];
+};
+
+/* c += a b, of the fragments that the lanes gave to the last exchange: `parts` numbers a register. */
+static inline void multiply(float c[4], unsigned parts)
+{
+    unsigned lane = now->flat & 31u;
+    for (unsigned k = 0; k < 4; k++) {
+        const fragments *a = (const fragments *)given(lane / 4 * 4 + k);
+        for (unsigned e = 0; e < 2; e++) {
+            const fragments *b = (const fragments *)given((lane % 4 * 2 + e) * 4 + k);
+            for (unsigned half = 0; half < 2; half++)
+                for (unsigned p = 0; p < parts; p++) {
+                    c[e] += a->a[2 * half][p] * b->b[half][p];
+                    c[2 + e] += a->a[2 * half + 1][p] * b->b[half][p];
+                }
+        }
+    }
+}
+
 template <typename E, typename F>
 void mma(float c[4], const uint32_t a[4], const uint32_t b[2], F &&number)
 {
-    fragments mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+    fragments mine;
+    float sum[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    for (int i = 0; i < 4; i++)
+        for (int p = 0; p < 2; p++) mine.a[i][p] = number((uint16_t)(a[i] >> 16 * p));
+    for (int i = 0; i < 2; i++)
+        for (int p = 0; p < 2; p++) mine.b[i][p] = number((uint16_t)(b[i] >> 16 * p));
     give(&mine, sizeof mine);
-    unsigned lane = now->flat & 31u;
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-        float sum = 0.0f;
-        for (unsigned k = 0; k < 16; k++) {
-            const fragments *of_a = (const fragments *)given(row % 8 * 4 + k % 8 / 2),
-                            *of_b = (const fragments *)given(column * 4 + k % 8 / 2);
-            unsigned shift = k % 2 * 16;
-            sum += number((uint16_t)(of_a->a[row / 8 + k / 8 * 2] >> shift)) *
-                   number((uint16_t)(of_b->b[k / 8] >> shift));
-        }
-        c[i] += sum;
-    }
+    multiply(sum, 2);
+    for (int i = 0; i < 4; i++) c[i] += sum[i];
 }
 } // namespace la_emulator
 
