@@ -114,7 +114,7 @@ static void training_words(const la_cell *cell, const la_attempt_row *attempt, c
 static double peak_of(const la_screen *screen, const la_cell *cell)
 {
     if (cell->impl->backend != LA_CPU) return 0;
-    if (cell->problem.dtype == LA_BF16) return screen->peak_bf16;
+    if (cell->problem.dtype != LA_F32 && cell->problem.dtype != LA_F64) return screen->peak_bf16;
     return cell->problem.dtype == LA_F32 ? screen->peak_flops : 0;
 }
 

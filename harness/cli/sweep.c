@@ -12,6 +12,7 @@
 
 #include "alloc.h"
 #include "commands.h"
+#include "device_peak.h"
 #include "devices.h"
 #include "export.h"
 #include "labench/kit.h"
@@ -101,11 +102,28 @@ static void keep_best(la_peak_row *row, const la_peak_row *before)
     row->bf16_flops = fmax(row->bf16_flops, before->bf16_flops);
 }
 
+/* Whatever the host's threads. */
+static la_status store_device_peak(sweep *s, la_err *err)
+{
+    la_device_peak peak;
+    la_peak_row before, row = {.source = "measured"};
+    bool found;
+    say(s, "measuring the peak of cuda:%d", s->device->index);
+    LA_TRY(la_device_peak_measure(s->device, &peak, err));
+    row.flops = peak.f32;
+    row.bf16_flops = peak.bf16;
+    row.bandwidth = peak.copy;
+    LA_TRY(la_store_peak_find(s->store, s->device_id, 0, &before, &found, err));
+    if (found) keep_best(&row, &before);
+    s->peak = row;
+    return la_store_peak(s->store, s->device_id, &row, err);
+}
+
 /* The peak of each thread count of the plan: measured by every sweep, the best of all is kept. */
 static la_status store_peaks(sweep *s, la_err *err)
 {
     bool seen[1025] = {false};
-    if (s->device->backend == LA_CUDA) return LA_OK; /* 'doctor --device' measures a device's */
+    if (s->device->backend == LA_CUDA) return store_device_peak(s, err);
     for (size_t i = 0; i < s->plan->n; i++) {
         int threads = s->plan->cells[i].problem.threads;
         if (threads > 1024 || seen[threads]) continue;

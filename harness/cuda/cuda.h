@@ -25,6 +25,7 @@ typedef struct la_cuda_driver {
     la_status (*count)(int *n, la_err *err);
     la_status (*describe)(int index, la_device *out, la_err *err);
     la_status (*select)(int index, la_err *err);
+    void (*reset)(void); /* gives back what the process has on the chosen device, its context too */
     la_status (*take)(size_t bytes, void **out, la_err *err);
     void (*give)(void *p);
     la_status (*stream)(void **out, la_err *err);

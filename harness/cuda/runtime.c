@@ -53,6 +53,11 @@ static la_status select_device(int index, la_err *err)
     return check(cudaSetDevice(index), "choosing the device", err);
 }
 
+static void reset(void)
+{
+    (void)cudaDeviceReset();
+}
+
 static la_status take(size_t bytes, void **out, la_err *err)
 {
     cudaError_t code = cudaMalloc(out, bytes);
@@ -280,6 +285,7 @@ const la_cuda_driver la_cuda_built = {
     .count = count,
     .describe = describe,
     .select = select_device,
+    .reset = reset,
     .take = take,
     .give = give,
     .stream = stream_make,

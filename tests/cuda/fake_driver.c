@@ -9,7 +9,7 @@
 #include "labench/cuda.h"
 
 int fake_devices = 1, fake_taken, fake_streams, fake_fail_take;
-int fake_held, fake_graphs, fake_events, fake_launches, fake_fail_wait;
+int fake_resets, fake_held, fake_graphs, fake_events, fake_launches, fake_fail_wait;
 bool fake_no_graphs;
 double fake_clock_ns, fake_launch_ns = 5000, fake_byte_ns = 0.001;
 size_t fake_free_bytes = (size_t)8 << 30;
@@ -121,6 +121,11 @@ static la_status describe(int index, la_device *out, la_err *err)
 static la_status select_device(int index, la_err *err)
 {
     return index < fake_devices ? LA_OK : LA_FAIL(err, LA_E_DEVICE, "no device %d", index);
+}
+
+static void reset(void)
+{
+    fake_resets++;
 }
 
 static la_status take(size_t bytes, void **out, la_err *err)
@@ -285,6 +290,7 @@ const la_cuda_driver fake_driver = {
     .count = count,
     .describe = describe,
     .select = select_device,
+    .reset = reset,
     .take = take,
     .give = give,
     .stream = stream_make,

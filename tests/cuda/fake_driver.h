@@ -14,6 +14,7 @@ extern int fake_streams;   /* likewise */
 extern int fake_fail_take; /* the n-th taking from now fails; 0: none */
 
 extern int fake_held;          /* streams that stood still since the start of the program */
+extern int fake_resets;        /* of the device */
 extern int fake_graphs;        /* graphs that were made and not freed */
 extern int fake_events;        /* likewise */
 extern int fake_launches;      /* kernels that ran */

@@ -9,8 +9,10 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "device_peak.h"
 #include "fake_driver.h"
 #include "gradients.h"
 #include "instance.h"
@@ -221,6 +223,33 @@ static void a_device_that_failed_says_so_at_the_next_wait(void **state)
     end(&f);
 }
 
+static void peaks_are_what_the_devices_clock_says(void **state)
+{
+    (void)state;
+    la_device device;
+    la_device_peak peak;
+    la_err err = {0};
+    la_cuda_use(&fake_driver);
+    must(la_device_cuda(0, &device, &err), &err);
+    device.cores = 1;
+    fake_clock_ns = 0;
+    fake_launch_ns = 4e6; /* long enough at the first try: one round */
+    fake_byte_ns = 0.01;
+    int resets = fake_resets;
+    must(la_device_peak_measure(&device, &peak, &err), &err);
+    double blocks = 4, fma = 2.0 * 256 * 16, tf32 = 2.0 * 16 * 8 * 8 * 8 * 8, s = 4e-3;
+    assert_true(fabs(peak.f32 / (blocks * fmax(fma, tf32 / 3) / s) - 1) < 1e-9);
+    assert_true(fabs(peak.bf16 / (blocks * 2 * tf32 / s) - 1) < 1e-9);
+    assert_true(fabs(peak.copy / (2 / 0.01e-9) - 1) < 1e-6); /* a byte counts both ways */
+    assert_int_equal(fake_taken + fake_streams + fake_events, 0);
+    assert_int_equal(fake_resets, resets + 1);
+    /* On a Hopper by wgmma where that is more. */
+    snprintf(device.name, sizeof device.name, "fake sm_90");
+    must(la_device_peak_measure(&device, &peak, &err), &err);
+    assert_true(fabs(peak.bf16 / (blocks * 2 * 64 * 256 * 16 * 4 / s) - 1) < 1e-9);
+    la_cuda_use(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +260,7 @@ int main(void)
         cmocka_unit_test(many_launches_go_as_a_graph),
         cmocka_unit_test(what_cannot_be_captured_is_timed_plainly),
         cmocka_unit_test(the_hosts_time_of_a_call_is_another),
+        cmocka_unit_test(peaks_are_what_the_devices_clock_says),
         cmocka_unit_test(a_device_that_failed_says_so_at_the_next_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

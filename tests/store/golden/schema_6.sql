@@ -358,7 +358,7 @@ FROM cell c JOIN sweep s ON s.sweep_id = c.sweep_id JOIN variant v ON v.variant_
 -- The peak that goes with a cell: of its type, and of its thread count, else the one for any.
 CREATE VIEW v_peak AS
 SELECT c.cell_id, p.threads AS peak_threads,
-  CASE c.dtype WHEN 'f32' THEN p.flops WHEN 'bf16' THEN p.bf16_flops END AS peak_flop_per_s,
+  CASE c.dtype WHEN 'f32' THEN p.flops WHEN 'bf16' THEN p.bf16_flops WHEN 'f16' THEN p.bf16_flops END AS peak_flop_per_s,
   p.bandwidth AS peak_byte_per_s,
   CASE c.dtype WHEN 'f32' THEN p.gemm_flops END AS peak_gemm_flop_per_s, p.source AS peak_source
 FROM cell c JOIN peak p ON p.device_id = c.device_id AND c.isa <> 'peer_cuda' AND p.threads = (
