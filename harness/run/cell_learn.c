@@ -238,7 +238,10 @@ la_status la_cell_learn_sizes(la_cell *cell, const la_device *device, la_err *wh
         LA_TRY(la_eval_bytes(&c, 1, cell->seqlen, &bytes, why));
         flops = la_train_flops_per_token(&c, cell->seqlen) / 3; /* forward alone */
     }
-    cell->need_bytes = LA_CELL_PROCESS_BYTES + bytes.host;
+    bool on_device = device->backend == LA_CUDA;
+    size_t context = on_device ? LA_CELL_CONTEXT_BYTES : 0;
+    cell->need_bytes = LA_CELL_PROCESS_BYTES + context + bytes.host;
+    cell->device_bytes = context + bytes.device;
     cell->useful.flops = cell->really.flops = flops * (double)(p->B * p->T);
     cell->sizes.state = la_train_state_bytes(&c, cell->seqlen);
     cell->sizes.work = bytes.host + bytes.device;

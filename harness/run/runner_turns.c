@@ -56,6 +56,7 @@ static bool fits(const la_runner *r, const la_turn *t)
     const la_cell *c = cell_of(r, t);
     int threads = c->problem.threads;
     size_t bytes = c->need_bytes, limit = r->set->memory_limit;
+    size_t on_device = c->device_bytes, device_limit = r->set->device_limit;
     if (t->awaits) return false;
     if (r->n_at_work == 0) return true;
     if (t->alone || r->n_at_work >= (size_t)r->jobs) return false;
@@ -66,8 +67,10 @@ static bool fits(const la_runner *r, const la_turn *t)
         if (*t->model && strcmp(p->turn->model, t->model) == 0) return false;
         threads += p->cell->problem.threads;
         bytes += p->cell->need_bytes;
+        on_device += p->cell->device_bytes;
     }
-    return threads <= capacity(r) && (limit == 0 || bytes <= limit);
+    return threads <= capacity(r) && (limit == 0 || bytes <= limit) &&
+           (device_limit == 0 || on_device <= device_limit);
 }
 
 /* The next to start now; NULL: none before something has ended. *first: those before it are over. */

@@ -83,6 +83,8 @@ la_status la_work_output_verify(la_work *w, const void *o, la_err *err);
 /* On a CUDA device (worker_device.c): choosing it, alone; memory figures behind the first call; the samples. */
 la_status la_work_device_open(la_work *w, la_err *err);
 void la_work_device_memory(la_work *w);
+/* Of a model's training or evaluation: the most that it had there is its workspace. */
+void la_work_device_peak(la_work *w);
 la_status la_work_device_measure(la_work *w, la_err *err);
 /* Of the output and the gradients made, never 0; whether all of them are finite. */
 uint64_t la_work_checksum(const la_work *w);

@@ -66,6 +66,12 @@ static unsigned calls_of(const la_work *w)
     }
 }
 
+void la_work_device_peak(la_work *w)
+{
+    w->workspace = (int64_t)la_cuda_peak();
+    la_work_metric_add(w, "device_peak_bytes", (double)la_cuda_peak(), NAN, NAN, 0, 1);
+}
+
 void la_work_device_memory(la_work *w)
 {
     size_t now, all;

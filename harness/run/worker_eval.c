@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "cuda.h"
 #include "memory.h"
 #include "worker.h"
 
@@ -121,10 +122,12 @@ la_status la_work_eval(la_work *w, la_err *err)
     la_rss_peak_reset();
     size_t before = la_mem_live();
     la_mem_peak_reset();
+    la_cuda_peak_reset();
     LA_TRY(la_model_load(&w->train, path, &model, err));
     la_status st = evaluate(w, model, err);
     w->workspace = (int64_t)(la_mem_peak() - before);
     w->rss_peak = la_rss_peak();
+    if (w->device.backend == LA_CUDA) la_work_device_peak(w);
     la_model_free(model);
     return st;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cuda.h"
 #include "memory.h"
 #include "text.h"
 #include "worker.h"
@@ -150,6 +151,7 @@ la_status la_work_train(la_work *w, la_err *err)
     LA_TRY(la_work_phase(w, "train", err));
     w->rss_base = la_rss_now();
     la_rss_peak_reset();
+    la_cuda_peak_reset();
     size_t before = la_mem_live();
     la_mem_peak_reset();
     LA_TRY(la_train_key(&w->train, w->model_key, &w->config_json, err));
@@ -157,6 +159,7 @@ la_status la_work_train(la_work *w, la_err *err)
                             &w->trained, err);
     w->workspace = (int64_t)(la_mem_peak() - before);
     w->rss_peak = la_rss_peak();
+    if (w->device.backend == LA_CUDA) la_work_device_peak(w);
     if (st != LA_OK) {
         if (st == LA_E_NONFINITE) LA_TRY(send_curve(w, err));
         *w->model_key = '\0';
