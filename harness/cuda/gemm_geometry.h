@@ -85,4 +85,26 @@ static inline LA_BOTH int64_t la_gemm_start(const la_cuda_matrix *m, const la_ge
     return at->x * m->step[0] + at->y * m->step[1] + at->z * m->step[2];
 }
 
+/* Which sides may be read 16 bytes at a time from multiples of eight columns, and whether C (or, when sums
+ * are split, work) may be written in pairs from even ones. */
+typedef struct la_gemm_aligned {
+    bool a, b, c;
+} la_gemm_aligned;
+
+static inline LA_BOTH bool la_gemm_multiples(const la_cuda_matrix *m, int64_t bytes)
+{
+    int64_t size = m->dtype == LA_F32 ? 4 : 2, any = (int64_t)(intptr_t)m->data;
+    any |= (m->ld | m->step[0] | m->step[1] | m->step[2] | m->term_step) * size;
+    return any % bytes == 0;
+}
+
+static inline LA_BOTH la_gemm_aligned la_gemm_aligned_of(const la_cuda_product *p, bool split)
+{
+    la_gemm_aligned is;
+    is.a = la_gemm_multiples(&p->a, 16);
+    is.b = la_gemm_multiples(&p->b, 16);
+    is.c = split ? p->n % 2 == 0 : la_gemm_multiples(&p->c, p->c.dtype == LA_F32 ? 8 : 4);
+    return is;
+}
+
 #endif

@@ -1,29 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Products of any size and type by multiply-adds in float32: a block has a tile of 64 x 64, a thread 4 x 4 of
- * it, and 16 of the sum at a time lie in shared memory as float32. Slower than tensor cores, and exact
- * to float32 whatever the inputs are.
+ * Products of small matrices with float32 among them, by multiply-adds: a block has a tile of 64 x 64, a thread 4 x 4
+ * of it, and 16 of the sum at a time lie in shared memory as float32. What gemm_mma.cu does with
+ * float32, conversions and six products, pays when matrices are large.
  */
-#include "labench/cuda_kit.cuh"
+#include "gemm_number.cuh"
 
-#include "gemm.h"
-
-static const int TILE = LA_GEMM_PLAIN_TILE, DEPTH = LA_GEMM_PLAIN_DEPTH, THREADS = 256, EACH = 4;
+static const int TILE = LA_GEMM_SMALL, DEPTH = LA_GEMM_PLAIN_DEPTH, THREADS = 256, EACH = 4;
 /* Floats of a row of shared memory: threads that store one column of it hit different banks. */
-static const int PITCH = LA_GEMM_PLAIN_TILE + 4;
-
-__device__ static float element(const la_cuda_matrix &m, int64_t i)
-{
-    if (m.dtype == LA_F32) return ((const float *)m.data)[i];
-    return la_to_float(((const la_bf16_t *)m.data)[i]);
-}
-
-__device__ static void store(const la_cuda_matrix &m, int64_t i, float x)
-{
-    if (m.dtype == LA_F32)
-        ((float *)m.data)[i] = x;
-    else
-        la_from_float(x, (la_bf16_t *)m.data + i);
-}
+static const int PITCH = LA_GEMM_SMALL + 4;
 
 /* `to` [DEPTH][PITCH] = elements (outer + o, inner + d) of a matrix that holds outer index by rows if
  * `by_rows`; zeros beyond its sizes. */
@@ -35,11 +19,11 @@ __device__ static void stage(const la_cuda_matrix &m, int64_t start, bool by_row
         int64_t i = outer + o, j = inner + d;
         bool inside = i < outer_n && j < inner_n;
         int64_t at = start + (by_rows ? i * m.ld + j : j * m.ld + i);
-        to[d * PITCH + o] = inside ? element(m, at) : 0.0f;
+        to[d * PITCH + o] = inside ? la_gemm_number(m, at) : 0.0f;
     }
 }
 
-__global__ void __launch_bounds__(THREADS) gemm_plain_kernel(la_cuda_product p, la_gemm_grid g)
+__global__ void __launch_bounds__(THREADS, 2) gemm_plain_kernel(la_cuda_product p, la_gemm_grid g)
 {
     LA_SHARED(float, pool);
     float *as = pool, *bs = pool + DEPTH * PITCH;
@@ -77,9 +61,7 @@ __global__ void __launch_bounds__(THREADS) gemm_plain_kernel(la_cuda_product p, 
                 ((float *)p.work)[(slot * p.m + row) * p.n + column] = sum[i][j];
                 continue;
             }
-            int64_t to = c + row * p.c.ld + column;
-            float old = p.beta != 0.0f ? p.beta * element(p.c, to) : 0.0f;
-            store(p.c, to, fmaf(p.alpha, sum[i][j], old));
+            la_gemm_finish(p, c + row * p.c.ld + column, sum[i][j]);
         }
 }
 
@@ -88,33 +70,5 @@ extern "C" la_status la_gemm_plain(const la_cuda_product *p, int64_t splits, la_
     const la_gemm_grid g = la_gemm_grid_of(p, TILE, TILE, DEPTH, splits);
     LA_LAUNCH(gemm_plain_kernel, dim3((unsigned)g.blocks), dim3(THREADS),
               2 * DEPTH * PITCH * sizeof(float), p->stream, *p, g);
-    LA_TRY(LA_LAUNCHED("a product of matrices", err));
-    return g.splits > 1 ? la_gemm_gather(p, g.splits, err) : LA_OK;
-}
-
-/* A thread an element of C, the whole grid on. */
-__global__ void gemm_gather_kernel(la_cuda_product p, int64_t batches, int64_t splits)
-{
-    const int64_t matrix = p.m * p.n, all = batches * matrix;
-    const int64_t ny = la_gemm_count(p.batch[1]), nz = la_gemm_count(p.batch[2]);
-    for (int64_t e = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; e < all;
-         e += (int64_t)gridDim.x * blockDim.x) {
-        const float *part = (const float *)p.work + e;
-        float sum = 0.0f;
-        for (int64_t s = 0; s < splits; s++) sum += part[s * all];
-        int64_t index = e / matrix, row = e % matrix / p.n, column = e % p.n;
-        int64_t to = index / nz / ny * p.c.step[0] + index / nz % ny * p.c.step[1] +
-                     index % nz * p.c.step[2] + row * p.c.ld + column;
-        float old = p.beta != 0.0f ? p.beta * element(p.c, to) : 0.0f;
-        store(p.c, to, fmaf(p.alpha, sum, old));
-    }
-}
-
-extern "C" la_status la_gemm_gather(const la_cuda_product *p, int64_t splits, la_err *err)
-{
-    const la_gemm_grid g = la_gemm_grid_of(p, TILE, TILE, DEPTH, 1);
-    int64_t blocks = la_gemm_parts(g.batches * p->m * p->n, THREADS), most = 8 * 132;
-    LA_LAUNCH(gemm_gather_kernel, dim3((unsigned)(blocks < most ? blocks : most)), dim3(THREADS), 0,
-              p->stream, *p, g.batches, splits);
-    return LA_LAUNCHED("gathering a product of matrices", err);
+    return LA_LAUNCHED("a product of matrices", err);
 }

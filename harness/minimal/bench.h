@@ -6,6 +6,7 @@
 #define LA_BENCH_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 
 #include "labench/variant.h"
 #include "stats.h"

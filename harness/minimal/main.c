@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +40,14 @@ static const char help[] =
 
 enum { USAGE = 2 };
 
-static int usage(const char *format, const char *value)
+__attribute__((format(printf, 1, 2))) static int usage(const char *format, ...)
 {
+    va_list args;
+    va_start(args, format);
     fprintf(stderr, "labench-bench: ");
-    fprintf(stderr, format, value);
+    vfprintf(stderr, format, args);
     fprintf(stderr, "; labench-bench --help shows what there is\n");
+    va_end(args);
     return USAGE;
 }
 
@@ -62,11 +66,12 @@ static int take_lengths(char *list, la_bench_args *args)
 {
     args->n_lengths = 0;
     for (char *word = strtok(list, ","); word; word = strtok(NULL, ",")) {
-        if (args->n_lengths == LA_COUNT(args->lengths)) return usage("too many lengths%s", "");
+        if (args->n_lengths == LA_COUNT(args->lengths))
+            return usage("more lengths than %zu", LA_COUNT(args->lengths));
         if (!count(word, &args->lengths[args->n_lengths++]))
             return usage("--lengths takes numbers like 1024 or 16k, not '%s'", word);
     }
-    return args->n_lengths ? 0 : usage("--lengths is empty%s", "");
+    return args->n_lengths ? 0 : usage("--lengths is empty");
 }
 
 static int take_passes(char *list, la_bench_args *args)
@@ -80,15 +85,12 @@ static int take_passes(char *list, la_bench_args *args)
             return usage("--passes takes fwd, fwdbwd and decode, not '%s'", word);
         args->passes[args->n_passes++] = pass;
     }
-    return args->n_passes ? 0 : usage("--passes is empty%s", "");
+    return args->n_passes ? 0 : usage("--passes is empty");
 }
 
 static int take_number(const char *flag, const char *text, int64_t *out)
 {
-    char words[128];
-    if (count(text, out)) return 0;
-    snprintf(words, sizeof words, "%s takes a positive whole number, not '%.60s'", flag, text);
-    return usage("%s", words);
+    return count(text, out) ? 0 : usage("%s takes a positive whole number, not '%s'", flag, text);
 }
 
 static int take_types(int which, const char *text, la_bench_args *args)

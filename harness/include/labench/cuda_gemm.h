@@ -30,7 +30,7 @@ typedef struct la_cuda_matrix {
 /* C [m,n] = alpha sum over terms of A [m,k] B [k,n] + beta C. Term i of a and b is a matrix of its own,
  * i term_step elements further: how query heads that share a key head are summed, or sequences that share
  * a parameter. Sums are float32 whatever the types, in an order that is the same on every run; products of
- * float32 are as exact as float32 (no plain tf32). With beta 0 nothing is read from C. */
+ * float32 are as exact as float32 (no plain tf32); against bf16 or f16 a float32 counts with 16 bits. With beta 0 nothing is read from C. */
 typedef struct la_cuda_product {
     int64_t m, n, k;
     int64_t batch[3]; /* 0 counts as 1, like terms */
