@@ -50,7 +50,7 @@ static void check_rows(int64_t len, la_dtype type, bool causal)
         slopes[i] = (float)cos((double)i);
     }
     assert_int_equal(la_softmax_rows_weigh(&call, x, x, ld, &err), LA_OK);
-    assert_int_equal(la_softmax_rows_slopes(&call, x, ld, slopes, &err), LA_OK);
+    assert_int_equal(la_softmax_rows_slopes(&call, x, ld, slopes, type, &err), LA_OK);
     double step = type == LA_F32 ? 1e-5 : ldexp(1.0, -8);
     for (int64_t row = 0; row < ROWS; row++) {
         int64_t visible = causal ? len - 1 + row % 2 : len;

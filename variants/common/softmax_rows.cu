@@ -91,15 +91,16 @@ __global__ void __launch_bounds__(256)
     }
 }
 
-template <typename E>
-__global__ void __launch_bounds__(256) slopes_kernel(la_softmax_rows c, const E *weights,
+/* W: of the weights, E: of the result. */
+template <typename W, typename E>
+__global__ void __launch_bounds__(256) slopes_kernel(la_softmax_rows c, const W *weights,
                                                      int64_t weights_ld, float *slopes, int64_t ld)
 {
     LA_SHARED(float, part);
     const int n = (int)blockDim.x, me = (int)threadIdx.x;
     for (int64_t row = blockIdx.x; row < c.rows; row += gridDim.x) {
         const float *from = slopes + row * c.len;
-        const E *weight = weights + row * weights_ld;
+        const W *weight = weights + row * weights_ld;
         E *to = (E *)(void *)slopes + row * ld;
         const int64_t visible = visible_of(c, row);
         float mine = 0.0f;
@@ -141,12 +142,12 @@ static void weigh(const la_softmax_rows *c, const float *scores, void *to, int64
               256 / LA_WARP * sizeof(tally), c->stream, *c, scores, (E *)to, ld);
 }
 
-template <typename E>
+template <typename W, typename E>
 static void differ(const la_softmax_rows *c, const void *weights, int64_t weights_ld, float *slopes)
 {
-    LA_LAUNCH((slopes_kernel<E>), dim3(blocks_of(c->rows)), dim3(threads_of(c->len)),
-              256 / LA_WARP * sizeof(float), c->stream, *c, (const E *)weights, weights_ld, slopes,
-              la_softmax_rows_ld(c->dtype, c->len));
+    LA_LAUNCH((slopes_kernel<W, E>), dim3(blocks_of(c->rows)), dim3(threads_of(c->len)),
+              256 / LA_WARP * sizeof(float), c->stream, *c, (const W *)weights, weights_ld, slopes,
+              c->len * (int64_t)(sizeof(float) / sizeof(E)));
 }
 
 extern "C" la_status la_softmax_rows_weigh(const la_softmax_rows *c, const float *scores, void *to,
@@ -154,17 +155,24 @@ extern "C" la_status la_softmax_rows_weigh(const la_softmax_rows *c, const float
 {
     if (c->dtype == LA_BF16)
         weigh<la_bf16_t>(c, scores, to, ld);
+    else if (c->dtype == LA_F16)
+        weigh<la_f16_t>(c, scores, to, ld);
     else
         weigh<float>(c, scores, to, ld);
     return LA_LAUNCHED("the softmax of rows", err);
 }
 
 extern "C" la_status la_softmax_rows_slopes(const la_softmax_rows *c, const void *weights,
-                                            int64_t weights_ld, float *slopes, la_err *err)
+                                            int64_t ld, float *slopes, la_dtype type, la_err *err)
 {
+    bool wide = type == LA_F32;
     if (c->dtype == LA_BF16)
-        differ<la_bf16_t>(c, weights, weights_ld, slopes);
+        wide ? differ<la_bf16_t, float>(c, weights, ld, slopes)
+             : differ<la_bf16_t, la_bf16_t>(c, weights, ld, slopes);
+    else if (c->dtype == LA_F16)
+        wide ? differ<la_f16_t, float>(c, weights, ld, slopes)
+             : differ<la_f16_t, la_f16_t>(c, weights, ld, slopes);
     else
-        differ<float>(c, weights, weights_ld, slopes);
+        differ<float, float>(c, weights, ld, slopes);
     return LA_LAUNCHED("the gradient of the softmax of rows", err);
 }

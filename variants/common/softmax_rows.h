@@ -31,10 +31,10 @@ static inline int64_t la_softmax_rows_ld(la_dtype dtype, int64_t len)
 /* to = softmax of scores; rows of `to` are ld apart. to may be scores, with the ld above. */
 la_status la_softmax_rows_weigh(const la_softmax_rows *call, const float *scores, void *to,
                                 int64_t ld, la_err *err);
-/* to = weights (slopes - sum of weights slopes), where slopes are the gradients of the weights; `to` lies over
- * slopes. */
+/* slopes = weights (slopes - sum of weights slopes), of gradients of the weights those of the scores, as
+ * numbers of `type` over the float32 that was there. */
 la_status la_softmax_rows_slopes(const la_softmax_rows *call, const void *weights,
-                                 int64_t weights_ld, float *slopes, la_err *err);
+                                 int64_t weights_ld, float *slopes, la_dtype type, la_err *err);
 
 #ifdef __cplusplus
 }

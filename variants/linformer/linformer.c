@@ -21,6 +21,7 @@
  */
 #include <math.h>
 
+#include "labench/cuda.h"
 #include "labench/kit.h"
 #include "linformer_internal.h"
 
@@ -88,7 +89,7 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     if (p->dtype != LA_F32 && p->dtype != LA_BF16)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "linformer has no %s kernel",
                        la_dtype_name(p->dtype));
-    LA_TRY(la_bf16_check(p, dev, "linformer", err));
+    if (dev->backend == LA_CPU) LA_TRY(la_bf16_check(p, dev, "linformer", err));
     if (pass == LA_DECODE)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "linformer has no decode: E and F mix a whole sequence of known length");
@@ -99,6 +100,11 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
         return LA_FAIL(err, LA_E_UNSUPPORTED, "linformer has no grouped heads");
     return LA_OK;
 }
+
+#if LA_HAVE_CUDA
+extern const la_cuda_kernels la_linformer_cuda;
+LA_CUDA_THUNKS("linformer", la_linformer_cuda)
+#endif
 
 static const la_impl impls[] = {
     {.name = "cpu_gemm",
@@ -113,6 +119,15 @@ static const la_impl impls[] = {
      .destroy = la_free,
      .forward = la_linformer_forward,
      .backward = la_linformer_backward},
+#if LA_HAVE_CUDA
+    {.name = "cuda_gemm",
+     LA_CUDA_CALLS(la_linformer_cuda),
+     .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_FIXED_LENGTH | LA_CAP_DETERMINISTIC,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
+     .check = check,
+     .cost = cost,
+     .backward = la_cuda_backward},
+#endif
 };
 
 LA_VARIANT(linformer) = {

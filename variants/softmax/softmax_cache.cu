@@ -21,19 +21,6 @@ template <typename E> __global__ void append_kernel(la_softmax_append_call c)
     }
 }
 
-__global__ void zero_kernel(unsigned char *to, size_t bytes)
-{
-    for (size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; i < bytes;
-         i += (size_t)gridDim.x * blockDim.x)
-        to[i] = 0;
-}
-
-extern "C" la_status la_softmax_cuda_zero(void *to, size_t bytes, void *stream, la_err *err)
-{
-    LA_LAUNCH(zero_kernel, dim3(64), dim3(256), 0, stream, (unsigned char *)to, bytes);
-    return LA_LAUNCHED("zeros", err);
-}
-
 extern "C" la_status la_softmax_cuda_append(const la_softmax_append_call *c, la_err *err)
 {
     const int64_t threads = 256, most = 8 * 132;

@@ -18,6 +18,7 @@
 #include "labench/kit.h"
 #include "softmax_internal.h"
 #include "softmax_rows.h"
+#include "zero_rows.h"
 
 la_status la_softmax_cuda_check(const la_problem *p, la_pass pass, const void *opts,
                                 const la_device *dev, la_err *err)
@@ -312,7 +313,7 @@ static la_status decode(void *self, const la_io *io, la_err *err)
     if (c.all.len > 0) return attend(&c, err);
     /* An empty cache and no token: the sum over no keys. */
     size_t bytes = (size_t)(p.B * p.H * p.dv) * la_dtype_size(p.dtype);
-    return la_softmax_cuda_zero(io->o, bytes, io->stream, err);
+    return la_zero_rows(io->o, 1, bytes, bytes, io->stream, err);
 }
 
 static la_status backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
@@ -326,7 +327,7 @@ static la_status backward(void *self, const la_io *io, const la_grads *grads, la
         LA_TRY(run(&c, gathered(p, c.pos, io->saved, len, grads->dout, false, grads->dv), err));
     if (!grads->dq && !grads->dk) return LA_OK;
     LA_TRY(run(&c, scores(p, p->T, &c.all, grads->dout, true, io->work), err));
-    LA_TRY(la_softmax_rows_slopes(&rows, io->saved, len, io->work, err));
+    LA_TRY(la_softmax_rows_slopes(&rows, io->saved, len, io->work, p->dtype, err));
     if (grads->dq) LA_TRY(run(&c, mixed(p, p->T, &c.all, io->work, ld, true, grads->dq), err));
     if (grads->dk) LA_TRY(run(&c, gathered(p, c.pos, io->work, ld, io->q, true, grads->dk), err));
     return LA_OK;

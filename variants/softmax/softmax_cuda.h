@@ -20,7 +20,6 @@ typedef struct la_softmax_append_call {
     void *to, *stream;
 } la_softmax_append_call;
 la_status la_softmax_cuda_append(const la_softmax_append_call *call, la_err *err);
-la_status la_softmax_cuda_zero(void *to, size_t bytes, void *stream, la_err *err);
 
 la_status la_softmax_cuda_check(const la_problem *p, la_pass pass, const void *opts,
                                 const la_device *dev, la_err *err);
