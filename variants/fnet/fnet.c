@@ -11,6 +11,7 @@
  *          fft, other lengths, by FFTW: rows of length D are real, so half of their spectrum (D/2+1
  *          columns) is kept; then D/2+1 transforms of length T; the other half of Y is the same
  *          numbers with t -> -t
+ *          on CUDA devices half the columns too, and lengths of any factors; see fnet_cuda.h
  * Options  norm = none, or ortho: Y / sqrt(T D)
  * Types    f32; bf16 for x and o, everything between them in f32
  * Masks    bidirectional only: every output depends on every token; there is no state to decode with
@@ -20,6 +21,7 @@
 #include <math.h>
 
 #include "fnet_internal.h"
+#include "labench/cuda.h"
 #include "labench/fft.h"
 #include "labench/kit.h"
 
@@ -60,7 +62,7 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     (void)opts;
     if (p->dtype != LA_F32 && p->dtype != LA_BF16)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "fnet has no %s kernel", la_dtype_name(p->dtype));
-    LA_TRY(la_bf16_check(p, dev, "fnet", err));
+    if (dev->backend == LA_CPU) LA_TRY(la_bf16_check(p, dev, "fnet", err));
     if (pass == LA_DECODE)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "fnet has no decode: every output depends on every token");
@@ -75,6 +77,11 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     return LA_OK;
 }
 
+#if LA_HAVE_CUDA
+extern const la_cuda_kernels la_fnet_cuda;
+LA_CUDA_THUNKS("fnet", la_fnet_cuda)
+#endif
+
 static const la_impl impls[] = {
     {.name = "cpu_fft",
      .backend = LA_CPU,
@@ -87,6 +94,14 @@ static const la_impl impls[] = {
      .destroy = la_fnet_destroy,
      .forward = la_fnet_forward,
      .backward = la_fnet_backward},
+#if LA_HAVE_CUDA
+    {.name = "cuda_fft",
+     LA_CUDA_CALLS(la_fnet_cuda),
+     .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
+     .check = check,
+     .backward = la_cuda_backward},
+#endif
 };
 
 LA_VARIANT(fnet) = {
