@@ -23,6 +23,11 @@ int la_rank_cuda(const la_device *dev, la_err *why)
     return 0;
 }
 
+int la_rank_second_cuda(const la_device *dev, la_err *why)
+{
+    return la_rank_cuda(dev, why) / 2;
+}
+
 la_status la_cuda_launched(int code, const char *what, la_err *err)
 {
     if (code == 0) return LA_OK;

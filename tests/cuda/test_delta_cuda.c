@@ -85,7 +85,7 @@ static void *narrowed(float *x, int64_t n, la_dtype dtype)
     return to;
 }
 
-static tensors draw(const shape *s, const member *m, la_dtype dtype)
+static tensors draw(const shape *s, la_dtype dtype)
 {
     int64_t tokens = s->B * s->T, gates = tokens * s->H * s->dk,
             states = s->B * s->H * s->dk * s->dv;
@@ -96,7 +96,7 @@ static tensors draw(const shape *s, const member *m, la_dtype dtype)
                  .b = drawn(gates, 4),
                  .beta = drawn(tokens * s->H, 6),
                  .g = drawn(gates, 7),
-                 .fixed = drawn(s->H, 8),
+                 .fixed = drawn(2 * s->H, 8),
                  .S_in = drawn(states, 9),
                  .S_out = drawn(states, 10),
                  .o = drawn(tokens * s->H * s->dv, 11)};
@@ -108,14 +108,16 @@ static tensors draw(const shape *s, const member *m, la_dtype dtype)
         t.g[i] = i % 23 == 5 ? -50.0f : i % 3 == 0 ? 0.0f : 0.2f * (t.g[i] - 1.0f);
     }
     for (int64_t i = 0; i < tokens * s->H; i++) t.beta[i] = 0.5f * t.beta[i] + 0.5f;
-    for (int64_t h = 0; h < s->H; h++) t.fixed[h] = 1.0f - 0.1f / (float)(h + 1);
+    for (int64_t h = 0; h < s->H; h++) {
+        t.fixed[h] = 1.0f - 0.1f / (float)(h + 1);
+        t.fixed[s->H + h] = logf(t.fixed[h]);
+    }
     if (dtype != LA_F32) {
         t.narrow[0] = narrowed(t.q, tokens * s->Hqk * s->dk, dtype);
         t.narrow[1] = narrowed(t.k, tokens * s->Hqk * s->dk, dtype);
         t.narrow[2] = narrowed(t.v, tokens * s->H * s->dv, dtype);
         t.narrow[3] = malloc((size_t)(tokens * s->H * s->dv) * 2);
     }
-    (void)m;
     return t;
 }
 
@@ -164,7 +166,7 @@ typedef la_status form(const la_delta_call *, la_err *);
 /* The relative error (rms) of o, or of S_out, that `of` makes in the type against step in float32. */
 static void assert_agrees(form *of, const shape *s, const member *m, la_dtype dtype, double most)
 {
-    tensors t = draw(s, m, dtype);
+    tensors t = draw(s, dtype);
     int64_t n = s->B * s->T * s->H * s->dv, states = s->B * s->H * s->dk * s->dv;
     la_delta_call plain = call_of(s, m, &t, LA_F32), c = call_of(s, m, &t, dtype);
     la_err err = {0};
@@ -203,10 +205,38 @@ static void test_token_by_token_rounds_only_what_it_stores(void **state)
     }
 }
 
+static la_status by_chunks(const la_delta_call *c, la_err *err)
+{
+    size_t bytes = la_delta_chunks_work(c);
+    unsigned char *work = aligned_alloc(64, (bytes + 127) / 64 * 64);
+    assert_non_null(work);
+    memset(work, 0xff, bytes + 1);
+    la_status st = la_delta_chunks(c, work, err);
+    assert_int_equal(work[bytes], 0xff);
+    free(work);
+    return st;
+}
+
+static void test_chunks_are_token_by_token(void **state)
+{
+    (void)state;
+    static const shape shapes[] = {{1, 16, 1, 1, 16, 16},
+                                   {2, 37, 4, 2, 64, 48},
+                                   {1, 70, 2, 2, 128, 128},
+                                   {1, 33, 2, 1, 40, 33}};
+    for (size_t n = 0; n < LA_COUNT(shapes); n++)
+        for (size_t i = 0; i < LA_COUNT(members); i++) {
+            assert_agrees(by_chunks, &shapes[n], &members[i], LA_F32, 3e-6);
+            assert_agrees(by_chunks, &shapes[n], &members[i], LA_F16, 2e-3);
+            assert_agrees(by_chunks, &shapes[n], &members[i], LA_BF16, 7e-3);
+        }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token_by_token_rounds_only_what_it_stores),
+        cmocka_unit_test(test_chunks_are_token_by_token),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

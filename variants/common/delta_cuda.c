@@ -10,7 +10,7 @@ typedef struct cuda_instance {
     const la_recurrence *member;
     la_problem p;
     float scale;
-    void *fixed; /* [H] on the device, or NULL */
+    void *fixed; /* [2,H] on the device: decays, then their logarithms; or NULL */
 } cuda_instance;
 
 la_status la_delta_cuda_check(const la_recurrence *m, const la_problem *p, la_pass pass,
@@ -29,24 +29,54 @@ la_status la_delta_cuda_check(const la_recurrence *m, const la_problem *p, la_pa
     return la_delta_check(m, &narrow, pass, &cpu_like, err);
 }
 
-la_status la_delta_cuda_sizes(const la_problem *p, la_pass pass, const void *opts,
-                              const la_device *dev, la_sizes *out, la_err *err)
+la_status la_delta_cuda_chunk_check(const la_recurrence *m, const la_problem *p, la_pass pass,
+                                    const la_device *dev, la_err *err)
 {
-    (void)pass, (void)dev, (void)err;
+    if (p->dk > LA_DELTA_CUDA_DK)
+        return LA_FAIL(err, LA_E_UNSUPPORTED,
+                       "%s by chunks on CUDA devices takes keys of at most %d numbers, not %" PRId64
+                       " (cuda_recurrent takes up to %d)",
+                       m->name, LA_DELTA_CUDA_DK, p->dk, LA_DELTA_STEP_DK);
+    return la_delta_cuda_check(m, p, pass, dev, err);
+}
+
+static la_delta_call shape_of(const la_recurrence *m, const la_problem *p)
+{
+    return (la_delta_call){.write = m->write,
+                           .decay = m->decay,
+                           .B = p->B,
+                           .T = p->T,
+                           .H = p->H,
+                           .Hqk = p->Hqk,
+                           .dk = p->dk,
+                           .dv = p->dv,
+                           .dtype = p->dtype};
+}
+
+la_status la_delta_cuda_sizes(const la_recurrence *m, la_delta_form form, const la_problem *p,
+                              la_pass pass, const void *opts, la_sizes *out)
+{
     la_part part;
     la_delta_state_parts(p, opts, &part, 1);
     *out = (la_sizes){.state = la_state_layout(&part, 1, NULL), .instance = sizeof(cuda_instance)};
+    la_delta_call call = shape_of(m, p);
+    if (form == LA_DELTA_CHUNK && (pass == LA_FORWARD || pass == LA_FWDBWD))
+        out->work = la_delta_chunks_work(&call);
     return LA_OK;
 }
 
-/* gamma_h of every head, on the device. */
+/* gamma_h of every head and its logarithm, which keeps its digits where gamma is almost 1, on the device. */
 static la_status keep_fixed(cuda_instance *in, la_err *err)
 {
     int64_t H = in->p.H;
-    float *gamma = la_alloc((size_t)H * sizeof *gamma, err);
+    size_t bytes = 2 * (size_t)H * sizeof(float);
+    float *gamma = la_alloc(bytes, err);
     if (!gamma) return LA_E_NOMEM;
-    for (int64_t h = 0; h < H; h++) gamma[h] = (float)exp(in->member->log_decay(h));
-    la_status st = la_cuda_keep(gamma, (size_t)H * sizeof *gamma, &in->fixed, err);
+    for (int64_t h = 0; h < H; h++) {
+        gamma[h] = (float)exp(in->member->log_decay(h));
+        gamma[H + h] = (float)in->member->log_decay(h);
+    }
+    la_status st = la_cuda_keep(gamma, bytes, &in->fixed, err);
     la_free(gamma);
     return st;
 }
@@ -75,42 +105,40 @@ void la_delta_cuda_destroy(void *self)
     la_free(in);
 }
 
-static la_status step(const cuda_instance *in, int64_t T, const la_io *io, la_err *err)
+static la_delta_call call_of(const cuda_instance *in, int64_t T, const la_io *io)
 {
-    const la_problem *p = &in->p;
     const la_recurrence *m = in->member;
-    la_delta_call call = {.write = m->write,
-                          .decay = m->decay,
-                          .B = p->B,
-                          .T = T,
-                          .H = p->H,
-                          .Hqk = p->Hqk,
-                          .dk = p->dk,
-                          .dv = p->dv,
-                          .dtype = p->dtype,
-                          .scale = in->scale,
-                          .q = io->q,
-                          .k = io->k,
-                          .v = io->v,
-                          .a = io->a,
-                          .b = io->b,
-                          .beta = m->weighted ? io->beta : NULL,
-                          .g = m->decay >= LA_DECAY_HEAD ? io->g : NULL,
-                          .fixed = in->fixed,
-                          .o = io->o,
-                          .S_in = io->state_in,
-                          .S_out = io->state_out,
-                          .stream = io->stream};
-    return la_delta_step(&call, err);
+    la_delta_call call = shape_of(m, &in->p);
+    call.T = T;
+    call.scale = in->scale;
+    call.q = io->q, call.k = io->k, call.v = io->v;
+    call.a = io->a, call.b = io->b;
+    call.beta = m->weighted ? io->beta : NULL;
+    call.g = m->decay >= LA_DECAY_HEAD ? io->g : NULL;
+    call.fixed = in->fixed;
+    call.o = io->o;
+    call.S_in = io->state_in;
+    call.S_out = io->state_out;
+    call.stream = io->stream;
+    return call;
 }
 
 la_status la_delta_cuda_step(void *self, const la_io *io, la_err *err)
 {
     const cuda_instance *in = self;
-    return step(in, in->p.T, io, err);
+    la_delta_call call = call_of(in, in->p.T, io);
+    return la_delta_step(&call, err);
+}
+
+la_status la_delta_cuda_chunks(void *self, const la_io *io, la_err *err)
+{
+    const cuda_instance *in = self;
+    la_delta_call call = call_of(in, in->p.T, io);
+    return la_delta_chunks(&call, io->work, err);
 }
 
 la_status la_delta_cuda_decode(void *self, const la_io *io, la_err *err)
 {
-    return step(self, 1, io, err);
+    la_delta_call call = call_of(self, 1, io);
+    return la_delta_step(&call, err);
 }

@@ -20,7 +20,7 @@ typedef struct la_delta_call {
     float scale;
     const void *q, *k, *v;
     const float *a, *b, *beta, *g; /* NULL where the member has none */
-    const float *fixed;            /* [H] decays exp(log gamma_h) of a fixed decay, or NULL */
+    const float *fixed;            /* [2,H] of a fixed decay: gamma_h, then log gamma_h; or NULL */
     void *o;
     const float *S_in; /* NULL: zeros */
     float *S_out;      /* NULL: not wanted; may be S_in */
@@ -34,15 +34,26 @@ typedef struct la_delta_call {
 /* Token by token: any T, decode too. */
 la_status la_delta_step(const la_delta_call *call, la_err *err);
 
+/* By chunks: any T, dk up to LA_DELTA_CUDA_DK; `work` has the bytes that la_delta_chunks_work says. */
+#define LA_DELTA_CUDA_CHUNK  16  /* tokens: a tile of the matrix units */
+#define LA_DELTA_CUDA_DK     128 /* channels whose states a warp's registers hold */
+#define LA_DELTA_CUDA_BLOCKS 128 /* that keep a device busy */
+size_t la_delta_chunks_work(const la_delta_call *call);
+la_status la_delta_chunks_prepare(const la_delta_call *call, void *records, la_err *err);
+la_status la_delta_chunks(const la_delta_call *call, void *work, la_err *err);
+
 /* Members of la_cuda_kernels, `member` bound by LA_DELTA_CUDA. */
 la_status la_delta_cuda_check(const la_recurrence *member, const la_problem *p, la_pass pass,
                               const la_device *dev, la_err *err);
-la_status la_delta_cuda_sizes(const la_problem *p, la_pass pass, const void *opts,
-                              const la_device *dev, la_sizes *out, la_err *err);
+la_status la_delta_cuda_chunk_check(const la_recurrence *member, const la_problem *p, la_pass pass,
+                                    const la_device *dev, la_err *err);
+la_status la_delta_cuda_sizes(const la_recurrence *member, la_delta_form form, const la_problem *p,
+                              la_pass pass, const void *opts, la_sizes *out);
 la_status la_delta_cuda_create(const la_recurrence *member, const la_problem *p, void **self,
                                la_err *err);
 void la_delta_cuda_destroy(void *self);
 la_status la_delta_cuda_step(void *self, const la_io *io, la_err *err);
+la_status la_delta_cuda_chunks(void *self, const la_io *io, la_err *err);
 la_status la_delta_cuda_decode(void *self, const la_io *io, la_err *err);
 
 #ifdef __cplusplus

@@ -125,39 +125,60 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
     static const la_impl forms[] = {LA_DELTA_IMPL_(chunk, first),                                  \
                                     LA_DELTA_IMPL_(recurrent, second) LA_DELTA_CUDA_IMPL_};
 
-/* And the form for CUDA devices, where there is one in this build. */
+/* And the forms for CUDA devices, where there are any in this build. */
 #if LA_HAVE_CUDA && !defined(__cplusplus)
 #include "delta_cuda.h"
 
-#define LA_DELTA_CUDA_(member)                                                                     \
-    static la_status cuda_check(const la_problem *p, la_pass pass, const void *opts,               \
-                                const la_device *dev, la_err *err)                                 \
+#define LA_DELTA_CUDA_FORM_(member, form, FORM, checks, runs)                                      \
+    static la_status cuda_##form##_check(const la_problem *p, la_pass pass, const void *opts,      \
+                                         const la_device *dev, la_err *err)                        \
     {                                                                                              \
         (void)opts;                                                                                \
-        return la_delta_cuda_check(&(member), p, pass, dev, err);                                  \
+        return checks(&(member), p, pass, dev, err);                                               \
     }                                                                                              \
+    static la_status cuda_##form##_sizes(const la_problem *p, la_pass pass, const void *opts,      \
+                                         const la_device *dev, la_sizes *out, la_err *err)         \
+    {                                                                                              \
+        (void)dev, (void)err;                                                                      \
+        return la_delta_cuda_sizes(&(member), FORM, p, pass, opts, out);                           \
+    }                                                                                              \
+    static la_status cuda_##form##_cost(const la_problem *p, la_pass pass, const void *opts,       \
+                                        la_cost *c, la_err *err)                                   \
+    {                                                                                              \
+        (void)opts, (void)err;                                                                     \
+        return la_delta_cost(&(member), FORM, p, pass, NULL, c); /* chunks of 16 tokens */         \
+    }                                                                                              \
+    static const la_cuda_kernels form##_kernels = {.sizes = cuda_##form##_sizes,                   \
+                                                   .create = cuda_make,                            \
+                                                   .destroy = la_delta_cuda_destroy,               \
+                                                   .forward = runs,                                \
+                                                   .decode = la_delta_cuda_decode};                \
+    LA_CUDA_THUNKS((member).name, form##_kernels)
+
+#define LA_DELTA_CUDA_(member)                                                                     \
     static la_status cuda_make(const la_problem *p, const void *opts, const la_device *dev,        \
                                void **self, la_err *err)                                           \
     {                                                                                              \
         (void)opts, (void)dev;                                                                     \
         return la_delta_cuda_create(&(member), p, self, err);                                      \
     }                                                                                              \
-    static const la_cuda_kernels step_kernels = {.sizes = la_delta_cuda_sizes,                     \
-                                                 .create = cuda_make,                              \
-                                                 .destroy = la_delta_cuda_destroy,                 \
-                                                 .forward = la_delta_cuda_step,                    \
-                                                 .decode = la_delta_cuda_decode};                  \
-    LA_CUDA_THUNKS((member).name, step_kernels)
+    LA_DELTA_CUDA_FORM_(member, recurrent, LA_DELTA_RECURRENT, la_delta_cuda_check,                \
+                        la_delta_cuda_step)                                                        \
+    LA_DELTA_CUDA_FORM_(member, chunk, LA_DELTA_CHUNK, la_delta_cuda_chunk_check,                  \
+                        la_delta_cuda_chunks)
 
-#define LA_DELTA_CUDA_IMPL_                                                                        \
-    ,                                                                                              \
+#define LA_DELTA_CUDA_ROW_(form, how)                                                              \
     {                                                                                              \
-        .name = "cuda_recurrent", LA_CUDA_CALLS(step_kernels), .check = cuda_check,                \
+        .name = "cuda_" #form, LA_CUDA_RANKED_CALLS(form##_kernels, how),                          \
+        .check = cuda_##form##_check,                                                              \
         .caps = LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_GROUPED_QK |              \
                 LA_CAP_DETERMINISTIC,                                                              \
-        .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16, .cost = recurrent_cost,             \
+        .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16, .cost = cuda_##form##_cost,         \
         .decode = la_cuda_decode                                                                   \
     }
+
+#define LA_DELTA_CUDA_IMPL_                                                                        \
+    , LA_DELTA_CUDA_ROW_(chunk, la_rank_cuda), LA_DELTA_CUDA_ROW_(recurrent, la_rank_second_cuda)
 #else
 #define LA_DELTA_CUDA_(member)
 #define LA_DELTA_CUDA_IMPL_

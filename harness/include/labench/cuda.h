@@ -43,6 +43,7 @@ LA_API la_status la_cuda_decode(void *self, const la_io *io, la_err *err);
 LA_API const la_cuda_kernels *la_cuda_kernels_of(const la_impl *impl);
 /* 0 with the reason where `dev` is not a CUDA device that works. */
 LA_API int la_rank_cuda(const la_device *dev, la_err *why);
+LA_API int la_rank_second_cuda(const la_device *dev, la_err *why); /* below la_rank_cuda */
 
 /* Before the table of impls: the thunks that know which kernels they stand for. */
 #define LA_CUDA_THUNKS(variant_name, kernels)                                                      \
@@ -57,9 +58,10 @@ LA_API int la_rank_cuda(const la_device *dev, la_err *why);
         return kernels.sizes(p, pass, opts, dev, out, err);                                        \
     }
 /* Members of a la_impl; .check and .caps follow, and .backward and .decode where the caps say so. */
-#define LA_CUDA_CALLS(kernels)                                                                     \
-    .backend = LA_CUDA, .rank = la_rank_cuda, .sizes = kernels##_sizes,                            \
-    .create = kernels##_create, .destroy = la_cuda_destroy, .forward = la_cuda_forward
+#define LA_CUDA_CALLS(kernels) LA_CUDA_RANKED_CALLS(kernels, la_rank_cuda)
+#define LA_CUDA_RANKED_CALLS(kernels, how)                                                         \
+    .backend = LA_CUDA, .rank = how, .sizes = kernels##_sizes, .create = kernels##_create,         \
+    .destroy = la_cuda_destroy, .forward = la_cuda_forward
 
 /* A constant of host memory on the device, for kernels' create and destroy. */
 LA_API la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err *err);
