@@ -16,12 +16,12 @@ typedef struct cuda_instance {
 la_status la_delta_cuda_check(const la_recurrence *m, const la_problem *p, la_pass pass,
                               const la_device *dev, la_err *err)
 {
-    if (pass == LA_BACKWARD || pass == LA_FWDBWD)
-        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no backward on CUDA devices yet", m->name);
-    if (p->dk > LA_DELTA_STEP_DK)
+    bool back = pass == LA_BACKWARD || pass == LA_FWDBWD;
+    int most = back ? LA_DELTA_BACK_DK : LA_DELTA_STEP_DK;
+    if (p->dk > most)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
-                       "%s on CUDA devices takes keys of at most %d numbers, not %" PRId64, m->name,
-                       LA_DELTA_STEP_DK, p->dk);
+                       "%s on CUDA devices takes keys of at most %d numbers%s, not %" PRId64,
+                       m->name, most, back ? " where gradients are wanted" : "", p->dk);
     la_device cpu_like = *dev;
     cpu_like.isa = LA_ISA_AVX512_BF16; /* every device has bf16 ... */
     la_problem narrow = *p;
@@ -62,6 +62,10 @@ la_status la_delta_cuda_sizes(const la_recurrence *m, la_delta_form form, const 
     la_delta_call call = shape_of(m, p);
     if (form == LA_DELTA_CHUNK && (pass == LA_FORWARD || pass == LA_FWDBWD))
         out->work = la_delta_chunks_work(&call);
+    if (pass == LA_BACKWARD || pass == LA_FWDBWD) {
+        size_t back = la_delta_cuda_back_work(m->write, p);
+        if (back > out->work) out->work = back;
+    }
     return LA_OK;
 }
 
@@ -141,4 +145,11 @@ la_status la_delta_cuda_decode(void *self, const la_io *io, la_err *err)
 {
     la_delta_call call = call_of(self, 1, io);
     return la_delta_step(&call, err);
+}
+
+la_status la_delta_cuda_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
+{
+    const cuda_instance *in = self;
+    la_delta_call call = call_of(in, in->p.T, io);
+    return la_delta_cuda_back(&call, &in->p, grads, io->work, err);
 }

@@ -55,6 +55,16 @@ void la_delta_cuda_destroy(void *self);
 la_status la_delta_cuda_step(void *self, const la_io *io, la_err *err);
 la_status la_delta_cuda_chunks(void *self, const la_io *io, la_err *err);
 la_status la_delta_cuda_decode(void *self, const la_io *io, la_err *err);
+la_status la_delta_cuda_backward(void *self, const la_io *io, const la_grads *grads, la_err *err);
+
+/* Backward, by chunks for every form of forward (delta_back.h). It asks nothing of forward: no saved bytes, and
+ * states are made again in `work`. */
+#define LA_DELTA_BACK_DK                                                                           \
+    512 /* the largest dk: a block keeps dk x 16 numbers of S in shared memory */
+size_t la_delta_cuda_back_work(la_write_rule write, const la_problem *p);
+/* `call` as forward's. */
+la_status la_delta_cuda_back(const la_delta_call *call, const la_problem *p, const la_grads *grads,
+                             void *work, la_err *err);
 
 #ifdef __cplusplus
 }

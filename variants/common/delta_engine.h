@@ -152,6 +152,7 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
                                                    .create = cuda_make,                            \
                                                    .destroy = la_delta_cuda_destroy,               \
                                                    .forward = runs,                                \
+                                                   .backward = la_delta_cuda_backward,             \
                                                    .decode = la_delta_cuda_decode};                \
     LA_CUDA_THUNKS((member).name, form##_kernels)
 
@@ -170,11 +171,9 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err);
 #define LA_DELTA_CUDA_ROW_(form, how)                                                              \
     {                                                                                              \
         .name = "cuda_" #form, LA_CUDA_RANKED_CALLS(form##_kernels, how),                          \
-        .check = cuda_##form##_check,                                                              \
-        .caps = LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_GROUPED_QK |              \
-                LA_CAP_DETERMINISTIC,                                                              \
+        .check = cuda_##form##_check, .caps = LA_DELTA_CAPS,                                       \
         .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16, .cost = cuda_##form##_cost,         \
-        .decode = la_cuda_decode                                                                   \
+        .backward = la_cuda_backward, .decode = la_cuda_decode                                     \
     }
 
 #define LA_DELTA_CUDA_IMPL_                                                                        \
