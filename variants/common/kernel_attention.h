@@ -254,7 +254,7 @@ extern la_ka_plain_fn la_ka_plain_scores_generic, la_ka_plain_scores_avx2,
     la_ka_plain_scores_avx512;
 extern la_ka_plain_fn la_ka_plain_carry_generic, la_ka_plain_carry_avx2, la_ka_plain_carry_avx512;
 
-/* The functions that bind a member to one form, and the table `forms` of both. `member` is the
+/* The functions that bind a member to one form, and the table `forms` of all. `member` is the
  * variant's la_ka (const la_problem *, const void *opts, bool recurrent, la_isa); `useful` is in scope. */
 #define LA_KA_FORM_(form, name, member, recurrent)                                                 \
     static la_status check_##form(const la_problem *p, la_pass pass, const void *opts,             \
@@ -296,13 +296,67 @@ extern la_ka_plain_fn la_ka_plain_carry_generic, la_ka_plain_carry_avx2, la_ka_p
         .forward = la_ka_forward, .backward = back, .decode = la_ka_forward                        \
     }
 
-/* `more_caps` of the chunk form: LA_CAP_STATE_GRAD or 0. */
-#define LA_KA_FORMS(name, member, more_caps)                                                       \
+/* And the form for CUDA devices, where there is one in this build: `on_cuda` is its la_kc_member.make. */
+#if LA_HAVE_CUDA && !defined(__cplusplus)
+#include "kernel_cuda.h"
+
+#define LA_KA_CUDA_(variant, on_cuda)                                                              \
+    static const la_kc_member of_cuda = {variant, on_cuda};                                        \
+    static la_status cuda_check(const la_problem *p, la_pass pass, const void *opts,               \
+                                const la_device *dev, la_err *err)                                 \
+    {                                                                                              \
+        (void)pass, (void)dev;                                                                     \
+        return la_kc_check(&of_cuda, p, opts, err);                                                \
+    }                                                                                              \
+    static la_status cuda_size(const la_problem *p, la_pass pass, const void *opts,                \
+                               const la_device *dev, la_sizes *out, la_err *err)                   \
+    {                                                                                              \
+        (void)dev;                                                                                 \
+        return la_kc_sizes(&of_cuda, p, pass, opts, out, err);                                     \
+    }                                                                                              \
+    static la_status cuda_make(const la_problem *p, const void *opts, const la_device *dev,        \
+                               void **self, la_err *err)                                           \
+    {                                                                                              \
+        (void)dev;                                                                                 \
+        return la_kc_create(&of_cuda, p, opts, self, err);                                         \
+    }                                                                                              \
+    static la_status cuda_cost(const la_problem *p, la_pass pass, const void *opts, la_cost *out,  \
+                               la_err *err)                                                        \
+    {                                                                                              \
+        LA_TRY(useful(p, pass, opts, out, err));                                                   \
+        la_kc_cost(&of_cuda, p, pass, opts, out);                                                  \
+        return LA_OK;                                                                              \
+    }                                                                                              \
+    static const la_cuda_kernels chunk_kernels = {.sizes = cuda_size,                              \
+                                                  .create = cuda_make,                             \
+                                                  .destroy = la_kc_destroy,                        \
+                                                  .forward = la_kc_forward,                        \
+                                                  .backward = la_kc_backward,                      \
+                                                  .decode = la_kc_decode};                         \
+    LA_CUDA_THUNKS(variant, chunk_kernels)
+
+#define LA_KA_CUDA_IMPL_(more_caps)                                                                \
+    ,                                                                                              \
+    {                                                                                              \
+        .name = "cuda_chunk", LA_CUDA_CALLS(chunk_kernels), .check = cuda_check,                   \
+        .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DECODE |           \
+                LA_CAP_STATE_IN | LA_CAP_DETERMINISTIC | (more_caps),                              \
+        .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16, .cost = cuda_cost,                  \
+        .backward = la_cuda_backward, .decode = la_cuda_decode                                     \
+    }
+#else
+#define LA_KA_CUDA_(variant, on_cuda)
+#define LA_KA_CUDA_IMPL_(more_caps)
+#endif
+
+/* `more_caps` of the chunk forms: LA_CAP_STATE_GRAD or 0. */
+#define LA_KA_FORMS(name, member, more_caps, on_cuda)                                              \
     LA_KA_FORM_(chunk, name, member, false)                                                        \
     LA_KA_FORM_(recurrent, name, member, true)                                                     \
+    LA_KA_CUDA_(name, on_cuda)                                                                     \
     static const la_impl forms[] = {                                                               \
         LA_KA_IMPL_(chunk, LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | (more_caps), la_rank_any_cpu,  \
                     la_ka_backward),                                                               \
-        LA_KA_IMPL_(recurrent, 0, la_rank_second_cpu, NULL)};
+        LA_KA_IMPL_(recurrent, 0, la_rank_second_cpu, NULL) LA_KA_CUDA_IMPL_(more_caps)};
 
 #endif

@@ -24,7 +24,8 @@
  *          eps        added to the denominator
  * Forms    recurrent: O(m dv) a token; it is the decode step too
  *          chunk: products of tiles inside 64 tokens, S across; exact, not approximate. Its backward
- *          recomputes inside chunks from the S, z before them, which forward saves
+ *          recomputes inside chunks from the S, z before them, which forward saves. On CUDA devices all
+ *          chunks at once, with the running sums of their states between (kernel_cuda.h)
  * Numerics the denominator of elu, taylor2 (at least 1/2 for each token) and hedgehog is a sum of positive
  *          terms. With relu and dpfp it is 0 where no key shares a direction with the query; then o is 0,
  *          thanks to eps. With identity it has no sign: near 0 the quotient is large and hangs on the
@@ -32,6 +33,8 @@
  *          and conformance leaves such tokens out. A sweep compares what it samples as it comes: long
  *          cells with identity and a denominator may be called wrong for one such token.
  */
+#include <math.h>
+
 #include "kernel_attention.h"
 #include "labench/kit.h"
 #include "linear_internal.h"
@@ -168,7 +171,25 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
     return LA_OK;
 }
 
-LA_KA_FORMS("linear", member, LA_CAP_STATE_GRAD)
+#if LA_HAVE_CUDA
+static void on_cuda(const la_problem *p, const void *opts, la_kc *c)
+{
+    static const la_kc_map maps[] = {
+        [LA_LINEAR_ELU] = LA_KC_ELU,   [LA_LINEAR_IDENTITY] = LA_KC_IDENTITY,
+        [LA_LINEAR_RELU] = LA_KC_RELU, [LA_LINEAR_TAYLOR2] = LA_KC_TAYLOR2,
+        [LA_LINEAR_DPFP] = LA_KC_DPFP, [LA_LINEAR_HEDGEHOG] = LA_KC_HEDGEHOG};
+    const la_linear_options *o = opts;
+    c->map = maps[o->map];
+    c->m = la_linear_width(p, opts);
+    c->rows = o->map == LA_LINEAR_HEDGEHOG ? p->dk : 0;
+    c->normalize = o->normalize;
+    c->eps = (float)o->eps;
+    c->read_scale = (float)la_linear_read_scale(p, opts);
+    c->s = (float)pow((double)p->dk, -0.25); /* of taylor2 */
+}
+#endif
+
+LA_KA_FORMS("linear", member, LA_CAP_STATE_GRAD, on_cuda)
 
 LA_VARIANT(linear) = {
     LA_VARIANT_HEAD,

@@ -102,7 +102,26 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
     return LA_OK;
 }
 
-LA_KA_FORMS("performer", la_performer_member, 0)
+#if LA_HAVE_CUDA
+static void on_cuda(const la_problem *p, const void *opts, la_kc *c)
+{
+    static const la_kc_map maps[] = {[LA_PERFORMER_POSITIVE] = LA_KC_POSITIVE,
+                                     [LA_PERFORMER_HYPERBOLIC] = LA_KC_HYPERBOLIC,
+                                     [LA_PERFORMER_TRIG] = LA_KC_TRIG,
+                                     [LA_PERFORMER_RELU] = LA_KC_RECTIFIED};
+    c->map = maps[((const la_performer_options *)opts)->kernel];
+    c->m = la_performer_features(p, opts);
+    c->rows = la_performer_rows(p, opts);
+    c->stabilised = c->map == LA_KC_POSITIVE || c->map == LA_KC_HYPERBOLIC;
+    c->normalize = true;
+    c->read_scale = 1.0f;
+    c->s = (float)la_scale(p);
+    c->trig_shift = (float)LA_PERFORMER_TRIG_SHIFT;
+    c->floor = (float)LA_PERFORMER_RELU_FLOOR;
+}
+#endif
+
+LA_KA_FORMS("performer", la_performer_member, 0, on_cuda)
 
 LA_VARIANT(performer) = {
     LA_VARIANT_HEAD,
