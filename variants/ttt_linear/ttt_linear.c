@@ -18,7 +18,8 @@
  *          the two sums so far; n [B,H], tokens in them. A sequence may be cut anywhere.
  * Forms    chunk: the dual form. Z = K W + b and G for all tokens of a mini-batch, H = diag(eta) G,
  *          Zbar = s Q W + b - diag(c) tril(s Q K' + 1) H, W <- W - c_C K'H: no W_i is ever made
- *          recurrent: token by token, the sums as matrices; decode too
+ *          recurrent: token by token, the sums as matrices; decode too. CUDA devices have the dual form
+ *          for all passes, a block a head
  *          backward (both): by mini-batches from the last, through G as well, recomputed from W and b
  *          saved about every 64 tokens; see ttt_linear_back.c
  * Options  mini_batch C; rate; average=0: c_i = 1, the plain sum of the paper's equation 6 (the 1/i is in
@@ -30,6 +31,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "ttt_linear_cuda.h"
 #include "ttt_linear_internal.h"
 
 static const char *const norms[] = {"ln", "none", NULL};
@@ -194,6 +196,19 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
     return LA_OK;
 }
 
+#if LA_HAVE_CUDA
+/* On CUDA devices; 16-bit types need no instructions of this CPU. */
+static la_status cuda_check(const la_problem *p, la_pass pass, const void *opts,
+                            const la_device *dev, la_err *err)
+{
+    la_problem like = *p;
+    if (p->dtype == LA_BF16 || p->dtype == LA_F16) like.dtype = LA_F32;
+    return check(&like, pass, opts, dev, err);
+}
+
+LA_CUDA_THUNKS("ttt_linear", la_ttt_cuda_kernels)
+#endif
+
 #define CAPS                                                                                       \
     (LA_CAP_CAUSAL | LA_CAP_BACKWARD | LA_CAP_DECODE | LA_CAP_STATE_IN | LA_CAP_STATE_GRAD |       \
      LA_CAP_GROUPED_QK | LA_CAP_DETERMINISTIC)
@@ -225,6 +240,16 @@ static const la_impl impls[] = {
      .forward = la_ttt_forward_recurrent,
      .backward = la_ttt_backward,
      .decode = la_ttt_decode},
+#if LA_HAVE_CUDA
+    {.name = "cuda_chunk",
+     LA_CUDA_CALLS(la_ttt_cuda_kernels),
+     .check = cuda_check,
+     .caps = CAPS,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16,
+     .cost = chunk_cost,
+     .backward = la_cuda_backward,
+     .decode = la_cuda_decode},
+#endif
 };
 
 LA_VARIANT(ttt_linear) = {
