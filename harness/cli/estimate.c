@@ -85,6 +85,7 @@ void la_estimate_plan(la_plan *plan, const la_run_settings *settings, la_estimat
         }
         out->runs++;
         if (cell->need_bytes > out->memory) out->memory = cell->need_bytes;
+        if (cell->device_bytes > out->device_memory) out->device_memory = cell->device_bytes;
         if (cell->learn) keep_largest(&learned, cell->need_bytes, settings->jobs);
         double call = cell->predicted_s;
         int rounds = call > ONE_ROUND_S && !cell->learn ? 1 : cell->rounds;

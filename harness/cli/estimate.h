@@ -8,7 +8,8 @@
 
 typedef struct la_estimate {
     double seconds, worst_seconds;
-    size_t memory; /* the largest worker that will run, or those beside */
+    size_t device_memory; /* of a CUDA device, likewise; 0: none */
+    size_t memory;        /* the largest worker that will run, or those beside */
     size_t runs, refused, too_large, too_slow; /* cells */
 } la_estimate;
 

@@ -296,11 +296,16 @@ void la_sweep_estimate_line(const la_plan *plan, const la_run_args *args,
     if (args->spec.shards)
         fprintf(stderr, " (share %d of %d)", args->spec.shard, args->spec.shards);
     fputc('\n', stderr);
-    fprintf(stderr, "estimate %s, worst case %s; peak memory %s of %s; results -> %s\n",
+    char device[80] = "", at[24], most[24];
+    if (estimate->device_memory)
+        snprintf(device, sizeof device, ", of the device %s of %s",
+                 la_format_bytes((double)estimate->device_memory, at),
+                 la_format_bytes((double)args->settings.device_limit, most));
+    fprintf(stderr, "estimate %s, worst case %s; peak memory %s of %s%s; results -> %s\n",
             la_format_duration(estimate->seconds, about),
             la_format_duration(estimate->worst_seconds, worst),
             la_format_bytes((double)estimate->memory, need),
-            la_format_bytes((double)args->settings.memory_limit, limit),
+            la_format_bytes((double)args->settings.memory_limit, limit), device,
             args->dry_run ? "nowhere (--dry-run)" : la_db_path(args->db));
 }
 

@@ -39,6 +39,12 @@ run hot.db --variants copy --pass fwd --cache hot || fail "exit code $? with --c
 rows hot.db
 grep "copy,baseline,cuda_plain" rows | grep -q ",hot," || fail "the caches are not hot"
 
+run f16.db --variants copy --pass fwd --dtype f32,f16 || fail "exit code $? with f16"
+[ "$(grep -c "copy .* fwd .*2.00 ms" err)" -eq 2 ] || fail "f16 is not timed"
+grep -q "of the device .* of 7.20 GiB" err || fail "no word of the device's memory"
+"$program" --variants copy --lengths 64 --tasks none --pass fwd --dtype f16 --dry-run >out 2>err
+grep -q "copy cpu_plain has no f16 kernel" err out || fail "f16 on the CPU is not refused by name"
+
 # A peer on the device stands beside it, and one of the CPU does not.
 if command -v python3 >/dev/null; then
     run peer.db --variants copy --pass fwd --peers "$peer" || fail "exit code $? with a peer"

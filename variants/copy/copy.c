@@ -27,8 +27,9 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)opts, (void)dev;
-    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
+    (void)opts;
+    bool f16 = p->dtype == LA_F16 && dev->backend == LA_CUDA;
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16 && !f16)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "copy has no %s kernel", la_dtype_name(p->dtype));
     if (p->Hkv != p->H || p->Hqk != p->H)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "copy has no grouped heads");
@@ -95,7 +96,7 @@ static const la_impl impls[] = {
     {.name = "cuda_plain",
      LA_CUDA_CALLS(la_copy_cuda),
      .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16,
      .check = check,
      .backward = la_cuda_backward},
 #endif
