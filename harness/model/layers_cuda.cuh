@@ -9,7 +9,7 @@
 #include "layers_cuda.h"
 
 enum { LAYER_THREADS = 256, LAYER_WARPS = 4, LAYER_BLOCKS = 16 * 132 };
-enum { SUM_COLUMNS = 32, SUM_LANES = 8, SUM_ROWS = 256, SUM_GROUPS = 64 };
+enum { SUM_COLUMNS = 32, SUM_ROWS = 256, SUM_GROUPS = 64 };
 
 /* The first failure is kept. */
 static inline void layer_done(const char *what)
@@ -67,54 +67,62 @@ __device__ static inline la_cell cell_of(int64_t i, int64_t n)
 }
 
 /* ---- out[c] += sum over rows i < N of f(i, c), c < M: rows in groups, each summed by a block for a strip of
- * columns, and the groups in order ---- */
+ * columns, and the groups in order. Few columns leave more threads, and more groups, for the rows. ---- */
 
 template <typename F>
 __global__ void column_sums_kernel(int64_t N, int64_t M, int64_t rows, F f, bool add, float *to)
 {
     LA_SHARED(float, pool);
     const int x = (int)threadIdx.x, y = (int)threadIdx.y;
-    int64_t strips = (M + SUM_COLUMNS - 1) / SUM_COLUMNS;
-    int64_t group = blockIdx.x / strips, c = blockIdx.x % strips * SUM_COLUMNS + x;
+    const int columns = (int)blockDim.x, lanes = (int)blockDim.y;
+    int64_t strips = (M + columns - 1) / columns;
+    int64_t group = blockIdx.x / strips, c = blockIdx.x % strips * columns + x;
     int64_t end = (group + 1) * rows < N ? (group + 1) * rows : N;
     float sum = 0.0f;
     if (c < M)
-        for (int64_t i = group * rows + y; i < end; i += SUM_LANES) sum += f(i, c);
-    pool[y * SUM_COLUMNS + x] = sum;
-    __syncthreads();
+        for (int64_t i = group * rows + y; i < end; i += lanes) sum += f(i, c);
+    pool[y * columns + x] = sum;
+    for (int half = lanes / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (y < half) pool[y * columns + x] += pool[(y + half) * columns + x];
+    }
     if (y > 0 || c >= M) return;
-    for (int j = 1; j < SUM_LANES; j++) sum += pool[j * SUM_COLUMNS + x];
-    to[group * M + c] = add ? to[group * M + c] + sum : sum;
+    to[group * M + c] = add ? to[group * M + c] + pool[x] : pool[x];
 }
 
-struct fold_groups {
-    int64_t groups, M;
-    const float *partial;
-    float *out;
-    __device__ void operator()(int64_t c) const
+struct partial_sums {
+    int64_t M;
+    const float *of;
+    __device__ float operator()(int64_t group, int64_t c) const
     {
-        float sum = out[c];
-        for (int64_t g = 0; g < groups; g++) sum += partial[g * M + c];
-        out[c] = sum;
+        return of[group * M + c];
     }
 };
 
 template <typename F>
 static void column_sums(const char *what, int64_t N, int64_t M, F f, float *out)
 {
+    void *stream = la_layers_queue_now()->stream;
+    const size_t shared = LAYER_THREADS * sizeof(float);
     if (N <= 0 || M <= 0) return;
-    int64_t groups = (N + SUM_ROWS - 1) / SUM_ROWS, most = SUM_GROUPS;
+    int64_t columns = SUM_COLUMNS;
+    while (columns / 2 >= M) columns /= 2;
+    int64_t groups = (N + SUM_ROWS - 1) / SUM_ROWS, most = SUM_GROUPS * (SUM_COLUMNS / columns);
     groups = groups < most ? groups : most;
-    int64_t rows = (N + groups - 1) / groups, strips = (M + SUM_COLUMNS - 1) / SUM_COLUMNS;
+    int64_t rows = (N + groups - 1) / groups, strips = (M + columns - 1) / columns;
     groups = (N + rows - 1) / rows;
     float *to = out;
     if (groups > 1) to = (float *)layer_scratch(what, (size_t)(groups * M) * sizeof(float));
     if (!to) return;
-    LA_LAUNCH((column_sums_kernel<F>), dim3((unsigned)(groups * strips)),
-              dim3(SUM_COLUMNS, SUM_LANES), SUM_COLUMNS * SUM_LANES * sizeof(float),
-              la_layers_queue_now()->stream, N, M, rows, f, groups == 1, to);
+    const dim3 block((unsigned)columns, (unsigned)(LAYER_THREADS / columns));
+    LA_LAUNCH((column_sums_kernel<F>), dim3((unsigned)(groups * strips)), block, shared, stream, N,
+              M, rows, f, groups == 1, to);
     layer_done(what);
-    if (groups > 1) each(what, M, fold_groups{groups, M, to, out});
+    if (groups == 1) return;
+    partial_sums all = {M, to};
+    LA_LAUNCH((column_sums_kernel<partial_sums>), dim3((unsigned)strips), block, shared, stream,
+              groups, M, groups, all, true, out);
+    layer_done(what);
 }
 
 /* ---- a warp a row ---- */

@@ -5,6 +5,8 @@
 #include "layers_cuda.cuh"
 #include "token_jobs.h"
 
+enum { SUM_LANES = LAYER_THREADS / SUM_COLUMNS };
+
 struct zero_element {
     float *x;
     __device__ void operator()(int64_t i) const
