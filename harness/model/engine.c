@@ -174,6 +174,15 @@ static void layout_head(la_arena *m, const la_engine *e, la_lane *lane)
     lane->logits = floats(m, e->head_rows * e->spec->outputs);
 }
 
+/* One behind the other, on the host and on the device alike. */
+static void take_made(la_arena *m, la_made *made, size_t tokens, size_t rows, size_t jobs)
+{
+    int32_t **of_rows[] = {&made->row, &made->source, &made->label};
+    made->tokens = la_arena_take(m, tokens);
+    for (size_t i = 0; i < LA_COUNT(of_rows); i++) *of_rows[i] = la_arena_take(m, rows);
+    made->jobs = la_arena_take(m, jobs);
+}
+
 /* Of what the host makes, and what the layers read of it. */
 static void layout_batch(la_arena *m, la_arena *held, la_engine *e, la_lane *lane, la_most most)
 {
@@ -181,26 +190,18 @@ static void layout_batch(la_arena *m, la_arena *held, la_engine *e, la_lane *lan
     size_t tokens = (size_t)most.tokens * sizeof(int32_t), jobs = 0;
     bool device = e->device->backend == LA_CUDA;
     if (device && e->training) jobs = (size_t)most.jobs * sizeof(int32_t);
-    lane->tokens = la_arena_take(held, tokens);
-    int32_t **of_rows[] = {&lane->row,      &lane->source, &lane->label,
-                           &lane->distance, &lane->group,  &lane->right};
+    take_made(held, &lane->made, tokens, rows, jobs);
+    int32_t **of_rows[] = {&lane->distance, &lane->group, &lane->right};
     for (size_t i = 0; i < LA_COUNT(of_rows); i++) *of_rows[i] = la_arena_take(held, rows);
     lane->answers = la_arena_take(held, (size_t)(most.B * e->most_answers) * sizeof(la_answer));
     lane->n_answers = la_arena_take(held, (size_t)most.B * sizeof(int64_t));
-    lane->jobs = jobs ? la_arena_take(held, jobs) : NULL;
-    lane->on = (la_on){.tokens = lane->tokens,
-                       .row = lane->row,
-                       .source = lane->source,
-                       .label = lane->label,
+    lane->on = (la_on){.made = lane->made,
                        .right = lane->right,
                        .loss = &lane->tally.loss,
-                       .correct = &lane->tally.correct,
-                       .jobs = {.vocabulary = e->spec->V}};
+                       .correct = &lane->tally.correct};
     if (!device) return;
-    lane->on.tokens = la_arena_take(m, tokens);
-    int32_t **on_rows[] = {&lane->on.row, &lane->on.source, &lane->on.label, &lane->on.right};
-    for (size_t i = 0; i < LA_COUNT(on_rows); i++) *on_rows[i] = la_arena_take(m, rows);
-    lane->on.jobs.table = jobs ? la_arena_take(m, jobs) : NULL;
+    take_made(m, &lane->on.made, tokens, rows, jobs);
+    lane->on.right = la_arena_take(m, rows);
     char *tally = la_arena_take(m, sizeof lane->tally);
     lane->on.loss = (double *)(void *)tally;
     lane->on.correct =

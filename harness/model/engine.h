@@ -65,13 +65,19 @@ typedef struct la_normed {
     float *x, *y, *mean, *rstd;
 } la_normed;
 
-/* What the table of layers reads of a lane's batch, in the memory it computes with: on the CPU the lane's own
- * arrays, on a device copies of them. */
+/* A batch as it is made: tokens, and of each scored row its place, its label, and the row of the stream that
+ * answers it; jobs: tables of la_token_jobs, one for each piece. */
+typedef struct la_made {
+    int32_t *tokens, *row, *source, *label, *jobs;
+} la_made;
+
+/* What the table of layers reads of a lane's batch and writes, in the memory it computes with: on the CPU the
+ * lane's own arrays, on a device others. */
 typedef struct la_on {
-    int32_t *tokens, *row, *source, *label, *right;
-    double *loss;       /* one number, ... */
-    int64_t *correct;   /* ... and one behind it */
-    la_token_jobs jobs; /* of a piece; the tables of all pieces lie one behind the other */
+    la_made made;
+    int32_t *right;
+    double *loss;     /* one number, ... */
+    int64_t *correct; /* ... and one behind it */
 } la_on;
 
 typedef struct la_lane {
@@ -90,8 +96,8 @@ typedef struct la_lane {
     float *decoded[LA_DECODER_LAYERS], *logits, *drows;
     float *grad;
     la_kernel *kernel; /* [geometry][layer] */
-    /* of the host; a row that is scored is answered by row `source` of the stream */
-    int32_t *tokens, *row, *source, *label, *distance, *group, *right, *jobs;
+    la_made made;      /* on the host, and so are of its rows: */
+    int32_t *distance, *group, *right;
     int64_t n_rows, T; /* of the batch in work: rows that are scored, length */
     la_on on;
     const int32_t

@@ -12,7 +12,7 @@
 /* Where scored row i of the lane lies in the stream of its piece. */
 static int64_t row_in(const la_lane *lane, const la_piece *p, int64_t i)
 {
-    return lane->row[i] - p->from * p->g->T;
+    return lane->made.row[i] - p->from * p->g->T;
 }
 
 static bool pools(const la_net *spec)
@@ -22,7 +22,7 @@ static bool pools(const la_net *spec)
 
 void la_head_want(la_lane *lane, const la_piece *p)
 {
-    lane->wanted = lane->row + p->row;
+    lane->wanted = lane->made.row + p->row;
     lane->n_wanted = p->n_rows;
     lane->wanted_from = p->from * p->g->T;
     const la_net *spec = lane->engine->spec;
@@ -71,14 +71,14 @@ static void product_grad(la_lane *lane, const la_matrix *m, int64_t n, const flo
 static void gather(const la_lane *lane, const la_piece *p, int64_t first, int64_t n, float *to)
 {
     const la_net *spec = lane->engine->spec;
-    lane->engine->layers->gather(n, spec->d, lane->on.source + first, p->from * p->g->T,
+    lane->engine->layers->gather(n, spec->d, lane->on.made.source + first, p->from * p->g->T,
                                  lane->x[spec->layers], to);
 }
 
 static void scatter(const la_lane *lane, const la_piece *p, int64_t first, int64_t n,
                     const float *from)
 {
-    lane->engine->layers->scatter(n, lane->engine->spec->d, lane->on.source + first,
+    lane->engine->layers->scatter(n, lane->engine->spec->d, lane->on.made.source + first,
                                   p->from * p->g->T, from, lane->dx);
 }
 
@@ -88,7 +88,7 @@ static void decode(la_lane *lane, const la_piece *p, const float *w, int64_t fir
     const la_engine *e = lane->engine;
     int64_t d = e->spec->d;
     gather(lane, p, first, n, lane->decode[0].x);
-    e->layers->add_places(n, d, p->g->T, lane->on.row + first, e->places, lane->decode[0].x);
+    e->layers->add_places(n, d, p->g->T, lane->on.made.row + first, e->places, lane->decode[0].x);
     for (int k = 0; k < LA_DECODER_LAYERS; k++) {
         const la_normed *in = &lane->decode[k];
         float *out = k + 1 < LA_DECODER_LAYERS ? lane->decode[k + 1].x : lane->final.x;

@@ -19,13 +19,12 @@ la_layers_queue *la_layers_queue_now(void)
 size_t la_layers_cuda_scratch(int64_t columns, int64_t rows, int64_t vocabulary, int64_t D,
                               int64_t scored)
 {
-    enum {
-        GROUPS = 64,
-        LEAST = 1 << 20
-    }; /* SUM_GROUPS of layers_cuda.cuh; products split by it too */
-    size_t sums = (size_t)(GROUPS * columns) * sizeof(float);
+    /* SUM_GROUPS of layers_cuda.cuh; what few columns take, and split products, fits the least. */
+    const int64_t groups = 64;
+    const size_t least = 1 << 20;
+    size_t sums = (size_t)(groups * columns) * sizeof(float);
     size_t jobs = (size_t)(la_token_jobs_layout(rows, vocabulary).most_jobs * D) * sizeof(float);
-    size_t loss = (size_t)scored * (sizeof(double) + sizeof(int32_t)), most = LEAST;
+    size_t loss = (size_t)scored * (sizeof(double) + sizeof(int32_t)), most = least;
     most = sums > most ? sums : most;
     most = jobs > most ? jobs : most;
     return loss > most ? loss : most;

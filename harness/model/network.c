@@ -72,7 +72,7 @@ static la_status make_examples(la_lane *lane, int64_t T, const la_batch *batch, 
         la_err why = {0};
         la_status st = batch->task->learned->make(
             batch->task_opts, batch->seed, batch->split, &batch->shape, example_index(batch, i),
-            lane->tokens + at * T, lane->answers + at * e->most_answers, lane->n_answers + at,
+            lane->made.tokens + at * T, lane->answers + at * e->most_answers, lane->n_answers + at,
             &why);
         if (st == LA_OK) continue;
 #pragma omp critical(la_examples)
@@ -91,10 +91,11 @@ static void add_row(la_lane *lane, int64_t start, const la_answer *answer)
     LA_ASSERT(answer->group >= LA_ONLY_TRAINED && answer->group < LA_MAX_GROUPS);
     LA_ASSERT(answer->label >= 0 && answer->label < lane->engine->spec->outputs);
     int64_t T = lane->T;
-    lane->row[at] = (int32_t)(start + answer->position);
-    lane->source[at] =
-        lane->engine->spec->head.kind == LA_HEAD_DECODER ? (int32_t)(start + T - 1) : lane->row[at];
-    lane->label[at] = answer->label;
+    lane->made.row[at] = (int32_t)(start + answer->position);
+    lane->made.source[at] = lane->engine->spec->head.kind == LA_HEAD_DECODER
+                                ? (int32_t)(start + T - 1)
+                                : lane->made.row[at];
+    lane->made.label[at] = answer->label;
     lane->distance[at] = answer->distance;
     lane->group[at] = answer->group;
 }
@@ -113,29 +114,20 @@ static void add_all_rows(la_lane *lane, int64_t start, int64_t T, const int32_t 
     }
 }
 
-/* What was made, to where it is computed with. */
+/* What was made, to where it is computed with: in one piece, since it lies alike there. */
 static la_status lane_up(la_lane *lane, const la_geometry *g, la_err *err)
 {
-    const la_site *site = &lane->engine->site;
-    const la_on *on = &lane->on;
-    int64_t first, last, piece = la_lane_piece(g, lane->index), N = piece * g->T;
-    if (!site->on_device) return LA_OK;
+    const la_engine *e = lane->engine;
+    const la_made *made = &lane->made;
+    int64_t first, last, piece = la_lane_piece(g, lane->index), N = piece * g->T, jobs = 0;
+    if (!e->site.on_device) return LA_OK;
     la_lane_share(g, lane->index, &first, &last);
-    size_t rows = (size_t)lane->n_rows * sizeof(int32_t);
-    LA_TRY(la_site_up(site, on->tokens, lane->tokens,
-                      (size_t)((last - first) * g->T) * sizeof(int32_t), err));
-    LA_TRY(la_site_up(site, on->row, lane->row, rows, err));
-    LA_TRY(la_site_up(site, on->source, lane->source, rows, err));
-    LA_TRY(la_site_up(site, on->label, lane->label, rows, err));
-    LA_TRY(la_site_up(site, on->loss, &lane->tally, sizeof lane->tally, err));
-    if (!lane->engine->training) return LA_OK;
-    int64_t size = la_token_jobs_layout(N, on->jobs.vocabulary).size,
-            pieces = (last - first) / piece;
-    for (int64_t i = 0; i < pieces; i++)
-        la_token_jobs_fill(&(la_token_jobs){N, on->jobs.vocabulary, lane->jobs + i * size}, N,
-                           lane->tokens + i * N);
-    return la_site_up(site, on->jobs.table, lane->jobs, (size_t)(pieces * size) * sizeof(int32_t),
-                      err);
+    int64_t size = la_token_jobs_layout(N, e->spec->V).size;
+    for (int64_t from = first; e->training && from < last; from += piece, jobs += size)
+        la_token_jobs_fill(&(la_token_jobs){N, e->spec->V, made->jobs + jobs}, N,
+                           made->tokens + (from - first) * g->T);
+    return la_site_up(&e->site, lane->on.made.tokens, made->tokens,
+                      (size_t)(made->jobs + jobs - made->tokens) * sizeof(int32_t), err);
 }
 
 la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la_err *err)
@@ -149,7 +141,7 @@ la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la
     LA_TRY(make_examples(lane, T, batch, first, last, err));
     for (int64_t i = first; i < last; i++) {
         int64_t n = lane->n_answers[i - first];
-        const int32_t *tokens = lane->tokens + (i - first) * T;
+        const int32_t *tokens = lane->made.tokens + (i - first) * T;
         const la_answer *answers = lane->answers + (i - first) * lane->engine->most_answers;
         LA_ASSERT(n <= lane->engine->most_answers);
         if (i >= batch->count) continue;
@@ -190,7 +182,8 @@ static bool next_piece(la_lane *lane, size_t geometry, la_piece *p)
     p->place = first + p->from;
     p->n_rows = 0;
     int64_t end = (p->from + p->B) * g->T;
-    while (p->row + p->n_rows < lane->n_rows && lane->row[p->row + p->n_rows] < end) p->n_rows++;
+    while (p->row + p->n_rows < lane->n_rows && lane->made.row[p->row + p->n_rows] < end)
+        p->n_rows++;
     return first + p->from < last;
 }
 
@@ -213,7 +206,7 @@ static la_status piece_forward(la_lane *lane, const la_piece *p, const la_batch 
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
-    e->layers->embed(p->N, p->g->T, spec->d, lane->on.tokens + p->from * p->g->T,
+    e->layers->embed(p->N, p->g->T, spec->d, lane->on.made.tokens + p->from * p->g->T,
                      weights + spec->embedding, positions_of(spec, weights), lane->x[0]);
     drop(lane, p, batch, lane->x[0]);
     la_head_want(lane, p);
@@ -238,17 +231,16 @@ static la_status piece_backward(la_lane *lane, const la_piece *p, const la_batch
         int64_t first = p->row + done;
         n = head_block(lane, p, done);
         la_head_forward(lane, p, weights, first, n);
-        e->layers->cross_entropy(n, spec->outputs, lane->logits, lane->on.label + first, true,
+        e->layers->cross_entropy(n, spec->outputs, lane->logits, lane->on.made.label + first, true,
                                  1.0f / (float)answers, lane->on.loss, lane->on.correct, NULL);
         la_head_backward(lane, p, weights, first, n);
     }
     for (int64_t l = spec->layers - 1; l >= 0; l--)
         LA_TRY(la_block_backward(lane, l, kernel_of(lane, p, l), p->B, p->g->T, weights, err));
     drop(lane, p, batch, lane->dx);
-    int64_t V = lane->on.jobs.vocabulary;
-    la_token_jobs jobs = {p->N, V, lane->on.jobs.table};
-    if (jobs.table) jobs.table += p->from / p->B * la_token_jobs_layout(p->N, V).size;
-    e->layers->embed_grad(p->N, p->g->T, spec->d, lane->on.tokens + p->from * p->g->T, &jobs,
+    la_token_jobs jobs = {p->N, spec->V, lane->on.made.jobs};
+    if (e->site.on_device) jobs.table += p->from / p->B * la_token_jobs_layout(p->N, spec->V).size;
+    e->layers->embed_grad(p->N, p->g->T, spec->d, lane->on.made.tokens + p->from * p->g->T, &jobs,
                           lane->dx, lane->grad + spec->embedding,
                           spec->positions < 0 ? NULL : lane->grad + spec->positions);
     return LA_OK;
@@ -259,6 +251,8 @@ static void take_means(la_lane *lane, const float *weights)
 {
     const la_engine *e = lane->engine;
     la_site_enter(&e->site);
+    if (e->site.on_device)
+        e->layers->zero(sizeof lane->tally / sizeof(float), (float *)(void *)lane->on.loss);
     lane->means.weights = weights;
     lane->means.device = e->site.on_device ? e->layers : NULL;
 }
@@ -309,8 +303,8 @@ la_status la_lane_score(la_lane *lane, size_t geometry, const la_batch *batch, c
             int64_t first = p.row + done;
             n = head_block(lane, &p, done);
             la_head_forward(lane, &p, weights, first, n);
-            e->layers->cross_entropy(n, e->spec->outputs, lane->logits, on->label + first, false,
-                                     1.0f, on->loss, on->correct, on->right + first);
+            e->layers->cross_entropy(n, e->spec->outputs, lane->logits, on->made.label + first,
+                                     false, 1.0f, on->loss, on->correct, on->right + first);
         }
     }
     if (e->site.on_device) {

@@ -123,7 +123,7 @@ static void only_trained_is_never_scored(void **state)
         batch.split = (la_split)split;
         assert_int_equal(la_lane_make(lane, 0, &batch, NULL), LA_OK);
         assert_int_equal(lane->n_rows, 5 * 2);
-        for (int64_t i = 0; i < lane->n_rows; i++) assert_true(lane->row[i] % 24 >= 4);
+        for (int64_t i = 0; i < lane->n_rows; i++) assert_true(lane->made.row[i] % 24 >= 4);
     }
     assert_int_equal(la_trainer_validate(&t, NULL), LA_OK);
     assert_int_equal(t.at.val[0].total, 2 * 128);

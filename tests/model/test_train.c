@@ -113,7 +113,7 @@ static void a_fixed_set_is_permuted(void **state)
         batch.first = i * 5;
         assert_int_equal(la_lane_make(&t.engine.lane[0], 0, &batch, NULL), LA_OK);
         for (int64_t j = 0; j < 5 * 24; j++) {
-            uint64_t mix = (uint64_t)t.engine.lane[0].tokens[j] * (uint64_t)(j % 24 + 1);
+            uint64_t mix = (uint64_t)t.engine.lane[0].made.tokens[j] * (uint64_t)(j % 24 + 1);
             sums[i / 12] += mix * mix;
         }
     }
@@ -122,7 +122,7 @@ static void a_fixed_set_is_permuted(void **state)
         batch.first = i * 5;
         assert_int_equal(la_lane_make(&t.engine.lane[0], 0, &batch, NULL), LA_OK);
         for (int64_t j = 0; j < 5 * 24; j++) {
-            uint64_t mix = (uint64_t)t.engine.lane[0].tokens[j] * (uint64_t)(j % 24 + 1);
+            uint64_t mix = (uint64_t)t.engine.lane[0].made.tokens[j] * (uint64_t)(j % 24 + 1);
             in_order += mix * mix;
         }
     }
@@ -148,8 +148,9 @@ static void all_positions_have_labels(void **state)
     assert_in_range(lane->n_rows, 5 * 23, 5 * 24);
     int64_t next = 0;
     for (int64_t i = 0; i < lane->n_rows; i++) {
-        if (i > 0) assert_true(lane->row[i] > lane->row[i - 1]);
-        next += lane->row[i] % 24 < 23 && lane->label[i] == lane->tokens[lane->row[i] + 1];
+        if (i > 0) assert_true(lane->made.row[i] > lane->made.row[i - 1]);
+        next += lane->made.row[i] % 24 < 23 &&
+                lane->made.label[i] == lane->made.tokens[lane->made.row[i] + 1];
     }
     assert_true(next >= 5 * (23 - 2)); /* two answers an example */
     batch.split = LA_SPLIT_VALIDATION;
