@@ -553,9 +553,10 @@ static la_status understand(la_axes *x, la_err *err)
     LA_TRY(check_grouped("kv-heads", &x->kv_heads, &x->heads, err));
     LA_TRY(check_grouped("qk-heads", &x->qk_heads, &x->heads, err));
     x->dk = or_one(&s->dk, &x->one[2], 64);
-    la_device cpu; /* of the host: what a device's results are verified with */
-    la_device_cpu(&cpu);
-    x->threads = or_one(&s->threads, &x->one[3], cpu.cores);
+    la_device host =
+        *x->device; /* a CUDA device's results are verified, and its examples made, there */
+    if (host.backend == LA_CUDA) la_device_cpu(&host);
+    x->threads = or_one(&s->threads, &x->one[3], host.cores);
     return check_count(x, err);
 }
 
