@@ -223,7 +223,8 @@ static void test_chunks_are_token_by_token(void **state)
     static const shape shapes[] = {{1, 16, 1, 1, 16, 16},
                                    {2, 37, 4, 2, 64, 48},
                                    {1, 70, 2, 2, 128, 128},
-                                   {1, 33, 2, 1, 40, 33}};
+                                   {1, 33, 2, 1, 40, 33},
+                                   {1, 450, 1, 1, 33, 40}};
     for (size_t n = 0; n < LA_COUNT(shapes); n++)
         for (size_t i = 0; i < LA_COUNT(members); i++) {
             assert_agrees(by_chunks, &shapes[n], &members[i], LA_F32, 3e-6);
@@ -232,11 +233,30 @@ static void test_chunks_are_token_by_token(void **state)
         }
 }
 
+static void test_segments_hold_every_chunk_once(void **state)
+{
+    (void)state;
+    for (int64_t heads = 1; heads <= 512; heads *= 2)
+        for (int64_t T = 1; T <= 1 << 20; T = T * 3 + 1)
+            for (int64_t dv = 1; dv <= 300; dv += 37) {
+                la_delta_call c = {.B = 1, .H = heads, .Hqk = heads, .T = T, .dk = 64, .dv = dv};
+                la_delta_geometry g = la_delta_chunks_geometry(&c);
+                assert_int_equal(g.chunks, (T + 15) / 16);
+                assert_true(g.segments >= 1 && g.segments <= 32);
+                assert_true(g.segments * g.segment >= g.chunks);
+                assert_true((g.segments - 1) * g.segment < g.chunks);
+                assert_true(g.wide % 16 == 0 && g.wide >= 16 && g.wide <= 128);
+                if (heads * ((dv + 31) / 32) > LA_DELTA_CUDA_BLOCKS / 2)
+                    assert_int_equal(g.segments, 1);
+            }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token_by_token_rounds_only_what_it_stores),
         cmocka_unit_test(test_chunks_are_token_by_token),
+        cmocka_unit_test(test_segments_hold_every_chunk_once),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

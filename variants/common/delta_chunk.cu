@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Geometry and launches of the chunk form on the device (delta_chunk_cuda.cuh).
  */
+#include "delta_chunk_join.cuh"
 #include "delta_chunk_scan.cuh"
 
 la_status la_delta_chunk_scan_bf16(const la_scan_call *x, la_err *err);
@@ -22,39 +23,109 @@ template <typename E> static size_t record_bytes(const la_delta_call *c)
     return 0;
 }
 
-static int64_t chunks_of(const la_delta_call *c)
+/* Segments that a head is cut into, chunks of one, and columns of a block. With enough heads a block goes
+ * through a head from end to end, and takes as many columns as leave a block for every processor. Where even
+ * blocks of two warps are too few, a head's chunks are cut: once for the states at the cuts, once more from
+ * there. A segment has LA_DELTA_CUDA_SEGMENT chunks at least, since states and transitions cost what some
+ * chunks do. */
+extern "C" la_delta_geometry la_delta_chunks_geometry(const la_delta_call *c)
 {
-    return (c->T + LA_CHUNK - 1) / LA_CHUNK;
+    const int64_t heads = c->B * c->H, all = (c->dv + 15) / 16 * 16;
+    la_delta_geometry g;
+    g.chunks = (c->T + LA_CHUNK - 1) / LA_CHUNK;
+    g.segments = 1;
+    int64_t fewest = heads * ((c->dv + 31) / 32), most = g.chunks / LA_DELTA_CUDA_SEGMENT;
+    if (2 * fewest <= LA_DELTA_CUDA_BLOCKS && most > 1) {
+        int64_t wanted = 2 * LA_DELTA_CUDA_BLOCKS / fewest;
+        if (wanted > 32) wanted = 32; /* they are joined one after the other */
+        g.segments = wanted < most ? wanted : most;
+    }
+    g.segment = (g.chunks + g.segments - 1) / g.segments;
+    g.segments = (g.chunks + g.segment - 1) / g.segment;
+    g.wide = 128;
+    while (g.wide > 32 &&
+           heads * g.segments * ((c->dv + g.wide - 1) / g.wide) < LA_DELTA_CUDA_BLOCKS)
+        g.wide /= 2;
+    if (all < g.wide) g.wide = (int)all;
+    return g;
+}
+
+static size_t whole(size_t bytes)
+{
+    return (bytes + 255) / 256 * 256;
+}
+
+/* Where the parts of the work lie: records, states at the cuts, what becomes of a state through a segment
+ * (a matrix, or by channel what a decay leaves of it). */
+struct chunk_work {
+    size_t starts, transitions, bytes;
+};
+
+static chunk_work work_of(const la_delta_call *c, const la_delta_geometry *g)
+{
+    size_t one = c->dtype == LA_F32 ? record_bytes<float>(c) : record_bytes<la_bf16_t>(c);
+    size_t heads = (size_t)(c->B * c->H), segments = heads * (size_t)g->segments;
+    size_t channels = (size_t)c->dk * (c->write == LA_WRITE_ADDITIVE ? 1 : (size_t)c->dk);
+    chunk_work w;
+    w.starts = whole(one * heads * (size_t)g->chunks);
+    w.transitions = w.bytes = w.starts;
+    if (g->segments == 1) return w;
+    w.transitions = w.starts + whole(segments * (size_t)(c->dk * c->dv) * sizeof(float));
+    w.bytes = w.transitions + whole(segments * channels * sizeof(float));
+    return w;
 }
 
 extern "C" size_t la_delta_chunks_work(const la_delta_call *c)
 {
-    size_t one = c->dtype == LA_F32 ? record_bytes<float>(c) : record_bytes<la_bf16_t>(c);
-    return one * (size_t)(c->B * c->H * chunks_of(c));
+    la_delta_geometry g = la_delta_chunks_geometry(c);
+    return work_of(c, &g).bytes;
 }
 
-/* Columns of a block: as few as fill the device with blocks, not less than two warps' nor more than there are. */
-static int width_of(const la_delta_call *c)
+static la_status scan(const la_scan_call *x, la_err *err)
 {
-    int wide = 128;
-    while (wide > 32 && c->B * c->H * ((c->dv + wide - 1) / wide) < LA_DELTA_CUDA_BLOCKS) wide /= 2;
-    int64_t all = (c->dv + 15) / 16 * 16;
-    return all < wide ? (int)all : wide;
+    if (x->c.dtype == LA_BF16) return la_delta_chunk_scan_bf16(x, err);
+    if (x->c.dtype == LA_F16) return la_delta_chunk_scan_f16(x, err);
+    return la_delta_chunk_scan_f32(x, err);
+}
+
+/* S before each segment. */
+static la_status cut(const la_scan_call *of, float *transitions, la_err *err)
+{
+    const la_delta_call *c = &of->c;
+    const bool additive = c->write == LA_WRITE_ADDITIVE;
+    la_scan_call x = *of;
+    x.goal = LA_SCAN_STATES;
+    x.transitions = additive ? nullptr : transitions;
+    if (!additive) x.groups += (c->dk + x.wide - 1) / x.wide;
+    la_status st = scan(&x, err);
+    if (st != LA_OK) return st;
+    la_segment_join join;
+    join.c = *c;
+    join.records = of->records;
+    join.record_bytes =
+        (int64_t)(c->dtype == LA_F32 ? record_bytes<float>(c) : record_bytes<la_bf16_t>(c));
+    join.chunks = of->chunks, join.segments = of->segments, join.segment = of->segment;
+    join.starts = of->starts, join.transitions = transitions;
+    return la_delta_chunk_join(&join, err);
 }
 
 extern "C" la_status la_delta_chunks(const la_delta_call *c, void *work, la_err *err)
 {
+    const la_delta_geometry g = la_delta_chunks_geometry(c);
+    const chunk_work w = work_of(c, &g);
+    unsigned char *at = (unsigned char *)work;
     la_scan_call x;
     x.c = *c;
-    x.records = (const unsigned char *)work;
-    x.chunks = chunks_of(c);
-    x.wide = width_of(c);
-    x.groups = (c->dv + x.wide - 1) / x.wide;
-    if (c->B * c->H * x.groups > INT32_MAX)
+    x.records = at;
+    x.goal = LA_SCAN_OUTPUT;
+    x.chunks = g.chunks, x.segments = g.segments, x.segment = g.segment;
+    x.wide = g.wide;
+    x.groups = (c->dv + g.wide - 1) / g.wide;
+    x.starts = g.segments > 1 ? (float *)(void *)(at + w.starts) : nullptr;
+    x.transitions = nullptr;
+    if (c->B * c->H * g.segments * (x.groups + c->dk) > INT32_MAX)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "more blocks than one launch may have");
     la_status st = la_delta_chunks_prepare(c, work, err);
-    if (st != LA_OK) return st;
-    if (c->dtype == LA_BF16) return la_delta_chunk_scan_bf16(&x, err);
-    if (c->dtype == LA_F16) return la_delta_chunk_scan_f16(&x, err);
-    return la_delta_chunk_scan_f32(&x, err);
+    if (st == LA_OK && g.segments > 1) st = cut(&x, (float *)(void *)(at + w.transitions), err);
+    return st == LA_OK ? scan(&x, err) : st;
 }

@@ -12,11 +12,22 @@
 
 #include "delta_chunk_cuda.cuh"
 
+/* What a launch does with every segment of a head's chunks. */
+enum la_scan_goal {
+    LA_SCAN_OUTPUT, /* from the state it starts with, outputs; the last segment leaves S_out */
+    LA_SCAN_STATES /* from zeros, the state it ends with, no outputs; and, where transitions are given, of
+                       the columns of an identity what becomes of them while nothing is written */
+};
+
 struct la_scan_call {
     la_delta_call c;
     const unsigned char *records;
-    int64_t chunks, groups; /* of a head: chunks, and blocks that share its columns */
-    int wide;               /* columns of a block */
+    la_scan_goal goal;
+    int64_t chunks, segments, segment; /* of a head: chunks, segments, chunks of one */
+    int64_t groups;                    /* blocks that share the columns of a segment */
+    int wide;                          /* columns of a block */
+    float *starts;      /* [B H segments,dk,dv]: S before (OUTPUT), behind (STATES); or NULL */
+    float *transitions; /* [B H segments,dk,dk] or NULL */
 };
 
 template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan_stage {
@@ -73,24 +84,31 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
     typedef la_tiles<E> tiles;
     static const int TILES = DK / 16;
 
-    /* The block's place: a head, and its first column. */
+    /* The block's place: a head, a segment of it, and its first column. */
     const la_scan_call *x;
-    int64_t bh, b, h, column;
+    int64_t bh, b, h, part, column;
     int64_t columns; /* there are, at most `wide` */
+    bool identity;   /* columns of the identity, which decay and are read while V is zero */
     int lane, warp;
 
     __device__ la_scan(const la_scan_call *call) : x(call)
     {
-        bh = (int64_t)blockIdx.x / x->groups, b = bh / x->c.H, h = bh % x->c.H;
+        const int64_t place = (int64_t)blockIdx.x / x->groups, all = x->groups * x->wide;
+        const int64_t own = (x->c.dv + x->wide - 1) / x->wide * x->wide;
+        bh = place / x->segments, part = place % x->segments, b = bh / x->c.H, h = bh % x->c.H;
         column = (int64_t)blockIdx.x % x->groups * x->wide;
-        columns = x->c.dv - column < x->wide ? x->c.dv - column : x->wide;
+        identity = column >= own && all > own;
+        if (identity) column -= own;
+        const int64_t left = (identity ? x->c.dk : x->c.dv) - column;
+        columns = left < x->wide ? left : x->wide;
         lane = (int)(threadIdx.x % LA_WARP), warp = (int)(threadIdx.x / LA_WARP);
     }
 
-    __device__ void load(const stage &to, int64_t chunk) const
+    /* The stage that begins with `chunk`, of a segment that ends before `end`. */
+    __device__ void load(const stage &to, int64_t chunk, int64_t end) const
     {
         const la_delta_call &c = x->c;
-        const int64_t left = x->chunks - chunk, n = left < stage::chunks ? left : stage::chunks;
+        const int64_t left = end - chunk, n = left < stage::chunks ? left : stage::chunks;
         const int64_t first = chunk * LA_CHUNK, tokens = c.T - first;
         const unsigned char *from = x->records + (bh * x->chunks + chunk) * record::bytes;
         for (int i = (int)threadIdx.x; i < n * (record::bytes / 16); i += (int)blockDim.x)
@@ -104,21 +122,53 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
                           tokens, c.dk);
         }
         la_stage_rows(to.v, stage::line(x->wide), stage::tokens, x->wide,
-                      (const E *)c.v + (t * c.H + h) * c.dv + column, c.H * c.dv, tokens, columns);
+                      (const E *)c.v + (t * c.H + h) * c.dv + (identity ? 0 : column), c.H * c.dv,
+                      identity ? 0 : tokens, columns);
     }
 
-    /* S' of tile n: number i is channel 16 n + column, column of the warp row. */
-    __device__ void state(const float *from, float *to, float S[TILES][8]) const
+    /* S' of tile n: number i is channel 16 n + column of the tile, and the warp's column of its row. */
+    __device__ bool there(int n, int i, int64_t pitch, int64_t *at) const
     {
+        int64_t channel = 16 * n + la_tile_column(i), j = 16 * warp + la_tile_row(i);
+        *at = channel * pitch + column + j;
+        return channel < x->c.dk && j < columns;
+    }
+
+    __device__ void begin(float S[TILES][8]) const
+    {
+        const int64_t one = x->c.dk * x->c.dv;
+        const float *from = x->goal == LA_SCAN_STATES ? nullptr
+                            : x->starts               ? x->starts + (bh * x->segments + part) * one
+                            : x->c.S_in               ? x->c.S_in + bh * one
+                                                      : nullptr;
 #pragma unroll
         for (int n = 0; n < TILES; n++) {
 #pragma unroll
             for (int i = 0; i < 8; i++) {
-                int64_t channel = 16 * n + la_tile_column(i), j = 16 * warp + la_tile_row(i);
-                bool there = channel < x->c.dk && j < columns;
-                int64_t at = (bh * x->c.dk + channel) * x->c.dv + column + j;
-                if (to && there) to[at] = S[n][i];
-                if (!to) S[n][i] = from && there ? from[at] : 0.0f;
+                int64_t at;
+                bool inside = there(n, i, x->c.dv, &at);
+                S[n][i] = from && inside ? from[at] : 0.0f;
+                if (identity && 16 * n + la_tile_column(i) == column + 16 * warp + la_tile_row(i))
+                    S[n][i] = 1.0f;
+            }
+        }
+    }
+
+    __device__ void end(const float S[TILES][8]) const
+    {
+        const int64_t place = bh * x->segments + part, pitch = identity ? x->c.dk : x->c.dv;
+        float *to = nullptr;
+        if (x->goal == LA_SCAN_STATES)
+            to = (identity ? x->transitions : x->starts) + place * x->c.dk * pitch;
+        else if (x->c.S_out && part == x->segments - 1)
+            to = x->c.S_out + bh * x->c.dk * pitch;
+        if (!to) return;
+#pragma unroll
+        for (int n = 0; n < TILES; n++) {
+#pragma unroll
+            for (int i = 0; i < 8; i++) {
+                int64_t at;
+                if (there(n, i, pitch, &at)) to[at] = S[n][i];
             }
         }
     }
@@ -139,7 +189,7 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
 #pragma unroll
         for (int n = 0; n < TILES; n++) {
             typename tiles::left s = tiles::of(S[n]);
-            tiles::add(o, s, tiles::rows(q + 16 * n, record::pitch));
+            if (x->goal == LA_SCAN_OUTPUT) tiles::add(o, s, tiles::rows(q + 16 * n, record::pitch));
             if (WRITE != LA_WRITE_ADDITIVE)
                 tiles::add(held, s, tiles::rows(reads + 16 * n, record::pitch));
         }
@@ -185,12 +235,12 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
     }
 
     /* The warp's columns of O from their place in the stage. */
-    __device__ void store(const E *from, int64_t first) const
+    __device__ void store(const E *from, int64_t first, int most) const
     {
         const la_delta_call &c = x->c;
         const int step = 16 / (int)sizeof(E), line = stage::line(x->wide);
         const int64_t left = c.T - first, mine = columns - 16 * warp;
-        const int tokens = left < stage::tokens ? (int)left : stage::tokens;
+        const int tokens = left < most ? (int)left : most;
         E *to = (E *)c.o + ((b * c.T + first) * c.H + h) * c.dv + column + 16 * warp;
         const int64_t stride = c.H * c.dv;
         from += 16 * warp;
@@ -212,17 +262,19 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
     __device__ void run(unsigned char *pool) const
     {
         float S[TILES][8];
-        state(x->c.S_in, nullptr, S);
-        load(stage(pool, 0, x->wide), 0);
+        const int64_t first = part * x->segment, far = first + x->segment;
+        const int64_t last = far < x->chunks ? far : x->chunks;
+        begin(S);
+        load(stage(pool, 0, x->wide), first, last);
         la_cp_async_commit();
-        for (int64_t n = 0, turn = 0; n < x->chunks; n += stage::chunks, turn ^= 1) {
+        for (int64_t n = first, turn = 0; n < last; n += stage::chunks, turn ^= 1) {
             stage now(pool, (int)turn, x->wide);
-            if (n + stage::chunks < x->chunks)
-                load(stage(pool, (int)turn ^ 1, x->wide), n + stage::chunks);
+            if (n + stage::chunks < last)
+                load(stage(pool, (int)turn ^ 1, x->wide), n + stage::chunks, last);
             la_cp_async_commit();
             la_cp_async_wait<1>();
             __syncthreads(); /* this stage is here */
-            for (int i = 0; i < stage::chunks && n + i < x->chunks; i++) {
+            for (int i = 0; i < stage::chunks && n + i < last; i++) {
                 unsigned char *of = now.records + i * record::bytes;
                 const int keys = i * LA_CHUNK * record::pitch;
                 E *v = now.v + i * LA_CHUNK * stage::line(x->wide);
@@ -233,14 +285,17 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
                     chunk(S, of, now.q + keys, now.k + keys, now.k + keys, v);
             }
             __syncwarp();
-            store(now.v, n * LA_CHUNK);
+            if (x->goal == LA_SCAN_OUTPUT) {
+                const int64_t tokens = (last - n) * LA_CHUNK;
+                store(now.v, n * LA_CHUNK, tokens < stage::tokens ? (int)tokens : stage::tokens);
+            }
             __syncthreads(); /* nobody reads this stage any more */
         }
-        if (x->c.S_out) state(nullptr, x->c.S_out, S);
+        end(S);
     }
 };
 
-/* grid: groups of columns of every head; block: a warp for each 16 columns. */
+/* grid: groups of columns of every segment of every head; block: a warp for each 16 columns. */
 template <typename E, la_write_rule WRITE, bool CHANNEL, int DK>
 __global__ void __launch_bounds__(256, 1) la_scan_kernel(la_scan_call x)
 {
@@ -251,7 +306,7 @@ __global__ void __launch_bounds__(256, 1) la_scan_kernel(la_scan_call x)
 template <typename E, la_write_rule WRITE, bool CHANNEL, int DK>
 static la_status la_scan_launch(const la_scan_call *x, la_err *err)
 {
-    unsigned blocks = (unsigned)(x->c.B * x->c.H * x->groups);
+    unsigned blocks = (unsigned)(x->c.B * x->c.H * x->segments * x->groups);
     size_t shared = 2 * la_scan_stage<E, WRITE, CHANNEL, DK>::bytes(x->wide);
     LA_LAUNCH((la_scan_kernel<E, WRITE, CHANNEL, DK>), dim3(blocks), dim3((unsigned)x->wide * 2),
               shared, x->c.stream, *x);

@@ -35,9 +35,16 @@ typedef struct la_delta_call {
 la_status la_delta_step(const la_delta_call *call, la_err *err);
 
 /* By chunks: any T, dk up to LA_DELTA_CUDA_DK; `work` has the bytes that la_delta_chunks_work says. */
-#define LA_DELTA_CUDA_CHUNK  16  /* tokens: a tile of the matrix units */
-#define LA_DELTA_CUDA_DK     128 /* channels whose states a warp's registers hold */
-#define LA_DELTA_CUDA_BLOCKS 128 /* that keep a device busy */
+#define LA_DELTA_CUDA_CHUNK   16  /* tokens: a tile of the matrix units */
+#define LA_DELTA_CUDA_DK      128 /* channels whose states a warp's registers hold */
+#define LA_DELTA_CUDA_BLOCKS  128 /* that keep a device busy */
+#define LA_DELTA_CUDA_SEGMENT 8   /* chunks of a segment, at least */
+typedef struct la_delta_geometry {
+    int64_t chunks, segments,
+        segment; /* of a head; `segment` chunks in each but perhaps the last */
+    int wide;    /* columns of a block, a multiple of 16 */
+} la_delta_geometry;
+la_delta_geometry la_delta_chunks_geometry(const la_delta_call *call);
 size_t la_delta_chunks_work(const la_delta_call *call);
 la_status la_delta_chunks_prepare(const la_delta_call *call, void *records, la_err *err);
 la_status la_delta_chunks(const la_delta_call *call, void *work, la_err *err);
