@@ -18,17 +18,23 @@
  *          into parts when there are fewer heads than threads. Backward: blocks of query rows again,
  *          five products a tile; a thread has a (batch, kv head) to itself and adds to its dK and dV,
  *          or shares it when there are too few, and then the sums of the parts are added up in order.
+ *          On CUDA devices (flash_forward.cu, flash_gradients.cu): the query heads of a kv head packed,
+ *          so that one kernel serves forward, grouped heads and decode; keys cut into parts where
+ *          blocks are few; in backward a kernel for dQ and one for dK and dV, 7 products, no atomics.
  * Memory   a working set for each thread, nothing that grows with T; in backward, a dK and a dV for
- *          every part of a shared head beyond the first
+ *          every part of a shared head beyond the first. On devices: o in float32 and a log-sum-exp for
+ *          each part where keys are cut; in backward rowsum(dO o), [B,H,T]
  * State    the KV cache: K [B,Hkv,Tcap,dk], V [B,Hkv,Tcap,dv]; forward may start from one
  * Saved    the log-sum-exp m + ln l of every row, [B,H,T]: all that a backward by tiles needs besides
  *          the inputs and o
  * Types    float32; bf16 where the CPU has its dot products: q, k, v, o, the cache and gradients are bf16,
  *          weights (and the gradients of scores) are rounded for the product that reads them; scores,
- *          maxima, all sums and the log-sum-exp are float32, and dk and dv are until the end
+ *          maxima, all sums and the log-sum-exp are float32, and dk and dv are until the end. On devices
+ *          also f16, and float32 products are three of tf32.
  * Numerics differences to the row maximum are taken before the scale and exp: logits of +-1e4 are fine.
  *          A masked score has weight exactly 0, so later tokens leave earlier rows bit-identical.
  */
+#include "flash_cuda.h"
 #include "flash_kernels.h"
 #include "kv_attention.h"
 #include "labench/kit.h"
@@ -54,6 +60,16 @@ static la_status create(const la_problem *p, const void *opts, const la_device *
     return la_flash_create(p, FLASH_NO_WINDOW, dev, self, err);
 }
 
+#if LA_HAVE_CUDA
+static int64_t window_of(const void *opts)
+{
+    (void)opts;
+    return FLASH_NO_WINDOW;
+}
+#endif
+
+LA_FLASH_CUDA("flash", window_of)
+
 static const la_impl impls[] = {
     {.name = "cpu_tiled",
      .backend = LA_CPU,
@@ -67,7 +83,7 @@ static const la_impl impls[] = {
      .destroy = la_free,
      .forward = la_flash_forward,
      .backward = la_flash_backward,
-     .decode = la_flash_decode},
+     .decode = la_flash_decode} LA_FLASH_CUDA_IMPL,
 };
 
 LA_VARIANT(flash) = {

@@ -21,6 +21,7 @@
  */
 #include "local_internal.h"
 
+#include "flash_cuda.h"
 #include "flash_kernels.h"
 #include "kv_attention.h"
 #include "labench/kit.h"
@@ -73,6 +74,8 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
     return LA_OK;
 }
 
+LA_FLASH_CUDA("local", window_of)
+
 static const la_impl impls[] = {
     {.name = "cpu_tiled",
      .backend = LA_CPU,
@@ -86,7 +89,7 @@ static const la_impl impls[] = {
      .destroy = la_free,
      .forward = la_flash_forward,
      .backward = la_flash_backward,
-     .decode = la_flash_decode},
+     .decode = la_flash_decode} LA_FLASH_CUDA_IMPL,
 };
 
 LA_VARIANT(local) = {
