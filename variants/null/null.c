@@ -7,7 +7,9 @@
  */
 #include <string.h>
 
+#include "labench/cuda.h"
 #include "labench/kit.h"
+#include "zero_rows.h"
 
 extern const la_reference la_null_reference;
 
@@ -26,8 +28,9 @@ static la_status useful(const la_problem *p, la_pass pass, const void *opts, la_
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
 {
-    (void)opts, (void)dev;
-    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
+    (void)opts;
+    bool f16 = p->dtype == LA_F16 && dev->backend == LA_CUDA;
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16 && !f16)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "null has no %s kernel", la_dtype_name(p->dtype));
     if (p->Hkv != p->H || p->Hqk != p->H)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "null has no grouped heads");
@@ -74,6 +77,41 @@ static la_status backward(void *self, const la_io *io, const la_grads *grads, la
     return LA_OK;
 }
 
+#if LA_HAVE_CUDA
+static la_status device_sizes(const la_problem *p, la_pass pass, const void *opts,
+                              const la_device *dev, la_sizes *out, la_err *err)
+{
+    (void)p, (void)pass, (void)opts, (void)dev, (void)err;
+    *out = (la_sizes){0};
+    return LA_OK;
+}
+
+static la_status device_zeros(const la_problem *p, void *to, int64_t width, void *stream,
+                              la_err *err)
+{
+    size_t bytes = (size_t)(p->B * p->T * p->H * width) * la_dtype_size(p->dtype);
+    return to ? la_zero_rows(to, 1, bytes, bytes, stream, err) : LA_OK;
+}
+
+static la_status device_forward(void *self, const la_io *io, la_err *err)
+{
+    const la_problem *p = self;
+    return device_zeros(p, io->o, p->dv, io->stream, err);
+}
+
+static la_status device_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
+{
+    const la_problem *p = self;
+    LA_TRY(device_zeros(p, grads->dq, p->dk, io->stream, err));
+    LA_TRY(device_zeros(p, grads->dk, p->dk, io->stream, err));
+    return device_zeros(p, grads->dv, p->dv, io->stream, err);
+}
+
+static const la_cuda_kernels device_kernels = {
+    .sizes = device_sizes, .forward = device_forward, .backward = device_backward};
+LA_CUDA_THUNKS("null", device_kernels)
+#endif
+
 static const la_impl impls[] = {
     {.name = "cpu_plain",
      .backend = LA_CPU,
@@ -86,6 +124,14 @@ static const la_impl impls[] = {
      .destroy = la_free,
      .forward = forward,
      .backward = backward},
+#if LA_HAVE_CUDA
+    {.name = "cuda_plain",
+     LA_CUDA_CALLS(device_kernels),
+     .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16,
+     .check = check,
+     .backward = la_cuda_backward},
+#endif
 };
 
 LA_VARIANT(null) = {
