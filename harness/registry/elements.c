@@ -2,6 +2,7 @@
 #include "elements.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 #include "labench/bf16.h"
 #include "labench/f16.h"
@@ -51,4 +52,21 @@ void la_elements_round(float *x, int64_t n, la_dtype dtype)
         x[i] = la_bf16_to_float(la_bf16_from_float(x[i]));
     for (int64_t i = 0; dtype == LA_F16 && i < n; i++)
         x[i] = la_f16_to_float(la_f16_from_float(x[i]));
+}
+
+enum { PIECES = 64, PIECE = 1 << 20 }; /* at most; bytes at least */
+
+uint64_t la_elements_hash(const void *data, size_t bytes, uint64_t seed)
+{
+    if (bytes <= PIECE) return XXH3_64bits_withSeed(data, bytes, seed);
+    size_t piece = (bytes + PIECES - 1) / PIECES;
+    if (piece < PIECE) piece = PIECE;
+    size_t n = (bytes + piece - 1) / piece;
+    uint64_t hash[PIECES];
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i * piece, len = bytes - at < piece ? bytes - at : piece;
+        hash[i] = XXH3_64bits_withSeed((const char *)data + at, len, seed);
+    }
+    return XXH3_64bits_withSeed(hash, n * sizeof *hash, seed);
 }

@@ -5,6 +5,9 @@
 #ifndef LA_ELEMENTS_H
 #define LA_ELEMENTS_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "labench/problem.h"
 
 double la_element(const void *data, int64_t i, la_dtype dtype);
@@ -15,5 +18,7 @@ void la_elements_from_float(const float *from, int64_t n, la_dtype dtype, void *
 void la_elements_from_double(const double *from, int64_t n, la_dtype dtype, void *to);
 /* Each value becomes the nearest of the type. */
 void la_elements_round(float *x, int64_t n, la_dtype dtype);
+/* A hash of the bytes, the same with any number of threads; large arrays are read by all of them. */
+uint64_t la_elements_hash(const void *data, size_t bytes, uint64_t seed);
 
 #endif

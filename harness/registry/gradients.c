@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gradients.h"
 
-#include <xxhash.h>
-
 #include "elements.h"
 #include "labench/kit.h"
 
@@ -162,7 +160,7 @@ la_status la_gradients_guards(const la_gradients *g, const la_inputs *in, la_err
 
 static uint64_t add(uint64_t hash, const la_buffer *buf)
 {
-    return buf->bytes ? XXH3_64bits_withSeed(buf->data, buf->bytes, hash + 1) : hash;
+    return buf->bytes ? la_elements_hash(buf->data, buf->bytes, hash + 1) : hash;
 }
 
 uint64_t la_gradients_hash_given(const la_gradients *g)

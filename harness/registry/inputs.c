@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "elements.h"
 #include "labench/kit.h"
@@ -311,8 +310,8 @@ uint64_t la_inputs_hash(const la_inputs *in)
     uint64_t hash = 0;
     for (int i = 0; i < LA_T_COUNT; i++)
         if (in->t[i].data)
-            hash = XXH3_64bits_withSeed(in->t[i].data, in->t[i].bytes, hash + (uint64_t)i + 1);
+            hash = la_elements_hash(in->t[i].data, in->t[i].bytes, hash + (uint64_t)i + 1);
     for (size_t i = 0; i < in->n_params; i++)
-        hash = XXH3_64bits_withSeed(in->param[i].data, in->param[i].bytes, hash + 100 + i);
+        hash = la_elements_hash(in->param[i].data, in->param[i].bytes, hash + 100 + i);
     return hash;
 }

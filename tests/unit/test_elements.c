@@ -200,6 +200,28 @@ static void test_bf16_is_refused_below_its_instruction(void **state)
     assert_int_equal(la_bf16_check(&p, &dev, "flash", &err), LA_OK);
 }
 
+/* Every byte counts, at the borders of the pieces that threads take too; how many threads does not. */
+static void test_hash_is_of_every_byte_and_no_thread(void **state)
+{
+    (void)state;
+    const size_t bytes = ((size_t)3 << 20) + 5;
+    const size_t at[] = {0, (1 << 20) - 1, 1 << 20, ((size_t)2 << 20) + 1, bytes - 1};
+    unsigned char *x = la_zalloc(bytes, NULL);
+    assert_non_null(x);
+    uint64_t whole = la_elements_hash(x, bytes, 7);
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        x[at[i]] = 1;
+        assert_true(la_elements_hash(x, bytes, 7) != whole);
+        x[at[i]] = 0;
+    }
+    la_start(1);
+    assert_true(la_elements_hash(x, bytes, 7) == whole);
+    la_start(2);
+    assert_true(la_elements_hash(x, bytes, 8) != whole);
+    assert_true(la_elements_hash(x, bytes - 1, 7) != whole);
+    la_free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_gradients_are_those_of_f32_rounded),
         cmocka_unit_test(test_types_without_numbers_are_refused),
         cmocka_unit_test(test_bf16_is_refused_below_its_instruction),
+        cmocka_unit_test(test_hash_is_of_every_byte_and_no_thread),
     };
     la_start(2);
     return cmocka_run_group_tests(tests, NULL, NULL);
