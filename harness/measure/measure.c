@@ -139,9 +139,11 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
             stop = verdict(out, rule);
             look = 2 * out->n;
         }
-        /* Of slow calls what fits; of others at least three, unless even these take far too long. */
-        if (!stop && (double)spent >= limit && (few || out->n >= 3 || (double)spent >= 4 * limit))
-            stop = few ? "slow" : "max_time";
+        /* Of slow calls what fits, by the shortest: a busy machine takes no sample from a call that is
+         * not slow enough. Of others at least three. Unless even these take far too long. */
+        call_ns = fmin(call_ns, (double)ns / (double)iters);
+        bool full = few ? (double)out->n * call_ns >= limit : (double)spent >= limit && out->n >= 3;
+        if (!stop && (full || (double)spent >= 4 * limit)) stop = few ? "slow" : "max_time";
     }
     out->stop_reason = stop;
     out->half_width = half_width(out, out->n);
