@@ -56,12 +56,14 @@ __device__ static void butterfly(const la_fnet_transform &f, int l, int j, const
     complex_t v[R];
 #pragma unroll
     for (int q = 0; q < R; q++) v[q] = from[(j + q * far) * f.pitch];
-    const complex_t w = turn(k, l * R);
-    complex_t power = w;
+    if (l > 1) { /* nothing turns in the first step */
+        const complex_t w = turn(k, l * R);
+        complex_t power = w;
 #pragma unroll
-    for (int q = 1; q < R; q++) {
-        v[q] = v[q] * power;
-        power = power * w;
+        for (int q = 1; q < R; q++) {
+            v[q] = v[q] * power;
+            power = power * w;
+        }
     }
     complex_t *out = to + ((j / l) * l * R + k) * f.pitch;
     const int step = l * f.pitch;
