@@ -35,16 +35,16 @@ typedef struct way {
     int64_t tile, depth;
 } way;
 
-/* Large tiles read each number half as often, where there are enough of them and a kernel. */
+/* Large tiles read each number half as often, where matrices fill them, there are enough and a kernel. */
 static way way_of(const la_cuda_product *p)
 {
     bool wide = p->a.dtype == LA_F32 || p->b.dtype == LA_F32;
     if (wide && (double)p->m * (double)p->n * (double)p->k < SMALL_MATRIX)
         return (way){true, LA_GEMM_SMALL, LA_GEMM_PLAIN_DEPTH};
     la_gemm_grid g = la_gemm_grid_of(p, LA_GEMM_LARGE, LA_GEMM_LARGE, LA_GEMM_DEPTH, 1);
-    bool narrow = p->a.dtype == p->b.dtype && !wide;
-    return (way){false, narrow && g.blocks >= BLOCKS_ENOUGH / 2 ? LA_GEMM_LARGE : LA_GEMM_SMALL,
-                 LA_GEMM_DEPTH};
+    bool large = p->a.dtype == p->b.dtype && !wide && p->m > LA_GEMM_SMALL &&
+                 p->n > LA_GEMM_SMALL && g.blocks >= BLOCKS_ENOUGH / 2;
+    return (way){false, large ? LA_GEMM_LARGE : LA_GEMM_SMALL, LA_GEMM_DEPTH};
 }
 
 /* How many parts a sum falls into, so that there are enough blocks; `room` bytes hold their results. */
