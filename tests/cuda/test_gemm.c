@@ -211,7 +211,7 @@ static void split_sums(void **state)
     (void)state;
     sizes s = {.m = 70,
                .n = 33,
-               .k = 2100,
+               .k = 700,
                .batch = {1, 2, 1},
                .terms = 2,
                .ta = true,
