@@ -8,6 +8,10 @@
 #include "labench/cuda_kit.cuh"
 #include "layers_cuda.h"
 
+/* Names of small structs come in many files; these are of one folder. */
+namespace la_device_layers
+{
+
 enum { LAYER_THREADS = 256, LAYER_WARPS = 4, LAYER_BLOCKS = 16 * 132 };
 enum { SUM_COLUMNS = 32, SUM_ROWS = 256, SUM_GROUPS = 64 };
 
@@ -165,4 +169,5 @@ __device__ static inline float act_slope(int act, float x)
     return act == LA_ACT_SIGMOID ? s * rest : s * (1.0f + x * rest);
 }
 
+} // namespace la_device_layers
 #endif

@@ -5,6 +5,8 @@
 #include "labench/cuda_kit.cuh"
 #include "layers_cuda.cuh"
 
+namespace la_device_layers
+{
 struct act_element {
     int act;
     float scale;
@@ -284,3 +286,4 @@ extern "C" void la_layers_cuda_act(la_layers *t)
     t->conv = conv;
     t->conv_grad = conv_grad;
 }
+} // namespace la_device_layers

@@ -4,6 +4,8 @@
 #include "labench/cuda_kit.cuh"
 #include "layers_cuda.cuh"
 
+namespace la_device_layers
+{
 struct shift_element {
     int64_t n, ldx;
     const float *x, *bias;
@@ -229,3 +231,4 @@ extern "C" void la_layers_cuda_gates(la_layers *t)
     t->rank_one_grad = rank_one_grad;
     t->removal_grad = removal_grad;
 }
+} // namespace la_device_layers

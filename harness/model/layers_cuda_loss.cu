@@ -6,6 +6,8 @@
 #include "labench/cuda_kit.cuh"
 #include "layers_cuda.cuh"
 
+namespace la_device_layers
+{
 enum { WARPS = LAYER_THREADS / LA_WARP, NORM_BLOCKS = 264 };
 
 /* Sum, maximum or minimum over a block; all threads have it. `pool` has WARPS numbers. */
@@ -184,3 +186,4 @@ extern "C" void la_layers_cuda_loss(la_layers *t)
     t->cross_entropy = cross_entropy;
     t->gemm = gemm;
 }
+} // namespace la_device_layers

@@ -5,6 +5,8 @@
 #include "labench/cuda_kit.cuh"
 #include "layers_cuda.cuh"
 
+namespace la_device_layers
+{
 /* Sum of f(j) over the lanes' columns j < D. */
 template <typename F> __device__ static inline float row_sum(int64_t D, F f)
 {
@@ -260,3 +262,4 @@ extern "C" void la_layers_cuda_norm(la_layers *t)
     t->l2_norm = l2_norm;
     t->l2_norm_grad = l2_norm_grad;
 }
+} // namespace la_device_layers

@@ -5,6 +5,8 @@
 #include "layers_cuda.cuh"
 #include "token_jobs.h"
 
+namespace la_device_layers
+{
 enum { SUM_LANES = LAYER_THREADS / SUM_COLUMNS };
 
 struct zero_element {
@@ -298,3 +300,4 @@ extern "C" void la_layers_cuda_rows(la_layers *t)
     t->embed_grad = embed_grad;
     t->dropout = dropout;
 }
+} // namespace la_device_layers
