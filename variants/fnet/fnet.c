@@ -13,7 +13,7 @@
  *          numbers with t -> -t
  *          on CUDA devices half the columns too, and lengths of any factors; see fnet_cuda.h
  * Options  norm = none, or ortho: Y / sqrt(T D)
- * Types    f32; bf16 for x and o, everything between them in f32
+ * Types    f32; bf16 (on CUDA devices f16 too) for x and o, everything between them in f32
  * Masks    bidirectional only: every output depends on every token; there is no state to decode with
  * Numerics self-adjoint: its backward is itself. Applied twice, x becomes T D (x + x reflected) / 2,
  *          where reflected reads t -> -t mod T and c -> -c mod D.
@@ -60,7 +60,8 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
                        la_err *err)
 {
     (void)opts;
-    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
+    bool f16 = p->dtype == LA_F16 && dev->backend == LA_CUDA;
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16 && !f16)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "fnet has no %s kernel", la_dtype_name(p->dtype));
     if (dev->backend == LA_CPU) LA_TRY(la_bf16_check(p, dev, "fnet", err));
     if (pass == LA_DECODE)
@@ -98,7 +99,7 @@ static const la_impl impls[] = {
     {.name = "cuda_fft",
      LA_CUDA_CALLS(la_fnet_cuda),
      .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16,
      .check = check,
      .backward = la_cuda_backward},
 #endif

@@ -16,7 +16,8 @@
  *          through the mixtures dk = E^T dK', dE = dK' K^T, likewise dv and dF
  * Options  r, at most Tcap
  * Masks    bidirectional only: a mixture holds future tokens; there is no state to decode with
- * Types    f32; bf16 for q, k, v, o and their gradients, with mixtures and scores in f32
+ * Types    f32; bf16 (on CUDA devices f16 too) for q, k, v, o and their gradients, with mixtures and
+ *          scores in f32
  * Numerics E and F are drawn N(0, 1/r) for a kernel run. The row maximum is subtracted before exp.
  */
 #include <math.h>
@@ -86,7 +87,8 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
                        la_err *err)
 {
     (void)opts;
-    if (p->dtype != LA_F32 && p->dtype != LA_BF16)
+    bool f16 = p->dtype == LA_F16 && dev->backend == LA_CUDA;
+    if (p->dtype != LA_F32 && p->dtype != LA_BF16 && !f16)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "linformer has no %s kernel",
                        la_dtype_name(p->dtype));
     if (dev->backend == LA_CPU) LA_TRY(la_bf16_check(p, dev, "linformer", err));
@@ -123,7 +125,7 @@ static const la_impl impls[] = {
     {.name = "cuda_gemm",
      LA_CUDA_CALLS(la_linformer_cuda),
      .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_FIXED_LENGTH | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16,
      .check = check,
      .cost = cost,
      .backward = la_cuda_backward},

@@ -12,7 +12,7 @@
  *          between them. Backward is four such products around the softmax's own.
  * Types    float32; bf16 where the CPU has its dot products: q, k, v, o, the cache and gradients are bf16,
  *          widened where they are packed or copied, and all that is T x T is float32. On CUDA devices
- *          scores are float32 and weights of the type of the inputs.
+ *          f16 too, scores are float32 and weights of the type of the inputs.
  * Saved    the weights P [B,H,T,Tcap]; backward holds their gradients beside them
  * State    the KV cache: K [B,Hkv,Tcap,dk], V [B,Hkv,Tcap,dv]; forward may start from one
  * Numerics the row maximum is subtracted before exp: logits of +-1e4 are fine.
@@ -106,7 +106,7 @@ static const la_impl impls[] = {
      LA_CUDA_CALLS(la_softmax_cuda),
      .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DECODE |
              LA_CAP_STATE_IN | LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,
-     .dtypes = 1u << LA_F32 | 1u << LA_BF16,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16,
      .check = la_softmax_cuda_check,
      .cost = cost,
      .backward = la_cuda_backward,
