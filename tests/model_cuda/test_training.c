@@ -61,7 +61,7 @@ static void on_device(fixture *f)
     if (la_device_cuda(0, &f->device, &err) != LA_OK) fail_msg("%s", err.msg);
 }
 
-/* graphs: how many the device's steps become; -1: any number. */
+/* graphs: how many the device's steps become; -1: any number, over two lengths. */
 static void compare(const char *variant, int graphs, const char *const *settings)
 {
     fixture f;
@@ -72,6 +72,10 @@ static void compare(const char *variant, int graphs, const char *const *settings
     fixture_set(&f, "train.warmup=2");
     for (; *settings; settings++) fixture_set(&f, *settings);
     f.config.threads = 2;
+    if (graphs < 0) { /* parameters learned for the longer are read in part at the other */
+        f.config.lengths[1] = 8;
+        f.config.n_lengths = 2;
+    }
     run(&f, &cpu);
     on_device(&f);
     run(&f, &device);
