@@ -53,4 +53,12 @@ const la_layers *la_layers_cuda(void)
 {
     return NULL;
 }
+
+/* No site opens on a device without that table, so no step comes here. */
+void la_cuda_update(int64_t n, const uint8_t *kind, const double *loss, la_step_stock *stock,
+                    const float *g, float *w, float *m, float *v)
+{
+    (void)n, (void)kind, (void)loss, (void)stock, (void)g, (void)w, (void)m, (void)v;
+    LA_ASSERT(!"a step on a device in a build without CUDA");
+}
 #endif
