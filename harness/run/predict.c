@@ -14,6 +14,7 @@
 #define DEVICE_RATE                                                                                \
     1e13 /* FLOP/s of a CUDA device, and what it moves; guesses until one is measured */
 #define DEVICE_BYTES  1e12
+#define LAUNCH_S      5e-6
 #define DEVICE_S      1.0 /* a context, modules, a warm-up */
 #define STARTUP_S     0.05
 #define PEER_START_S  4.0  /* an interpreter and its libraries */
@@ -75,7 +76,7 @@ double la_predict_call(const la_plan *plan, const la_known *known, size_t cell, 
     }
     *measured = nearest != SIZE_MAX;
     if (!*measured && c->impl->backend == LA_CUDA)
-        return c->really.flops / DEVICE_RATE + c->really.bytes / DEVICE_BYTES;
+        return LAUNCH_S + c->really.flops / DEVICE_RATE + c->really.bytes / DEVICE_BYTES;
     if (!*measured) {
         double peak = peak_flops > 0 ? peak_flops : USUAL_PEAK * c->problem.threads;
         return c->really.flops / (USUAL_SHARE * peak) + c->really.bytes / 4e9;
