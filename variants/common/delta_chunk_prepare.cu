@@ -36,14 +36,27 @@ __device__ static int64_t row_of(const la_delta_call &c, const chunk_place &x, i
     return ((x.b * c.T + x.first + i) * heads + head) * n;
 }
 
-/* Four channels from `from` of a row at `at`; zeros where not `there` and beyond dk. */
+template <typename E> struct alignas(4 * sizeof(E)) quad {
+    E x[4];
+};
+
+/* Four channels from `from` of a row at `at`; zeros where not `there` and beyond dk. In one load where rows are
+ * whole fours. */
 template <typename E>
 __device__ static void four(const void *tensor, int64_t at, int from, int64_t dk, bool there,
                             float x[4])
 {
-    const E *row = (const E *)tensor + at;
+    const E *row = (const E *)tensor + at + from;
+    if (dk % 4 == 0 && (uintptr_t)tensor % sizeof(quad<E>) == 0) {
+        const bool inside = there && from < dk;
+        quad<E> y = {};
+        if (inside) y = *(const quad<E> *)(const void *)row;
 #pragma unroll
-    for (int i = 0; i < 4; i++) x[i] = there && from + i < dk ? la_to_float(row[from + i]) : 0.0f;
+        for (int i = 0; i < 4; i++) x[i] = inside ? la_to_float(y.x[i]) : 0.0f;
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++) x[i] = there && from + i < dk ? la_to_float(row[i]) : 0.0f;
 }
 
 /* c += rows (q0; q1) times columns (k0, k1)', 4 channels of each a lane. */
