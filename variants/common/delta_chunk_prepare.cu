@@ -367,7 +367,7 @@ template <la_write_rule WRITE, int DK> __device__ static void invert(channel_lin
 }
 
 template <typename E, la_write_rule WRITE, int DK>
-__global__ void __launch_bounds__(32 * HALVES)
+__global__ void __launch_bounds__(32 * HALVES, 1)
     prepare_by_channel(la_delta_call c, unsigned char *records, int64_t chunks)
 {
     typedef la_chunk_record<E, WRITE, true, DK> record;
