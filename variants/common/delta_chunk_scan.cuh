@@ -32,13 +32,14 @@ struct la_scan_call {
 
 template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan_stage {
     typedef la_chunk_record<E, WRITE, CHANNEL, DK> record;
-    static const int chunks = DK * (int)sizeof(E) <= 256 ? 2 : 1, tokens = chunks * LA_CHUNK;
+    static const int chunks = WRITE != LA_WRITE_RANK_ONE && DK * (int)sizeof(E) <= 256 ? 2 : 1;
+    static const int tokens = chunks * LA_CHUNK;
     static const int keys = CHANNEL ? 0 : tokens * record::pitch; /* of q, and of k */
-    __host__ __device__ static int line(int wide)                 /* numbers of a row of V */
+    __host__ __device__ static constexpr int line(int wide)       /* numbers of a row of V */
     {
         return wide + 8;
     }
-    __host__ __device__ static size_t bytes(int wide)
+    __host__ __device__ static constexpr size_t bytes(int wide)
     {
         return (size_t)chunks * record::bytes +
                (size_t)(2 * keys + tokens * line(wide)) * sizeof(E);
@@ -307,7 +308,9 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK>
 static la_status la_scan_launch(const la_scan_call *x, la_err *err)
 {
     unsigned blocks = (unsigned)(x->c.B * x->c.H * x->segments * x->groups);
-    size_t shared = 2 * la_scan_stage<E, WRITE, CHANNEL, DK>::bytes(x->wide);
+    typedef la_scan_stage<E, WRITE, CHANNEL, DK> stage;
+    static_assert(2 * stage::bytes(128) <= 101376, "a block of sm_120 has 99 KB");
+    size_t shared = 2 * stage::bytes(x->wide);
     LA_LAUNCH((la_scan_kernel<E, WRITE, CHANNEL, DK>), dim3(blocks), dim3((unsigned)x->wide * 2),
               shared, x->c.stream, *x);
     return LA_LAUNCHED("the state through the chunks", err);
