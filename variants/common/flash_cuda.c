@@ -10,8 +10,8 @@
 #include "labench/kit.h"
 
 enum {
-    BLOCKS_WANTED = 2 * 132, /* of one launch, so that a device of 132 processors is busy */
-    KEYS_A_PART = 128,       /* at least, where keys are shared out */
+    PROCESSORS = 132,  /* of the device that the parts of keys are planned for */
+    KEYS_A_PART = 128, /* at least, where keys are shared out */
     PARTS_MOST = 64,
     POSITIONS_MOST = 1 << 30, /* numbers of keys and of packed rows stay below 2^31 */
 };
@@ -20,6 +20,7 @@ typedef struct cuda_flash {
     la_problem p;
     int64_t window, capacity;
     int splits, decode_splits;
+    bool hopper; /* forward by flash_hopper.cu where that takes the call */
 } cuda_flash;
 
 la_status la_flash_cuda_check(const char *name, const la_problem *p, la_pass pass,
@@ -48,26 +49,37 @@ la_status la_flash_cuda_check(const char *name, const la_problem *p, la_pass pas
     return LA_OK;
 }
 
-/* Parts that the keys of a block are cut into when there are T queries a head. */
-static int splits_of(const la_problem *p, int64_t window, int64_t T)
+int la_flash_cuda_rank_hopper(const la_device *dev, la_err *why)
+{
+    int rank = la_rank_cuda(dev, why);
+    if (rank == 0 || dev->sm == 90) return rank ? rank + 1 : 0;
+    LA_FAIL(why, LA_E_UNSUPPORTED,
+            "it runs on CUDA devices of compute capability 9.0, not %d.%d: use cuda_tiled",
+            dev->sm / 10, dev->sm % 10);
+    return 0;
+}
+
+/* Parts that the keys of a block are cut into when there are T queries a head, for that many blocks a processor. */
+static int splits_of(const la_problem *p, int64_t window, int64_t T, int64_t each)
 {
     int64_t rows = T * (p->H / p->Hkv), width = p->dk > p->dv ? p->dk : p->dv;
     int64_t block = la_flash_cuda_rows(p->dtype, width, rows);
     int64_t blocks = (rows + block - 1) / block * p->B * p->Hkv;
     int64_t keys = window < p->Tcap ? window : p->Tcap;
-    int64_t wanted = (BLOCKS_WANTED + blocks - 1) / blocks, most = keys / KEYS_A_PART;
+    int64_t wanted = (each * PROCESSORS + blocks - 1) / blocks, most = keys / KEYS_A_PART;
     if (most > PARTS_MOST) most = PARTS_MOST;
     if (wanted > most) wanted = most;
     return wanted < 1 ? 1 : (int)wanted;
 }
 
-static cuda_flash plan(const la_problem *p, int64_t window)
+static cuda_flash plan(const la_problem *p, int64_t window, bool hopper)
 {
     return (cuda_flash){.p = *p,
                         .window = window,
                         .capacity = window < p->Tcap ? window : p->Tcap,
-                        .splits = splits_of(p, window, p->T),
-                        .decode_splits = splits_of(p, window, 1)};
+                        .splits = splits_of(p, window, p->T, hopper ? 1 : 2),
+                        .decode_splits = splits_of(p, window, 1, 2),
+                        .hopper = hopper};
 }
 
 /* Bytes of the parts of O, and of them with their log-sum-exps; nothing where there is one part. */
@@ -92,9 +104,10 @@ static size_t values_at(const cuda_flash *f, size_t *total)
     return at[1];
 }
 
-la_status la_flash_cuda_sizes(const la_problem *p, la_pass pass, int64_t window, la_sizes *out)
+la_status la_flash_cuda_sizes(const la_problem *p, la_pass pass, int64_t window, bool hopper,
+                              la_sizes *out)
 {
-    cuda_flash f = plan(p, window);
+    cuda_flash f = plan(p, window, hopper);
     *out = (la_sizes){.instance = sizeof f};
     (void)values_at(&f, &out->state);
     out->work =
@@ -106,11 +119,12 @@ la_status la_flash_cuda_sizes(const la_problem *p, la_pass pass, int64_t window,
     return LA_OK;
 }
 
-la_status la_flash_cuda_create(const la_problem *p, int64_t window, void **self, la_err *err)
+la_status la_flash_cuda_create(const la_problem *p, int64_t window, bool hopper, void **self,
+                               la_err *err)
 {
     cuda_flash *f = la_alloc(sizeof *f, err);
     if (!f) return LA_E_NOMEM;
-    *f = plan(p, window);
+    *f = plan(p, window, hopper);
     *self = f;
     return LA_OK;
 }
@@ -188,7 +202,8 @@ static la_status attend(const cuda_flash *f, const la_io *io, int64_t T, int spl
     c.splits = splits;
     c.part_o = io->work;
     c.part_lse = splits > 1 ? (float *)io->work + part_bytes(f, splits, T) / sizeof(float) : NULL;
-    LA_TRY(la_flash_cuda_attend(&c, err));
+    LA_TRY((f->hopper && la_flash_cuda_hopper_takes(&c) ? la_flash_cuda_hopper
+                                                        : la_flash_cuda_attend)(&c, err));
     append(f, io, T);
     return LA_OK;
 }

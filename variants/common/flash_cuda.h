@@ -53,6 +53,9 @@ static inline int la_flash_cuda_rows(la_dtype dtype, int64_t width, int64_t rows
 #define LA_FLASH_CUDA_WIDTH 256
 
 la_status la_flash_cuda_attend(const la_flash_call *call, la_err *err);
+/* The same with what sm_90a alone has, for calls that it takes. */
+bool la_flash_cuda_hopper_takes(const la_flash_call *call);
+la_status la_flash_cuda_hopper(const la_flash_call *call, la_err *err);
 /* The gradients of queries, keys and values of this call; those of the cache are nobody's. */
 la_status la_flash_cuda_gradients(const la_flash_call *call, la_err *err);
 
@@ -69,21 +72,44 @@ typedef struct la_flash_keep {
 } la_flash_keep;
 void la_flash_cuda_append(const la_flash_keep *call);
 
-/* Members of la_impl and la_cuda_kernels, the window bound by LA_FLASH_CUDA. */
+/* Members of la_impl and la_cuda_kernels, the window bound by LA_FLASH_CUDA. hopper: by wgmma where it can be. */
 la_status la_flash_cuda_check(const char *name, const la_problem *p, la_pass pass,
                               const la_device *dev, la_err *err);
-la_status la_flash_cuda_sizes(const la_problem *p, la_pass pass, int64_t window, la_sizes *out);
-la_status la_flash_cuda_create(const la_problem *p, int64_t window, void **self, la_err *err);
+la_status la_flash_cuda_sizes(const la_problem *p, la_pass pass, int64_t window, bool hopper,
+                              la_sizes *out);
+la_status la_flash_cuda_create(const la_problem *p, int64_t window, bool hopper, void **self,
+                               la_err *err);
 la_status la_flash_cuda_forward(void *self, const la_io *io, la_err *err);
 la_status la_flash_cuda_backward(void *self, const la_io *io, const la_grads *grads, la_err *err);
 la_status la_flash_cuda_decode(void *self, const la_io *io, la_err *err);
+int la_flash_cuda_rank_hopper(const la_device *dev, la_err *why);
 
 #ifdef __cplusplus
 }
 #endif
 
-/* The kernels and the impl cuda_tiled of a variant, whose window of(opts) gives. */
+/* The impls cuda_tiled and cuda_hopper of a variant, whose window of(opts) gives. */
 #if LA_HAVE_CUDA && !defined(__cplusplus)
+#define LA_FLASH_CUDA_FORM_(variant, of, form, is_hopper)                                          \
+    static la_status form##_own_sizes(const la_problem *p, la_pass pass, const void *opts,         \
+                                      const la_device *dev, la_sizes *out, la_err *err)            \
+    {                                                                                              \
+        (void)dev, (void)err;                                                                      \
+        return la_flash_cuda_sizes(p, pass, of(opts), is_hopper, out);                             \
+    }                                                                                              \
+    static la_status form##_make(const la_problem *p, const void *opts, const la_device *dev,      \
+                                 void **self, la_err *err)                                         \
+    {                                                                                              \
+        (void)dev;                                                                                 \
+        return la_flash_cuda_create(p, of(opts), is_hopper, self, err);                            \
+    }                                                                                              \
+    static const la_cuda_kernels form = {.sizes = form##_own_sizes,                                \
+                                         .create = form##_make,                                    \
+                                         .destroy = la_free,                                       \
+                                         .forward = la_flash_cuda_forward,                         \
+                                         .backward = la_flash_cuda_backward,                       \
+                                         .decode = la_flash_cuda_decode};                          \
+    LA_CUDA_THUNKS(variant, form)
 #define LA_FLASH_CUDA(variant, of)                                                                 \
     static la_status cuda_check(const la_problem *p, la_pass pass, const void *opts,               \
                                 const la_device *dev, la_err *err)                                 \
@@ -91,37 +117,23 @@ la_status la_flash_cuda_decode(void *self, const la_io *io, la_err *err);
         (void)opts;                                                                                \
         return la_flash_cuda_check(variant, p, pass, dev, err);                                    \
     }                                                                                              \
-    static la_status cuda_sizes(const la_problem *p, la_pass pass, const void *opts,               \
-                                const la_device *dev, la_sizes *out, la_err *err)                  \
+    LA_FLASH_CUDA_FORM_(variant, of, tiled, false)                                                 \
+    LA_FLASH_CUDA_FORM_(variant, of, hopper, true)
+#define LA_FLASH_CUDA_IMPL_(form, how)                                                             \
     {                                                                                              \
-        (void)dev, (void)err;                                                                      \
-        return la_flash_cuda_sizes(p, pass, of(opts), out);                                        \
-    }                                                                                              \
-    static la_status cuda_make(const la_problem *p, const void *opts, const la_device *dev,        \
-                               void **self, la_err *err)                                           \
-    {                                                                                              \
-        (void)dev;                                                                                 \
-        return la_flash_cuda_create(p, of(opts), self, err);                                       \
-    }                                                                                              \
-    static const la_cuda_kernels tiled = {.sizes = cuda_sizes,                                     \
-                                          .create = cuda_make,                                     \
-                                          .destroy = la_free,                                      \
-                                          .forward = la_flash_cuda_forward,                        \
-                                          .backward = la_flash_cuda_backward,                      \
-                                          .decode = la_flash_cuda_decode};                         \
-    LA_CUDA_THUNKS(variant, tiled)
-#define LA_FLASH_CUDA_IMPL                                                                         \
-    ,                                                                                              \
-    {                                                                                              \
-        .name = "cuda_tiled", LA_CUDA_CALLS(tiled), .check = cuda_check,                           \
+        .name = "cuda_" #form, .backend = LA_CUDA, .rank = how, .check = cuda_check,               \
         .caps = LA_CAP_CAUSAL | LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DECODE |           \
                 LA_CAP_STATE_IN | LA_CAP_GROUPED_KV | LA_CAP_DETERMINISTIC,                        \
-        .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16, .backward = la_cuda_backward,       \
-        .decode = la_cuda_decode                                                                   \
+        .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16, .sizes = form##_sizes,              \
+        .create = form##_create, .destroy = la_cuda_destroy, .forward = la_cuda_forward,           \
+        .backward = la_cuda_backward, .decode = la_cuda_decode                                     \
     }
+#define LA_FLASH_CUDA_IMPLS                                                                        \
+    , LA_FLASH_CUDA_IMPL_(tiled, la_rank_cuda),                                                    \
+        LA_FLASH_CUDA_IMPL_(hopper, la_flash_cuda_rank_hopper)
 #else
 #define LA_FLASH_CUDA(variant, of)
-#define LA_FLASH_CUDA_IMPL
+#define LA_FLASH_CUDA_IMPLS
 #endif
 
 #endif

@@ -10,9 +10,7 @@
  * Where blocks are few, the keys of one are cut into parts, whose results combine_kernel joins in order.
  * Exponents are powers of 2 and masked before they are taken: a key that a row does not see adds exactly 0.
  */
-#include "flash_place.cuh"
-
-static const float LOG2E = 1.4426950408889634f, LN2 = 0.6931471805599453f;
+#include "flash_softmax.cuh"
 
 /* Keys of a tile. Q, K and V then fit 99 KB of shared memory for every type and width, and O and the scores of 32
  * rows a warp fit its registers. */
@@ -22,54 +20,7 @@ template <typename E, int D, int MT> struct keys_of {
                                         : 4096 / D;
 };
 
-/* ---- one tile ---- */
-
-template <typename E, int D, int MT> struct warp_rows {
-    float o[MT][D / 8][4];
-    float base[MT][2], sum[MT][2]; /* s log2(e) x maximum; this lane's part of the sum */
-};
-
-/* Scores become weights. */
-template <typename E, int D, int MT, int N>
-__device__ static inline void weights(float s[MT][N / 8][4], warp_rows<E, D, MT> &w, float scale2)
-{
-#pragma unroll
-    for (int m = 0; m < MT; m++)
-#pragma unroll
-        for (int h = 0; h < 2; h++) {
-            float top = -INFINITY;
-#pragma unroll
-            for (int i = 0; i < N / 4; i++) top = fmaxf(top, s[m][i / 2][2 * h + i % 2]);
-            top = fmaxf(top, __shfl_xor_sync(LA_ALL, top, 1));
-            top = fmaxf(top, __shfl_xor_sync(LA_ALL, top, 2));
-            float base = fmaxf(w.base[m][h], top * scale2);
-            float from = base == -INFINITY ? 0.0f : base; /* a row that saw nothing yet */
-            float fade = la_exp2(w.base[m][h] - from), sum = 0.0f;
-            w.base[m][h] = base;
-#pragma unroll
-            for (int i = 0; i < N / 4; i++) {
-                float *x = &s[m][i / 2][2 * h + i % 2];
-                *x = la_exp2(fmaf(*x, scale2, -from));
-                sum += *x;
-            }
-            w.sum[m][h] = fmaf(w.sum[m][h], fade, sum);
-#pragma unroll
-            for (int i = 0; i < D / 4; i++) w.o[m][i / 2][2 * h + i % 2] *= fade;
-        }
-}
-
 /* ---- a block ---- */
-
-/* The last rows first, since under a causal mask they cost most. */
-__device__ static inline la_flash_place place_of(const la_flash_call &c, int rows)
-{
-    int64_t item = (int64_t)blockIdx.x, heads = c.B * c.Hkv;
-    int all = c.T * (int)(c.H / c.Hkv), tiles = (all + rows - 1) / rows;
-    int split = (int)(item % c.splits);
-    item /= c.splits;
-    int64_t head = item % heads;
-    return {head / c.Hkv, head % c.Hkv, (tiles - 1 - (int)(item / heads)) * rows, split};
-}
 
 /* s < 0: this thread's own part of the tile of Q, which the copies have brought, changes its sign. */
 template <typename E, int D, int ROWS, int THREADS> __device__ static inline void negate(E *q)
@@ -81,43 +32,6 @@ template <typename E, int D, int ROWS, int THREADS> __device__ static inline voi
     }
 }
 
-/* Divides by the sums and writes: rows of O, or of a part of it. */
-template <typename E, int D, int MT>
-__device__ static inline void leave(const la_flash_call &c, const la_flash_place &at,
-                                    warp_rows<E, D, MT> &w, int first)
-{
-    int lane = (int)threadIdx.x % LA_WARP, group = (int)(c.H / c.Hkv);
-#pragma unroll
-    for (int m = 0; m < MT; m++)
-#pragma unroll
-        for (int h = 0; h < 2; h++) {
-            float sum = w.sum[m][h];
-            sum += __shfl_xor_sync(LA_ALL, sum, 1);
-            sum += __shfl_xor_sync(LA_ALL, sum, 2);
-            int row = first + 16 * m + 8 * h + lane / 4, token = row / group;
-            if (token >= c.T) continue;
-            int64_t head = at.kv * group + row % group;
-            int64_t to = (at.b * c.T + token) * c.H + head;
-            float part = 1.0f / sum, lse2 = w.base[m][h] + log2f(sum);
-            if (!(sum > 0.0f)) part = 0.0f, lse2 = -INFINITY; /* an empty cache */
-            if (c.splits > 1) to += at.split * c.B * c.T * c.H;
-            if (lane % 4 == 0 && c.splits > 1)
-                c.part_lse[to] = lse2;
-            else if (lane % 4 == 0 && c.lse)
-                c.lse[(at.b * c.H + head) * c.T + token] = lse2 * LN2;
-#pragma unroll
-            for (int i = 0; i < D / 4; i++) {
-                int col = i / 2 * 8 + lane % 4 * 2 + i % 2;
-                if (col >= c.dv) continue;
-                float x = w.o[m][i / 2][2 * h + i % 2] * part;
-                if (c.splits > 1)
-                    c.part_o[to * c.dv + col] = x;
-                else
-                    la_from_float(x, (E *)c.o + to * c.dv + col);
-            }
-        }
-}
-
 /* grid: (tiles of rows x (batch, kv head) x splits); block: LA_FLASH_WARPS warps. Shared: Q, a tile of K, one of V. */
 template <typename E, int D, int MT>
 __global__ void __launch_bounds__(LA_FLASH_WARPS *LA_WARP, 2) flash_kernel(la_flash_call c)
@@ -126,7 +40,7 @@ __global__ void __launch_bounds__(LA_FLASH_WARPS *LA_WARP, 2) flash_kernel(la_fl
     const int ROWS = LA_FLASH_WARPS * 16 * MT, THREADS = LA_FLASH_WARPS * LA_WARP;
     LA_SHARED(E, q);
     E *k = q + ROWS * P, *v = k + N * P;
-    la_flash_place at = place_of(c, ROWS);
+    la_flash_place at = la_flash_place_of(c, ROWS);
     int mine = (int)threadIdx.x / LA_WARP * 16 * MT;
     int group = (int)(c.H / c.Hkv);
     la_flash_rows rows_q = la_flash_queries<E>(c, at, c.q, c.dk);
@@ -146,8 +60,8 @@ __global__ void __launch_bounds__(LA_FLASH_WARPS *LA_WARP, 2) flash_kernel(la_fl
         la_cp_async_wait<0>();
         negate<E, D, ROWS, THREADS>(q);
     }
-    const float scale2 = fabsf(c.scale) * LOG2E;
-    warp_rows<E, D, MT> w;
+    const float scale2 = fabsf(c.scale) * LA_LOG2E;
+    la_flash_state<E, D, MT> w;
 #pragma unroll
     for (int m = 0; m < MT; m++)
 #pragma unroll
@@ -166,7 +80,7 @@ __global__ void __launch_bounds__(LA_FLASH_WARPS *LA_WARP, 2) flash_kernel(la_fl
         if (any) {
             la_flash_scores<E, D, MT, N>(s, q + mine * P, k);
             if (cut) la_flash_mask<MT, N>(c, s, at.row + mine, j, -INFINITY);
-            weights<E, D, MT, N>(s, w, scale2);
+            la_flash_weights<E, D, MT, N>(s, w, scale2);
         }
         la_cp_async_wait<0>();
         __syncthreads(); /* this V is there, and nobody reads K any more */
@@ -175,7 +89,7 @@ __global__ void __launch_bounds__(LA_FLASH_WARPS *LA_WARP, 2) flash_kernel(la_fl
         if (any) la_flash_add<E, D, MT, N>(w.o, s, v);
     }
     la_cp_async_wait<0>(); /* of Q, where there was no key */
-    if (warp.there) leave<E, D, MT>(c, at, w, at.row + mine);
+    if (warp.there) la_flash_leave<E, D, MT>(c, at, w, at.row + mine);
 }
 
 /* ---- parts of the keys ---- */
@@ -203,7 +117,7 @@ template <typename E> __global__ void combine_kernel(la_flash_call c)
     }
     if (c.lse && threadIdx.x % LA_WARP == 0) {
         int64_t b = row / (c.T * c.H), t = row / c.H % c.T, h = row % c.H;
-        c.lse[(b * c.H + h) * c.T + t] = (top + log2f(sum)) * LN2;
+        c.lse[(b * c.H + h) * c.T + t] = (top + log2f(sum)) * LA_LN2;
     }
 }
 

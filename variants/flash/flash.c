@@ -21,6 +21,8 @@
  *          On CUDA devices (flash_forward.cu, flash_gradients.cu): the query heads of a kv head packed,
  *          so that one kernel serves forward, grouped heads and decode; keys cut into parts where
  *          blocks are few; in backward a kernel for dQ and one for dK and dV, 7 products, no atomics.
+ *          hopper: forward of bf16 and f16 with dk = dv = 64 or 128 and no cache by wgmma and TMA
+ *          (flash_hopper.cu), and as tiled otherwise.
  * Memory   a working set for each thread, nothing that grows with T; in backward, a dK and a dV for
  *          every part of a shared head beyond the first. On devices: o in float32 and a log-sum-exp for
  *          each part where keys are cut; in backward rowsum(dO o), [B,H,T]
@@ -83,7 +85,7 @@ static const la_impl impls[] = {
      .destroy = la_free,
      .forward = la_flash_forward,
      .backward = la_flash_backward,
-     .decode = la_flash_decode} LA_FLASH_CUDA_IMPL,
+     .decode = la_flash_decode} LA_FLASH_CUDA_IMPLS,
 };
 
 LA_VARIANT(flash) = {

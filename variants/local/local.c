@@ -89,7 +89,7 @@ static const la_impl impls[] = {
      .destroy = la_free,
      .forward = la_flash_forward,
      .backward = la_flash_backward,
-     .decode = la_flash_decode} LA_FLASH_CUDA_IMPL,
+     .decode = la_flash_decode} LA_FLASH_CUDA_IMPLS,
 };
 
 LA_VARIANT(local) = {
