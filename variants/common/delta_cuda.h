@@ -66,8 +66,7 @@ la_status la_delta_cuda_backward(void *self, const la_io *io, const la_grads *gr
 
 /* Backward, by chunks for every form of forward (delta_back.h). It asks nothing of forward: no saved bytes, and
  * states are made again in `work`. */
-#define LA_DELTA_BACK_DK                                                                           \
-    512 /* the largest dk: a block keeps dk x 16 numbers of S in shared memory */
+#define LA_DELTA_BACK_DK 512 /* the largest dk: a block keeps dk x 16 numbers of S */
 size_t la_delta_cuda_back_work(la_write_rule write, const la_problem *p);
 /* `call` as forward's. */
 la_status la_delta_cuda_back(const la_delta_call *call, const la_problem *p, const la_grads *grads,

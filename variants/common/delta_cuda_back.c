@@ -77,6 +77,10 @@ la_status la_delta_back_run(la_delta_back *w, const la_problem *p, size_t most, 
                             la_err *err)
 {
     la_delta_back_plan plan = la_delta_back_divide(w->c.write, p, most);
+    int64_t heads = p->B * p->H, groups = plan.each.W / LA_DELTA_BACK_COLS;
+    if (heads > INT32_MAX / (plan.chunks > groups ? plan.chunks : groups) ||
+        heads * plan.chunks > INT32_MAX / (LA_DELTA_BACK_C * plan.each.K / 256))
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "more blocks than one launch may have");
     float *between =
         lay(w, &plan, work); /* the gradient there; then states before windows 1, 2, ... */
     const int64_t apart = up(plan.state, 4);
