@@ -191,17 +191,32 @@ static la_status inputs_up(la_hosted *h, const la_io *from, la_hosted_call *c, l
     return LA_OK;
 }
 
+/* The scratch may have been taken anew for this call: calls made before work in it too, where it is large enough
+ * for them. A forward that saved nothing finds that of its backward. */
+static void scratch_moved(la_hosted *h)
+{
+    la_hosted_call *const calls[] = {&h->forward, &h->backward, &h->decode};
+    for (size_t i = 0; i < LA_COUNT(calls); i++) {
+        size_t needs = h->work_bytes[calls[i]->work];
+        if (needs == 0) continue;
+        calls[i]->io.work = h->work.data;
+        if (h->work.bytes < needs) calls[i]->made = false;
+    }
+}
+
 /* Begins a call; `work` says which scratch. */
 static la_status begin(la_hosted *h, const la_io *from, int work, la_hosted_call *c, la_err *err)
 {
     static const char wanted;
-    *c = (la_hosted_call){.p = h->p, .io = {.pos = from->pos, .stream = h->stream}};
+    *c = (la_hosted_call){.p = h->p, .work = work, .io = {.pos = from->pos, .stream = h->stream}};
     if (work == 2) c->p.T = 1;
     c->o_bytes = output_bytes(&c->p);
     LA_TRY(inputs_up(h, from, c, err));
     LA_TRY(
         up(h, &h->state_in, h->state_bytes, from->state_in, h->state_bytes, &c->io.state_in, err));
-    return place(h, &h->work, h->work_bytes[work], &wanted, &c->io.work, err);
+    LA_TRY(place(h, &h->work, h->work_bytes[work], &wanted, &c->io.work, err));
+    scratch_moved(h);
+    return LA_OK;
 }
 
 la_status la_hosted_guards(la_hosted *h, la_err *err)

@@ -17,6 +17,7 @@ typedef struct la_hosted_call {
     const float *params[LA_MAX_PARAMS];
     float *dparams[LA_MAX_PARAMS];
     size_t o_bytes;
+    int work; /* which scratch, as in work_bytes */
     bool made;
 } la_hosted_call;
 

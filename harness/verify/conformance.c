@@ -27,21 +27,22 @@ typedef struct shape {
 } shape;
 
 static const shape shapes[] = {
-    {1, 1, 1, 1, 1, 1, 1, LA_LEVEL_QUICK, false, true},
-    {2, 1, 2, 3, 5, 1, 1, LA_LEVEL_QUICK, true, false},
-    {2, 7, 3, 17, 3, 1, 1, LA_LEVEL_QUICK, true, true},
+    {1, 1, 1, 1, 1, 1, 1, LA_LEVEL_BRIEF, false, true},
+    {2, 1, 2, 3, 5, 1, 1, LA_LEVEL_BRIEF, true, false},
+    {2, 7, 3, 17, 3, 1, 1, LA_LEVEL_BRIEF, true, true},
+    {1, 40, 1, 8, 6, 1, 1, LA_LEVEL_BRIEF, true, true},
     {1, 2, 1, 64, 64, 1, 1, LA_LEVEL_QUICK, false, false},
     {1, 63, 1, 16, 64, 1, 1, LA_LEVEL_QUICK, false, true},
     {1, 64, 2, 64, 64, 1, 1, LA_LEVEL_QUICK, false, false},
-    {1, 65, 1, 64, 17, 1, 1, LA_LEVEL_QUICK, false, true},
+    {1, 65, 1, 64, 17, 1, 1, LA_LEVEL_BRIEF, false, true},
     {2, 100, 2, 16, 24, 1, 1, LA_LEVEL_QUICK, true, true},
     {1, 130, 1, 128, 128, 1, 1, LA_LEVEL_QUICK, false, true},
     {1, 200, 2, 17, 33, 1, 1, LA_LEVEL_QUICK, false, false},
     {3, 5, 1, 8, 1, 1, 1, LA_LEVEL_QUICK, false, false},
-    {2, 70, 4, 16, 8, 2, 1, LA_LEVEL_QUICK, false, true},
+    {2, 70, 4, 16, 8, 2, 1, LA_LEVEL_BRIEF, false, true},
     {1, 33, 3, 5, 7, 3, 1, LA_LEVEL_QUICK, false, false},
-    {2, 70, 4, 16, 8, 1, 2, LA_LEVEL_QUICK, false, true},
-    {1, 33, 3, 5, 7, 1, 3, LA_LEVEL_QUICK, false, false},
+    {2, 70, 4, 16, 8, 1, 2, LA_LEVEL_BRIEF, false, true},
+    {1, 33, 3, 5, 7, 1, 3, LA_LEVEL_BRIEF, false, false},
     {1, 257, 4, 32, 64, 1, 1, LA_LEVEL_FULL, false, true},
     {4, 129, 2, 3, 128, 1, 1, LA_LEVEL_FULL, false, false},
     {2, 127, 1, 1, 1, 1, 1, LA_LEVEL_FULL, true, false},
@@ -466,7 +467,7 @@ static la_status reference_gradient(const suite *s, const shape *sh, la_mask mas
 
 static la_status run_reference(const suite *s, const void *opts, la_err *err)
 {
-    static const shape small[] = {{2, 5, 2, 3, 4, 1, 1, LA_LEVEL_QUICK, false, false},
+    static const shape small[] = {{2, 5, 2, 3, 4, 1, 1, LA_LEVEL_BRIEF, false, false},
                                   {1, 1, 1, 2, 3, 1, 1, LA_LEVEL_QUICK, false, false},
                                   {1, 6, 4, 2, 3, 2, 1, LA_LEVEL_QUICK, false, false},
                                   {1, 6, 4, 2, 3, 1, 2, LA_LEVEL_QUICK, false, false},

@@ -31,7 +31,7 @@ says "--dtype takes bf16, f16 or f32, not 'int8'" 2 --dtype int8
 says "--heads takes a positive whole number, not '0'" 2 --heads 0
 says "--time takes seconds, not 'soon'" 2 --time soon
 says "'--nonsense' is no option" 2 --nonsense
-says "no device 7" 1 --device 7
+says "there is no device cuda:7" 1 --device 7
 says "unable to open database file" 1 --db "$folder/none/b.db" --variants copy
 says "copy has no impl 'cuda_none'" 0 --variants copy --impl cuda_none --lengths 64
 python3 - "$folder/b.db" <<'END' || failed=1

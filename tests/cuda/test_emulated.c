@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_emulated VARIANT IMPL quick|full: the conformance suite of a CUDA impl whose kernels run on the CPU
+ * test_emulated VARIANT IMPL brief|quick|full: the conformance suite of a CUDA impl whose kernels run on the CPU
  * (emulator.h), on a device made of host memory. With LA_ON_DEVICE (test_device) nvcc's kernels run on the
  * first device; 77 where there is none.
  */
@@ -27,7 +27,7 @@ int main(int argc, char **argv)
     const la_variant *variant = argc == 4 ? la_registry_find(argv[1]) : NULL;
     const la_impl *impl = variant ? la_variant_impl(variant, argv[2]) : NULL;
     if (!impl) {
-        fprintf(stderr, "usage: %s VARIANT IMPL quick|full\n", argv[0]);
+        fprintf(stderr, "usage: %s VARIANT IMPL brief|quick|full\n", argv[0]);
         return 2;
     }
     la_start(2);
@@ -43,7 +43,9 @@ int main(int argc, char **argv)
 #endif
     la_conformance_report report = {0};
     int shown = 0;
-    la_level level = strcmp(argv[3], "full") == 0 ? LA_LEVEL_FULL : LA_LEVEL_QUICK;
+    la_level level = strcmp(argv[3], "full") == 0    ? LA_LEVEL_FULL
+                     : strcmp(argv[3], "quick") == 0 ? LA_LEVEL_QUICK
+                                                     : LA_LEVEL_BRIEF;
     la_status st = la_device_cuda(0, &device, &err);
     if (st == LA_OK)
         st =

@@ -349,10 +349,17 @@ static void what_cannot_be_is_refused(void **state)
     (void)state;
     fixture f;
     la_err err = {0};
-    fixture_init(&f, "null", 12);
+    const la_variant *null = la_registry_find("null");
+    la_variant of_the_cpu = *null; /* as a plugin is: without a kernel for devices */
+    assert_int_equal(null->impls[0].backend, LA_CPU);
+    of_the_cpu.name = "of_the_cpu";
+    of_the_cpu.impls_len = 1;
+    assert_int_equal(la_registry_add(&of_the_cpu, &err), LA_OK);
+    fixture_init(&f, "of_the_cpu", 12);
     on_device(&f);
     assert_int_equal(la_train_check(&f.config, &err), LA_E_UNSUPPORTED);
     assert_non_null(strstr(err.msg, "on CUDA devices"));
+    la_registry_remove(&of_the_cpu);
 }
 
 int main(int argc, char **argv)

@@ -40,12 +40,18 @@ __device__ static inline int warp_of()
     return (int)(threadIdx.x / LA_WARP);
 }
 
-/* The kinds of numbers that meet in a product, f32 always the sum: tf32, whose 11 bits hold what bf16 and f16
- * inputs have, and three products of it for inputs in f32. */
+/* The kinds of numbers that meet in a product, f32 always the sum: tf32, whose 11 bits are more than bf16 has, and
+ * three products of it for inputs in f32. For f16 too: it has 11 bits itself, and what lies between its
+ * inputs and a gradient, rounded to as many, showed in rows that nearly cancel. */
 struct narrow {
 };
 struct wide {
 };
+
+static inline bool takes_wide(la_dtype inputs)
+{
+    return inputs != LA_BF16;
+}
 
 /* c += a b for 16 x 8 of c in the fragments of mma (cuda_mma.cuh); depth a multiple of 16. */
 __device__ static inline void multiply(narrow, const float a[4], const float b[2], float c[4])

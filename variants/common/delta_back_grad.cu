@@ -399,7 +399,7 @@ template <la_write_rule WRITE, bool CHANNEL> static void launch(const la_delta_b
 {
     unsigned blocks = (unsigned)(w->c.B * w->c.H * w->chunks);
     size_t bytes = sizeof(float) * (size_t)layout<WRITE>::floats;
-    if (w->c.dtype == LA_F32)
+    if (takes_wide(w->c.dtype))
         LA_LAUNCH((delta_gradients_kernel<wide, WRITE, CHANNEL>), dim3(blocks), dim3(THREADS),
                   bytes, w->c.stream, *w);
     else

@@ -364,7 +364,7 @@ static void launch(const la_delta_back *w, bool back, const float *from, float *
 template <la_write_rule WRITE>
 static void launch_typed(const la_delta_back *w, bool back, const float *from, float *to, bool keep)
 {
-    if (w->c.dtype == LA_F32)
+    if (takes_wide(w->c.dtype))
         launch<wide, WRITE>(w, back, from, to, keep);
     else
         launch<narrow, WRITE>(w, back, from, to, keep);

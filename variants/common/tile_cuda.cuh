@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Products of 64 x 64 tiles by one block of four warps, from shared memory into registers.
  *
- * Buffers hold float32. For 16-bit problems numbers are rounded to tf32 as they enter a buffer, and products
- * run on the matrix units: 11 bits of mantissa, those of f16, with the range of float32, so that features,
- * states and gradients need no scaling. For float32 problems they are products of float32, on the CUDA cores.
+ * Buffers hold float32. For bf16 problems numbers are rounded to tf32 as they enter a buffer, and products run on the
+ * matrix units, with the range of float32, so that features, states and gradients need no scaling; for
+ * f16 they are three such products. For float32 problems they are products of float32, on the CUDA cores.
  *
  * A warp has 32 x 32 of the result, as two by four fragments of m16n8: in both cases, so that what is done
  * with a result does not depend on how it came about. A buffer has 64 rows, LA_TILE_ALONG floats apart where
@@ -69,6 +69,30 @@ template <> __device__ inline float la_tile_hold<float>(float x)
     return x;
 }
 
+template <> __device__ inline float la_tile_hold<la_f16_t>(float x)
+{
+    return x;
+}
+
+/* One product on the matrix units. f16 has 11 bits itself: rounded to as many on the way, gradients that nearly
+ * cancel would be further from the definition than f16 allows, so it takes three products. */
+template <typename E>
+__device__ static inline void la_tile_multiply(float c[4], const float a[4], const float b[2])
+{
+    uint32_t x[4], y[2];
+#pragma unroll
+    for (int i = 0; i < 4; i++) x[i] = la_float_to_bits(a[i]);
+#pragma unroll
+    for (int i = 0; i < 2; i++) y[i] = la_float_to_bits(b[i]);
+    la_mma_tf32(c, x, y);
+}
+
+template <>
+__device__ inline void la_tile_multiply<la_f16_t>(float c[4], const float a[4], const float b[2])
+{
+    la_mma_split(c, la_split4(a), la_split2(b));
+}
+
 /* How a product walks through its operands: A(row, k) = a[row ar + k ak], B(k, column) = b[k bk + column bc]. */
 struct la_tile_steps {
     int ar, ak, bk, bc;
@@ -81,17 +105,17 @@ template <typename E> struct la_tile_products {
         const int lane = (int)threadIdx.x % 32, row = la_tile_row(0, 0),
                   column = (int)threadIdx.x / 32 % 2 * 32 + lane / 4;
         for (int k = lane % 4; k < depth; k += 8) {
-            uint32_t x[2][4], y[2];
+            float x[2][4], y[2];
 #pragma unroll
             for (int i = 0; i < 8; i++)
-                x[i / 4][i % 4] = la_float_to_bits(
-                    a[(row + i / 4 * 16 + i % 2 * 8) * at.ar + (k + i / 2 % 2 * 4) * at.ak]);
+                x[i / 4][i % 4] =
+                    a[(row + i / 4 * 16 + i % 2 * 8) * at.ar + (k + i / 2 % 2 * 4) * at.ak];
 #pragma unroll
             for (int nt = 0; nt < 4; nt++) {
                 for (int i = 0; i < 2; i++)
-                    y[i] = la_float_to_bits(b[(k + 4 * i) * at.bk + (column + nt * 8) * at.bc]);
-                la_mma_tf32(s.c[0][nt], x[0], y);
-                la_mma_tf32(s.c[1][nt], x[1], y);
+                    y[i] = b[(k + 4 * i) * at.bk + (column + nt * 8) * at.bc];
+                la_tile_multiply<E>(s.c[0][nt], x[0], y);
+                la_tile_multiply<E>(s.c[1][nt], x[1], y);
             }
         }
     }
