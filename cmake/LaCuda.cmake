@@ -2,12 +2,34 @@
 # LABENCH_CUDA: AUTO uses nvcc where there is one, ON insists, OFF leaves CUDA out. A program built with CUDA
 # runs on machines without a driver: the runtime is linked statically and says what is missing.
 # la_cuda_sources(TARGET file.cu...): kernels of a target, for every architecture; nothing without CUDA. C files
-# of the target see LA_HAVE_CUDA.
+# of the target see LA_HAVE_CUDA, and LA_HAVE_SM90A where that architecture is among them.
 set(LABENCH_CUDA "AUTO" CACHE STRING "CUDA kernels: AUTO, ON or OFF")
 set_property(CACHE LABENCH_CUDA PROPERTY STRINGS AUTO ON OFF)
 # 90a and not 90: wgmma and setmaxnreg exist for that alone.
 set(LABENCH_CUDA_ARCHS "80;90a;120" CACHE STRING "CUDA architectures to compile for, or native")
 set(LA_HAVE_CUDA OFF)
+set(LA_HAVE_SM90A OFF)
+
+# LABENCH_CUDA_ARCHS with native replaced by what the driver says, since nvcc means 9.0 without the a by it.
+function(la_cuda_archs out)
+    set(archs ${LABENCH_CUDA_ARCHS})
+    if(archs STREQUAL "native")
+        execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
+            OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
+        if(failed)
+            message(FATAL_ERROR "LABENCH_CUDA_ARCHS=native and nvidia-smi names no device: "
+                "name architectures, 90a say")
+        endif()
+        string(REPLACE "." "" found "${found}")
+        string(REPLACE "\n" ";" archs "${found}")
+        list(REMOVE_DUPLICATES archs)
+    endif()
+    foreach(kind "" -real -virtual)
+        list(TRANSFORM archs REPLACE "^90${kind}$" "90a${kind}")
+    endforeach()
+    set(${out} ${archs} PARENT_SCOPE)
+endfunction()
+
 if(NOT LABENCH_CUDA STREQUAL "OFF")
     include(CheckLanguage)
     if(NOT CMAKE_CUDA_COMPILER AND EXISTS /usr/local/cuda/bin/nvcc)
@@ -16,7 +38,10 @@ if(NOT LABENCH_CUDA STREQUAL "OFF")
     check_language(CUDA)
     if(CMAKE_CUDA_COMPILER)
         if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-            set(CMAKE_CUDA_ARCHITECTURES ${LABENCH_CUDA_ARCHS})
+            la_cuda_archs(CMAKE_CUDA_ARCHITECTURES)
+        endif()
+        if("${CMAKE_CUDA_ARCHITECTURES}" MATCHES "90a")
+            set(LA_HAVE_SM90A ON)
         endif()
         set(CMAKE_CUDA_STANDARD 17)
         set(CMAKE_CUDA_STANDARD_REQUIRED ON)
@@ -34,6 +59,9 @@ message(STATUS "CUDA: ${LA_HAVE_CUDA}")
 # la_cuda_test_sources are not by themselves.
 function(la_cuda_test_sources target)
     target_sources(${target} PRIVATE ${ARGN})
+    if(LA_HAVE_SM90A) # kernels of labench/cuda_hopper.cuh have a body
+        target_compile_definitions(${target} PRIVATE LA_HAVE_SM90A=1)
+    endif()
     target_compile_options(${target} PRIVATE
         "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers,-fno-exceptions;--expt-relaxed-constexpr>")
 endfunction()

@@ -105,7 +105,11 @@ static la_status rate_of_copy(bench *b, double *rate, la_err *err)
 static la_status run(bench *b, la_device_peak *out, la_err *err)
 {
     double fma, tf32, wgmma = 0;
+#if LA_HAVE_SM90A
     bool hopper = strstr(b->device->name, " sm_90") != NULL;
+#else
+    bool hopper = false;
+#endif
     LA_TRY(begin(b, err));
     LA_TRY(rate_of(b, LA_PEAK_FMA, &fma, err));
     LA_TRY(rate_of(b, LA_PEAK_TF32, &tf32, err));

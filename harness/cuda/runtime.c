@@ -16,6 +16,8 @@
 static la_status check(cudaError_t code, const char *what, la_err *err)
 {
     if (code == cudaSuccess) return LA_OK;
+    (void)
+        cudaGetLastError(); /* or the next launch would be blamed; what lasts comes back by itself */
     la_status st = code == cudaErrorMemoryAllocation ? LA_E_NOMEM : LA_E_DEVICE;
     LA_FAIL(err, st, "%s: %s (%s)", what, cudaGetErrorString(code), cudaGetErrorName(code));
     if (err) err->foreign = (int)code;

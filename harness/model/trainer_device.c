@@ -135,6 +135,12 @@ static void capture(la_trainer *t, size_t geometry, const la_batch *batch, la_st
         la_status enqueued = enqueue(t, geometry, batch, &why);
         st = la_cuda()->graph_end(stream, &of->graph, &launches, &why);
         if (enqueued != LA_OK) st = enqueued;
+        la_layers_queue *queue = t->engine.site.queue; /* layers leave their failures there */
+        if (queue->status != LA_OK) {
+            st = queue->status;
+            why = queue->err;
+            queue->status = LA_OK;
+        }
     }
     if (st == LA_OK) return;
     la_log(LA_LOG_WARN, "training runs without graphs: %s", why.msg);

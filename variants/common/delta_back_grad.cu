@@ -19,6 +19,8 @@
 
 enum { THREADS = 256, WARPS = THREADS / LA_WARP };
 
+namespace
+{
 template <la_write_rule WRITE> struct layout {
     typedef kinds<WRITE> kind;
     static const int R = kind::R, N = kind::N, LDM = N + 4;
@@ -30,6 +32,7 @@ template <la_write_rule WRITE> struct layout {
     /* By head, L [TIMES,TIMES] is at sums and the pairs [C, LD] at gates; at ends are sums over channels: of reads
      * with the start, of writes with the end, and of the start with the end. */
 };
+} // namespace
 
 /* This warp's tile of [C, 32]. */
 __device__ static int tile_row()

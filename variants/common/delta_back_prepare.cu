@@ -13,6 +13,8 @@
 
 enum { THREADS = 256 };
 
+namespace
+{
 template <la_write_rule WRITE> struct layout {
     typedef kinds<WRITE> kind;
     static const int R = kind::R, N = kind::N, LDM = N + 4;
@@ -20,6 +22,7 @@ template <la_write_rule WRITE> struct layout {
                      sums = gates + C * LD, M = sums + TIMES * LD, scratch = M + R * LDM,
                      begin = scratch + C + THREADS / LA_WARP, floats = begin + C + 4;
 };
+} // namespace
 
 /* The tile of channels from k0: rows as they meet S, to the work buffer; where `keep` also as they are. */
 template <la_write_rule WRITE, bool CHANNEL>

@@ -52,6 +52,10 @@ la_status la_flash_cuda_check(const char *name, const la_problem *p, la_pass pas
 int la_flash_cuda_rank_hopper(const la_device *dev, la_err *why)
 {
     int rank = la_rank_cuda(dev, why);
+#if !LA_HAVE_SM90A
+    if (rank) LA_FAIL(why, LA_E_UNSUPPORTED, "this build has no code for sm_90a: use cuda_tiled");
+    rank = 0;
+#endif
     if (rank == 0 || dev->sm == 90) return rank ? rank + 1 : 0;
     LA_FAIL(why, LA_E_UNSUPPORTED,
             "it runs on CUDA devices of compute capability 9.0, not %d.%d: use cuda_tiled",
@@ -165,10 +169,10 @@ static la_flash_call call_of(const cuda_flash *f, const la_io *io, int64_t T)
     return c;
 }
 
-static void append(const cuda_flash *f, const la_io *io, int64_t T)
+static la_status append(const cuda_flash *f, const la_io *io, int64_t T, la_err *err)
 {
     const la_problem *p = &f->p;
-    if (!io->state_out || !io->k) return;
+    if (!io->state_out || !io->k) return LA_OK;
     int64_t pos = io->state_in ? io->pos : 0;
     size_t total, values = values_at(f, &total);
     bool moves = io->state_in && io->state_in != io->state_out;
@@ -184,12 +188,12 @@ static void append(const cuda_flash *f, const la_io *io, int64_t T)
                        .from = moves ? io->state_in : NULL,
                        .to = io->state_out,
                        .stream = io->stream};
-    la_flash_cuda_append(&a);
+    LA_TRY(la_flash_cuda_append(&a, err));
     a.width = p->dv;
     a.tokens = io->v;
     a.from = moves ? (const char *)io->state_in + values : NULL;
     a.to = (char *)io->state_out + values;
-    la_flash_cuda_append(&a);
+    return la_flash_cuda_append(&a, err);
 }
 
 static la_status attend(const cuda_flash *f, const la_io *io, int64_t T, int splits, la_err *err)
@@ -204,8 +208,7 @@ static la_status attend(const cuda_flash *f, const la_io *io, int64_t T, int spl
     c.part_lse = splits > 1 ? (float *)io->work + part_bytes(f, splits, T) / sizeof(float) : NULL;
     LA_TRY((f->hopper && la_flash_cuda_hopper_takes(&c) ? la_flash_cuda_hopper
                                                         : la_flash_cuda_attend)(&c, err));
-    append(f, io, T);
-    return LA_OK;
+    return append(f, io, T, err);
 }
 
 la_status la_flash_cuda_forward(void *self, const la_io *io, la_err *err)

@@ -70,7 +70,7 @@ typedef struct la_flash_keep {
     void *to;
     void *stream;
 } la_flash_keep;
-void la_flash_cuda_append(const la_flash_keep *call);
+la_status la_flash_cuda_append(const la_flash_keep *call, la_err *err);
 
 /* Members of la_impl and la_cuda_kernels, the window bound by LA_FLASH_CUDA. hopper: by wgmma where it can be. */
 la_status la_flash_cuda_check(const char *name, const la_problem *p, la_pass pass,

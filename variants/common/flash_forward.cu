@@ -197,7 +197,7 @@ template <typename E> __global__ void append_kernel(la_flash_keep a)
     }
 }
 
-extern "C" void la_flash_cuda_append(const la_flash_keep *a)
+extern "C" la_status la_flash_cuda_append(const la_flash_keep *a, la_err *err)
 {
     const int64_t threads = 256, most = 8 * 132;
     int64_t items = a->B * a->Hkv * (appended(*a) + (a->from ? a->held : 0)) * a->width;
@@ -207,4 +207,5 @@ extern "C" void la_flash_cuda_append(const la_flash_keep *a)
         LA_LAUNCH(append_kernel<uint16_t>, grid, dim3((unsigned)threads), 0, a->stream, *a);
     else
         LA_LAUNCH(append_kernel<uint32_t>, grid, dim3((unsigned)threads), 0, a->stream, *a);
+    return LA_LAUNCHED("tokens into the cache", err);
 }

@@ -202,6 +202,13 @@ static la_status cuda_check(const la_problem *p, la_pass pass, const void *opts,
                             const la_device *dev, la_err *err)
 {
     la_problem like = *p;
+    int64_t wide = p->dk > p->dv ? p->dk : p->dv;
+    if (p->dk > INT32_MAX / p->dv || wide > INT32_MAX / 256)
+        return LA_FAIL(err, LA_E_UNSUPPORTED,
+                       "ttt_linear on CUDA devices takes no %" PRId64 " by %" PRId64
+                       " weights: they "
+                       "are numbered in 31 bits",
+                       p->dk, p->dv);
     if (p->dtype == LA_BF16 || p->dtype == LA_F16) like.dtype = LA_F32;
     return check(&like, pass, opts, dev, err);
 }

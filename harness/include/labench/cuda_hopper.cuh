@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What sm_90a has beyond cuda_mma.cuh: products of four warps on tiles in shared memory (wgmma), copies of boxes of
  * a tensor that arrive by themselves (TMA), barriers that count bytes, named barriers, and registers
- * that change hands. Bodies exist for sm_90a and for the emulator; elsewhere a kernel that uses them
- * is compiled empty by LA_IF_HOPPER and never launched (la_cuda_has_hopper).
+ * that change hands. A kernel that uses them has its body within #if LA_HOPPER, which sm_90a and the emulator
+ * define, and a __trap() without; its launcher is for devices of la_device.sm 90 in builds with
+ * LA_HAVE_SM90A.
  *
  * A tile of 16-bit numbers for wgmma is made of panels, each of R rows x 64 columns (128 bytes a row), aligned to
  * 1024 bytes, its 16-byte pieces swizzled within 8 rows: piece ^= row % 8. A TMA box 64 wide with
