@@ -33,15 +33,16 @@ static la_status choose(const la_apply *a, const la_problem *p, la_pass pass,
     if (a->with_grad) need |= LA_CAP_BACKWARD | (a->with_state ? LA_CAP_STATE_GRAD : 0);
     need |= p->mask == LA_MASK_CAUSAL ? LA_CAP_CAUSAL : LA_CAP_BIDIRECTIONAL;
     int best = 0;
-    bool named = false;
+    bool named = false, elsewhere = false;
     la_err why = {0};
     *out = NULL;
     for (size_t i = 0; i < v->impls_len; i++) {
         const la_impl *impl = &v->impls[i];
         if (!any_form && strcmp(a->form, impl->name) && strcmp(a->form, la_impl_form(impl)))
             continue;
-        named = true;
         int rank = impl->rank(device, &why);
+        named |= rank > 0;
+        elsewhere |= rank <= 0;
         if (rank <= 0) continue;
         if ((impl->caps & need) != need)
             LA_FAIL(&why, LA_E_UNSUPPORTED, "%s %s has no %s", v->name, impl->name,
@@ -51,10 +52,18 @@ static la_status choose(const la_apply *a, const la_problem *p, la_pass pass,
     }
     if (*out) return LA_OK;
     if (named) return LA_FAIL(err, LA_E_UNSUPPORTED, "%s", why.msg);
+    if (any_form)
+        return LA_FAIL(err, LA_E_UNSUPPORTED, "%s does not run here: %s", v->name, why.msg);
     char all[256] = "";
     size_t len = 0;
     for (size_t i = 0; i < v->impls_len && len < sizeof all; i++)
-        len += (size_t)snprintf(all + len, sizeof all - len, "%s, ", la_impl_form(&v->impls[i]));
+        if (v->impls[i].rank(device, NULL) > 0)
+            len +=
+                (size_t)snprintf(all + len, sizeof all - len, "%s, ", la_impl_form(&v->impls[i]));
+    if (elsewhere)
+        return LA_FAIL(err, LA_E_UNSUPPORTED,
+                       "%s's form '%.40s' does not run here: %s; there are %sdecode and reference",
+                       v->name, a->form, why.msg, all);
     return LA_FAIL(err, LA_E_ARG, "%s has no form '%.40s'; there are %sdecode and reference",
                    v->name, a->form, all);
 }

@@ -198,6 +198,9 @@ static void forms(const la_variant *v)
         if (decode && !(caps_of(v) & LA_CAP_DECODE)) break;
         bool with = state && (decode || (v->impls[i].caps & LA_CAP_STATE_IN));
         if (drawn && !with) continue;
+        la_device cpu;
+        la_device_cpu(&cpu);
+        if (!decode && v->impls[i].rank(&cpu, NULL) <= 0) continue;
         snprintf(more, sizeof more, "--form %s%s", decode ? "decode" : la_impl_form(&v->impls[i]),
                  with ? " --state" : "");
         apply(v, "in", "got", more);

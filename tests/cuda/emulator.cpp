@@ -325,38 +325,6 @@ void wgmma_wait(unsigned newest)
     }
 }
 
-static float widen_half(unsigned bits)
-{
-    int exponent = (int)(bits >> 10 & 31), fraction = (int)(bits & 1023);
-    float x = exponent == 31 ? fraction ? NAN : INFINITY
-              : exponent     ? ldexpf((float)(fraction + 1024), exponent - 25)
-                             : ldexpf((float)fraction, -24);
-    return bits & 0x8000 ? -x : x;
-}
-
-float half_to_float(uint16_t bits)
-{
-    static const std::vector<float> all = [] {
-        std::vector<float> of(65536);
-        for (unsigned i = 0; i < 65536; i++) of[i] = widen_half(i);
-        return of;
-    }();
-    return all[bits];
-}
-
-uint16_t half_from_float(float x)
-{
-    uint16_t sign = signbit(x) ? 0x8000 : 0;
-    int exponent;
-    if (isnan(x)) return sign | 0x7e00;
-    if (x == 0.0f) return sign;
-    if (fabsf(x) >= 65520.0f) return sign | 0x7c00;
-    (void)frexpf(x, &exponent); /* of a unit in the last place: 2^(exponent - 11), or 2^-24 */
-    int unit = exponent - 11 < -24 ? -24 : exponent - 11;
-    float units = nearbyintf(ldexpf(fabsf(x), -unit));
-    return (uint16_t)(sign + (unit == -24 ? 0 : (unit + 24) << 10) + (int)units);
-}
-
 namespace
 {
 struct kept_launch {

@@ -138,8 +138,6 @@ void ldmatrix(uint32_t *r, int n, const void *row, bool trans);
 void copy_later(void *to, const void *from, bool there); /* lands when waited for, not before */
 void copies_commit();
 void copies_wait(unsigned newest);
-float half_to_float(uint16_t bits);
-uint16_t half_from_float(float x);
 
 /* A lane's numbers of A and B; of 16-bit ones two in each register. */
 struct fragments {

@@ -13,6 +13,7 @@
 
 #include "cuda.h"
 #include "fake_driver.h"
+#include "labench/f16.h"
 #include "labench/kit.h"
 #include "units.h"
 
@@ -82,17 +83,6 @@ static void split_products_keep_float32(void **state)
     multiply(UNIT_TF32, wild, 0.3);
 }
 
-/* f16 of exact(i): small whole numbers over 8. */
-static uint16_t exact_f16(int i)
-{
-    float x = exact(i), magnitude = fabsf(x);
-    int exponent;
-    if (magnitude == 0.0f) return 0;
-    float fraction = frexpf(magnitude, &exponent); /* in [.5, 1) */
-    return (uint16_t)((x < 0 ? 0x8000 : 0) + ((exponent + 14) << 10) +
-                      (int)(fraction * 2048.0f - 1024.0f));
-}
-
 enum { HM = 64, HN = 128, HK = 64 * 5 };
 
 static void hopper_products(void **state)
@@ -104,8 +94,8 @@ static void hopper_products(void **state)
     la_err err = {0};
     assert_int_equal(la_device_cuda(0, &device, &err), LA_OK);
     if (device.sm != 90) skip();
-    for (int i = 0; i < HM * HK; i++) a[i] = exact_f16(i);
-    for (int i = 0; i < HN * HK; i++) b[i] = exact_f16(i + 7);
+    for (int i = 0; i < HM * HK; i++) a[i] = la_f16_from_float(exact(i));
+    for (int i = 0; i < HN * HK; i++) b[i] = la_f16_from_float(exact(i + 7));
     uint16_t *da = (uint16_t *)place((float *)(void *)a, HM * HK / 2),
              *db = (uint16_t *)place((float *)(void *)b, HN * HK / 2);
     for (int which = 0; which < HOPPER_UNITS; which++) {

@@ -36,6 +36,7 @@ template <typename K> static inline void la_allow_shared(K *kernel, size_t bytes
     type *name = (type *)(void *)la_shared_bytes
 #else
 #include "emulator.h"
+#include "labench/f16.h"
 #endif
 
 /* ---- 16-bit floats as their bits: a float32's upper half, and IEEE binary16 ---- */
@@ -85,7 +86,7 @@ __device__ static inline float la_to_float(la_f16_t x)
 #ifdef __CUDACC__
     return __half2float(__ushort_as_half(x.bits));
 #else
-    return la_emulator::half_to_float(x.bits);
+    return la_f16_to_float(x.bits);
 #endif
 }
 
@@ -108,7 +109,7 @@ __device__ static inline void la_from_float(float x, la_f16_t *out)
 #ifdef __CUDACC__
     out->bits = __half_as_ushort(__float2half_rn(x));
 #else
-    out->bits = la_emulator::half_from_float(x);
+    out->bits = la_f16_from_float(x);
 #endif
 }
 
