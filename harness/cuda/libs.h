@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * NVIDIA's library of matrix products, found at run time: a program without it multiplies with kernels of its own.
- * Behind a table, so that tests put something in its place.
+ * NVIDIA's libraries of matrix products and of Fourier transforms, found at run time: a program without them has
+ * kernels of its own. Behind tables, so that tests put something in their place.
  */
 #ifndef LA_CUDA_LIBS_H
 #define LA_CUDA_LIBS_H
@@ -35,5 +35,27 @@ void la_cuda_libs_use(const la_cuda_libs *libs);
 /* The product as columns: a matrix by rows is its transpose by columns, so A and B change places. Matrices of one
  * batch axis become the count; false where that, or types, or terms do not fit. `axis`: the one. */
 bool la_column_product_of(const la_cuda_product *p, int axis, la_column_product *out);
+
+/* cuFFT as far as it is used: cufftCreate and so on, whose numbers are those of cufft.h. A stream is a cudaStream_t,
+ * results are pairs of floats. */
+typedef struct la_cufft {
+    int (*create)(int *plan);
+    int (*set_auto_allocation)(int plan, int on);
+    int (*make_plan_many)(int plan, int rank, long long *n, long long *inembed, long long istride,
+                          long long idist, long long *onembed, long long ostride, long long odist,
+                          int type, long long batch, size_t *work_bytes);
+    int (*set_stream)(int plan, void *stream);
+    int (*set_work_area)(int plan, void *work);
+    int (*exec_r2c)(int plan, float *in, float *out);
+    int (*destroy)(int plan);
+} la_cufft;
+#define LA_CUFFT_R2C          0x2a /* a type */
+#define LA_CUFFT_ALLOC_FAILED 2    /* results; 0: all went well */
+#define LA_CUFFT_INVALID_SIZE 8
+
+/* NULL where there is none, or kernels do not run by the CUDA runtime. */
+const la_cufft *la_cufft_found(void);
+/* For tests: that one; NULL: the machine's. */
+void la_cufft_use(const la_cufft *library);
 
 #endif

@@ -123,7 +123,7 @@ la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err *err)
     kept *k = calloc(1, sizeof *k);
     if (!k) return LA_FAIL(err, LA_E_NOMEM, "out of memory for a constant");
     la_status st = la_cuda_buffer_init(&k->buf, bytes, NULL, err);
-    if (st == LA_OK) st = driver->upload(k->buf.data, from, bytes, NULL, err);
+    if (st == LA_OK && from) st = driver->upload(k->buf.data, from, bytes, NULL, err);
     if (st == LA_OK) st = driver->wait(NULL, err);
     if (st != LA_OK) {
         la_cuda_buffer_release(&k->buf);

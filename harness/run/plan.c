@@ -325,6 +325,15 @@ static size_t candidates(const la_axes *x, const la_variant *v, const la_impl **
     return n;
 }
 
+/* Who says why nothing takes a cell: one that was named and is for such a device, if there is one. */
+static const la_impl *refuser(const la_axes *x, const la_variant *v)
+{
+    for (size_t i = 0; x->names_ours && i < v->impls_len; i++)
+        if (v->impls[i].backend == x->device->backend && la_plan_named(x->spec, &v->impls[i]))
+            return &v->impls[i];
+    return &v->impls[0];
+}
+
 /* The best impl that takes this cell, or every one of those named that does. What nothing takes
  * becomes one refused cell of the preferred impl. */
 static la_status add_impls(la_axes *x, la_cell *proto, la_err *err)
@@ -343,7 +352,7 @@ static la_status add_impls(la_axes *x, la_cell *proto, la_err *err)
             return LA_OK;
     }
     if (added) return LA_OK;
-    proto->impl = n ? list[0] : &v->impls[0];
+    proto->impl = n ? list[0] : refuser(x, v);
     LA_TRY(la_plan_add(x, proto, err));
     la_cell *cell = &x->plan->cells[x->plan->n - 1];
     if (cell->refused) return LA_OK;

@@ -33,6 +33,8 @@ says "--time takes seconds, not 'soon'" 2 --time soon
 says "'--nonsense' is no option" 2 --nonsense
 says "there is no device cuda:7" 1 --device 7
 says "unable to open database file" 1 --db "$folder/none/b.db" --variants copy
+says "unsupported: cuFFT is not here" 0 --variants fnet --impl cuda_cufft --lengths 64 --mask bidirectional \
+    --dim 8 --heads 1
 says "copy has no impl 'cuda_none'" 0 --variants copy --impl cuda_none --lengths 64
 python3 - "$folder/b.db" <<'END' || failed=1
 import sqlite3, sys

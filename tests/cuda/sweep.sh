@@ -45,6 +45,17 @@ grep -q "of the device .* of 7.20 GiB" err || fail "no word of the device's memo
 "$program" --variants copy --lengths 64 --tasks none --pass fwd --dtype f16 --dry-run >out 2>err
 grep -q "copy cpu_plain has no f16 kernel" err out || fail "f16 on the CPU is not refused by name"
 
+# cuFFT is asked for by name: refused in a sentence where it is not, beside our own transform where it is.
+run nofft.db --variants fnet --impls cufft --pass fwd && fail "exit code 0 without cuFFT"
+grep -q "cuFFT is not here (libcufft" err || fail "no word of the missing cuFFT"
+LABENCH_FAKE_CUFFT=1
+export LABENCH_FAKE_CUFFT
+run fft.db --variants fnet --impls fft,cufft --pass fwd,fwdbwd || fail "exit code $? with cuFFT"
+unset LABENCH_FAKE_CUFFT
+rows fft.db
+[ "$(grep -c "fnet,fourier,cuda_fft,.*,ok," rows)" -eq 2 ] || fail "our own transform is not beside cuFFT"
+[ "$(grep -c "fnet,fourier,cuda_cufft,.*,ok," rows)" -eq 2 ] || fail "cuFFT is not timed"
+
 # A peer on the device stands beside it, and one of the CPU does not.
 if command -v python3 >/dev/null; then
     run peer.db --variants copy --pass fwd --peers "$peer" || fail "exit code $? with a peer"

@@ -12,6 +12,7 @@
  *          columns) is kept; then D/2+1 transforms of length T; the other half of Y is the same
  *          numbers with t -> -t
  *          on CUDA devices half the columns too, and lengths of any factors; see fnet_cuda.h
+ *          cufft, on CUDA devices: by cuFFT, where it is installed; see fnet_cufft.h
  * Options  norm = none, or ortho: Y / sqrt(T D)
  * Types    f32; bf16 (on CUDA devices f16 too) for x and o, everything between them in f32
  * Masks    bidirectional only: every output depends on every token; there is no state to decode with
@@ -20,6 +21,7 @@
  */
 #include <math.h>
 
+#include "fnet_cufft.h"
 #include "fnet_internal.h"
 #include "labench/cuda.h"
 #include "labench/fft.h"
@@ -79,8 +81,16 @@ static la_status check(const la_problem *p, la_pass pass, const void *opts, cons
 }
 
 #if LA_HAVE_CUDA
-extern const la_cuda_kernels la_fnet_cuda;
+extern const la_cuda_kernels la_fnet_cuda, la_fnet_cufft;
 LA_CUDA_THUNKS("fnet", la_fnet_cuda)
+LA_CUDA_THUNKS("fnet", la_fnet_cufft)
+
+static la_status check_cufft(const la_problem *p, la_pass pass, const void *opts,
+                             const la_device *dev, la_err *err)
+{
+    LA_TRY(check(p, pass, opts, dev, err));
+    return la_fnet_cufft_check(p, err);
+}
 #endif
 
 static const la_impl impls[] = {
@@ -101,6 +111,12 @@ static const la_impl impls[] = {
      .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
      .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16,
      .check = check,
+     .backward = la_cuda_backward},
+    {.name = "cuda_cufft",
+     LA_CUDA_RANKED_CALLS(la_fnet_cufft, la_fnet_cufft_rank),
+     .caps = LA_CAP_BIDIRECTIONAL | LA_CAP_BACKWARD | LA_CAP_DETERMINISTIC,
+     .dtypes = 1u << LA_F32 | 1u << LA_BF16 | 1u << LA_F16,
+     .check = check_cufft,
      .backward = la_cuda_backward},
 #endif
 };

@@ -7,6 +7,7 @@
 #include "labench/cuda_kit.cuh"
 
 #include "fnet_cuda.h"
+#include "fnet_put.cuh"
 
 static const int THREADS = 256;
 
@@ -184,16 +185,6 @@ __global__ void __launch_bounds__(THREADS)
     }
 }
 
-/* A number of the result, in both of its places. */
-template <typename E>
-__device__ static void put(const la_fnet_plan &p, int64_t b, int64_t t, int64_t c, float re, E *o)
-{
-    E *sequence = o + b * p.T * p.D;
-    la_from_float(p.factor * re, sequence + t * p.D + c);
-    if (c > 0 && 2 * c < p.D)
-        la_from_float(p.factor * re, sequence + (t ? p.T - t : 0) * p.D + p.D - c);
-}
-
 /* Transforms over n2 of `side` columns, for one k1. */
 template <typename E>
 __global__ void __launch_bounds__(THREADS)
@@ -212,7 +203,9 @@ __global__ void __launch_bounds__(THREADS)
     const complex_t *z = transform(f, a, a + f.n * f.pitch);
     for (int e = (int)threadIdx.x; e < f.n * f.side; e += THREADS) {
         int c = e % f.side, k2 = e / f.side;
-        if (first + c < p.half) put(p, b, k1 + p.T1 * k2, first + c, z[k2 * f.pitch + c].re, o);
+        if (first + c < p.half)
+            la_fnet_put(p.T, p.D, k1 + p.T1 * k2, first + c, p.factor * z[k2 * f.pitch + c].re,
+                        o + b * p.T * p.D);
     }
 }
 
@@ -232,7 +225,7 @@ __global__ void __launch_bounds__(THREADS)
             at += t;
             if (at >= p.T) at -= p.T;
         }
-        put(p, b, t, c, sum, o);
+        la_fnet_put(p.T, p.D, t, c, p.factor * sum, o + b * p.T * p.D);
     }
 }
 

@@ -63,7 +63,7 @@ LA_API int la_rank_second_cuda(const la_device *dev, la_err *why); /* below la_r
     .backend = LA_CUDA, .rank = how, .sizes = kernels##_sizes, .create = kernels##_create,         \
     .destroy = la_cuda_destroy, .forward = la_cuda_forward
 
-/* A constant of host memory on the device, for kernels' create and destroy. */
+/* A constant of host memory on the device, for kernels' create and destroy; from NULL: room without one. */
 LA_API la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err *err);
 LA_API void la_cuda_drop(void *p); /* accepts NULL */
 
