@@ -25,18 +25,32 @@ template <typename E, int D> struct tile_of {
     static const int warps = narrow || D < 256 ? 4 : 1;
 };
 
-/* Base-2 log-sum-exp and rowsum(dO o) of a packed row; a row that is not there has weights of 0. */
+/* Products of E take p and ds rounded to it. f16 holds 2^-14 to 65504 with all digits, and p goes far below that in a
+ * long row, ds to both sides of it. So p, and ds with it, is made 2^up times as large, and a row of ds is
+ * multiplied by a power of 2 of its own (fit_rows). Both are taken back from the sums, which are float32. */
+template <typename E> struct range_of {
+    static const bool narrow = false;
+    static const int up = 0;
+};
+template <> struct range_of<la_f16_t> {
+    static const bool narrow = true;
+    static const int up = 12;
+};
+static const float FIT_FIRST = 0x1p60f, FIT_MOST = 0x1p15f; /* a factor to begin with; of ds */
+
+/* log2 of 2^up e^L, and rowsum(dO o) of a packed row; a row that is not there has weights of 0. */
 struct statistics {
     float lse2, delta;
 };
 
+template <typename E>
 __device__ static inline statistics statistics_of(const la_flash_call &c, const la_flash_place &at,
                                                   int row)
 {
     int group = (int)(c.H / c.Hkv), token = row / group;
     if (token >= c.T) return {INFINITY, 0.0f};
     int64_t i = (at.b * c.H + at.kv * group + row % group) * c.T + token;
-    return {c.lse[i] * LOG2E, c.delta[i]};
+    return {c.lse[i] * LOG2E - (float)range_of<E>::up, c.delta[i]};
 }
 
 /* grid: rows of O, ROWS_A_BLOCK a block, a warp each. */
@@ -72,10 +86,35 @@ __device__ static inline void weights(float p[N / 8][4], float ds[N / 8][4], flo
     }
 }
 
+/* Multiplies a warp's rows of ds by `fit`, which falls where a row would exceed FIT_MOST, and with it the row of the
+ * sum, so that the largest number of the tile has 2^12 to 2^13. That is rare after a row's first tile. */
+template <int D, int N>
+__device__ static inline void fit_rows(float ds[N / 8][4], float sum[D / 8][4], float fit[2])
+{
+    float top[2] = {0.0f, 0.0f};
+#pragma unroll
+    for (int i = 0; i < N / 2; i++) top[i % 4 / 2] = fmaxf(top[i % 4 / 2], fabsf(ds[i / 4][i % 4]));
+    if (__any_sync(LA_ALL, top[0] * fit[0] > FIT_MOST || top[1] * fit[1] > FIT_MOST)) {
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+            top[h] = fmaxf(top[h], __shfl_xor_sync(LA_ALL, top[h], 1));
+            top[h] = fmaxf(top[h], __shfl_xor_sync(LA_ALL, top[h], 2));
+            float next = la_bits_to_float((266u - (la_float_to_bits(top[h]) >> 23)) << 23);
+            if (!(top[h] * fit[h] > FIT_MOST)) next = fit[h];
+            float fade = next / fit[h];
+            fit[h] = next;
+#pragma unroll
+            for (int i = 0; i < D / 4; i++) sum[i / 2][2 * h + i % 2] *= fade;
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < N / 2; i++) ds[i / 4][i % 4] *= fit[i % 4 / 2];
+}
+
 /* A warp's rows of a gradient, times `by`, to where x says. */
 template <typename E, int D>
-__device__ static inline void leave(const float sum[D / 8][4], float by, const la_flash_rows &x,
-                                    E *to, int first, int end)
+__device__ static inline void leave(const float sum[D / 8][4], const float by[2],
+                                    const la_flash_rows &x, E *to, int first, int end)
 {
     int lane = (int)threadIdx.x % LA_WARP;
 #pragma unroll
@@ -86,7 +125,7 @@ __device__ static inline void leave(const float sum[D / 8][4], float by, const l
 #pragma unroll
         for (int i = 0; i < D / 4; i++) {
             int col = i / 2 * 8 + lane % 4 * 2 + i % 2;
-            if (col < x.d) la_from_float(by * sum[i / 2][2 * h + i % 2], &at[col]);
+            if (col < x.d) la_from_float(by[h] * sum[i / 2][2 * h + i % 2], &at[col]);
         }
     }
 }
@@ -129,7 +168,8 @@ __device__ static inline void bring(E *tile, statistics *stats, const la_flash_c
     la_flash_load<E, D, N, THREADS>(tile + N * la_flash_pitch<D>::value, x.passing[1], j, end);
     la_cp_async_commit();
     if (KEYS)
-        for (int i = (int)threadIdx.x; i < N; i += THREADS) stats[i] = statistics_of(c, at, j + i);
+        for (int i = (int)threadIdx.x; i < N; i += THREADS)
+            stats[i] = statistics_of<E>(c, at, j + i);
 }
 
 /* grid: (tiles of rows x (batch, kv head)). Shared: two tiles of the block, two of each stage, and of queries that
@@ -152,11 +192,12 @@ __global__ void __launch_bounds__(tile_of<E, D>::warps *LA_WARP) back_kernel(la_
     if (x.from < x.end) bring<E, D, KEYS>(tiles, stats, c, at, x, x.from);
     const float scale2 = c.scale * LOG2E, hidden = c.scale < 0.0f ? INFINITY : -INFINITY;
     statistics own[2];
+    float fit[2] = {range_of<E>::narrow ? FIT_FIRST : 1.0f, range_of<E>::narrow ? FIT_FIRST : 1.0f};
     float sum[2][D / 8][4];
 #pragma unroll
     for (int i = 0; i < D; i++) sum[i / (D / 2)][i / 4 % (D / 8)][i % 4] = 0.0f;
     for (int h = 0; h < 2 && !KEYS; h++)
-        own[h] = statistics_of(c, at, at.row + mine + 8 * h + (int)threadIdx.x % LA_WARP / 4);
+        own[h] = statistics_of<E>(c, at, at.row + mine + 8 * h + (int)threadIdx.x % LA_WARP / 4);
     la_flash_band rows = la_flash_band_of(c, at.row + mine, 16);
     for (int j = x.from, stage = 0; j < x.end; j += N, stage = (stage + 1) % STAGES) {
         int next = (stage + 1) % STAGES;
@@ -178,6 +219,8 @@ __global__ void __launch_bounds__(tile_of<E, D>::warps *LA_WARP) back_kernel(la_
                     la_flash_mask<1, N>(c, p, at.row + mine, j, hidden);
             }
             weights<KEYS, WHAT, N>(p[0], ds[0], scale2, own, stats + stage * N);
+            if constexpr (range_of<E>::narrow && WHAT & OF_FIRST)
+                fit_rows<D, N>(ds[0], sum[0], fit);
             if (WHAT & OF_FIRST) la_flash_add<E, D, 1, N>(&sum[0], ds, tile);
             if (WHAT & OF_SECOND) la_flash_add<E, D, 1, N>(&sum[1], p, tile + N * P);
         }
@@ -186,15 +229,16 @@ __global__ void __launch_bounds__(tile_of<E, D>::warps *LA_WARP) back_kernel(la_
         if (j + N < x.end) bring<E, D, KEYS>(tiles, stats, c, at, x, j + N);
     }
     la_cp_async_wait<0>(); /* of the block's own rows, where nothing meets them */
+    const float down = 1.0f / (float)(1 << range_of<E>::up), by[2] = {down, down};
+    const float by_fit[2] = {c.scale * down / fit[0], c.scale * down / fit[1]};
     void *to = KEYS ? c.d_k : c.d_q;
     if ((WHAT & OF_FIRST) && to)
-        leave<E, D>(sum[0], c.scale, x.mine[0],
+        leave<E, D>(sum[0], by_fit, x.mine[0],
                     (E *)to + ((const E *)x.mine[0].own - (const E *)(KEYS ? c.k : c.q)),
                     at.row + mine, x.rows);
     if ((WHAT & OF_SECOND) && c.d_v)
-        leave<E, D>(sum[1], 1.0f, x.mine[1],
-                    (E *)c.d_v + ((const E *)x.mine[1].own - (const E *)c.v), at.row + mine,
-                    x.rows);
+        leave<E, D>(sum[1], by, x.mine[1], (E *)c.d_v + ((const E *)x.mine[1].own - (const E *)c.v),
+                    at.row + mine, x.rows);
 }
 
 /* ---- launches ---- */
