@@ -2,6 +2,9 @@
 # la_add_layer(NAME SOURCES ... ISA ... BF16 ... CUDA ... DEPENDS layer ... LIBS target ...)
 # One layer of the house. It sees the public headers, its own folder and the folders of the layers
 # it names, and no others: what it may include is what it lists.
+# la_program(NAME source...): a program that sees every layer and has all of them in it.
+# la_test_program(NAME source...): the same with the libraries that tests check by, LA_TEST_LIBRARIES (a minimal
+# build has none).
 define_property(GLOBAL PROPERTY LA_OBJECTS)
 
 function(la_common_settings target)
@@ -34,4 +37,20 @@ function(la_add_layer name)
     endif()
     la_cuda_sources(la_${name} ${arg_CUDA})
     set_property(GLOBAL APPEND PROPERTY LA_OBJECTS la_${name})
+endfunction()
+
+function(la_program name)
+    add_executable(${name} ${ARGN})
+    la_common_settings(${name})
+    foreach(layer IN LISTS LA_LAYERS)
+        target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/harness/${layer})
+    endforeach()
+    # By the C compiler, whatever nvcc added to the archive: its flags are the ones of this build.
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
+    target_link_libraries(${name} PRIVATE labench_static)
+endfunction()
+
+function(la_test_program name)
+    la_program(${name} ${ARGN})
+    target_link_libraries(${name} PRIVATE ${LA_TEST_LIBRARIES})
 endfunction()

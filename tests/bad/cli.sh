@@ -2,16 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cli.sh PROGRAM: through the command line, bad variants cost their own rows and exit code 1; without
 # them the same sweep ends with 0.
-set -u
-program=$1
-dir=$(mktemp -d "${TMPDIR:-/tmp}/labench-test-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-fail() {
-    echo "$1"
-    cat out err
-    exit 1
-}
+. "$(dirname "$0")/../shell.sh"
 run() {
     "$program" --lengths 64 --dk 8 --dv 8 --heads 1 --threads 1 --tasks none --pass "${pass:-fwd}" --quick \
         --db test.db "$@" >out 2>err
@@ -20,7 +11,7 @@ run() {
 run --variants null,bad_segv,bad_nan,bad_wrong,bad_exit,copy
 code=$?
 [ $code -eq 1 ] || fail "exit code $code where a cell crashed"
-"$program" export --db test.db --format csv >rows 2>>err || fail "no export"
+export_rows test.db
 for words in null:ok bad_segv:crash bad_nan:nonfinite bad_wrong:wrong bad_exit:error copy:ok; do
     grep "${words%:*}" rows | grep -q "${words#*:}" || fail "no row of $words"
 done
@@ -29,7 +20,7 @@ pass=fwdbwd
 run --variants null,bad_wrong_gradient,bad_unwritten_gradient
 code=$?
 [ $code -eq 1 ] || fail "exit code $code where gradients were wrong"
-"$program" export --db test.db --format csv >rows 2>>err || fail "no export"
+export_rows test.db
 for words in null:ok bad_wrong_gradient:wrong bad_unwritten_gradient:nonfinite; do
     grep "${words%:*}" rows | grep -q "${words#*:}" || fail "no row of $words"
 done

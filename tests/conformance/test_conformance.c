@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_conformance VARIANT quick|full [IMPL]: the conformance suite as a test program.
  */
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "conformance.h"
 #include "labench/kit.h"
 #include "registry.h"
-
-enum { SHOWN = 20 };
-
-static void print_finding(const la_conformance_finding *finding, void *context)
-{
-    int *shown = context;
-    if (finding->status == LA_OK && !finding->skipped) return;
-    if ((*shown)++ < SHOWN)
-        printf("%s %s\n", finding->skipped ? "skipped:" : "FAILED: ", finding->message);
-}
+#include "run_suite.h"
 
 int main(int argc, char **argv)
 {
@@ -38,19 +26,11 @@ int main(int argc, char **argv)
     }
     la_start(2);
     la_device device;
+    char what[128];
     la_device_cpu(&device);
-    int shown = 0;
-    la_conformance_report report;
-    la_err err = {0};
+    snprintf(what, sizeof what, "%s on %s", variant->name, la_isa_name(device.isa));
     la_level level = strcmp(argv[2], "full") == 0 ? LA_LEVEL_FULL : LA_LEVEL_QUICK;
-    la_status st =
-        la_conformance_run(variant, impl, &device, level, print_finding, &shown, &report, &err);
-    if (st != LA_OK) {
-        printf("the suite could not run: %s\n", err.msg);
-        return 1;
-    }
-    printf("%s on %s: %" PRId64 " checks, %" PRId64 " failed, %" PRId64 " skipped\n", variant->name,
-           la_isa_name(device.isa), report.checks, report.failures, report.skipped);
+    suite_result result = run_suite(what, variant, impl, &device, level);
     if (la_mem_live() != 0) printf("%zu bytes were never freed\n", la_mem_live());
-    return report.failures || la_mem_live() ? 1 : 0;
+    return result != SUITE_PASSED || la_mem_live() != 0;
 }

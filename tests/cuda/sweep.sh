@@ -2,25 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # sweep.sh PROGRAM: a sweep on the fake device, from the command to the store: what is timed, what fails and how,
 # and that the rest of the sweep goes on.
-set -u
-program=$1
-peer=$(cd "$(dirname "$0")" && pwd)/peer/peer.json
-dir=$(mktemp -d "${TMPDIR:-/tmp}/labench-test-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-fail() {
-    echo "$1"
-    cat out err
-    exit 1
-}
+. "$(dirname "$0")/../shell.sh"
+peer=$here/peer/peer.json
 run() {
     db=$1
     shift
     "$program" --device cuda:0 --lengths 64 --dk 8 --dv 8 --heads 1 --tasks none --max-time 0.02 --rounds 1 \
         --db "$db" "$@" >out 2>err
-}
-rows() {
-    "$program" export --db "$1" --format csv >rows 2>>err || fail "no export"
 }
 
 # A launch of the fake device takes 2 ms of its clock, four of them a forward and backward; retnet moves its state on.
@@ -30,13 +18,13 @@ grep -q "copy .* fwd .*2.00 ms" err || fail "the forward of copy is not two mill
 grep -q "copy .* fwdbwd .*8.00 ms" err || fail "forward and backward are not four launches"
 grep -q "retnet .* decode .*2.00 ms" err || fail "no decode"
 grep -q "fnet .* decode .*unsupported: fnet has no decode" err || fail "fnet decodes"
-rows ok.db
+export_rows ok.db
 grep "copy,baseline,cuda_plain" rows | grep -q ",cold," || fail "the caches are not cold"
 grep -q ",cuda," rows || fail "no instruction set of its own"
 "$program" show "$(sed -n 's/.*sweep \([0-9a-f]*\) .*/\1/p' err | head -1)" --db ok.db >out 2>&1 || fail "no show"
 
 run hot.db --variants copy --pass fwd --cache hot || fail "exit code $? with --cache hot"
-rows hot.db
+export_rows hot.db
 grep "copy,baseline,cuda_plain" rows | grep -q ",hot," || fail "the caches are not hot"
 
 run f16.db --variants copy --pass fwd --dtype f32,f16 || fail "exit code $? with f16"
@@ -69,7 +57,7 @@ LABENCH_FAKE_FREE=100
 export LABENCH_FAKE_FREE
 run oom.db --variants copy --pass fwd || fail "exit code $? where memory ran out"
 unset LABENCH_FAKE_FREE
-rows oom.db
+export_rows oom.db
 grep -q oom_device rows || fail "memory of the device did not run out"
 run limit.db --variants copy --pass fwd --device-memory 64M && grep -q "leaves no room" err &&
     fail "a limit that nothing fits below was taken"

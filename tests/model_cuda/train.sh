@@ -2,16 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # train.sh PROGRAM: two trainings side by side and their evaluations on the fake device, from the command to the
 # store; the CPU then finds the models.
-set -u
-program=$1
-dir=$(mktemp -d "${TMPDIR:-/tmp}/labench-test-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-fail() {
-    echo "$1"
-    cat out err
-    exit 1
-}
+. "$(dirname "$0")/../shell.sh"
 run() {
     "$program" --variants softmax --lengths 16 --pass none --tasks mqar --train-lengths 16 --steps 3 \
         --d-model 8 --head-dim 4 --set train.tokens=64 --set mqar.pairs=2 --set mqar.vocab=66 \
@@ -21,7 +12,7 @@ run() {
 run --device cuda:0 || fail "exit code $? where all went well"
 [ "$(grep -c "softmax .* train .* trained in .* 3 steps" err)" -eq 2 ] || fail "two models were not trained"
 [ "$(grep -c "softmax .* eval .* accuracy" err)" -eq 2 ] || fail "two models were not evaluated"
-"$program" export --db runs.db --format csv >rows 2>>err || fail "no export"
+export_rows runs.db
 grep "softmax" rows | grep -q "cuda_naive" || fail "no kernel of the device in the store"
 
 # What decides a model is the same on both, so the CPU finds it.
