@@ -130,10 +130,12 @@ void la_cuda_destroy(void *self)
 
 #define POISON 0xFF /* a NaN of every type we have */
 
-/* The buffer is of these bytes exactly from now on: what is behind them is guarded. */
+/* The buffer is of these bytes exactly from now on: what is behind them is guarded. Calls of another length were
+ * given what is let go here, and cannot run again in place; only scratch is found anew for them (scratch_moved). */
 static la_status take(la_hosted *h, la_cuda_buffer *buf, size_t bytes, la_err *err)
 {
     if (buf->bytes == bytes && (buf->base || bytes == 0)) return LA_OK;
+    if (buf->base && buf != &h->work) h->forward.made = h->backward.made = h->decode.made = false;
     la_cuda_buffer_release(buf);
     return la_cuda_buffer_init(buf, bytes, h->stream, err);
 }

@@ -11,14 +11,22 @@
 #include "clock.h"
 #include "hosted.h"
 
+static la_status are_made(const la_hosted *h, unsigned what, la_err *err)
+{
+    bool missing = (what & LA_RESIDENT_FORWARD && !h->forward.made) ||
+                   (what & LA_RESIDENT_BACKWARD && !h->backward.made) ||
+                   (what & LA_RESIDENT_DECODE && !h->decode.made);
+    if (!missing) return LA_OK;
+    return LA_FAIL(err, LA_E_INTERNAL,
+                   "a call on the device that was never made, or lost its memory to one of another "
+                   "length");
+}
+
 la_status la_resident_enqueue(void *self, unsigned what, la_err *err)
 {
     la_hosted *h = self;
     const la_cuda_kernels *k = h->kernels;
-    bool missing = (what & LA_RESIDENT_FORWARD && !h->forward.made) ||
-                   (what & LA_RESIDENT_BACKWARD && !h->backward.made) ||
-                   (what & LA_RESIDENT_DECODE && !h->decode.made);
-    if (missing) return LA_FAIL(err, LA_E_INTERNAL, "a call on the device that was never made");
+    LA_TRY(are_made(h, what, err));
     if (what & LA_RESIDENT_FORWARD) LA_TRY(k->forward(h->self, &h->forward.io, err));
     if (what & LA_RESIDENT_BACKWARD)
         LA_TRY(k->backward(h->self, &h->backward.io, &h->backward.grads, err));
@@ -64,6 +72,7 @@ la_status la_resident_fetch(void *self, unsigned what, void *o, const la_grads *
 {
     la_hosted *h = self;
     const la_hosted_call *c = what & LA_RESIDENT_DECODE ? &h->decode : &h->forward;
+    LA_TRY(are_made(h, what, err));
     if (what & (LA_RESIDENT_FORWARD | LA_RESIDENT_DECODE))
         LA_TRY(la_hosted_output_down(h, c, o, err));
     if (what & LA_RESIDENT_BACKWARD && grads) LA_TRY(la_hosted_gradients_down(h, grads, err));

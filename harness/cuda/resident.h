@@ -11,7 +11,8 @@
 /* Which of the last calls, as bits; several run in this order. */
 enum { LA_RESIDENT_FORWARD = 1, LA_RESIDENT_BACKWARD = 2, LA_RESIDENT_DECODE = 4 };
 
-/* Enqueues the calls. LA_E_INTERNAL when one of them was never made through host memory. */
+/* Enqueues the calls. LA_E_INTERNAL when one of them was never made through host memory, or a call of another length
+ * was since: decode, of one token, and the others share their tensors' memory. */
 la_status la_resident_enqueue(void *self, unsigned what, la_err *err);
 /* What decode begins with from now on: a copy of `state` (host memory, as large as the state) that
  * la_cuda_timer puts in place before each call. */
@@ -19,7 +20,7 @@ la_status la_resident_keep_state(void *self, const void *state, la_err *err);
 /* NaN into what the calls write: an output that is there afterwards was written afterwards. Waits. */
 la_status la_resident_poison(void *self, unsigned what, la_err *err);
 /* Carries to the host what the calls left: o, and the gradients that `grads` (NULL: none) asks for. Waits, and
- * looks at the guard zones. */
+ * looks at the guard zones. LA_E_INTERNAL as above. */
 la_status la_resident_fetch(void *self, unsigned what, void *o, const la_grads *grads, la_err *err);
 /* Bytes of scratch, of what forward saved, and of what create keeps on the device. */
 size_t la_resident_workspace(const void *self);

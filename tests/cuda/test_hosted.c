@@ -18,6 +18,7 @@
 #include "instance.h"
 #include "labench/cuda.h"
 #include "registry.h"
+#include "resident.h"
 
 /* The variant: o = factor v + S, S one number a value channel that grows by the sum of v. */
 typedef struct fake_opts {
@@ -244,6 +245,33 @@ static void decode_takes_one_token_and_may_write_its_state_in_place(void **state
     end(&f);
 }
 
+/* Decode takes tensors of one token in the place of forward's, and the other way round. */
+static void a_call_that_lost_its_memory_does_not_run_again(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    float S[20] = {0}, o[20];
+    make(&f, LA_DECODE);
+    la_io all = f.io, one = f.io;
+    one.state_in = one.state_out = S;
+    one.o = o;
+    for (int turn = 0; turn < 2; turn++) {
+        assert_int_equal(f.inst.impl->forward(f.inst.self, &all, &err), LA_OK);
+        assert_int_equal(la_resident_enqueue(f.inst.self, LA_RESIDENT_FORWARD, &err), LA_OK);
+        if (turn)
+            assert_int_equal(la_resident_enqueue(f.inst.self, LA_RESIDENT_DECODE, &err),
+                             LA_E_INTERNAL);
+        assert_int_equal(f.inst.impl->decode(f.inst.self, &one, &err), LA_OK);
+        assert_int_equal(la_resident_enqueue(f.inst.self, LA_RESIDENT_DECODE, &err), LA_OK);
+        assert_int_equal(la_resident_enqueue(f.inst.self, LA_RESIDENT_FORWARD, &err),
+                         LA_E_INTERNAL);
+        assert_int_equal(la_resident_fetch(f.inst.self, LA_RESIDENT_FORWARD, all.o, NULL, &err),
+                         LA_E_INTERNAL);
+    }
+    end(&f);
+}
+
 static void backward_reads_what_forward_saved(void **state)
 {
     (void)state;
@@ -414,6 +442,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_forward_call_goes_up_and_comes_down),
         cmocka_unit_test(decode_takes_one_token_and_may_write_its_state_in_place),
+        cmocka_unit_test(a_call_that_lost_its_memory_does_not_run_again),
         cmocka_unit_test(backward_reads_what_forward_saved),
         cmocka_unit_test(what_is_left_unwritten_comes_back_as_nan),
         cmocka_unit_test(a_write_beyond_the_output_is_found),
