@@ -68,7 +68,7 @@ extern const la_cuda_driver la_cuda_built; /* runtime.c or none.c */
 /* The device of that index. LA_E_DEVICE with the reason: built without CUDA, no driver, no such device. */
 la_status la_device_cuda(int index, la_device *out, la_err *err);
 
-/* A tensor, state or scratch on the device with guard zones before and after. */
+/* A tensor, state or scratch on the device with guard zones before and after. Fresh ones hold NaN. */
 typedef struct la_cuda_buffer {
     void *data; /* NULL when bytes is 0 */
     size_t bytes;

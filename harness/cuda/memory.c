@@ -9,6 +9,7 @@
 
 #define GUARD      256 /* bytes; a multiple of what any load needs for its alignment */
 #define GUARD_BYTE 0xA5
+#define FRESH      0xFF /* a NaN of every type we have: who reads what nobody wrote is found out */
 
 static const la_cuda_driver *driver = &la_cuda_built;
 static atomic_size_t live, peak, limit;
@@ -49,9 +50,21 @@ void la_cuda_limit(size_t bytes)
     limit = bytes;
 }
 
+static size_t tail(size_t bytes)
+{
+    return (bytes + GUARD - 1) / GUARD * GUARD + GUARD - bytes;
+}
+
 static size_t whole(size_t bytes)
 {
-    return GUARD + (bytes + GUARD - 1) / GUARD * GUARD + GUARD;
+    return GUARD + bytes + tail(bytes);
+}
+
+static la_status make_fresh(const la_cuda_buffer *buf, void *stream, la_err *err)
+{
+    LA_TRY(driver->fill(buf->base, GUARD_BYTE, GUARD, stream, err));
+    LA_TRY(driver->fill(buf->data, FRESH, buf->bytes, stream, err));
+    return driver->fill((char *)buf->data + buf->bytes, GUARD_BYTE, tail(buf->bytes), stream, err);
 }
 
 la_status la_cuda_buffer_init(la_cuda_buffer *buf, size_t bytes, void *stream, la_err *err)
@@ -74,7 +87,7 @@ la_status la_cuda_buffer_init(la_cuda_buffer *buf, size_t bytes, void *stream, l
     buf->data = buf->base + GUARD;
     live += bytes;
     if (live > peak) peak = live;
-    st = driver->fill(base, GUARD_BYTE, whole(bytes), stream, err);
+    st = make_fresh(buf, stream, err);
     if (st != LA_OK) la_cuda_buffer_release(buf);
     return st;
 }
@@ -99,11 +112,11 @@ la_status la_cuda_buffer_guards(const la_cuda_buffer *buf, const char *name, voi
 {
     unsigned char before[GUARD], after[2 * GUARD];
     if (!buf->base) return LA_OK;
-    size_t tail = whole(buf->bytes) - GUARD - buf->bytes;
+    size_t behind = tail(buf->bytes);
     LA_TRY(driver->download(before, buf->base, GUARD, stream, err));
-    LA_TRY(driver->download(after, (char *)buf->data + buf->bytes, tail, stream, err));
+    LA_TRY(driver->download(after, (char *)buf->data + buf->bytes, behind, stream, err));
     LA_TRY(driver->wait(stream, err));
-    if (is_guard(before, GUARD) && is_guard(after, tail)) return LA_OK;
+    if (is_guard(before, GUARD) && is_guard(after, behind)) return LA_OK;
     return LA_FAIL(err, LA_E_WRONG, "wrote outside its %s buffer of %zu bytes on the device", name,
                    buf->bytes);
 }

@@ -301,6 +301,24 @@ static void what_is_left_unwritten_comes_back_as_nan(void **state)
     end(&f);
 }
 
+static void fresh_memory_is_nan_between_its_guards(void **state)
+{
+    (void)state;
+    la_cuda_buffer buf;
+    la_err err = {0};
+    la_cuda_use(&fake_driver);
+    for (size_t bytes = 2; bytes < 600; bytes += 298) {
+        assert_int_equal(la_cuda_buffer_init(&buf, bytes, NULL, &err), LA_OK);
+        unsigned char *x = buf.data;
+        for (size_t i = 0; i < bytes; i++) assert_int_equal(x[i], 0xFF);
+        assert_int_equal(la_cuda_buffer_guards(&buf, "fresh", NULL, &err), LA_OK);
+        x[bytes] = 0xFF; /* not even that passes for a guard */
+        assert_int_equal(la_cuda_buffer_guards(&buf, "fresh", NULL, &err), LA_E_WRONG);
+        la_cuda_buffer_release(&buf);
+    }
+    la_cuda_use(NULL);
+}
+
 static void a_write_beyond_the_output_is_found(void **state)
 {
     (void)state;
@@ -445,6 +463,7 @@ int main(void)
         cmocka_unit_test(a_call_that_lost_its_memory_does_not_run_again),
         cmocka_unit_test(backward_reads_what_forward_saved),
         cmocka_unit_test(what_is_left_unwritten_comes_back_as_nan),
+        cmocka_unit_test(fresh_memory_is_nan_between_its_guards),
         cmocka_unit_test(a_write_beyond_the_output_is_found),
         cmocka_unit_test(every_failure_to_take_memory_is_told_and_nothing_stays),
         cmocka_unit_test(a_limit_holds),
