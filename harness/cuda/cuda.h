@@ -65,6 +65,9 @@ const la_cuda_driver *la_cuda(void);
 void la_cuda_use(const la_cuda_driver *driver);
 extern const la_cuda_driver la_cuda_built; /* runtime.c or none.c */
 
+/* LA_E_ENV where the environment makes every launch wait for its end: there is no time of a call then. */
+la_status la_cuda_can_time(la_err *err);
+
 /* The device of that index. LA_E_DEVICE with the reason: built without CUDA, no driver, no such device. */
 la_status la_device_cuda(int index, la_device *out, la_err *err);
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
 #include "cuda.h"
 #include "labench/cuda.h"
 
@@ -13,6 +15,17 @@ la_status la_device_cuda(int index, la_device *out, la_err *err)
         return LA_FAIL(err, LA_E_DEVICE, "there is no device cuda:%d; the last one is cuda:%d",
                        index, n - 1);
     return la_cuda()->describe(index, out, err);
+}
+
+la_status la_cuda_can_time(la_err *err)
+{
+    const char *blocking = getenv("CUDA_LAUNCH_BLOCKING");
+    if (!blocking || atoi(blocking) == 0) return LA_OK;
+    return LA_FAIL(
+        err, LA_E_ENV,
+        "CUDA_LAUNCH_BLOCKING=%.20s makes the host wait at every launch, so that no call "
+        "can be timed: unset CUDA_LAUNCH_BLOCKING",
+        blocking);
 }
 
 int la_rank_cuda(const la_device *dev, la_err *why)

@@ -116,6 +116,7 @@ la_status la_cuda_timer_init(la_cuda_timer *t, void *self, unsigned what, size_t
 {
     la_hosted *h = self;
     *t = (la_cuda_timer){.self = self, .what = what};
+    LA_TRY(la_cuda_can_time(err)); /* or a launch behind a held stream waits for its own release */
     la_status st = la_cuda()->event(&t->start, err);
     if (st == LA_OK) st = la_cuda()->event(&t->stop, err);
     if (st == LA_OK) st = la_cuda_buffer_init(&t->flush, l2, h->stream, err);

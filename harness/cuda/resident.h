@@ -45,7 +45,7 @@ typedef struct la_cuda_timer {
     16 /* launches that a held stream takes without the host waiting for room */
 
 /* l2: bytes written before each call so that nothing of it is in the cache; 0: none. Runs the calls once as a
- * graph, which must leave what they leave. */
+ * graph, which must leave what they leave. LA_E_ENV as la_cuda_can_time. */
 la_status la_cuda_timer_init(la_cuda_timer *timer, void *self, unsigned what, size_t l2,
                              la_err *err);
 void la_cuda_timer_release(la_cuda_timer *timer); /* accepts zeroed */

@@ -257,6 +257,7 @@ int main(int argc, char **argv)
 #endif
     if ((rc = unknown_names(args.variants)) != 0) return rc;
     if (la_device_cuda(args.device, &device, &err) != LA_OK ||
+        (!args.list && la_cuda_can_time(&err) != LA_OK) ||
         (args.db && la_bench_open(args.db, &device, &db, &err) != LA_OK)) {
         fprintf(stderr, "labench-bench: %s\n", err.msg);
         return 1;

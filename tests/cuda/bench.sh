@@ -24,6 +24,10 @@ says "copy             cuda_plain       fwd           64" 0 --variants copy --le
     --heads 2 --dtype f32 --time 1e-4 --db "$folder/b.db"
 says "fwdbwd" 0 --variants copy --lengths 64,96 --passes fwd,fwdbwd --dim 16 --heads 2 \
     --time 1e-4 --db "$folder/b.db" --hot
+CUDA_LAUNCH_BLOCKING=1
+export CUDA_LAUNCH_BLOCKING
+says "unset CUDA_LAUNCH_BLOCKING" 1 --variants copy --lengths 64
+unset CUDA_LAUNCH_BLOCKING
 says "there is no variant 'flahs'" 2 --variants flahs
 says "not '1x'" 2 --lengths 1x
 says "--passes takes fwd, fwdbwd and decode, not 'train'" 2 --passes train

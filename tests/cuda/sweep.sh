@@ -71,6 +71,12 @@ run failed.db --variants copy,null --pass fwd
 unset LABENCH_FAKE_FAIL
 grep -q "illegal memory access" err || fail "the device's words are lost"
 
+# Where every launch waits there is nothing to time, which is said before anything is stored.
+CUDA_LAUNCH_BLOCKING=1 "$program" --device cuda:0 --variants copy --lengths 64 --db blocking.db >out 2>err
+[ $? -eq 3 ] || fail "a sweep with blocking launches"
+grep -q "unset CUDA_LAUNCH_BLOCKING" err || fail "no word of blocking launches"
+[ -e blocking.db ] && fail "a sweep with blocking launches left a database"
+
 "$program" --device cuda:1 --variants copy --lengths 64 --db index.db >out 2>err
 [ $? -eq 3 ] || fail "a device that is not there was taken"
 grep -q "there is no device cuda:1" err || fail "no word of the missing device"

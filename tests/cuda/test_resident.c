@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "device_peak.h"
@@ -188,6 +189,26 @@ static void what_cannot_be_captured_is_timed_plainly(void **state)
     end(&f);
 }
 
+/* A held stream would hold the host too, until it is let go after ten seconds. */
+static void blocking_launches_are_not_timed(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    la_cuda_timer timer;
+    make(&f);
+    call(&f);
+    setenv("CUDA_LAUNCH_BLOCKING", "1", 1);
+    assert_int_equal(la_cuda_timer_init(&timer, f.inst.self, LA_RESIDENT_FORWARD, 0, &err),
+                     LA_E_ENV);
+    assert_non_null(strstr(err.msg, "unset CUDA_LAUNCH_BLOCKING"));
+    setenv("CUDA_LAUNCH_BLOCKING", "0", 1);
+    must(la_cuda_timer_init(&timer, f.inst.self, LA_RESIDENT_FORWARD, 0, &err), &err);
+    unsetenv("CUDA_LAUNCH_BLOCKING");
+    la_cuda_timer_release(&timer);
+    end(&f);
+}
+
 static void the_hosts_time_of_a_call_is_another(void **state)
 {
     (void)state;
@@ -259,6 +280,7 @@ int main(void)
         cmocka_unit_test(the_cache_is_emptied_outside_of_the_time),
         cmocka_unit_test(many_launches_go_as_a_graph),
         cmocka_unit_test(what_cannot_be_captured_is_timed_plainly),
+        cmocka_unit_test(blocking_launches_are_not_timed),
         cmocka_unit_test(the_hosts_time_of_a_call_is_another),
         cmocka_unit_test(peaks_are_what_the_devices_clock_says),
         cmocka_unit_test(a_device_that_failed_says_so_at_the_next_wait),
