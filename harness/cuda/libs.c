@@ -34,6 +34,14 @@ bool la_column_product_of(const la_cuda_product *p, int axis, la_column_product 
     return true;
 }
 
+unsigned la_column_alignment(const void *data, la_dtype type, int64_t ld, int64_t step,
+                             int64_t count)
+{
+    uint64_t any = (uint64_t)ld | (count > 1 ? (uint64_t)step : 0);
+    any = any * la_dtype_size(type) | (uint64_t)(uintptr_t)data | 16;
+    return (unsigned)(any & (0 - any));
+}
+
 #if defined(__has_include)
 #if __has_include(<cublasLt.h>)
 #define HAVE_CUBLASLT 1
@@ -111,11 +119,12 @@ static bool describe(const la_column_product *p, descriptors *d)
 
 /* ---- its algorithm ---- */
 
-/* A shape that was asked for, without pointers and factors. */
+/* A shape that was asked for, without factors, and of pointers what they are aligned to. */
 typedef struct shape {
     int64_t m, n, k, lda, ldb, ldc, count, step_a, step_b, step_c;
     int64_t flags; /* transposes and types */
     uint64_t work_bytes;
+    uint32_t aligned[4]; /* bytes of A, B, C; 0 */
 } shape;
 
 typedef struct answer {
@@ -127,13 +136,13 @@ typedef struct answer {
 static answer answers[128];
 static unsigned next_answer;
 
-static bool ask(const la_column_product *p, const descriptors *d, cublasLtMatmulAlgo_t *algo)
+static bool ask(const shape *of, const descriptors *d, cublasLtMatmulAlgo_t *algo)
 {
     cublasLtMatmulPreferenceOpaque_t wish;
     cublasLtMatmulHeuristicResult_t best;
-    uint64_t bytes = p->work_bytes;
-    /* Sums in a fixed order only; buffers begin at multiples of 16 bytes. */
-    uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE, aligned = 16;
+    uint64_t bytes = of->work_bytes;
+    uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE; /* sums in a fixed order only */
+    const uint32_t *aligned = of->aligned;
     int found = 0;
     const struct {
         cublasLtMatmulPreferenceAttributes_t name;
@@ -141,10 +150,10 @@ static bool ask(const la_column_product *p, const descriptors *d, cublasLtMatmul
         size_t size;
     } wishes[] = {{CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof bytes},
                   {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions, sizeof reductions},
-                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &aligned, sizeof aligned},
-                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &aligned, sizeof aligned},
-                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &aligned, sizeof aligned},
-                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &aligned, sizeof aligned}};
+                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &aligned[0], sizeof *aligned},
+                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &aligned[1], sizeof *aligned},
+                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &aligned[2], sizeof *aligned},
+                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &aligned[2], sizeof *aligned}};
     memset(&wish, 0, sizeof wish);
     if (lt.MatmulPreferenceInit_internal(&wish, sizeof wish) != CUBLAS_STATUS_SUCCESS) return false;
     for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++)
@@ -174,7 +183,10 @@ static bool algorithm(const la_column_product *p, const descriptors *d, cublasLt
                       p->step_c,
                       (int64_t)p->ta | (int64_t)p->tb << 1 | (int64_t)p->type << 2 |
                           (int64_t)p->c_type << 6,
-                      p->work_bytes};
+                      p->work_bytes,
+                      {la_column_alignment(p->a, p->type, p->lda, p->step_a, p->count),
+                       la_column_alignment(p->b, p->type, p->ldb, p->step_b, p->count),
+                       la_column_alignment(p->c, p->c_type, p->ldc, p->step_c, p->count)}};
     pthread_mutex_lock(&lock);
     answer *held = NULL;
     for (size_t i = 0; i < sizeof answers / sizeof *answers && !held; i++)
@@ -182,7 +194,7 @@ static bool algorithm(const la_column_product *p, const descriptors *d, cublasLt
     if (!held) {
         held = &answers[next_answer++ % (sizeof answers / sizeof *answers)];
         *held = (answer){.of = of, .there = true};
-        held->found = ask(p, d, &held->algo);
+        held->found = ask(&of, d, &held->algo);
     }
     bool found = held->found;
     *algo = held->algo;
@@ -190,20 +202,25 @@ static bool algorithm(const la_column_product *p, const descriptors *d, cublasLt
     return found;
 }
 
-static bool aligned(const la_column_product *p)
+/* The library wants its scratch at a multiple of 256 bytes. */
+static void align_work(la_column_product *p)
 {
-    return ((uintptr_t)p->a | (uintptr_t)p->b | (uintptr_t)p->c | (uintptr_t)p->work) % 16 == 0;
+    size_t skip = -(uintptr_t)p->work % 256;
+    if (skip > p->work_bytes) skip = p->work_bytes;
+    p->work = p->work_bytes > skip ? (char *)p->work + skip : NULL;
+    p->work_bytes -= skip;
 }
 
-static bool multiply(const la_column_product *p)
+static bool multiply(const la_column_product *of)
 {
     descriptors d;
     cublasLtMatmulAlgo_t algo;
-    if (!aligned(p) || p->count > INT32_MAX || !describe(p, &d) || !algorithm(p, &d, &algo))
-        return false;
-    return lt.Matmul(lt.handle, &d.product, &p->alpha, p->a, &d.a, p->b, &d.b, &p->beta, p->c, &d.c,
-                     p->c, &d.c, &algo, p->work, p->work_bytes,
-                     (cudaStream_t)p->stream) == CUBLAS_STATUS_SUCCESS;
+    la_column_product p = *of;
+    align_work(&p);
+    if (p.count > INT32_MAX || !describe(&p, &d) || !algorithm(&p, &d, &algo)) return false;
+    return lt.Matmul(lt.handle, &d.product, &p.alpha, p.a, &d.a, p.b, &d.b, &p.beta, p.c, &d.c, p.c,
+                     &d.c, &algo, p.work, p.work_bytes,
+                     (cudaStream_t)p.stream) == CUBLAS_STATUS_SUCCESS;
 }
 
 static const la_cuda_libs machine = {.multiply = multiply};

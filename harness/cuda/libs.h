@@ -35,6 +35,10 @@ void la_cuda_libs_use(const la_cuda_libs *libs);
 /* The product as columns: a matrix by rows is its transpose by columns, so A and B change places. Matrices of one
  * batch axis become the count; false where that, or types, or terms do not fit. `axis`: the one. */
 bool la_column_product_of(const la_cuda_product *p, int axis, la_column_product *out);
+/* Bytes, a power of two up to 16, that every column of a side is aligned to: by where it begins, the leading
+ * dimension, and the step from one matrix to the next where there are several. */
+unsigned la_column_alignment(const void *data, la_dtype type, int64_t ld, int64_t step,
+                             int64_t count);
 
 /* cuFFT as far as it is used: cufftCreate and so on, whose numbers are those of cufft.h. A stream is a cudaStream_t,
  * results are pairs of floats. */

@@ -290,6 +290,21 @@ static void by_a_library(void **state)
     la_cuda_libs_use(&none);
 }
 
+/* No more is promised of a side than its place and steps keep. */
+static void alignment_is_what_pointers_and_steps_give(void **state)
+{
+    (void)state;
+    static _Alignas(64) char at[64];
+    assert_int_equal(la_column_alignment(at, LA_F32, 64, 4096, 3), 16);
+    assert_int_equal(la_column_alignment(at + 32, LA_BF16, 72, 8, 2), 16);
+    assert_int_equal(la_column_alignment(at + 8, LA_F32, 64, 4096, 3), 8);
+    assert_int_equal(la_column_alignment(at, LA_F32, 129, 0, 1), 4); /* odd columns */
+    assert_int_equal(la_column_alignment(at, LA_BF16, 129, 0, 1), 2);
+    assert_int_equal(la_column_alignment(at, LA_F16, 132, 0, 1), 8);
+    assert_int_equal(la_column_alignment(at, LA_BF16, 128, 129, 2), 2);  /* an odd step */
+    assert_int_equal(la_column_alignment(at, LA_BF16, 128, 129, 1), 16); /* which is never made */
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -347,7 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products),     cmocka_unit_test(batches_and_terms),
         cmocka_unit_test(large_tiles),  cmocka_unit_test(split_sums),
-        cmocka_unit_test(by_a_library), cmocka_unit_test(refusals),
-        cmocka_unit_test(blocks_cover)};
+        cmocka_unit_test(by_a_library), cmocka_unit_test(alignment_is_what_pointers_and_steps_give),
+        cmocka_unit_test(refusals),     cmocka_unit_test(blocks_cover)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
