@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Small helpers of variant.h: scales, ranks, state layout.
  */
+#include <float.h>
 #include <math.h>
 
 #include "labench/kit.h"
@@ -17,9 +18,11 @@ int la_rank_second_cpu(const la_device *dev, la_err *why)
     return la_rank_any_cpu(dev, why) / 2;
 }
 
+/* As float32, which kernels take it as, a smaller number is 0, and 0 times a hidden score of -INFINITY is NaN. */
 double la_scale(const la_problem *p)
 {
-    return p->scale != 0.0 ? p->scale : 1.0 / sqrt((double)p->dk);
+    if (p->scale == 0.0) return 1.0 / sqrt((double)p->dk);
+    return copysign(fmax(fabs(p->scale), FLT_MIN), p->scale);
 }
 
 double la_variant_scale(const la_variant *variant, const la_problem *p)
