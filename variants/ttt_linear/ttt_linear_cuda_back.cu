@@ -181,7 +181,8 @@ __device__ static void norm_back(const la_ttt_call &c, const scene &s, int64_t i
     for (int64_t j = lane; j < dv; j += LA_WARP) D[j] -= by * DG * x[j];
 }
 
-/* From dH to dZ in its place; dv, dbeta and the gradients of the norm. Ends with a barrier. */
+/* From dH to dZ in its place; dv, dbeta and the gradients of the norm. No barrier behind: dZ stands since the one
+ * inside, and what is still read then, dO, t and deta, nobody writes before the mini-batch's end. */
 template <typename E> __device__ static void inner_back(const la_ttt_call &c, const scene &s)
 {
     const la_ttt_rows_of &r = s.r;
@@ -218,7 +219,7 @@ template <typename E> __device__ static void inner_back(const la_ttt_call &c, co
         });
 }
 
-/* dk = dA'Q + w H X' + dZ W', less the gradient of the target. Ends with a barrier. */
+/* dk = dA'Q + w H X' + dZ W', less the gradient of the target. No barrier behind: dx is still read. */
 template <typename E> __device__ static void keys_back(const la_ttt_call &c, const scene &s)
 {
     const la_ttt_rows_of &r = s.r;
