@@ -19,3 +19,12 @@ fail() {
 export_rows() {
     "$program" export --db "$1" --format csv >rows 2>>err || fail "no export"
 }
+
+# own_device: labench_fake's device has a name that no other test's has; the file locks says how each of its processes
+# held it.
+own_device() {
+    LABENCH_FAKE_UUID=GPU-$(basename "$dir")
+    LABENCH_FAKE_LOG=$dir/locks
+    export LABENCH_FAKE_UUID LABENCH_FAKE_LOG
+    trap 'rm -rf "$dir" "/tmp/labench-$LABENCH_FAKE_UUID".*' EXIT
+}

@@ -108,7 +108,7 @@ static la_status store_device_peak(sweep *s, la_err *err)
     la_device_peak peak;
     la_peak_row before, row = {.source = "measured"};
     bool found;
-    say(s, "measuring the peak of cuda:%d", s->device->index);
+    say(s, "measuring the peak of cuda:%d, once nobody else computes there", s->device->index);
     LA_TRY(la_device_peak_measure(s->device, &peak, err));
     row.flops = peak.f32;
     row.bf16_flops = peak.bf16;

@@ -2,8 +2,10 @@
 #include "device_peak.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "cuda.h"
+#include "device_lock.h"
 #include "peak_loops.h"
 
 #define LEAST_NS   2e6 /* of a run: far beyond the resolution of events */
@@ -124,8 +126,13 @@ static la_status run(bench *b, la_device_peak *out, la_err *err)
 la_status la_device_peak_measure(const la_device *device, la_device_peak *out, la_err *err)
 {
     bench b = {.device = device};
+    la_cuda_about about;
+    int lock;
     *out = (la_device_peak){0};
+    LA_TRY(la_cuda()->about(device->index, &about, err));
+    LA_TRY(la_device_lock(NULL, about.uuid, LA_DEVICE_ALONE, &lock, err));
     la_status st = run(&b, out, err);
     end(&b);
+    close(lock);
     return st;
 }

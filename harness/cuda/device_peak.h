@@ -14,7 +14,7 @@ typedef struct la_device_peak {
     double copy; /* bytes read and written by a copy of some L2 caches */
 } la_device_peak;
 
-/* About half a second. Leaves no context on the device. */
+/* About half a second, alone on the device: waits until it is free. Leaves no context there. */
 la_status la_device_peak_measure(const la_device *device, la_device_peak *out, la_err *err);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "bench.h"
 #include "cuda.h"
+#include "device_lock.h"
 #include "labench/kit.h"
 #include "registry.h"
 #ifdef LA_BENCH_EMULATED
@@ -213,6 +214,15 @@ static int unknown_names(const char *listed)
     return 0;
 }
 
+/* Nobody else is timed or trained there until we end. */
+static la_status take_device(const la_device *device, la_err *err)
+{
+    la_cuda_about about;
+    int held; /* by the process */
+    LA_TRY(la_cuda()->about(device->index, &about, err));
+    return la_device_lock(NULL, about.uuid, LA_DEVICE_ALONE, &held, err);
+}
+
 /* 0, or 1 when a kernel gave wrong numbers or the device failed. */
 static int run(const la_bench_args *args, const la_device *device, sqlite3 *db)
 {
@@ -258,6 +268,7 @@ int main(int argc, char **argv)
     if ((rc = unknown_names(args.variants)) != 0) return rc;
     if (la_device_cuda(args.device, &device, &err) != LA_OK ||
         (!args.list && la_cuda_can_time(&err) != LA_OK) ||
+        (!args.list && take_device(&device, &err) != LA_OK) ||
         (args.db && la_bench_open(args.db, &device, &db, &err) != LA_OK)) {
         fprintf(stderr, "labench-bench: %s\n", err.msg);
         return 1;

@@ -177,7 +177,8 @@ static int64_t resident_of(const la_child *c)
 static void enforce_limits(la_child *c)
 {
     int64_t now = la_now_ns();
-    double elapsed = (double)(now - c->start) / 1e9;
+    if (!c->limits.program && strcmp(c->attempt->phase, LA_PHASE_WAITING) == 0) c->counted = now;
+    double elapsed = (double)(now - c->counted) / 1e9;
     if (c->term_at == 0 && c->limits.timeout_s > 0 && elapsed > c->limits.timeout_s) {
         c->timed_out = true;
         c->term_at = now;
@@ -302,7 +303,7 @@ la_status la_child_start(const char *job, const la_child_limits *limits, la_atte
     c->limits = *limits;
     c->attempt = attempt;
     c->pidfd = c->records = c->errs = -1;
-    c->start = la_now_ns();
+    c->start = c->counted = la_now_ns();
     double load;
     if (getloadavg(&load, 1) == 1) attempt->row.load1 = load;
     c->oom_kills = la_child_oom_kills();

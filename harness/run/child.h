@@ -19,7 +19,7 @@ typedef struct la_child_program {
 } la_child_program;
 
 typedef struct la_child_limits {
-    double timeout_s; /* 0: none */
+    double timeout_s; /* of work, waiting for a device not counted; 0: none */
     size_t memory;    /* resident bytes; of a program with ours and its children's; 0: none */
     size_t expected;  /* what it should take of them, where several share what there is */
     int threads;

@@ -20,6 +20,7 @@ struct la_child {
     la_child_limits limits;
     la_attempt *attempt;
     int64_t start, term_at; /* term_at: when SIGTERM was sent; 0: not yet */
+    int64_t counted;        /* from when its time limit counts: not while it waits for a device */
     bool exited, stopped, broken, timed_out;
     bool crowded;     /* killed for the sum of all that were at work */
     la_status failed; /* the runner itself could not go on, e.g. for want of memory */

@@ -32,7 +32,8 @@
  *
  * Order: start, then phases, samples and curves, then one end; nothing after it.
  *   start    {"protocol": 2, "pid": 77}
- *   phase    {"phase": "verify"}                     what goes on from now, for a crash report
+ *   phase    {"phase": "verify"}                     what goes on from now, for a crash report;
+ *                                                    LA_PHASE_WAITING is not of its time limit
  *   samples  {"samples": [[iters, total_ns], ...]}   in order of time
  *   curve    {"curve": [[step, tokens, elapsed_ns, loss, val_accuracy, val_worst, lr, grad_norm], ...]}
  *                                                    of a training, in order; null: not known there
@@ -53,6 +54,8 @@
 #define LA_RECORD_MAGIC     0x5242414Cu
 #define LA_RECORD_HEADER    16u
 #define LA_RECORD_MAX       (1u << 20)
+
+#define LA_PHASE_WAITING "waiting for the device"
 
 typedef enum la_record_type {
     LA_RECORD_START = 1,

@@ -80,7 +80,7 @@ la_status la_work_gradients_finite(la_work *w, la_err *err);
 la_status la_work_gradients_verify(la_work *w, la_backward_run run, void *context, la_err *err);
 /* Holds an output to the float64 reference, as metrics; a decode cell's reference is there already. */
 la_status la_work_output_verify(la_work *w, const void *o, la_err *err);
-/* On a CUDA device (worker_device.c): choosing it, alone; memory figures behind the first call; the samples. */
+/* On a CUDA device (worker_device.c): choosing it, when it is free for the cell; memory figures behind the first call; the samples. */
 la_status la_work_device_open(la_work *w, la_err *err);
 void la_work_device_memory(la_work *w);
 /* Of a model's training or evaluation: the most that it had there is its workspace. */

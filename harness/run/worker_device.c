@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A timing cell on a CUDA device: alone on it, warmed until its clock settles, timed by its own events over the
- * memory that the verified call left there.
+ * Cells on a CUDA device: who else may be there meanwhile. A timing cell is alone, warmed until the clock settles, and
+ * timed by the device's own events over the memory that the verified call left there.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -42,10 +42,9 @@ la_status la_work_device_open(la_work *w, la_err *err)
     size_t all;
     if (w->device.backend != LA_CUDA) return LA_OK;
     LA_TRY(la_cuda()->about(w->device.index, &about, err));
-    if (!w->cell.learn) { /* trainings may share it */
-        LA_TRY(la_work_phase(w, "waiting for the device", err));
-        LA_TRY(la_device_lock(NULL, about.uuid, &w->lock, err));
-    }
+    LA_TRY(la_work_phase(w, LA_PHASE_WAITING, err));
+    LA_TRY(la_device_lock(NULL, about.uuid, w->cell.learn ? LA_DEVICE_SHARED : LA_DEVICE_ALONE,
+                          &w->lock, err));
     if (w->cell.peer) return LA_OK; /* its program makes the context */
     LA_TRY(la_cuda()->select(w->device.index, err));
     la_cuda_limit(w->job.device_limit);

@@ -13,6 +13,8 @@ int fake_resets, fake_held, fake_graphs, fake_events, fake_launches, fake_fail_w
 bool fake_no_graphs;
 double fake_clock_ns, fake_launch_ns = 5000, fake_byte_ns = 0.001;
 size_t fake_free_bytes = (size_t)8 << 30;
+const char *fake_uuid;
+void (*fake_at_launch)(void);
 static size_t bytes_taken;
 static bool failed; /* for good */
 
@@ -44,6 +46,7 @@ bool fake_record(void (*run)(void *), void (*end)(void *), void *data, bool kern
 
 void fake_ran(void)
 {
+    if (fake_at_launch) fake_at_launch();
     fake_launches++;
     fake_clock_ns += fake_launch_ns;
 }
@@ -225,6 +228,7 @@ static la_status about(int index, la_cuda_about *out, la_err *err)
     *out = (la_cuda_about){
         .driver = 13000, .runtime = 13000, .sm_hz = 1980000000, .mem_hz = 3201000000, .ecc = true};
     snprintf(out->uuid, sizeof out->uuid, "GPU-%08d", index);
+    if (index == 0 && fake_uuid) snprintf(out->uuid, sizeof out->uuid, "%s", fake_uuid);
     snprintf(out->bus, sizeof out->bus, "0000:%02d:00.0", index + 1);
     return LA_OK;
 }

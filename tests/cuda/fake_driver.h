@@ -24,6 +24,8 @@ extern double fake_launch_ns;  /* by which a kernel moves it on */
 extern double fake_byte_ns;    /* by which a byte filled or copied does */
 extern int fake_fail_wait;     /* the n-th wait from now fails, and all that follow; 0: none */
 extern size_t fake_free_bytes; /* of device memory, before anything is taken */
+extern const char *fake_uuid;  /* of the first device; NULL: GPU-00000000 */
+extern void (*fake_at_launch)(void); /* called when a kernel runs; NULL: nothing */
 
 /* Work that is enqueued: into the graph that is being made (true: run is called whenever the graph is launched,
  * end when it is freed), or not (false: the caller runs it now). A kernel calls fake_ran when it runs. */

@@ -3,6 +3,7 @@
 # sweep.sh PROGRAM: a sweep on the fake device, from the command to the store: what is timed, what fails and how,
 # and that the rest of the sweep goes on.
 . "$(dirname "$0")/../shell.sh"
+own_device
 peer=$here/peer/peer.json
 run() {
     db=$1
@@ -22,6 +23,7 @@ export_rows ok.db
 grep "copy,baseline,cuda_plain" rows | grep -q ",cold," || fail "the caches are not cold"
 grep -q ",cuda," rows || fail "no instruction set of its own"
 "$program" show "$(sed -n 's/.*sweep \([0-9a-f]*\) .*/\1/p' err | head -1)" --db ok.db >out 2>&1 || fail "no show"
+[ "$(sort -u locks)" = "$(printf 'sweep alone\nworker alone')" ] || fail "what is timed is not alone: $(cat locks)"
 
 run hot.db --variants copy --pass fwd --cache hot || fail "exit code $? with --cache hot"
 export_rows hot.db

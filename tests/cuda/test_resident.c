@@ -12,7 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "clock.h"
+#include "device_lock.h"
 #include "device_peak.h"
 #include "fake_driver.h"
 #include "gradients.h"
@@ -271,8 +275,47 @@ static void peaks_are_what_the_devices_clock_says(void **state)
     la_cuda_use(NULL);
 }
 
+/* What somebody else times there would be slower by it, and it by that. */
+static void a_peak_is_measured_alone(void **state)
+{
+    (void)state;
+    la_device device;
+    la_device_peak peak;
+    la_err err = {0};
+    char path[128], byte;
+    int fd, told[2], status;
+    la_cuda_use(&fake_driver);
+    must(la_device_cuda(0, &device, &err), &err);
+    assert_int_equal(pipe(told), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool ok = la_device_lock(NULL, fake_uuid, LA_DEVICE_SHARED, &fd, NULL) == LA_OK;
+        ok = write(told[1], "x", 1) == 1 && ok;
+        la_sleep_ns(300000000);
+        _exit(!ok);
+    }
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    int64_t start = la_now_ns();
+    fake_launch_ns = 4e6;
+    must(la_device_peak_measure(&device, &peak, &err), &err);
+    assert_true(la_now_ns() - start > 200000000);
+    waitpid(pid, &status, 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    /* And it is given back. */
+    must(la_device_lock(NULL, fake_uuid, LA_DEVICE_ALONE, &fd, &err), &err);
+    close(fd), close(told[0]), close(told[1]);
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "/tmp/labench-%s.%s", fake_uuid, i ? "turn" : "lock");
+        assert_int_equal(unlink(path), 0);
+    }
+    la_cuda_use(NULL);
+}
+
 int main(void)
 {
+    char uuid[48];
+    snprintf(uuid, sizeof uuid, "GPU-test-%d", (int)getpid());
+    fake_uuid = uuid; /* no other test is waited for */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_never_called_does_not_run_again),
         cmocka_unit_test(a_call_in_place_gives_what_the_verified_one_gave),
@@ -283,6 +326,7 @@ int main(void)
         cmocka_unit_test(blocking_launches_are_not_timed),
         cmocka_unit_test(the_hosts_time_of_a_call_is_another),
         cmocka_unit_test(peaks_are_what_the_devices_clock_says),
+        cmocka_unit_test(a_peak_is_measured_alone),
         cmocka_unit_test(a_device_that_failed_says_so_at_the_next_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
