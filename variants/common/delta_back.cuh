@@ -194,6 +194,32 @@ __device__ static inline float write_at(const la_delta_back &w, const place &at,
     return number(w.c, w.c.k, query_of(w, at, l) * w.c.dk + c);
 }
 
+/* ---- launches ---- */
+
+/* OF::run<HOW, WRITE, CHANNEL>(w, more...) of the kinds that a call has. */
+template <typename OF, la_write_rule WRITE, bool CHANNEL, typename... A>
+static inline void run_of(const la_delta_back *w, A... more)
+{
+    if (takes_wide(w->c.dtype))
+        OF::template run<wide, WRITE, CHANNEL>(w, more...);
+    else
+        OF::template run<narrow, WRITE, CHANNEL>(w, more...);
+}
+
+template <typename OF, typename... A>
+static inline void run_by_kind(const la_delta_back *w, A... more)
+{
+    const bool channel = w->c.decay == LA_DECAY_CHANNEL;
+    if (w->c.write == LA_WRITE_RANK_ONE)
+        run_of<OF, LA_WRITE_RANK_ONE, true>(w, more...);
+    else if (w->c.write == LA_WRITE_DELTA)
+        channel ? run_of<OF, LA_WRITE_DELTA, true>(w, more...)
+                : run_of<OF, LA_WRITE_DELTA, false>(w, more...);
+    else
+        channel ? run_of<OF, LA_WRITE_ADDITIVE, true>(w, more...)
+                : run_of<OF, LA_WRITE_ADDITIVE, false>(w, more...);
+}
+
 /* ---- decays ---- */
 
 /* The log-decay of token l: a number for all channels. */

@@ -398,27 +398,19 @@ __global__ void __launch_bounds__(THREADS, 2) delta_groups_kernel(la_delta_back 
     if (w.dk) put(w.c, dk, w.dk, to);
 }
 
-template <la_write_rule WRITE, bool CHANNEL> static void launch(const la_delta_back *w)
-{
-    unsigned blocks = (unsigned)(w->c.B * w->c.H * w->chunks);
-    size_t bytes = sizeof(float) * (size_t)layout<WRITE>::floats;
-    if (takes_wide(w->c.dtype))
-        LA_LAUNCH((delta_gradients_kernel<wide, WRITE, CHANNEL>), dim3(blocks), dim3(THREADS),
-                  bytes, w->c.stream, *w);
-    else
-        LA_LAUNCH((delta_gradients_kernel<narrow, WRITE, CHANNEL>), dim3(blocks), dim3(THREADS),
-                  bytes, w->c.stream, *w);
-}
+struct launch_gradients {
+    template <typename HOW, la_write_rule WRITE, bool CHANNEL>
+    static void run(const la_delta_back *w)
+    {
+        LA_LAUNCH((delta_gradients_kernel<HOW, WRITE, CHANNEL>),
+                  dim3((unsigned)(w->c.B * w->c.H * w->chunks)), dim3(THREADS),
+                  sizeof(float) * (size_t)layout<WRITE>::floats, w->c.stream, *w);
+    }
+};
 
 extern "C" la_status la_delta_back_gradients(const la_delta_back *w, la_err *err)
 {
-    bool channel = w->c.decay == LA_DECAY_CHANNEL;
-    if (w->c.write == LA_WRITE_RANK_ONE)
-        launch<LA_WRITE_RANK_ONE, true>(w);
-    else if (w->c.write == LA_WRITE_DELTA)
-        channel ? launch<LA_WRITE_DELTA, true>(w) : launch<LA_WRITE_DELTA, false>(w);
-    else
-        channel ? launch<LA_WRITE_ADDITIVE, true>(w) : launch<LA_WRITE_ADDITIVE, false>(w);
+    run_by_kind<launch_gradients>(w);
     LA_TRY(LA_LAUNCHED("the gradients of tokens", err));
     if (!w->dq_part) return LA_OK;
     int64_t numbers = w->c.B * w->chunks * C * w->c.Hqk * w->c.dk;

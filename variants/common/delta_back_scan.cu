@@ -341,44 +341,33 @@ static room room_of(const la_delta_back *w, bool back)
     return {(size_t)(fits ? all : own) * sizeof(float), fits};
 }
 
-template <typename HOW, la_write_rule WRITE>
-static void launch(const la_delta_back *w, bool back, const float *from, float *to, bool keep)
-{
-    const room has = room_of(w, back);
-    const dim3 grid((unsigned)(w->c.B * w->c.H * (w->W / COLS))), block(THREADS);
-    void *stream = w->c.stream;
-    if (back && has.staged)
-        LA_LAUNCH((delta_scan_back_kernel<HOW, WRITE, true>), grid, block, has.bytes, stream, *w,
-                  from, to);
-    else if (back)
-        LA_LAUNCH((delta_scan_back_kernel<HOW, WRITE, false>), grid, block, has.bytes, stream, *w,
-                  from, to);
-    else if (has.staged)
-        LA_LAUNCH((delta_states_kernel<HOW, WRITE, true>), grid, block, has.bytes, stream, *w, from,
-                  to, keep);
-    else
-        LA_LAUNCH((delta_states_kernel<HOW, WRITE, false>), grid, block, has.bytes, stream, *w,
-                  from, to, keep);
-}
-
-template <la_write_rule WRITE>
-static void launch_typed(const la_delta_back *w, bool back, const float *from, float *to, bool keep)
-{
-    if (takes_wide(w->c.dtype))
-        launch<wide, WRITE>(w, back, from, to, keep);
-    else
-        launch<narrow, WRITE>(w, back, from, to, keep);
-}
+/* The kernels do not ask how the decay came: `in` and `out` hold it. */
+struct launch_scan {
+    template <typename HOW, la_write_rule WRITE, bool CHANNEL>
+    static void run(const la_delta_back *w, bool back, const float *from, float *to, bool keep)
+    {
+        const room has = room_of(w, back);
+        const dim3 grid((unsigned)(w->c.B * w->c.H * (w->W / COLS))), block(THREADS);
+        void *stream = w->c.stream;
+        if (back && has.staged)
+            LA_LAUNCH((delta_scan_back_kernel<HOW, WRITE, true>), grid, block, has.bytes, stream,
+                      *w, from, to);
+        else if (back)
+            LA_LAUNCH((delta_scan_back_kernel<HOW, WRITE, false>), grid, block, has.bytes, stream,
+                      *w, from, to);
+        else if (has.staged)
+            LA_LAUNCH((delta_states_kernel<HOW, WRITE, true>), grid, block, has.bytes, stream, *w,
+                      from, to, keep);
+        else
+            LA_LAUNCH((delta_states_kernel<HOW, WRITE, false>), grid, block, has.bytes, stream, *w,
+                      from, to, keep);
+    }
+};
 
 static la_status scan(const la_delta_back *w, bool back, const float *from, float *to, bool keep,
                       la_err *err)
 {
-    if (w->c.write == LA_WRITE_RANK_ONE)
-        launch_typed<LA_WRITE_RANK_ONE>(w, back, from, to, keep);
-    else if (w->c.write == LA_WRITE_DELTA)
-        launch_typed<LA_WRITE_DELTA>(w, back, from, to, keep);
-    else
-        launch_typed<LA_WRITE_ADDITIVE>(w, back, from, to, keep);
+    run_by_kind<launch_scan>(w, back, from, to, keep);
     return LA_LAUNCHED(back ? "the gradients of states" : "the states of a backward", err);
 }
 
