@@ -233,6 +233,27 @@ static void test_chunks_are_token_by_token(void **state)
         }
 }
 
+static void test_blocks_are_those_of_the_largest_launch(void **state)
+{
+    (void)state;
+    la_delta_call c = {.write = LA_WRITE_DELTA,
+                       .B = 1,
+                       .T = 16,
+                       .H = 1 << 24,
+                       .Hqk = 1 << 24,
+                       .dk = 128,
+                       .dv = 16};
+    assert_int_equal(la_delta_chunks_geometry(&c).blocks, 1 << 24);
+    c.T = 1024, c.H = c.Hqk = 1;
+    la_delta_geometry g = la_delta_chunks_geometry(&c);
+    assert_int_equal(g.blocks, g.segments * (1 + 128 / g.wide));
+    c.write = LA_WRITE_ADDITIVE;
+    assert_int_equal(la_delta_chunks_geometry(&c).blocks, g.segments);
+    la_err err = {0};
+    c.B = (int64_t)1 << 31;
+    assert_int_equal(la_delta_chunks(&c, NULL, &err), LA_E_UNSUPPORTED);
+}
+
 static void test_segments_hold_every_chunk_once(void **state)
 {
     (void)state;
@@ -256,6 +277,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token_by_token_rounds_only_what_it_stores),
         cmocka_unit_test(test_chunks_are_token_by_token),
+        cmocka_unit_test(test_blocks_are_those_of_the_largest_launch),
         cmocka_unit_test(test_segments_hold_every_chunk_once),
     };
     la_start(1);

@@ -47,6 +47,10 @@ extern "C" la_delta_geometry la_delta_chunks_geometry(const la_delta_call *c)
            heads * g.segments * ((c->dv + g.wide - 1) / g.wide) < LA_DELTA_CUDA_BLOCKS)
         g.wide /= 2;
     if (all < g.wide) g.wide = (int)all;
+    const bool matrices = g.segments > 1 && c->write != LA_WRITE_ADDITIVE;
+    g.groups = (c->dv + g.wide - 1) / g.wide;
+    g.identity = matrices ? (c->dk + g.wide - 1) / g.wide : 0;
+    g.blocks = heads * g.segments * (g.groups + g.identity);
     return g;
 }
 
@@ -89,14 +93,13 @@ static la_status scan(const la_scan_call *x, la_err *err)
 }
 
 /* S before each segment. */
-static la_status cut(const la_scan_call *of, float *transitions, la_err *err)
+static la_status cut(const la_scan_call *of, int64_t identity, float *transitions, la_err *err)
 {
     const la_delta_call *c = &of->c;
-    const bool additive = c->write == LA_WRITE_ADDITIVE;
     la_scan_call x = *of;
     x.goal = LA_SCAN_STATES;
-    x.transitions = additive ? nullptr : transitions;
-    if (!additive) x.groups += (c->dk + x.wide - 1) / x.wide;
+    x.transitions = identity ? transitions : nullptr;
+    x.groups += identity;
     la_status st = scan(&x, err);
     if (st != LA_OK) return st;
     la_segment_join join;
@@ -120,12 +123,13 @@ extern "C" la_status la_delta_chunks(const la_delta_call *c, void *work, la_err 
     x.goal = LA_SCAN_OUTPUT;
     x.chunks = g.chunks, x.segments = g.segments, x.segment = g.segment;
     x.wide = g.wide;
-    x.groups = (c->dv + g.wide - 1) / g.wide;
+    x.groups = g.groups;
     x.starts = g.segments > 1 ? (float *)(void *)(at + w.starts) : nullptr;
     x.transitions = nullptr;
-    if (c->B * c->H * g.segments * (x.groups + c->dk) > INT32_MAX)
+    if (g.blocks > INT32_MAX)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "more blocks than one launch may have");
     la_status st = la_delta_chunks_prepare(c, work, err);
-    if (st == LA_OK && g.segments > 1) st = cut(&x, (float *)(void *)(at + w.transitions), err);
+    if (st == LA_OK && g.segments > 1)
+        st = cut(&x, g.identity, (float *)(void *)(at + w.transitions), err);
     return st == LA_OK ? scan(&x, err) : st;
 }

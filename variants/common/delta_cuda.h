@@ -41,8 +41,11 @@ la_status la_delta_step(const la_delta_call *call, la_err *err);
 #define LA_DELTA_CUDA_SEGMENT 8   /* chunks of a segment, at least */
 typedef struct la_delta_geometry {
     int64_t chunks, segments,
-        segment; /* of a head; `segment` chunks in each but perhaps the last */
-    int wide;    /* columns of a block, a multiple of 16 */
+        segment;      /* of a head; `segment` chunks in each but perhaps the last */
+    int wide;         /* columns of a block, a multiple of 16 */
+    int64_t groups;   /* blocks that share the columns of a segment */
+    int64_t identity; /* and those for what becomes of an identity through it */
+    int64_t blocks;   /* of the largest launch of the scan */
 } la_delta_geometry;
 la_delta_geometry la_delta_chunks_geometry(const la_delta_call *call);
 size_t la_delta_chunks_work(const la_delta_call *call);
