@@ -72,6 +72,16 @@ __device__ static inline int la_tile_column(int i)
     return i / 4 * 8 + (int)(threadIdx.x % 4) * 2 + i % 2;
 }
 
+/* The compiler takes x for a new number, and makes again what it would have kept. */
+__device__ static inline void la_anew(float &x)
+{
+#ifdef __CUDACC__
+    asm volatile("" : "+f"(x));
+#else
+    (void)x;
+#endif
+}
+
 /* A sum that a warp has, kept as a table. */
 __device__ static inline void la_table_store(float *table, const float c[8])
 {
@@ -86,6 +96,39 @@ __device__ static inline void la_table_load(const float *table, float x[2][2][2]
     for (int h = 0; h < 2; h++) {
         float4 y = at[32 * h];
         x[h][0][0] = y.x, x[h][0][1] = y.y, x[h][1][0] = y.z, x[h][1][1] = y.w;
+    }
+}
+
+/* A sum whose transpose lies in memory, rows of `pitch` numbers apart, and the way back. */
+template <typename E>
+__device__ static inline void la_tile_turned(float c[8], const E *tile, int pitch)
+{
+    if constexpr (sizeof(E) == 2) {
+        const int lane = (int)(threadIdx.x % LA_WARP);
+        uint32_t pairs[4];
+        la_ldmatrix_x4_trans(pairs, tile + (lane / 16 * 8 + lane % 8) * pitch + lane / 8 % 2 * 8);
+#pragma unroll
+        for (int i = 0; i < 8; i++) c[i] = la_to_float(E{(uint16_t)(pairs[i / 2] >> 16 * (i % 2))});
+    } else {
+#pragma unroll
+        for (int i = 0; i < 8; i++) c[i] = tile[la_tile_column(i) * pitch + la_tile_row(i)];
+    }
+}
+
+template <typename E>
+__device__ static inline void la_tile_turn(const float c[8], E *tile, int pitch)
+{
+    if constexpr (sizeof(E) == 2) {
+#pragma unroll
+        for (int i = 0; i < 8; i += 2) {
+            const uint32_t pair = la_pack2<E>(c[i], c[i + 1]);
+            E *at = tile + la_tile_column(i) * pitch + la_tile_row(i);
+            at[0].bits = (uint16_t)pair;
+            at[pitch].bits = (uint16_t)(pair >> 16);
+        }
+    } else {
+#pragma unroll
+        for (int i = 0; i < 8; i++) tile[la_tile_column(i) * pitch + la_tile_row(i)] = c[i];
     }
 }
 
