@@ -222,8 +222,9 @@ static void test_chunks_are_token_by_token(void **state)
 {
     (void)state;
     static const shape shapes[] = {
-        {1, 16, 1, 1, 16, 16, false}, {2, 19, 4, 2, 64, 48, false},  {1, 20, 1, 1, 128, 40, true},
-        {1, 33, 2, 1, 40, 33, false}, {1, 300, 1, 1, 20, 20, false}, {1, 400, 1, 1, 18, 20, true},
+        {1, 16, 1, 1, 16, 16, false},  {2, 19, 4, 2, 64, 48, false},  {1, 20, 1, 1, 128, 40, true},
+        {1, 33, 2, 1, 40, 33, false},  {1, 20, 2, 1, 160, 20, false}, {1, 33, 1, 1, 192, 10, false},
+        {1, 17, 1, 1, 256, 40, false}, {1, 300, 1, 1, 20, 20, false}, {1, 400, 1, 1, 18, 20, true},
     };
     for (size_t n = 0; n < LA_COUNT(shapes); n++)
         for (size_t i = 0; i < LA_COUNT(members); i++) {
@@ -231,6 +232,15 @@ static void test_chunks_are_token_by_token(void **state)
             assert_agrees(by_chunks, &shapes[n], &members[i], LA_F16, 2e-3);
             assert_agrees(by_chunks, &shapes[n], &members[i], LA_BF16, 7e-3);
         }
+}
+
+/* In bf16 alone: the segments are joined in float32 whatever the type. */
+static void test_segments_of_wide_keys_are_token_by_token(void **state)
+{
+    (void)state;
+    static const shape s = {1, 260, 1, 1, 200, 16, false};
+    for (size_t i = 0; i < LA_COUNT(members); i++)
+        assert_agrees(by_chunks, &s, &members[i], LA_BF16, 7e-3);
 }
 
 static void test_blocks_are_those_of_the_largest_launch(void **state)
@@ -277,6 +287,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token_by_token_rounds_only_what_it_stores),
         cmocka_unit_test(test_chunks_are_token_by_token),
+        cmocka_unit_test(test_segments_of_wide_keys_are_token_by_token),
         cmocka_unit_test(test_blocks_are_those_of_the_largest_launch),
         cmocka_unit_test(test_segments_hold_every_chunk_once),
     };

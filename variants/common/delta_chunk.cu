@@ -12,8 +12,9 @@ template <typename E> static size_t record_bytes(const la_delta_call *c)
 {
 #define CASE(w, channel)                                                                           \
     if (c->write == LA_WRITE_##w && (c->decay == LA_DECAY_CHANNEL) == channel)                     \
-        return c->dk <= 64 ? (size_t)la_chunk_record<E, LA_WRITE_##w, channel, 64>::bytes          \
-                           : (size_t)la_chunk_record<E, LA_WRITE_##w, channel, 128>::bytes;
+        return c->dk <= 64    ? (size_t)la_chunk_record<E, LA_WRITE_##w, channel, 64>::bytes       \
+               : c->dk <= 128 ? (size_t)la_chunk_record<E, LA_WRITE_##w, channel, 128>::bytes      \
+                              : (size_t)la_chunk_record<E, LA_WRITE_##w, channel, 256>::bytes;
     CASE(ADDITIVE, false)
     CASE(ADDITIVE, true)
     CASE(DELTA, false)
@@ -42,7 +43,7 @@ extern "C" la_delta_geometry la_delta_chunks_geometry(const la_delta_call *c)
     }
     g.segment = (g.chunks + g.segments - 1) / g.segments;
     g.segments = (g.chunks + g.segment - 1) / g.segment;
-    g.wide = 128;
+    g.wide = c->dk <= 128 ? 128 : 64; /* of 8 warps */
     while (g.wide > 32 &&
            heads * g.segments * ((c->dv + g.wide - 1) / g.wide) < LA_DELTA_CUDA_BLOCKS)
         g.wide /= 2;

@@ -431,7 +431,8 @@ static la_status launch(const la_delta_call *c, unsigned char *records, la_err *
 #define CHANNEL(w)                                                                                 \
     if (c->write == LA_WRITE_##w && c->decay == LA_DECAY_CHANNEL) {                                \
         if (c->dk <= 64) return launch_channel<E, LA_WRITE_##w, 64>(c, records, err);              \
-        return launch_channel<E, LA_WRITE_##w, 128>(c, records, err);                              \
+        if (c->dk <= 128) return launch_channel<E, LA_WRITE_##w, 128>(c, records, err);            \
+        return launch_channel<E, LA_WRITE_##w, 256>(c, records, err);                              \
     }
     CHANNEL(ADDITIVE)
     CHANNEL(DELTA)

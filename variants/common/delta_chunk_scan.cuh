@@ -443,7 +443,8 @@ template <typename E> static la_status la_scan_of(const la_scan_call *x, la_err 
 #define CASE(w, channel)                                                                           \
     if (x->c.write == LA_WRITE_##w && (x->c.decay == LA_DECAY_CHANNEL) == channel) {               \
         if (x->c.dk <= 64) return la_scan_launch<E, LA_WRITE_##w, channel, 64>(x, err);            \
-        return la_scan_launch<E, LA_WRITE_##w, channel, 128>(x, err);                              \
+        if (x->c.dk <= 128) return la_scan_launch<E, LA_WRITE_##w, channel, 128>(x, err);          \
+        return la_scan_launch<E, LA_WRITE_##w, channel, 256>(x, err);                              \
     }
     CASE(ADDITIVE, false)
     CASE(ADDITIVE, true)
