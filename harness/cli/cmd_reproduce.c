@@ -364,7 +364,7 @@ static la_status reproduce(reproduce_args *args, la_err *err)
     la_store *store = NULL;
     LA_TRY(read_papers(args, err));
     la_status st = la_reproduce_store(args->db, &store, err);
-    if (st == LA_OK) st = la_reproduce_peak(store, false, &args->reach, err);
+    if (st == LA_OK) st = la_reach_find(store, &args->reach, err);
     la_store_close(store);
     LA_TRY(st);
     for (size_t i = 0; i < args->n_papers && !args->stopped; i++)
@@ -406,6 +406,7 @@ int la_cmd_reproduce(int argc, char **argv, int first)
 done:
     for (size_t i = 0; i < args.n_papers; i++) la_paper_release(&args.papers[i]);
     la_free(args.papers);
+    la_reach_release(&args.reach);
     la_text_release(&args.claims);
     la_words_release(&args.words);
     return la_finish_stdout(code);

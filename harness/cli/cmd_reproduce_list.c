@@ -102,9 +102,9 @@ int la_reproduce_list(const char *db)
     la_store *store;
     la_err err = {0};
     int code = LA_EXIT_OK;
-    la_reach reach;
+    la_reach reach = {0};
     la_status first = la_reproduce_store(db, &store, &err);
-    if (first == LA_OK) first = la_reproduce_peak(store, true, &reach, &err);
+    if (first == LA_OK) first = la_reach_find(store, &reach, &err);
     if (first != LA_OK) {
         la_store_close(store);
         return la_complain(&err);
@@ -121,6 +121,7 @@ int la_reproduce_list(const char *db)
         if (st != LA_OK) code = la_complain(&err);
         la_paper_release(&paper);
     }
+    la_reach_release(&reach);
     la_store_close(store);
     return la_finish_stdout(code);
 }

@@ -15,15 +15,6 @@ static double peak_of(const la_cell *cell, const la_run_settings *settings)
     return la_predict_peak(cell, settings->peak_flops, settings->peak_threads);
 }
 
-/* Nothing of the sweep is measured yet: the prediction is by cost alone. */
-static double call_seconds(la_cell *cell, double peak)
-{
-    la_plan one = {.cells = cell, .n = 1, .cap = 1};
-    la_known known = {.call_s = NAN};
-    bool measured;
-    return la_predict_call(&one, &known, 0, peak, &measured);
-}
-
 bool la_estimate_runs(const la_cell *cell, const la_run_settings *settings, la_outcome *why)
 {
     if (cell->refused) {
@@ -68,14 +59,51 @@ static size_t memory_beside(const largest *l, size_t limit)
     return sum;
 }
 
-void la_estimate_plan(la_plan *plan, const la_run_settings *settings, la_estimate *out)
+/* What all rounds of a cell take; *longest: of one of them. */
+static double rounds_of(const la_cell *cell, const la_run_settings *settings, bool worst,
+                        double *longest)
 {
-    double longest = 0, worst_longest = 0, beside = 0, worst_beside = 0;
+    double call = cell->predicted_s, sum = 0;
+    int rounds = (call > ONE_ROUND_S || settings->quick) && !cell->learn ? 1 : cell->rounds;
+    for (int round = 0; round < rounds; round++) {
+        double s = worst ? la_predict_longest(cell, call, settings, round)
+                         : la_predict_attempt(cell, call, settings, round);
+        *longest = fmax(*longest, s);
+        sum += s;
+    }
+    return sum;
+}
+
+/* Learned cells are at work beside each other: they take what they leave of the cores, and no less than the
+ * longest attempt of them. */
+static double all_of(const la_plan *plan, const la_run_settings *settings, bool worst)
+{
+    double alone = 0, beside = 0, longest = 0, unused = 0;
+    for (size_t i = 0; i < plan->n; i++) {
+        const la_cell *cell = &plan->cells[i];
+        la_outcome why;
+        if (!la_estimate_runs(cell, settings, &why)) continue;
+        /* Shorter cells of its family will have told the sweep. */
+        if (!worst && settings->predict && settings->quick && cell->predicted_s > QUICK_CALL_S)
+            continue;
+        double s = rounds_of(cell, settings, worst, cell->learn ? &longest : &unused);
+        if (cell->learn)
+            beside += s * la_predict_share(cell, settings->jobs, settings->cores);
+        else
+            alone += s;
+    }
+    return alone + fmax(beside, longest);
+}
+
+la_status la_estimate_plan(la_plan *plan, const la_run_settings *settings, la_estimate *out,
+                           la_err *err)
+{
     largest learned = {0};
     *out = (la_estimate){0};
+    LA_TRY(la_predict_references(plan, err));
     for (size_t i = 0; i < plan->n; i++) {
         la_cell *cell = &plan->cells[i];
-        if (!cell->refused) cell->predicted_s = call_seconds(cell, peak_of(cell, settings));
+        if (!cell->refused) cell->predicted_s = la_predict_usual(cell, peak_of(cell, settings));
         la_outcome why;
         if (!la_estimate_runs(cell, settings, &why)) {
             out->refused += why == LA_OUTCOME_UNSUPPORTED;
@@ -87,26 +115,10 @@ void la_estimate_plan(la_plan *plan, const la_run_settings *settings, la_estimat
         if (cell->need_bytes > out->memory) out->memory = cell->need_bytes;
         if (cell->device_bytes > out->device_memory) out->device_memory = cell->device_bytes;
         if (cell->learn) keep_largest(&learned, cell->need_bytes, settings->jobs);
-        double call = cell->predicted_s;
-        int rounds = call > ONE_ROUND_S && !cell->learn ? 1 : cell->rounds;
-        for (int round = 0; round < rounds; round++) {
-            double least = settings->min_time_s, most = settings->max_time_s;
-            double s = la_predict_attempt(cell, call, least, most, round == 0);
-            double worst = la_predict_attempt(cell, 4 * call, most, most, round == 0);
-            if (!cell->learn) {
-                out->seconds += s;
-                out->worst_seconds += worst;
-                continue;
-            }
-            double share = la_predict_share(cell, settings->jobs, settings->cores);
-            beside += s * share;
-            worst_beside += worst * share;
-            longest = fmax(longest, s);
-            worst_longest = fmax(worst_longest, worst);
-        }
     }
-    out->seconds += fmax(beside, longest);
-    out->worst_seconds += fmax(worst_beside, worst_longest);
+    out->seconds = all_of(plan, settings, false);
+    out->worst_seconds = fmax(all_of(plan, settings, true), out->seconds);
     size_t sum = memory_beside(&learned, settings->memory_limit);
     if (sum > out->memory) out->memory = sum;
+    return LA_OK;
 }

@@ -13,8 +13,10 @@ typedef struct la_estimate {
     size_t runs, refused, too_large, too_slow; /* cells */
 } la_estimate;
 
-/* Fills predicted_s of the cells that run. `limit` is that of one worker. */
-void la_estimate_plan(la_plan *plan, const la_run_settings *settings, la_estimate *out);
+/* Fills predicted_s of the cells that run, and counts who shares references. What was learned from earlier
+ * sweeps (la_history_apply) is used where it is there. */
+la_status la_estimate_plan(la_plan *plan, const la_run_settings *settings, la_estimate *out,
+                           la_err *err);
 /* The same for one cell: false when it would be left out, with the outcome. */
 bool la_estimate_runs(const la_cell *cell, const la_run_settings *settings, la_outcome *why);
 

@@ -38,36 +38,6 @@ static la_status make_label(const la_paper *paper, la_paper_scale scale, la_plan
     return out->label ? LA_OK : LA_FAIL(err, LA_E_NOMEM, "out of memory: a label");
 }
 
-la_status la_reproduce_peak(la_store *store, bool measure, la_reach *out, la_err *err)
-{
-    la_machine machine;
-    la_query *query = NULL;
-    bool more = false;
-    *out = (la_reach){0};
-    LA_TRY(la_machine_read(&machine, err));
-    const char *bound[] = {machine.uuid};
-    la_status st = LA_OK;
-    if (store)
-        st = la_query_open(store,
-                           "SELECT p.flops, p.threads FROM peak p JOIN device USING(device_id) "
-                           "JOIN machine m USING(machine_id) WHERE m.uuid = ?1 AND p.flops > 0 "
-                           "ORDER BY p.threads DESC LIMIT 1",
-                           bound, 1, &query, err);
-    if (st == LA_OK && query) st = la_query_next(query, &more, err);
-    if (st == LA_OK && more) {
-        *out = (la_reach){.flops = la_query_real(query, 0), .threads = (int)la_query_int(query, 1)};
-    } else if (st == LA_OK && measure) {
-        la_device cpu;
-        la_peak peak;
-        la_device_cpu(&cpu);
-        st = la_peak_measure(cpu.cores, cpu.isa, &peak, err);
-        if (st == LA_OK) *out = (la_reach){.flops = peak.flops.best, .threads = cpu.cores};
-    }
-    la_query_close(query);
-    la_machine_release(&machine);
-    return st;
-}
-
 la_status la_planned_open(const la_paper *paper, size_t sweep, la_paper_scale scale,
                           const la_reach *reach, la_planned *out, la_err *err)
 {
@@ -83,10 +53,7 @@ la_status la_planned_open(const la_paper *paper, size_t sweep, la_paper_scale sc
     if (st != LA_OK)
         return LA_FAIL(err, st, "%s:%d: [sweep %s] at scale %s: %s", paper->path, out->of->line,
                        out->of->name, la_scale_name(scale), why.msg);
-    out->args.settings.peak_flops = reach->flops;
-    out->args.settings.peak_threads = reach->threads;
-    la_estimate_plan(&out->plan, &out->args.settings, &out->estimate);
-    return LA_OK;
+    return la_reach_estimate(reach, &out->plan, &out->args.settings, &out->estimate, err);
 }
 
 la_status la_reproduce_store(const char *db, la_store **out, la_err *err)

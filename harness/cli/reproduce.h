@@ -4,17 +4,9 @@
 #ifndef LA_CLI_REPRODUCE_H
 #define LA_CLI_REPRODUCE_H
 
-#include "estimate.h"
 #include "paper.h"
+#include "reach.h"
 #include "run_args.h"
-
-/* What this machine reaches at most, for estimates; 0: not known. */
-typedef struct la_reach {
-    double flops; /* f32, with so many threads */
-    int threads;
-} la_reach;
-/* From the store (may be NULL); where that does not know, measured if that is wanted. */
-la_status la_reproduce_peak(la_store *store, bool measure, la_reach *out, la_err *err);
 
 /* One sweep of a table at a scale, as the command `labench run ...` that its words are. Plugins and peers of
  * a plan belong to the process, so one is open at a time. */

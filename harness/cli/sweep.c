@@ -15,6 +15,7 @@
 #include "device_peak.h"
 #include "devices.h"
 #include "export.h"
+#include "history.h"
 #include "labench/kit.h"
 #include "log.h"
 #include "machine.h"
@@ -402,6 +403,16 @@ static int interrupted(const sweep *s, const la_screen *screen)
     return LA_EXIT_SIGNAL + number;
 }
 
+/* By what the database knows of this device. */
+static la_status estimate_plan(const sweep *s, la_estimate *out, la_err *err)
+{
+    la_history *history;
+    LA_TRY(la_history_read(s->store, s->device_id, &history, err));
+    la_history_apply(history, s->plan);
+    la_history_free(history);
+    return la_estimate_plan(s->plan, &s->args->settings, out, err);
+}
+
 int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const la_device *device)
 {
     sweep s = {.args = args, .plan = plan, .device = device};
@@ -412,7 +423,8 @@ int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const 
     int code;
     la_status st = begin(&s, argc, argv, &err);
     if (st != LA_OK) goto failed;
-    la_estimate_plan(plan, &args->settings, &estimate);
+    st = estimate_plan(&s, &estimate, &err);
+    if (st != LA_OK) goto failed;
     start_lines(&s, &estimate);
     size_t done, all;
     st = count_done(&s, &done, &all, &err);

@@ -150,6 +150,12 @@ static la_status measure_stream(loops with, la_peak *out, la_err *err)
     return LA_OK;
 }
 
+la_rate la_peak_arithmetic(int threads, la_isa isa)
+{
+    la_start(threads);
+    return measure_arithmetic(loops_of(isa).fma, threads);
+}
+
 la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err)
 {
     if (threads < 1) return LA_FAIL(err, LA_E_ARG, "%d threads cannot be measured", threads);

@@ -13,7 +13,8 @@
 #define LA_CELL_INPUTS "normal-1" /* how inputs are drawn, with a version */
 #define LA_CELL_COSTS  "useful-1" /* the formulas of the variants, likewise */
 
-#define LA_CELL_RATES 8 /* learning rates to choose from, at most */
+#define LA_CELL_RATES    8   /* learning rates to choose from, at most */
+#define LA_CELL_EXAMPLES 128 /* of an evaluation, at most */
 /* A worker's own code, libraries, thread stacks and BLAS buffers. */
 #define LA_CELL_PROCESS_BYTES ((size_t)48 << 20)
 /* A CUDA context and its modules: of the device's memory, and about as much of the host's. */
@@ -65,8 +66,12 @@ typedef struct la_cell {
     la_outcome outcome;
     char reason[256];
     double predicted_s; /* of one call; 0: unknown */
-    int64_t id;         /* in the store, once planned */
-    int64_t ordinal;    /* in the whole plan, where this is a share of one */
+    double usual_s;     /* of one call, by earlier sweeps of this machine; 0: they say nothing */
+    /* Cells of the plan that share a float64 reference with this one, itself included: of its output, of
+     * its gradients. Whichever is first computes it. 0: not counted, as if alone. */
+    int sharing, sharing_gradients;
+    int64_t id;      /* in the store, once planned */
+    int64_t ordinal; /* in the whole plan, where this is a share of one */
 } la_cell;
 
 void la_cell_release(la_cell *cell);
@@ -93,6 +98,11 @@ la_train_config la_cell_train_config(const la_cell *cell, const la_device *devic
  * say what cannot be trained or evaluated. cell_learn.c */
 la_status la_cell_learn_texts(la_cell *cell, la_err *err);
 la_status la_cell_learn_sizes(la_cell *cell, const la_device *device, la_err *why);
+/* Examples of the headline of an evaluation: from the length alone, so that every variant answers the same
+ * test on any machine; fewer as they grow longer, but enough for an interval. */
+int64_t la_cell_examples(const la_cell *cell, const la_shape *shape);
+/* At a length that was trained on: the shapes of that length, LA_CELL_EXAMPLES of each; else none. */
+size_t la_cell_slices(const la_cell *cell, la_shape shapes[LA_MAX_SHAPES]);
 /* The inverse of the texts, from parsed JSON. */
 struct cJSON;
 la_status la_cell_learn_read(const struct cJSON *model, const struct cJSON *train, la_learn *out,

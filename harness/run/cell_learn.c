@@ -12,6 +12,10 @@
 #include "cell.h"
 #include "text.h"
 
+#define TEST_TOKENS    (INT64_C(1) << 18) /* of all examples together, where that leaves enough */
+#define TEST_PAIRS     (INT64_C(1) << 31) /* and pairs of tokens, which attention looks at */
+#define ENOUGH_ANSWERS 64                 /* a Wilson interval of 12 points at the middle */
+
 la_train_config la_cell_train_config(const la_cell *cell, const la_device *device, uint64_t seed,
                                      double lr)
 {
@@ -246,4 +250,32 @@ la_status la_cell_learn_sizes(la_cell *cell, const la_device *device, la_err *wh
     cell->sizes.state = la_train_state_bytes(&c, cell->seqlen);
     cell->sizes.work = bytes.host + bytes.device;
     return LA_OK;
+}
+
+int64_t la_cell_examples(const la_cell *cell, const la_shape *shape)
+{
+    int64_t answers = cell->task->learned->most_answers(cell->task_opts, shape);
+    int64_t least = answers > 0 ? (ENOUGH_ANSWERS + answers - 1) / answers : 1;
+    int64_t examples = TEST_TOKENS / shape->T, by_pairs = TEST_PAIRS / shape->T / shape->T;
+    if (examples > by_pairs) examples = by_pairs;
+    if (examples > LA_CELL_EXAMPLES) examples = LA_CELL_EXAMPLES;
+    return examples < least ? least : examples;
+}
+
+static bool is_trained_length(const la_learn *learn, int64_t T)
+{
+    for (size_t i = 0; i < learn->n_lengths; i++)
+        if (learn->lengths[i] == T) return true;
+    return false;
+}
+
+size_t la_cell_slices(const la_cell *cell, la_shape shapes[LA_MAX_SHAPES])
+{
+    size_t kept = 0;
+    if (!is_trained_length(cell->learn, cell->seqlen)) return 0;
+    size_t n =
+        cell->task->learned->mixture(cell->task_opts, &cell->seqlen, 1, shapes, LA_MAX_SHAPES);
+    for (size_t i = 0; i < n; i++)
+        if (shapes[i].T == cell->seqlen && shapes[i].n != 0) shapes[kept++] = shapes[i];
+    return kept;
 }

@@ -6,21 +6,20 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "sampled_backward.h"
+#include "registry.h"
 #include "stats.h"
 
-#define USUAL_SHARE 0.2  /* of the peak, for what was never measured */
-#define USUAL_PEAK  2e10 /* FLOP/s of one thread, when the machine's is not known */
-#define DEVICE_RATE                                                                                \
-    1e13 /* FLOP/s of a CUDA device, and what it moves; guesses until one is measured */
+/* FLOP/s of one thread, when the machine's peak is not known: of cores of the last years. */
+#define PEAK_GENERIC 1.5e10
+#define PEAK_AVX2    6e10
+#define PEAK_AVX512  1.2e11
+/* What the kernels of a machine with few cores move at least, where their working set has left the caches. */
+#define USUAL_BYTES 1.2e10
+/* FLOP/s of a CUDA device, and what it moves; guesses until one is measured */
+#define DEVICE_RATE   1e13
 #define DEVICE_BYTES  1e12
 #define LAUNCH_S      5e-6
-#define DEVICE_S      1.0 /* a context, modules, a warm-up */
-#define STARTUP_S     0.05
-#define PEER_START_S  4.0  /* an interpreter and its libraries */
-#define VALIDATION    1.2  /* a training takes so much longer than its steps alone */
-#define REFERENCE_OPS 3e8  /* useful FLOP/s of the float64 loops */
-#define DRAW_S        2e-8 /* seconds an input element */
+#define STEP_LAUNCHES 200 /* of a model's step or example */
 
 enum { MOST_POINTS = 64 };
 
@@ -51,6 +50,45 @@ static double by_cost(const la_cell *from, double call_s, const la_cell *to)
     return call_s * (double)to->seqlen / (double)from->seqlen;
 }
 
+/* Shares of the peak that kernels, steps of a training and examples of an evaluation reach where they take
+ * time. An evaluation asks the last block of softmax and flash at scored tokens alone, and its cost
+ * counts all of them. */
+static double share_of(const la_cell *c)
+{
+    enum { CALL, STEP, EXAMPLE };
+    static const double shares[][3] = {
+        [LA_FAMILY_QUADRATIC] = {0.68, 0.4, 1.2},  [LA_FAMILY_KERNEL] = {0.55, 0.4, 0.28},
+        [LA_FAMILY_LOW_RANK] = {0.65, 0.45, 0.3},  [LA_FAMILY_FOURIER] = {0.15, 0.42, 0.25},
+        [LA_FAMILY_RECURRENT] = {0.5, 0.33, 0.22}, [LA_FAMILY_BASELINE] = {0.3, 0.4, 0.25},
+    };
+    la_pass pass = la_cell_kernel_pass(c);
+    double share = shares[c->variant->family][!c->learn             ? CALL
+                                              : c->pass == LA_TRAIN ? STEP
+                                                                    : EXAMPLE];
+    if (!c->learn && (pass == LA_BACKWARD || pass == LA_FWDBWD)) share *= 0.85;
+    /* A matrix of all tokens by all tokens that no cache holds. */
+    bool naive = strcmp(la_impl_form(c->impl), "naive") == 0;
+    return naive && c->seqlen > 4096 ? 0.4 * share : share;
+}
+
+static double usual_peak(const la_cell *c)
+{
+    double thread = c->isa == LA_ISA_GENERIC ? PEAK_GENERIC
+                    : c->isa == LA_ISA_AVX2  ? PEAK_AVX2
+                                             : PEAK_AVX512;
+    return thread * c->problem.threads;
+}
+
+double la_predict_usual(const la_cell *c, double peak_flops)
+{
+    if (c->usual_s > 0) return c->usual_s;
+    if (c->impl->backend == LA_CUDA)
+        return LAUNCH_S * (c->learn ? STEP_LAUNCHES : 1) + c->really.flops / DEVICE_RATE +
+               c->really.bytes / DEVICE_BYTES;
+    double peak = peak_flops > 0 ? peak_flops : usual_peak(c);
+    return fmax(c->really.flops / (share_of(c) * peak), c->really.bytes / USUAL_BYTES);
+}
+
 double la_predict_floor(const la_cell *cell, double peak_flops)
 {
     return peak_flops > 0 ? cell->really.flops / peak_flops : 0;
@@ -75,12 +113,7 @@ double la_predict_call(const la_plan *plan, const la_known *known, size_t cell, 
         if (nearest == SIZE_MAX || other->seqlen > plan->cells[nearest].seqlen) nearest = i;
     }
     *measured = nearest != SIZE_MAX;
-    if (!*measured && c->impl->backend == LA_CUDA)
-        return LAUNCH_S + c->really.flops / DEVICE_RATE + c->really.bytes / DEVICE_BYTES;
-    if (!*measured) {
-        double peak = peak_flops > 0 ? peak_flops : USUAL_PEAK * c->problem.threads;
-        return c->really.flops / (USUAL_SHARE * peak) + c->really.bytes / 4e9;
-    }
+    if (!*measured) return la_predict_usual(c, peak_flops);
     const la_cell *from = &plan->cells[nearest];
     double near_s = known[nearest].call_s;
     if (from->seqlen == c->seqlen) return near_s;
@@ -89,37 +122,6 @@ double la_predict_call(const la_plan *plan, const la_known *known, size_t cell, 
     /* Short cells are mostly overhead: the cost grows at least as its formula says from there on. */
     double fitted = near_s * pow((double)c->seqlen / (double)from->seqlen, exponent);
     return from->really.flops > 0 ? fmax(fitted, 0.5 * by_cost(from, near_s, c)) : fitted;
-}
-
-double la_predict_attempt(const la_cell *cell, double call_s, double min_time_s, double max_time_s,
-                          bool verify)
-{
-    double T = (double)cell->seqlen;
-    double s = STARTUP_S + DRAW_S * (double)cell->input_bytes / 4;
-    if (cell->peer) s += PEER_START_S;
-    if (cell->impl->backend == LA_CUDA) s += DEVICE_S;
-    if (cell->pass == LA_DECODE) s += DRAW_S * T * (double)cell->input_bytes / 4;
-    if (cell->learn && cell->pass == LA_TRAIN)
-        return s + VALIDATION * call_s * (double)cell->learn->train.steps;
-    if (cell->learn) return s + (call_s > 1 ? 4 * call_s : fmin(2, 128 * call_s));
-    if (cell->task) return s + call_s * (call_s > 1 ? 2 : 8);
-    if (verify) {
-        double share = cell->variant->family == LA_FAMILY_RECURRENT ||
-                               cell->variant->family == LA_FAMILY_KERNEL
-                           ? 1.0
-                           : fmin(1.0, 64.0 / T);
-        double tokens = cell->pass == LA_DECODE ? T : 1.0;
-        bool gradients = cell->pass == LA_BACKWARD || cell->pass == LA_FWDBWD;
-        s += share * tokens * cell->useful.flops / REFERENCE_OPS / (gradients ? 3 : 1);
-        /* Gradients are verified on a shorter problem. */
-        double shorter = fmin(1.0, LA_SAMPLED_BACKWARD_TOKENS / T);
-        if (gradients)
-            s += (share < 1 ? shorter * shorter : shorter) * cell->useful.flops / REFERENCE_OPS;
-    }
-    double calls = call_s > 10           ? 1
-                   : call_s > min_time_s ? 4
-                                         : 1 + fmin(max_time_s, 2 * min_time_s) / call_s;
-    return s + call_s * calls;
 }
 
 double la_predict_peak(const la_cell *cell, double peak_flops, int peak_threads)

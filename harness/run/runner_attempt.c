@@ -109,12 +109,17 @@ static bool may_be_beside(const la_runner *r, const la_cell *c)
     return c->learn && r->jobs > 1 && (c->problem.threads < r->set->cores || !r->set->cores);
 }
 
+/* Ten times what it should take, and more where that was a guess. */
+static double usual_timeout(const la_place *p)
+{
+    return fmax(LEAST_TIMEOUT_S, fmax(10 * p->predicted_s, 4 * p->longest_s));
+}
+
 static la_status start_worker(la_runner *r, la_place *p, double lr, la_err *err)
 {
     const la_cell *c = p->cell;
-    la_child_limits limits = {.timeout_s = r->set->timeout_s > 0
-                                               ? r->set->timeout_s
-                                               : fmax(LEAST_TIMEOUT_S, 10 * p->predicted_s),
+    la_child_limits limits = {.timeout_s =
+                                  r->set->timeout_s > 0 ? r->set->timeout_s : usual_timeout(p),
                               .memory = r->set->memory_limit,
                               .expected = c->need_bytes,
                               .threads = c->problem.threads,
@@ -151,8 +156,10 @@ static la_status decide_or_start(la_runner *r, la_place *p, la_err *err)
     if (!c->refused)
         call_s = la_predict_call(r->plan, r->known, i, la_runner_peak(r, c), &measured);
     c->predicted_s = call_s;
-    p->predicted_s =
-        la_predict_attempt(c, call_s, set->min_time_s, set->max_time_s, p->turn->round == 0);
+    if (!c->refused) {
+        p->predicted_s = la_predict_attempt(c, call_s, set, p->turn->round);
+        p->longest_s = la_predict_longest(c, call_s, set, p->turn->round);
+    }
     LA_TRY(find_model(r, p, &lr, &missing, err));
     if (missing || decide_beforehand(r, i, call_s, measured, &p->attempt)) {
         snprintf(p->attempt.phase, sizeof p->attempt.phase, "plan");
@@ -253,6 +260,9 @@ la_status la_runner_close(la_runner *r, la_place *p, bool *crowded, la_err *err)
     la_status stored = la_store_finish(r->store, p->id, row, st == LA_OK ? err : NULL);
     *crowded = a->crowded && row->outcome == LA_OUTCOME_INTERRUPTED;
     if (stored == LA_OK) {
+        bool reused = row->stop_reason && strcmp(row->stop_reason, "reused") == 0;
+        if (row->outcome == LA_OUTCOME_OK && !reused)
+            la_runner_learn(r, p, (double)(la_now_ns() - p->start) / 1e9);
         note_end(r, p->turn->cell, p->turn->round, a);
         la_runner_tell(r, LA_RUN_CELL, p, row, (double)(la_now_ns() - p->start) / 1e9);
     }

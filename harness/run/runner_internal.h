@@ -34,9 +34,9 @@ typedef struct la_place { /* one attempt at work */
     la_attempt attempt;
     int64_t id; /* in the store */
     int64_t start;
-    la_child *child; /* NULL: it needs no worker, or has none yet */
-    double predicted_s;
-    double beside_ns; /* others at work, summed over time */
+    la_child *child;               /* NULL: it needs no worker, or has none yet */
+    double predicted_s, longest_s; /* what it will take, usually and in the worst case */
+    double beside_ns;              /* others at work, summed over time */
 } la_place;
 
 typedef struct la_runner {
@@ -56,6 +56,9 @@ typedef struct la_runner {
     char own_models[1024];
     int64_t start, last_beat, last_tick, last_change;
     double left_s;
+    /* Of attempts that ran to their end: seconds that they took and that they were said to take, of those that
+     * run alone and of learned ones. */
+    double took_s[2], said_s[2];
     size_t attempts_done, attempts_total;
     int round, rounds;
     int jobs;                       /* learned attempts at work at once, at most */
@@ -81,7 +84,8 @@ la_status la_runner_close(la_runner *r, la_place *place, bool *crowded, la_err *
 void la_runner_tell(la_runner *r, int kind, const la_place *place, const la_attempt_row *attempt,
                     double cell_s);
 double la_runner_peak(const la_runner *r, const la_cell *cell); /* for predictions; 0: unknown */
-bool la_runner_stop_wanted(double elapsed_s, void *runner);     /* a la_child_stop */
+void la_runner_learn(la_runner *r, const la_place *place, double took_s);
+bool la_runner_stop_wanted(double elapsed_s, void *runner); /* a la_child_stop */
 
 /* runner_turns.c: all of these turns, learned ones side by side and all others alone, in this order. */
 la_status la_runner_turns(la_runner *r, la_turn *turns, size_t n, la_err *err);

@@ -9,10 +9,54 @@
 
 #define HEARTBEAT_S 10.0
 #define TICK_S      0.2
+/* Seconds of attempts that count as being as predicted, before those that ran are believed; and how far. */
+#define TRIAL_S        20.0
+#define MOST_CORRECTED 4.0
 
 double la_runner_peak(const la_runner *r, const la_cell *cell)
 {
     return la_predict_peak(cell, r->set->peak_flops, r->set->peak_threads);
+}
+
+/* How much longer attempts of a kind take than was said, once some have: a machine is not what was thought of it,
+ * or it is shared. A few seconds say little. */
+static double correction(const la_runner *r, bool learned)
+{
+    double took = r->took_s[learned] + TRIAL_S, said = r->said_s[learned] + TRIAL_S;
+    return fmin(fmax(took / said, 1 / MOST_CORRECTED), MOST_CORRECTED);
+}
+
+void la_runner_learn(la_runner *r, const la_place *place, double took_s)
+{
+    bool learned = place->cell->learn != NULL;
+    r->took_s[learned] += took_s;
+    r->said_s[learned] += place->predicted_s;
+}
+
+/* Seconds of the rounds of a cell that are still to come; *left: how many there are. */
+static double seconds_of(const la_runner *r, size_t i, size_t *left, double *longest)
+{
+    const la_run_settings *set = r->set;
+    const la_cell *c = &r->plan->cells[i];
+    double call_s = -1, sum = 0;
+    int rounds = la_runner_rounds_of(r, i);
+    for (int round = 0; round < rounds; round++) {
+        bool measured;
+        if (!la_runner_wanted(r, i, round)) continue;
+        ++*left;
+        if (c->refused) continue;
+        if (call_s < 0)
+            call_s = la_predict_call(r->plan, r->known, i, la_runner_peak(r, c), &measured);
+        bool too_large = c->need_bytes > set->memory_limit ||
+                         (set->device_limit && c->device_bytes > set->device_limit);
+        if (set->predict && (too_large || (set->quick && call_s > LA_QUICK_CALL_S))) continue;
+        /* Its first round will show that the others are not needed. */
+        if (!c->learn && round > 0 && call_s > LA_ONE_ROUND_S) continue;
+        double s = la_predict_attempt(c, call_s, set, round);
+        *longest = fmax(*longest, s);
+        sum += s;
+    }
+    return sum;
 }
 
 /* Attempts still to come and the seconds they will take: those that run alone one after another, learned
@@ -21,32 +65,16 @@ static size_t look_ahead(la_runner *r)
 {
     const la_run_settings *set = r->set;
     size_t left = 0;
-    double alone_s = 0, beside_s = 0, longest_s = 0;
+    double alone_s = 0, beside_s = 0, longest_s = 0, unused = 0;
     for (size_t i = 0; i < r->plan->n; i++) {
         const la_cell *c = &r->plan->cells[i];
-        bool first = true, measured;
-        double call_s = 0;
-        for (int round = 0; round < la_runner_rounds_of(r, i); round++) {
-            if (!la_runner_wanted(r, i, round)) continue;
-            left++;
-            if (c->refused) continue;
-            if (first)
-                call_s = la_predict_call(r->plan, r->known, i, la_runner_peak(r, c), &measured);
-            first = false;
-            if (c->need_bytes > set->memory_limit ||
-                (set->device_limit && c->device_bytes > set->device_limit) ||
-                (set->quick && call_s > LA_QUICK_CALL_S))
-                continue;
-            double s = la_predict_attempt(c, call_s, set->min_time_s, set->max_time_s, round == 0);
-            if (c->learn) {
-                beside_s += s * la_predict_share(c, set->jobs, set->cores);
-                longest_s = fmax(longest_s, s);
-            } else {
-                alone_s += s;
-            }
-        }
+        if (c->learn)
+            beside_s +=
+                seconds_of(r, i, &left, &longest_s) * la_predict_share(c, set->jobs, set->cores);
+        else
+            alone_s += seconds_of(r, i, &left, &unused);
     }
-    r->left_s = alone_s + fmax(beside_s, longest_s);
+    r->left_s = alone_s * correction(r, false) + fmax(beside_s, longest_s) * correction(r, true);
     return left;
 }
 
@@ -56,7 +84,8 @@ static double progress(const la_runner *r, int64_t now)
     double s = 0;
     for (size_t i = 0; i < r->n_at_work; i++) {
         const la_place *p = r->at_work[i];
-        s += fmin(p->predicted_s, (double)(now - p->start) / 1e9) *
+        s += fmin(p->predicted_s * correction(r, p->cell->learn != NULL),
+                  (double)(now - p->start) / 1e9) *
              la_predict_share(p->cell, r->set->jobs, r->set->cores);
     }
     return s;

@@ -11,11 +11,7 @@
 #include "memory.h"
 #include "worker.h"
 
-#define EXAMPLES       128                /* at most */
-#define TEST_TOKENS    (INT64_C(1) << 18) /* of all examples together, where that leaves enough */
-#define TEST_PAIRS     (INT64_C(1) << 31) /* and pairs of tokens, which attention looks at */
-#define ENOUGH_ANSWERS 64                 /* a Wilson interval of 12 points at the middle */
-#define SLICE_ANSWERS  16                 /* a distance with fewer is no slice */
+#define SLICE_ANSWERS 16 /* a distance with fewer is no slice */
 
 static la_status test(la_work *w, la_model *model, const la_shape *shape, int64_t first,
                       int64_t examples, la_eval *out, la_err *err)
@@ -25,29 +21,15 @@ static la_status test(la_work *w, la_model *model, const la_shape *shape, int64_
                          (uint64_t)first, examples, out, err);
 }
 
-/* How many examples follows from the length alone, so that every variant answers the same test on any
- * machine, and its digest says so: fewer as they grow longer, but enough for an interval. */
+/* On any machine as many, and of every variant: its digest says so. */
 static la_status headline(la_work *w, la_model *model, const la_shape *shape, la_eval *out,
                           la_err *err)
 {
-    const la_cell *c = &w->cell;
-    int64_t answers = c->task->learned->most_answers(c->task_opts, shape);
-    int64_t least = answers > 0 ? (ENOUGH_ANSWERS + answers - 1) / answers : 1;
-    int64_t examples = TEST_TOKENS / shape->T, by_pairs = TEST_PAIRS / shape->T / shape->T;
-    if (examples > by_pairs) examples = by_pairs;
-    if (examples > EXAMPLES) examples = EXAMPLES;
-    if (examples < least) examples = least;
+    int64_t examples = la_cell_examples(&w->cell, shape);
     int64_t start = la_now_ns();
     LA_TRY(test(w, model, shape, 0, examples, out, err));
     w->first_ns = (la_now_ns() - start) / examples;
     return LA_OK;
-}
-
-static bool is_trained_length(const la_cell *c)
-{
-    for (size_t i = 0; i < c->learn->n_lengths; i++)
-        if (c->learn->lengths[i] == c->seqlen) return true;
-    return false;
 }
 
 /* At a length that was trained on: each shape of that length, as it was trained. */
@@ -55,13 +37,11 @@ static la_status slices(la_work *w, la_model *model, la_err *err)
 {
     const la_cell *c = &w->cell;
     la_shape shapes[LA_MAX_SHAPES];
-    if (!is_trained_length(c)) return LA_OK;
-    size_t n = c->task->learned->mixture(c->task_opts, &c->seqlen, 1, shapes, LA_MAX_SHAPES);
+    size_t n = la_cell_slices(c, shapes);
     for (size_t i = 0; i < n; i++) {
         la_eval part;
         char name[64];
-        if (shapes[i].T != c->seqlen || shapes[i].n == 0) continue;
-        LA_TRY(test(w, model, &shapes[i], 0, EXAMPLES, &part, err));
+        LA_TRY(test(w, model, &shapes[i], 0, LA_CELL_EXAMPLES, &part, err));
         snprintf(name, sizeof name, "accuracy.n%" PRId64, shapes[i].n);
         la_work_accuracy(w, name, part.correct, part.total);
     }

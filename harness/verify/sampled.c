@@ -38,8 +38,8 @@ static bool is_kv_cache(const la_variant *variant, const la_problem *p, const la
            strcmp(parts[1].name, "V") == 0 && parts[0].shape[2] == p->Tcap;
 }
 
-/* Whether the sequence can be walked with a state of constant size. */
-static bool hands_state_over(const la_variant *variant, const la_problem *whole, const void *opts)
+/* It can where a state of constant size is handed on. */
+bool la_sampled_walks(const la_variant *variant, const la_problem *whole, const void *opts)
 {
     la_part parts[LA_MAX_PARTS];
     if (whole->mask != LA_MASK_CAUSAL || !variant->state_parts) return false;
@@ -179,7 +179,7 @@ static la_status prepare(const la_variant *variant, const la_problem *whole, con
     int64_t rows[LA_SAMPLED_FULL];
     *r = (la_ref_rows){.n_rows = choose_rows(whole->T, seed, rows)};
     r->n_want = whole->B * r->n_rows * row_width(whole);
-    if (hands_state_over(variant, whole, opts)) {
+    if (la_sampled_walks(variant, whole, opts)) {
         la_problem one = *whole;
         one.T = 1;
         r->n_state = la_reference_state_elements(variant, whole, opts);
@@ -341,7 +341,7 @@ size_t la_sampled_bytes(const la_variant *variant, const la_problem *p, la_pass 
 {
     la_problem whole = *p;
     if (pass == LA_DECODE) whole.T = p->Tcap;
-    bool walks = hands_state_over(variant, &whole, opts);
+    bool walks = la_sampled_walks(variant, &whole, opts);
     int64_t heads = variant->inputs & LA_IN_X ? 1 : whole.H, pieces = whole.B * heads;
     int64_t cores = omp_get_num_procs();
     if (pieces > cores || walks) cores = pieces < cores ? pieces : cores;

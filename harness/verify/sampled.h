@@ -41,6 +41,10 @@ la_status la_sampled_decode(const la_variant *variant, const la_problem *p, cons
 la_status la_sampled_check(const la_sampled *sampled, const la_variant *variant,
                            const la_impl *impl, const void *o, la_error *error, la_err *err);
 
+/* Whether the reference walks through all tokens with a state, and not only through the sampled rows; `whole`
+ * has the cell's full length as T. */
+bool la_sampled_walks(const la_variant *variant, const la_problem *whole, const void *opts);
+
 void la_sampled_release(la_sampled *sampled); /* accepts NULL and zeroed */
 
 /* Host bytes that the two functions above take at their peak, besides inputs, state and output, for a memory

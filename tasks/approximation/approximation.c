@@ -68,6 +68,13 @@ static la_status fill(const la_probe_io *io, la_err *err)
     return LA_OK;
 }
 
+/* Two for each channel of a key that a compared token sees, and of its value. */
+static double score_flops(const la_problem *p, const void *task_opts)
+{
+    double keys = p->mask == LA_MASK_CAUSAL ? 0.5 * (double)p->T : (double)p->T;
+    return (double)answers(p, task_opts) * keys * 2 * (double)(p->dk + p->dv);
+}
+
 static void add(la_score *score, int i, const char *name, double value)
 {
     snprintf(score->figures[i].name, sizeof score->figures[i].name, "%s", name);
@@ -123,4 +130,5 @@ LA_TASK(approximation) = {
     .probe_fill = fill,
     .probe_score = score_pass,
     .probe_samples = samples,
+    .probe_score_flops = score_flops,
 };

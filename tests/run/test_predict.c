@@ -10,6 +10,7 @@
 
 #include "alloc.h"
 #include "predict.h"
+#include "registry.h"
 #include "scratch.h"
 
 enum { LENGTHS = 5 };
@@ -102,15 +103,145 @@ static void test_out_of_memory_is_inherited_by_longer_cells(void **state)
     assert_int_equal(la_predict_oom(&f->plan, f->known, LENGTHS + 4), -1);
 }
 
-static void test_attempts_take_longer_than_their_calls(void **state)
+static void test_what_earlier_sweeps_say_comes_before_the_cost(void **state)
 {
     family *f = *state;
-    const la_cell *c = &f->plan.cells[4];
-    assert_true(la_predict_attempt(c, 1e-3, 0.5, 1.5, true) > 0.5);
-    assert_true(la_predict_attempt(c, 20, 0.5, 1.5, false) < 25); /* its own sample */
-    assert_true(la_predict_attempt(c, 1, 0.5, 1.5, false) > 4);
-    assert_true(la_predict_attempt(c, 1e-3, 0.5, 1.5, true) >
-                la_predict_attempt(c, 1e-3, 0.5, 1.5, false));
+    f->plan.cells[2].usual_s = 0.25;
+    close_to(predict(f, 2, false), 0.25);
+    f->known[1].call_s = 0.01; /* and this sweep's own before both */
+    close_to(predict(f, 2, true), 0.04);
+}
+
+static void test_an_unknown_peak_depends_on_the_instructions(void **state)
+{
+    family *f = *state;
+    la_cell *c = &f->plan.cells[4];
+    const la_isa order[] = {LA_ISA_AVX512_BF16, LA_ISA_AVX2, LA_ISA_GENERIC};
+    double last = 0;
+    for (size_t i = 0; i < LA_COUNT(order); i++) {
+        c->isa = order[i];
+        double s = la_predict_usual(c, 0);
+        assert_true(s > last);
+        last = s;
+    }
+}
+
+static la_run_settings usual_settings(void)
+{
+    return (la_run_settings){
+        .min_time_s = 0.2, .max_time_s = 1.5, .min_samples = 10, .jobs = 2, .cores = 2};
+}
+
+static void between(double s, double least, double most)
+{
+    if (!(s >= least && s <= most)) fail_msg("%g s where %g to %g are right", s, least, most);
+}
+
+/* Cells whose inputs and references are next to nothing: what is left is the stop rule. */
+static void test_attempts_with_known_calls(void **state)
+{
+    family *f = *state;
+    const la_cell *c = &f->plan.cells[0];
+    la_run_settings set = usual_settings();
+    between(la_predict_attempt(c, 1e-6, &set, 1), 0.2, 0.6);
+    between(la_predict_attempt(c, 1e-3, &set, 1), 0.2, 0.6);
+    between(la_predict_attempt(c, 0.05, &set, 1), 0.55, 1.3); /* ten samples or more */
+    between(la_predict_attempt(c, 0.19, &set, 1), 1.5, 2.8);  /* as many as fit into max_time */
+    between(la_predict_attempt(c, 1, &set, 1), 4, 4.3);       /* three, after the first call */
+    between(la_predict_attempt(c, 20, &set, 1), 20, 20.5);    /* its own sample */
+    set.quick = true;
+    between(la_predict_attempt(c, 1e-3, &set, 1), 0, 0.2);
+    between(la_predict_attempt(c, 0.1, &set, 1), 0.4, 1);
+}
+
+static void test_the_worst_case_is_a_bound(void **state)
+{
+    family *f = *state;
+    la_run_settings set = usual_settings();
+    const double calls[] = {1e-6, 1e-3, 0.05, 0.19, 0.25, 1, 5, 20};
+    for (size_t i = 0; i < LA_COUNT(calls); i++)
+        for (size_t cell = 0; cell < f->plan.n; cell++) {
+            const la_cell *c = &f->plan.cells[cell];
+            double usual = la_predict_attempt(c, calls[i], &set, 0);
+            double worst = la_predict_longest(c, calls[i], &set, 0);
+            assert_true(worst >= 2 * usual - 1e-9 || worst >= 1.5);
+            assert_true(worst >= 2 * calls[i]);
+        }
+}
+
+static void test_references_are_shared(void **state)
+{
+    (void)state;
+    la_plan plan = {0};
+    la_run_settings set = usual_settings();
+    assert_int_equal(scratch_add(&plan, "deltanet", 1 << 16, 1, NULL), LA_OK);
+    double alone = la_predict_attempt(&plan.cells[0], 1e-3, &set, 0);
+    double later = la_predict_attempt(&plan.cells[0], 1e-3, &set, 1);
+    assert_true(alone > later); /* only the first round compares */
+    assert_int_equal(scratch_add_pass(&plan, "deltanet", LA_FWDBWD, 1 << 16, 1, NULL), LA_OK);
+    assert_int_equal(scratch_add_pass(&plan, "deltanet", LA_FWDBWD, 1 << 15, 1, NULL), LA_OK);
+    assert_int_equal(scratch_add_pass(&plan, "deltanet", LA_DECODE, 1 << 16, 1, NULL), LA_OK);
+    assert_int_equal(scratch_add_pass(&plan, "deltanet", LA_EVAL, 1 << 16, 1, NULL), LA_OK);
+    assert_int_equal(scratch_add(&plan, "flash", 512, 1, NULL), LA_OK);
+    assert_int_equal(scratch_add(&plan, "softmax", 512, 1, NULL), LA_OK);
+    assert_int_equal(la_predict_references(&plan, NULL), LA_OK);
+    const int want[][2] = {{3, 0}, {3, 2}, {1, 2}, {3, 0}, {0, 0}, {2, 0}, {2, 0}};
+    for (size_t i = 0; i < plan.n; i++) {
+        assert_int_equal(plan.cells[i].sharing, want[i][0]);
+        assert_int_equal(plan.cells[i].sharing_gradients, want[i][1]);
+    }
+    double shared = la_predict_attempt(&plan.cells[0], 1e-3, &set, 0);
+    assert_true(later < shared && shared < alone);
+    assert_true(shared - later < 0.6 * (alone - later)); /* memory is poisoned by each */
+    la_plan_release(&plan);
+}
+
+static void test_a_probe_is_scored(void **state)
+{
+    (void)state;
+    la_plan plan = {0};
+    la_run_settings set = usual_settings();
+    assert_int_equal(scratch_add_pass(&plan, "performer", LA_EVAL, 4096, 1, NULL), LA_OK);
+    la_cell *c = &plan.cells[0];
+    double recall = la_predict_attempt(c, 1e-3, &set, 0);
+    c->task = la_tasks_find("approximation");
+    assert_non_null(c->task);
+    la_free(c->task_opts);
+    c->task_opts = NULL;
+    assert_int_equal(la_cell_default_options(c, NULL), LA_OK);
+    double usual = la_predict_attempt(c, 1e-3, &set, 0), calls;
+    /* Fifteen samples of 1024 rows, each over half of the keys. */
+    double flops = 15 * 1024.0 * 2048 * 2 * (8 + 8);
+    assert_true(usual > recall && usual > flops / 2e10);
+    calls = la_predict_attempt(c, 1, &set, 0) - usual;
+    close_to(calls, 15 * (1 - 1e-3));
+    la_plan_release(&plan);
+}
+
+static void test_learned_attempts_count_steps_and_examples(void **state)
+{
+    (void)state;
+    la_plan plan;
+    la_run_settings set = usual_settings();
+    assert_int_equal(scratch_models(&plan, "linear", "1e-2", "100", 1, NULL), LA_OK);
+    for (size_t i = 0; i < plan.n; i++) {
+        const la_cell *c = &plan.cells[i];
+        la_shape shape, shapes[LA_MAX_SHAPES];
+        double calls = la_predict_attempt(c, 1, &set, 0) - la_predict_attempt(c, 0, &set, 0);
+        if (c->pass == LA_TRAIN) {
+            /* 100 steps of 256 tokens, and 20 validations of 4 examples a shape. */
+            size_t n = c->task->learned->mixture(c->task_opts, c->learn->lengths,
+                                                 c->learn->n_lengths, shapes, LA_MAX_SHAPES);
+            assert_true(n > 0);
+            close_to(calls, 100 + 20 * 4 * 64.0 * (double)n / (3 * 256));
+            continue;
+        }
+        assert_int_equal(c->task->learned->shape_at(c->task_opts, c->seqlen, &shape, NULL), LA_OK);
+        size_t slices = la_cell_slices(c, shapes);
+        assert_true((slices > 0) == (c->seqlen == 64));
+        close_to(calls, (double)la_cell_examples(c, &shape) + 128 * (double)slices);
+    }
+    la_plan_release(&plan);
 }
 
 int main(void)
@@ -122,7 +253,13 @@ int main(void)
         TEST(test_one_length_is_carried_by_cost),
         TEST(test_two_lengths_give_an_exponent),
         TEST(test_out_of_memory_is_inherited_by_longer_cells),
-        TEST(test_attempts_take_longer_than_their_calls),
+        TEST(test_what_earlier_sweeps_say_comes_before_the_cost),
+        TEST(test_an_unknown_peak_depends_on_the_instructions),
+        TEST(test_attempts_with_known_calls),
+        TEST(test_the_worst_case_is_a_bound),
+        TEST(test_references_are_shared),
+        TEST(test_a_probe_is_scored),
+        TEST(test_learned_attempts_count_steps_and_examples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
