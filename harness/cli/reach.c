@@ -4,6 +4,7 @@
 #include "machine.h"
 #include "peak.h"
 #include "query.h"
+#include "registry.h"
 
 static la_status find_stored(la_store *store, const char *machine, la_reach *out, la_err *err)
 {

@@ -11,7 +11,7 @@
 #include "labench/kit.h"
 #include "peak_loops.h"
 
-enum { RUNS = 12, STREAM_RUNS = 6, ARITHMETIC_NS = 15000000, GEMM_N = 1024 };
+enum { RUNS = 12, FEW_RUNS = 3, STREAM_RUNS = 6, ARITHMETIC_NS = 15000000, GEMM_N = 1024 };
 
 /* Does `steps` steps and returns the FLOPs of them. */
 typedef double arithmetic(int64_t steps, float *sink);
@@ -79,7 +79,8 @@ static int64_t thread_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static la_rate measure_arithmetic(arithmetic *loop, int threads)
+/* At most RUNS. */
+static la_rate measure_arithmetic(arithmetic *loop, int threads, int runs)
 {
     /* As many steps as fill a run, by the time this thread really computed: on a busy machine any
      * wall time is long, and the run would end up as short as the noise. */
@@ -91,8 +92,8 @@ static la_rate measure_arithmetic(arithmetic *loop, int threads)
         if (thread_ns() - begin > ARITHMETIC_NS / 2) break;
     }
     double x[RUNS];
-    for (int i = 0; i < RUNS; i++) x[i] = run_once(loop, threads, steps);
-    return rate_of(x, RUNS);
+    for (int i = 0; i < runs; i++) x[i] = run_once(loop, threads, steps);
+    return rate_of(x, runs);
 }
 
 static la_status measure_gemm(la_rate *out, la_err *err)
@@ -153,7 +154,7 @@ static la_status measure_stream(loops with, la_peak *out, la_err *err)
 la_rate la_peak_arithmetic(int threads, la_isa isa)
 {
     la_start(threads);
-    return measure_arithmetic(loops_of(isa).fma, threads);
+    return measure_arithmetic(loops_of(isa).fma, threads, FEW_RUNS);
 }
 
 la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err)
@@ -164,9 +165,9 @@ la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err)
     if (l3 > 64L << 20) out->stream_bytes = (size_t)(l3 < 256L << 20 ? 4 * l3 : 1L << 30);
     la_start(threads);
     loops with = loops_of(isa);
-    out->flops = measure_arithmetic(with.fma, threads);
+    out->flops = measure_arithmetic(with.fma, threads, RUNS);
     arithmetic *dots = dots_of(isa);
-    if (dots) out->dots = measure_arithmetic(dots, threads);
+    if (dots) out->dots = measure_arithmetic(dots, threads, RUNS);
     LA_TRY(measure_gemm(&out->sgemm, err));
     return measure_stream(with, out, err);
 }

@@ -23,7 +23,7 @@ typedef struct la_peak {
 
 /* Uses `threads` threads (la_start is called with them) and up to 1 GiB. */
 la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err);
-/* The multiply-adds alone, within a quarter of a second. */
+/* The multiply-adds alone, from a few runs: a tenth of a second. */
 la_rate la_peak_arithmetic(int threads, la_isa isa);
 
 #endif

@@ -16,7 +16,7 @@ typedef struct past { /* one cell of an earlier sweep */
     char key[33];
     uint64_t kind;
     double flops, bytes, seqlen, call_s; /* call_s NaN: only the attempt is known */
-    double wall_s;
+    double wall_s, steps;
     size_t age; /* 0: the newest */
 } past;
 
@@ -47,7 +47,9 @@ static uint64_t kind_of_cell(const la_cell *c)
 static const char newest[] =
     "SELECT c.cell_key, v.name, c.impl, c.pass, c.dtype, c.threads, c.cache_mode, c.d_model > 0, "
     "coalesce(c.flops_impl, 0), coalesce(c.bytes_impl, 0), c.seqlen, y.median_ns, "
-    "(SELECT min(a.wall_ns) FROM attempt a WHERE a.cell_id = c.cell_id AND a.outcome = 'ok') "
+    "(SELECT min(a.wall_ns) FROM attempt a WHERE a.cell_id = c.cell_id AND a.outcome = 'ok'), "
+    "CASE c.pass WHEN 'train' THEN (SELECT avg(m.steps) FROM attempt a JOIN model m "
+    "USING(model_id) WHERE a.cell_id = c.cell_id AND a.outcome = 'ok') END "
     "FROM cell c JOIN variant v USING(variant_id) LEFT JOIN summary y ON y.cell_id = c.cell_id "
     "WHERE c.device_id = CAST(?1 AS INTEGER) AND c.sweep_id IN "
     "(SELECT s.sweep_id FROM sweep s JOIN device d USING(machine_id) "
@@ -64,6 +66,7 @@ static la_status add(la_history *all, const la_query *q, la_err *err)
                 .seqlen = la_query_real(q, 10),
                 .call_s = la_query_real(q, 11) / 1e9,
                 .wall_s = la_query_real(q, 12) / 1e9,
+                .steps = la_query_real(q, 13),
                 .age = all->n};
     snprintf(p->key, sizeof p->key, "%s", la_query_text(q, 0));
     p->kind =
@@ -117,8 +120,8 @@ static double example_of(const la_cell *c, const past *p)
     return fmax((p->wall_s - start) / examples, 1e-9);
 }
 
-/* `first` is of this cell's kind, sorted by age; NaN: nothing is known. */
-static double usual(const la_cell *c, const past *first, const past *end)
+/* `first` is of this cell's kind, sorted by age; NaN: nothing is known. Of the same training its steps, too. */
+static double usual(la_cell *c, const past *first, const past *end)
 {
     const past *best = NULL;
     double off = INFINITY;
@@ -128,11 +131,12 @@ static double usual(const la_cell *c, const past *first, const past *end)
             if (same && p->wall_s > 0) return example_of(c, p);
             continue;
         }
+        if (same && p->steps > 0) c->usual_steps = p->steps;
         if (same) return p->call_s;
         double here = fabs(log(ratio_of(c, p)));
         if (here < off) off = here, best = p;
     }
-    return best ? best->call_s * ratio_of(c, best) : NAN;
+    return best ? best->call_s * ratio_of(c, best) : (double)NAN;
 }
 
 void la_history_apply(const la_history *all, la_plan *plan)

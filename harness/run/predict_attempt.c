@@ -19,13 +19,14 @@
 #define DRAWN         4e8  /* numbers a second: inputs of a timing cell */
 #define FILLED        5e8  /* numbers a second: inputs of a probe */
 #define TOUCHED       1e9 /* bytes a second: memory that is new to the process; all cores together */
-#define HASHED        1e10 /* bytes a second: outputs, after every sample */
-#define REFERENCE_OPS 3e9  /* useful FLOP a second of float64 loops that walk through tokens */
-#define ROWS_OPS      2e9  /* of those that compute sampled rows alone */
-#define GRADIENT_OPS  2e9  /* of the gradients' */
-#define SCORE_OPS     2e9  /* float64 FLOP a second of what scores a probe */
-#define USUAL_TIMES   1.8  /* samples last so many times what a first look asks for */
-#define DECODE_TIMES  1.3  /* of one token's calls, which one core makes out of its caches */
+#define HASHED        1e10  /* bytes a second: outputs, after every sample */
+#define REFERENCE_OPS 3e9   /* useful FLOP a second of float64 loops that walk through tokens */
+#define ROWS_OPS      3.5e9 /* of those that compute sampled rows alone */
+#define GRADIENT_OPS  2e9   /* of the gradients' */
+#define SCORE_OPS     5e9   /* float64 FLOP a second of what scores a probe */
+#define USUAL_TIMES   1.8   /* samples last so many times what a first look asks for */
+#define DECODE_TIMES  1.3   /* of one token's calls, which one core makes out of its caches */
+#define USUAL_STEPS   0.85  /* of a training's steps are taken: some learn all before */
 #define WARM_S        0.02
 #define WARM_CALLS    3
 #define SLOW_S        10.0 /* the verified call is then the sample */
@@ -76,6 +77,7 @@ static double output_reference(const la_cell *c, int cores)
         return flops / (REFERENCE_OPS * at_most(whole.B * whole.H, cores));
     double rows = whole.T <= LA_SAMPLED_FULL ? (double)whole.T : LA_SAMPLED_ROWS;
     if (c->variant->family == LA_FAMILY_QUADRATIC) flops *= rows / (double)whole.T;
+    if (c->variant->family == LA_FAMILY_LOW_RANK) flops *= 0.5; /* what all tokens are mixed by */
     return flops / (ROWS_OPS * at_most(whole.B * whole.H, cores));
 }
 
@@ -236,6 +238,8 @@ static double training(const outlook *o)
     const la_train_opts *t = &c->learn->train;
     la_shape shapes[LA_MAX_SHAPES];
     double tokens = 0, steps = (double)t->steps;
+    if (!o->longest && t->stop > 0)
+        steps = c->usual_steps > 0 ? c->usual_steps : USUAL_STEPS * steps;
     size_t n = c->task->learned->mixture(c->task_opts, c->learn->lengths, c->learn->n_lengths,
                                          shapes, LA_MAX_SHAPES);
     for (size_t i = 0; i < n; i++) tokens += (double)(t->validate_examples * shapes[i].T);

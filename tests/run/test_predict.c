@@ -225,15 +225,20 @@ static void test_learned_attempts_count_steps_and_examples(void **state)
     la_run_settings set = usual_settings();
     assert_int_equal(scratch_models(&plan, "linear", "1e-2", "100", 1, NULL), LA_OK);
     for (size_t i = 0; i < plan.n; i++) {
-        const la_cell *c = &plan.cells[i];
+        la_cell *c = &plan.cells[i];
+        c->usual_steps = 100;
         la_shape shape, shapes[LA_MAX_SHAPES];
         double calls = la_predict_attempt(c, 1, &set, 0) - la_predict_attempt(c, 0, &set, 0);
         if (c->pass == LA_TRAIN) {
-            /* 100 steps of 256 tokens, and 20 validations of 4 examples a shape. */
+            /* 100 steps of 256 tokens, and 20 validations of 4 examples a shape, where all are taken. */
             size_t n = c->task->learned->mixture(c->task_opts, c->learn->lengths,
                                                  c->learn->n_lengths, shapes, LA_MAX_SHAPES);
             assert_true(n > 0);
             close_to(calls, 100 + 20 * 4 * 64.0 * (double)n / (3 * 256));
+            c->usual_steps = 50;
+            close_to(la_predict_attempt(c, 1, &set, 0) - la_predict_attempt(c, 0, &set, 0),
+                     50 + 10 * 4 * 64.0 * (double)n / (3 * 256));
+            assert_true(la_predict_longest(c, 1, &set, 0) > 4 * calls);
             continue;
         }
         assert_int_equal(c->task->learned->shape_at(c->task_opts, c->seqlen, &shape, NULL), LA_OK);
