@@ -134,27 +134,27 @@ void wgmma(float *c, int n, const uint32_t *a, uint64_t a_tile, uint64_t b_tile,
            widen number)
 {
     unsigned lane = now->flat & 31u, warp = now->flat / 32 % 4;
-    std::vector<float> mine(32); /* this lane's two rows of a, 16 numbers each */
-    if (a) {
-        give(a, 4 * sizeof *a);
+    do_later([=]() {
+        float mine[2][16]; /* this lane's two rows of a */
+        if (a) give(a, 4 * sizeof *a);
         for (unsigned k = 0; k < 16; k++)
             for (unsigned i = 0; i < 2; i++) {
-                const uint32_t *of = (const uint32_t *)given(lane / 4 * 4 + k % 8 / 2);
-                mine[i * 16 + k] = number((uint16_t)(of[i + k / 8 * 2] >> k % 2 * 16));
+                uint16_t bits;
+                if (a) {
+                    const uint32_t *of = (const uint32_t *)given(lane / 4 * 4 + k % 8 / 2);
+                    bits = (uint16_t)(of[i + k / 8 * 2] >> k % 2 * 16);
+                } else {
+                    bits = tile_at(a_tile, 16 * warp + lane / 4 + 8 * i, k, false);
+                }
+                mine[i][k] = number(bits);
             }
-    }
-    bool tiles = a == nullptr;
-    do_later([=]() mutable {
-        for (unsigned k = 0; tiles && k < 16; k++)
-            for (unsigned i = 0; i < 2; i++)
-                mine[i * 16 + k] = number(tile_at(a_tile, 16 * warp + lane / 4 + 8 * i, k, false));
         for (int j = 0; j < n / 8; j++)
             for (unsigned e = 0; e < 4; e++) {
                 unsigned column = 8 * (unsigned)j + 2 * (lane % 4) + e % 2;
                 float sum = 0.0f;
                 for (unsigned k = 0; k < 16; k++)
-                    sum += mine[e / 2 * 16 + k] * number(mn ? tile_at(b_tile, k, column, true)
-                                                            : tile_at(b_tile, column, k, false));
+                    sum += mine[e / 2][k] * number(mn ? tile_at(b_tile, k, column, true)
+                                                      : tile_at(b_tile, column, k, false));
                 c[4 * j + (int)e] = (add ? c[4 * j + (int)e] : 0.0f) + sum;
             }
     });

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The emulator's share of labench/cuda_hopper.cuh. What is asynchronous there happens as late as it may here: a
- * product when it is waited for, with the tiles as they are then; a copy when somebody waits for its
+ * product when it is waited for, with the tiles and registers as they are then; a copy when somebody waits for its
  * barrier. So a wait too few gives wrong numbers, and a tile given back too early does.
  */
 #ifndef LA_TEST_EMULATOR_HOPPER_H
@@ -15,7 +15,7 @@ void mbarrier_init(uint64_t *b, unsigned count);
 void mbarrier_arrive(uint64_t *b, unsigned bytes);
 void mbarrier_wait(uint64_t *b, unsigned phase);
 void tma_load(void *to, const la_tensor_map *map, uint64_t *b, const int *at, int rank);
-/* `a` the registers, or NULL: the tile a_tile. */
+/* `a` the registers, which stay where they are until the wait, or NULL: the tile a_tile. */
 void wgmma(float *c, int n, const uint32_t *a, uint64_t a_tile, uint64_t b_tile, bool mn, bool add,
            widen number);
 void wgmma_commit();
@@ -96,7 +96,16 @@ template <int N> static inline void la_wgmma_wait()
     la_emulator::wgmma_wait(N);
 }
 
+template <int N> static inline void la_wgmma_wait_behind(float, void *)
+{
+    la_emulator::wgmma_wait(N);
+}
+
 template <int R> static inline void la_wgmma_hold(float (&)[R])
+{
+}
+
+template <int R> static inline void la_wgmma_hold(uint32_t (&)[R][4])
 {
 }
 

@@ -97,6 +97,36 @@ static void a_query_alone_sees_what_is_held(void **)
     assert_true(all.first == 0 && all.end == 4);
 }
 
+/* Every part of every tile of every head once; heads in groups, and in those the last rows first. */
+static void blocks_go_by_groups_of_heads_and_from_the_last_rows(void **)
+{
+    const int heads[] = {1, 5, 6}, together[] = {0, 1, 2, 4, 100};
+    for (int i = 0; i < 3 * 5 * 2; i++) {
+        la_flash_call c = {};
+        c.B = 1, c.H = 2 * heads[i % 3], c.Hkv = heads[i % 3], c.T = 90;
+        c.together = together[i / 3 % 5];
+        c.splits = i / 15 + 1;
+        const int tiles = 3, items = heads[i % 3] * tiles * c.splits;
+        const int some = c.together && c.together < c.Hkv ? (int)c.together : heads[i % 3];
+        bool seen[6][3][2] = {};
+        int group = 0, row = 1 << 20;
+        for (int item = 0; item < items; item++) {
+            la_flash_place at = la_flash_place_at(c, 64, item);
+            assert_true(at.b == 0 && at.kv >= 0 && at.kv < c.Hkv && at.row % 64 == 0);
+            bool *here = &seen[at.kv][at.row / 64][at.split];
+            assert_true(at.row / 64 < tiles && at.split == item % c.splits && !*here);
+            *here = true;
+            if (at.kv / some != group) row = 1 << 20;
+            assert_true(at.kv / some >= group && at.row <= row);
+            group = (int)at.kv / some, row = at.row;
+        }
+    }
+    la_flash_call far = {}; /* 2^31 blocks and more */
+    far.B = 1 << 20, far.H = far.Hkv = 64, far.T = 6400, far.splits = 1;
+    la_flash_place last = la_flash_place_at(far, 64, (INT64_C(100) << 26) - 1);
+    assert_true(last.b == far.B - 1 && last.kv == 63 && last.row == 0);
+}
+
 int main()
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +135,7 @@ int main()
         cmocka_unit_test(offsets_do_not_end_at_32_bits),
         cmocka_unit_test(bands_skip_no_pair_that_counts),
         cmocka_unit_test(a_query_alone_sees_what_is_held),
+        cmocka_unit_test(blocks_go_by_groups_of_heads_and_from_the_last_rows),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -32,6 +32,7 @@ typedef struct la_flash_call {
     float *lse;               /* [B,H,T], NULL: not wanted */
     int splits;               /* parts that the keys of a block are cut into */
     float *part_o, *part_lse; /* [splits,B,T,H,dv], [splits,B,T,H], where there are several */
+    int64_t together;         /* (batch, kv head) pairs that are gone through together; 0: all */
     /* Of backward, which reads o and lse. NULL: not wanted. */
     const void *dout;
     void *d_q, *d_k, *d_v;
@@ -56,6 +57,8 @@ la_status la_flash_cuda_attend(const la_flash_call *call, la_err *err);
 /* The same with what sm_90a alone has, for calls that it takes. */
 bool la_flash_cuda_hopper_takes(const la_flash_call *call);
 la_status la_flash_cuda_hopper(const la_flash_call *call, la_err *err);
+/* Joins the parts of the keys, where there are several: the end of both. */
+la_status la_flash_cuda_combine(const la_flash_call *call, la_err *err);
 /* The gradients of queries, keys and values of this call; those of the cache are nobody's. */
 la_status la_flash_cuda_gradients(const la_flash_call *call, la_err *err);
 

@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(LA_FLASH_WARPS *LA_WARP, 2) flash_kernel(la_fl
     const int ROWS = LA_FLASH_WARPS * 16 * MT, THREADS = LA_FLASH_WARPS * LA_WARP;
     LA_SHARED(E, q);
     E *k = q + ROWS * P, *v = k + N * P;
-    la_flash_place at = la_flash_place_of(c, ROWS);
+    la_flash_place at = la_flash_place_at(c, ROWS, (int64_t)blockIdx.x);
     int mine = (int)threadIdx.x / LA_WARP * 16 * MT;
     int group = (int)(c.H / c.Hkv);
     la_flash_rows rows_q = la_flash_queries<E>(c, at, c.q, c.dk);
@@ -80,7 +80,9 @@ __global__ void __launch_bounds__(LA_FLASH_WARPS *LA_WARP, 2) flash_kernel(la_fl
         if (any) {
             la_flash_scores<E, D, MT, N>(s, q + mine * P, k);
             if (cut) la_flash_mask<MT, N>(c, s, at.row + mine, j, -INFINITY);
-            la_flash_weights<E, D, MT, N>(s, w, scale2);
+            float fade[MT][2];
+            la_flash_weigh<MT, N>(s, w.base, w.sum, fade, scale2);
+            la_flash_fade<D, MT>(w.o, fade);
         }
         la_cp_async_wait<0>();
         __syncthreads(); /* this V is there, and nobody reads K any more */
@@ -132,10 +134,24 @@ template <typename E, int D, int MT> static void launch(const la_flash_call *c)
     static_assert(shared <= LA_FLASH_SHARED_MOST, "tiles of Q, K and V");
     LA_LAUNCH((flash_kernel<E, D, MT>), dim3((unsigned)blocks), dim3(LA_FLASH_WARPS * LA_WARP),
               shared, c->stream, *c);
-    if (c->splits > 1)
-        LA_LAUNCH((combine_kernel<E>),
-                  dim3((unsigned)((c->B * c->T * c->H + COMBINED - 1) / COMBINED)),
-                  dim3(COMBINED * LA_WARP), 0, c->stream, *c);
+}
+
+template <typename E> static void launch_combine(const la_flash_call *c)
+{
+    LA_LAUNCH((combine_kernel<E>), dim3((unsigned)((c->B * c->T * c->H + COMBINED - 1) / COMBINED)),
+              dim3(COMBINED * LA_WARP), 0, c->stream, *c);
+}
+
+extern "C" la_status la_flash_cuda_combine(const la_flash_call *c, la_err *err)
+{
+    if (c->splits == 1) return LA_OK;
+    if (c->dtype == LA_BF16)
+        launch_combine<la_bf16_t>(c);
+    else if (c->dtype == LA_F16)
+        launch_combine<la_f16_t>(c);
+    else
+        launch_combine<float>(c);
+    return LA_LAUNCHED("parts of attention by tiles", err);
 }
 
 template <typename E> static void launch_narrow(const la_flash_call *c, int64_t width, bool tall)
@@ -168,7 +184,8 @@ extern "C" la_status la_flash_cuda_attend(const la_flash_call *c, la_err *err)
         launch_narrow<la_f16_t>(c, width, tall);
     else
         launch_wide(c, width);
-    return LA_LAUNCHED("attention by tiles", err);
+    LA_TRY(LA_LAUNCHED("attention by tiles", err));
+    return la_flash_cuda_combine(c, err);
 }
 
 /* ---- the cache ---- */

@@ -55,6 +55,23 @@ struct la_flash_place {
     int row, split;
 };
 
+/* Block `item` of those with `rows` rows each. Heads go by groups whose keys and values stay in the L2 cache
+ * (la_flash_call.together); in a group the last rows come first, since under a causal mask they cost most; the
+ * parts of the keys of a block stand side by side. */
+__host__ __device__ static inline la_flash_place la_flash_place_at(const la_flash_call &c, int rows,
+                                                                   int64_t item)
+{
+    int64_t heads = c.B * c.Hkv, most = c.together > 0 && c.together < heads ? c.together : heads;
+    int all = c.T * (int)(c.H / c.Hkv), tiles = (all + rows - 1) / rows;
+    int split = (int)(item % c.splits);
+    item /= c.splits;
+    int64_t first = item / (most * tiles) * most,
+            some = heads - first < most ? heads - first : most;
+    item -= first * tiles;
+    int64_t head = first + item % some;
+    return {head / c.Hkv, head % c.Hkv, (tiles - 1 - (int)(item / some)) * rows, split};
+}
+
 /* Rows [B,T,H,d] of the query heads (q, o and their gradients) of a block. */
 template <typename E>
 __host__ __device__ static inline la_flash_rows

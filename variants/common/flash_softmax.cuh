@@ -15,45 +15,61 @@ template <typename E, int D, int MT> struct la_flash_state {
     float base[MT][2], sum[MT][2]; /* s log2(e) x maximum; this lane's part of the sum */
 };
 
-/* Scores become weights. */
-template <typename E, int D, int MT, int N>
-__device__ static inline void la_flash_weights(float s[MT][N / 8][4], la_flash_state<E, D, MT> &w,
-                                               float scale2)
+/* Scores become weights over the row's new base; what was weighed over the old one is to be multiplied by `fade`. */
+template <int MT, int N>
+__device__ static inline void la_flash_weigh(float s[MT][N / 8][4], float base[MT][2],
+                                             float sum[MT][2], float fade[MT][2], float scale2)
 {
 #pragma unroll
     for (int m = 0; m < MT; m++)
 #pragma unroll
         for (int h = 0; h < 2; h++) {
-            float top = -INFINITY;
+            float top = -INFINITY, all = 0.0f;
 #pragma unroll
             for (int i = 0; i < N / 4; i++) top = fmaxf(top, s[m][i / 2][2 * h + i % 2]);
             top = fmaxf(top, __shfl_xor_sync(LA_ALL, top, 1));
             top = fmaxf(top, __shfl_xor_sync(LA_ALL, top, 2));
-            float base = fmaxf(w.base[m][h], top * scale2);
-            float from = base == -INFINITY ? 0.0f : base; /* a row that saw nothing yet */
-            float fade = la_exp2(w.base[m][h] - from), sum = 0.0f;
-            w.base[m][h] = base;
+            float next = fmaxf(base[m][h], top * scale2);
+            float from = next == -INFINITY ? 0.0f : next; /* a row that saw nothing yet */
+            fade[m][h] = la_exp2(base[m][h] - from);
+            base[m][h] = next;
 #pragma unroll
             for (int i = 0; i < N / 4; i++) {
                 float *x = &s[m][i / 2][2 * h + i % 2];
                 *x = la_exp2(fmaf(*x, scale2, -from));
-                sum += *x;
+                all += *x;
             }
-            w.sum[m][h] = fmaf(w.sum[m][h], fade, sum);
-#pragma unroll
-            for (int i = 0; i < D / 4; i++) w.o[m][i / 2][2 * h + i % 2] *= fade;
+            sum[m][h] = fmaf(sum[m][h], fade[m][h], all);
         }
 }
 
-/* The last rows first, since under a causal mask they cost most. */
-__device__ static inline la_flash_place la_flash_place_of(const la_flash_call &c, int rows)
+template <int D, int MT>
+__device__ static inline void la_flash_fade(float o[MT][D / 8][4], const float fade[MT][2])
 {
-    int64_t item = (int64_t)blockIdx.x, heads = c.B * c.Hkv;
-    int all = c.T * (int)(c.H / c.Hkv), tiles = (all + rows - 1) / rows;
-    int split = (int)(item % c.splits);
-    item /= c.splits;
-    int64_t head = item % heads;
-    return {head / c.Hkv, head % c.Hkv, (tiles - 1 - (int)(item / heads)) * rows, split};
+#pragma unroll
+    for (int m = 0; m < MT; m++)
+#pragma unroll
+        for (int i = 0; i < D / 2; i++) o[m][i / 4][i % 4] *= fade[m][i % 4 / 2];
+}
+
+/* Numbers col and col+1 of a row of n; `even`: both are there, and aligned to their size together. */
+__device__ static inline void la_flash_two(float *row, int64_t col, int64_t n, float x, float y,
+                                           bool)
+{
+    if (col < n) row[col] = x;
+    if (col + 1 < n) row[col + 1] = y;
+}
+
+template <typename E>
+__device__ static inline void la_flash_two(E *row, int64_t col, int64_t n, float x, float y,
+                                           bool even)
+{
+    if (even) {
+        if (col < n) *(uint32_t *)(void *)&row[col] = la_pack2<E>(x, y);
+        return;
+    }
+    if (col < n) la_from_float(x, &row[col]);
+    if (col + 1 < n) la_from_float(y, &row[col + 1]);
 }
 
 /* Divides by the sums and writes: rows of O, or of a part of it. */
@@ -62,6 +78,7 @@ __device__ static inline void la_flash_leave(const la_flash_call &c, const la_fl
                                              la_flash_state<E, D, MT> &w, int first)
 {
     int lane = (int)threadIdx.x % LA_WARP, group = (int)(c.H / c.Hkv);
+    const bool even = c.dv % 2 == 0 && (uintptr_t)c.o % sizeof(uint32_t) == 0;
 #pragma unroll
     for (int m = 0; m < MT; m++)
 #pragma unroll
@@ -81,14 +98,13 @@ __device__ static inline void la_flash_leave(const la_flash_call &c, const la_fl
             else if (lane % 4 == 0 && c.lse)
                 c.lse[(at.b * c.H + head) * c.T + token] = lse2 * LA_LN2;
 #pragma unroll
-            for (int i = 0; i < D / 4; i++) {
-                int col = i / 2 * 8 + lane % 4 * 2 + i % 2;
-                if (col >= c.dv) continue;
-                float x = w.o[m][i / 2][2 * h + i % 2] * part;
+            for (int i = 0; i < D / 8; i++) {
+                int col = i * 8 + lane % 4 * 2;
+                float x = w.o[m][i][2 * h] * part, y = w.o[m][i][2 * h + 1] * part;
                 if (c.splits > 1)
-                    c.part_o[to * c.dv + col] = x;
+                    la_flash_two(c.part_o + to * c.dv, col, c.dv, x, y, even);
                 else
-                    la_from_float(x, (E *)c.o + to * c.dv + col);
+                    la_flash_two((E *)c.o + to * c.dv, col, c.dv, x, y, even);
             }
         }
 }

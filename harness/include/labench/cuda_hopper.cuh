@@ -135,11 +135,32 @@ template <int N> __device__ static inline void la_wgmma_wait()
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
 }
 
+/* The same, but not before x is there, which is no negative number: else it would be written to `unused` in shared
+ * memory. The assembler moves a plain wait up across arithmetic, which then no longer runs under the products. */
+template <int N> __device__ static inline void la_wgmma_wait_behind(float x, void *unused)
+{
+    asm volatile("{\n"
+                 ".reg .pred below;\n"
+                 "setp.lt.f32 below, %1, 0f00000000;\n"
+                 "@below st.shared.f32 [%2], %1;\n"
+                 "wgmma.wait_group.sync.aligned %0;\n"
+                 "}" ::"n"(N),
+                 "f"(x), "r"(la_shared_address(unused))
+                 : "memory");
+}
+
 /* Keeps the compiler from moving uses of the accumulators across. */
 template <int R> __device__ static inline void la_wgmma_hold(float (&c)[R])
 {
 #pragma unroll
     for (int i = 0; i < R; i++) asm volatile("" : "+f"(c[i])::"memory");
+}
+
+/* The same of A fragments in registers, which the products read until they are waited for. */
+template <int R> __device__ static inline void la_wgmma_hold(uint32_t (&a)[R][4])
+{
+#pragma unroll
+    for (int i = 0; i < 4 * R; i++) asm volatile("" : "+r"(a[i / 4][i % 4])::"memory");
 }
 
 #define LA_P32_0                                                                                   \
@@ -222,7 +243,8 @@ __device__ static inline uint64_t la_tile_mn(const void *p, int rows)
 }
 
 /* c (+)= a b over 16 k, c m64 x n with n = 2 R: a and b tiles, or a in registers; b MN-major if MN. Together by all
- * four warps of a group; asynchronous, as are reads of the tiles and of a, until la_wgmma_wait. */
+ * four warps of a group; asynchronous, as are reads of the tiles and of a, until la_wgmma_wait, behind which
+ * la_wgmma_hold keeps c, and a in registers, where they are. */
 template <typename E, bool MN, int R>
 __device__ static inline void la_wgmma(float (&c)[R], uint64_t a, uint64_t b, bool add)
 {
