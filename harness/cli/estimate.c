@@ -66,6 +66,7 @@ static double rounds_of(const la_cell *cell, const la_run_settings *settings, bo
     double call = cell->predicted_s, sum = 0;
     int rounds = (call > ONE_ROUND_S || settings->quick) && !cell->learn ? 1 : cell->rounds;
     for (int round = 0; round < rounds; round++) {
+        if (cell->done >> round & 1) continue;
         double s = worst ? la_predict_longest(cell, call, settings, round)
                          : la_predict_attempt(cell, call, settings, round);
         *longest = fmax(*longest, s);

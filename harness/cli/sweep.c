@@ -20,6 +20,7 @@
 #include "log.h"
 #include "machine.h"
 #include "memory.h"
+#include "models.h"
 #include "peak.h"
 #include "query.h"
 #include "report.h"
@@ -217,12 +218,13 @@ static la_status store_cells(sweep *s, la_err *err)
     return st;
 }
 
-static la_status count_done(const sweep *s, size_t *done, size_t *all, la_err *err)
+static la_status count_done(sweep *s, size_t *done, size_t *all, la_err *err)
 {
     *done = *all = 0;
     for (size_t i = 0; i < s->plan->n; i++) {
         uint64_t bits;
         LA_TRY(la_store_rounds_done(s->store, s->plan->cells[i].id, &bits, err));
+        if (!s->args->settings.retry) s->plan->cells[i].done = bits;
         *done += (size_t)__builtin_popcountll(bits);
         *all += (size_t)s->plan->cells[i].rounds;
     }
@@ -410,6 +412,7 @@ static la_status estimate_plan(const sweep *s, la_estimate *out, la_err *err)
     LA_TRY(la_history_read(s->store, s->device_id, &history, err));
     la_history_apply(history, s->plan);
     la_history_free(history);
+    LA_TRY(la_models_mark(s->plan, &s->args->settings, s->device, la_store_path(s->store), err));
     return la_estimate_plan(s->plan, &s->args->settings, out, err);
 }
 
@@ -423,14 +426,14 @@ int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const 
     int code;
     la_status st = begin(&s, argc, argv, &err);
     if (st != LA_OK) goto failed;
-    st = estimate_plan(&s, &estimate, &err);
-    if (st != LA_OK) goto failed;
-    start_lines(&s, &estimate);
     size_t done, all;
     st = count_done(&s, &done, &all, &err);
-    if (st == LA_OK && s.continued)
+    if (st == LA_OK) st = estimate_plan(&s, &estimate, &err);
+    if (st != LA_OK) goto failed;
+    start_lines(&s, &estimate);
+    if (s.continued)
         say(&s, "continuing sweep %s: %zu of %zu attempts are done", s.name, done, all);
-    if (st == LA_OK) st = note_findings(&s, &err);
+    st = note_findings(&s, &err);
     if (st != LA_OK) goto failed;
     la_screen_init(&screen, args);
     screen.peak_flops = s.peak.flops;

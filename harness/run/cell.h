@@ -68,6 +68,8 @@ typedef struct la_cell {
     double predicted_s; /* of one call; 0: unknown */
     double usual_s;     /* of one call, by earlier sweeps of this machine; 0: they say nothing */
     double usual_steps; /* that a training takes, likewise */
+    uint64_t done;      /* bits of rounds that an estimate leaves out: their attempts are over */
+    uint64_t trained;   /* bits of rounds whose models are there already */
     /* Cells of the plan that share a float64 reference with this one, itself included: of its output, of
      * its gradients. Whichever is first computes it. 0: not counted, as if alone. */
     int sharing, sharing_gradients;

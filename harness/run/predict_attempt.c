@@ -237,6 +237,7 @@ static double training(const outlook *o)
     const la_cell *c = o->cell;
     const la_train_opts *t = &c->learn->train;
     la_shape shapes[LA_MAX_SHAPES];
+    if (!o->longest && c->trained >> o->round & 1) return 0; /* it is found again */
     double tokens = 0, steps = (double)t->steps;
     if (!o->longest && t->stop > 0)
         steps = c->usual_steps > 0 ? c->usual_steps : USUAL_STEPS * steps;

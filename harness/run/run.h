@@ -12,7 +12,7 @@
 typedef struct la_run_settings {
     double min_time_s, max_time_s, target; /* stop rule; target as a fraction */
     int min_samples;
-    double timeout_s;    /* 0: 10 times the predicted time, at least 120 s */
+    double timeout_s;    /* 0: 10 times the predicted time, 4 times the longest, at least 120 s */
     size_t memory_limit; /* host bytes of the workers at work at one time */
     size_t device_limit; /* bytes of the CUDA device that a worker may take; 0: none */
     int jobs;            /* learned attempts at work at one time; 0: 1 */

@@ -101,16 +101,8 @@ static la_status make_models(la_runner *r, la_err *err)
     for (size_t i = 0; i < r->plan->n; i++)
         trains |= r->plan->cells[i].learn && !r->plan->cells[i].refused;
     if (!trains) return LA_OK;
-    r->models_dir = r->set->models_dir;
-    if (!r->models_dir) {
-        const char *db = la_store_path(r->store);
-        size_t len = strlen(db);
-        if (len > 3 && strcmp(db + len - 3, ".db") == 0) len -= 3;
-        if (snprintf(r->own_models, sizeof r->own_models, "%.*s.models", (int)len, db) >=
-            (int)sizeof r->own_models)
-            return LA_FAIL(err, LA_E_IO, "the path %.60s... is too long to keep models beside", db);
-        r->models_dir = r->own_models;
-    }
+    LA_TRY(la_models_folder(r->set, la_store_path(r->store), r->own_models, err));
+    r->models_dir = r->own_models;
     if (mkdir(r->models_dir, 0777) == 0 || errno == EEXIST) return LA_OK;
     return LA_FAIL(err, LA_E_IO, "cannot make %s for trained models: %s", r->models_dir,
                    strerror(errno));

@@ -10,6 +10,7 @@
 
 #include "attempt.h"
 #include "child.h"
+#include "models.h"
 #include "predict.h"
 #include "run.h"
 
@@ -53,7 +54,7 @@ typedef struct la_runner {
     la_turn *order;  /* of one round */
     const char *cache_dir, *models_dir;
     char own_cache[64];
-    char own_models[1024];
+    char own_models[LA_MODELS_PATH];
     int64_t start, last_beat, last_tick, last_change;
     double left_s;
     /* Of attempts that ran to their end: seconds that they took and that they were said to take, of those that

@@ -7,11 +7,14 @@
 /* cmocka.h needs the four above first. */
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "alloc.h"
 #include "attempt.h"
 #include "history.h"
+#include "models.h"
 #include "predict.h"
+#include "registry.h"
 #include "scratch.h"
 
 enum { DEVICE = 1 };
@@ -140,6 +143,51 @@ static void test_models_take_as_long_as_they_did(void **state)
     la_plan_release(&plan);
 }
 
+static void test_models_that_are_there_are_not_trained(void **state)
+{
+    la_plan plan;
+    la_device device;
+    scratch *s = *state;
+    la_err err = {0};
+    la_run_settings set = {.min_time_s = 0.2, .max_time_s = 1.5, .seed = 1, .models_dir = s->dir};
+    la_device_cpu(&device);
+    assert_int_equal(scratch_models(&plan, "linear", "1e-2", "100", 2, NULL), LA_OK);
+    la_cell *c = plan.cells;
+    while (c->pass != LA_TRAIN) c++;
+    double before = la_predict_attempt(c, 1, &set, 1);
+    char key[33], path[200];
+    la_train_config config = la_cell_train_config(c, &device, 2, 0);
+    assert_int_equal(la_train_key(&config, key, NULL, &err), LA_OK);
+    snprintf(path, sizeof path, "%s/%s.model", s->dir, key);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
+    assert_int_equal(la_models_mark(&plan, &set, &device, s->db, &err), LA_OK);
+    assert_true(c->trained == 2); /* of the second seed */
+    assert_true(la_predict_attempt(c, 1, &set, 1) < 1 && before > 50);
+    assert_true(la_predict_attempt(c, 1, &set, 0) > 50);
+    assert_true(la_predict_longest(c, 1, &set, 1) > 50);
+    la_plan_release(&plan);
+}
+
+static void test_models_lie_beside_the_database(void **state)
+{
+    (void)state;
+    char folder[LA_MODELS_PATH], long_path[2 * LA_MODELS_PATH];
+    la_run_settings set = {0};
+    assert_int_equal(la_models_folder(&set, "a/x.db", folder, NULL), LA_OK);
+    assert_string_equal(folder, "a/x.models");
+    assert_int_equal(la_models_folder(&set, "a/x", folder, NULL), LA_OK);
+    assert_string_equal(folder, "a/x.models");
+    set.models_dir = "m";
+    assert_int_equal(la_models_folder(&set, "a/x.db", folder, NULL), LA_OK);
+    assert_string_equal(folder, "m");
+    memset(long_path, 'a', sizeof long_path);
+    long_path[sizeof long_path - 1] = '\0';
+    set.models_dir = NULL;
+    assert_int_equal(la_models_folder(&set, long_path, folder, NULL), LA_E_IO);
+}
+
 static void test_an_empty_database_says_nothing(void **state)
 {
     la_plan none = {0}, plan = {0};
@@ -158,6 +206,8 @@ int main(void)
         TEST(test_calls_are_known_or_carried_over),
         TEST(test_the_newer_sweep_is_believed),
         TEST(test_models_take_as_long_as_they_did),
+        TEST(test_models_that_are_there_are_not_trained),
+        TEST(test_models_lie_beside_the_database),
         TEST(test_an_empty_database_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
