@@ -20,6 +20,7 @@ typedef struct show_args {
     const char *settings[MAX_SETTINGS];
     size_t n_settings;
     la_words plugins;
+    bool json;
 } show_args;
 
 static la_status take_flag(void *context, la_flag_id flag, const char *value, la_err *err)
@@ -30,6 +31,10 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
         if (args->n_settings == MAX_SETTINGS)
             return LA_FAIL(err, LA_E_ARG, "--set is given more than %d times", MAX_SETTINGS);
         args->settings[args->n_settings++] = value;
+        return LA_OK;
+    }
+    if (flag == LA_FLAG_JSON) {
+        args->json = true;
         return LA_OK;
     }
     if (flag != LA_FLAG_DB) return la_common_take(&args->common, flag, value, err);
@@ -74,9 +79,33 @@ static la_status show_named(const show_args *args, la_err *err)
                    args->kind);
 }
 
+static la_status show_stored(const show_args *args, const char *what, la_err *err)
+{
+    la_store *store;
+    LA_TRY(la_store_open(la_db_path(args->db), LA_STORE_READ, &store, err));
+    la_status st = args->json
+                       ? la_report_show_json(store, what, stdout, err)
+                       : la_report_show(store, what, stdout, la_screen_width(STDOUT_FILENO), err);
+    la_store_close(store);
+    return st;
+}
+
+/* Of variants and tasks `labench list --json` has it. */
+static la_status refuse_json(const char *what, const char *kind, la_err *err)
+{
+    char q[64];
+    return LA_FAIL(err, LA_E_ARG,
+                   "--json is for sweeps, cells and models; '%s' is a %s: labench list %ss --json",
+                   la_quote(what, q), kind, kind);
+}
+
 static la_status show(const show_args *args, la_err *err)
 {
     const char *what = args->what ? args->what : "last";
+    if (args->json && args->kind) return refuse_json(what, args->kind, err);
+    if (args->json && la_registry_find(what)) return refuse_json(what, "variant", err);
+    if (args->json && la_tasks_find(what)) return refuse_json(what, "task", err);
+    if (args->json && !args->n_settings) return show_stored(args, what, err);
     if (args->kind) return show_named(args, err);
     const la_variant *v = args->n_settings ? NULL : la_registry_find(what);
     const la_task *t = la_tasks_find(what);
@@ -88,11 +117,7 @@ static la_status show(const show_args *args, la_err *err)
     bool known;
     LA_TRY(la_print_learning(what, stdout, &known, err));
     if (known) return LA_OK;
-    la_store *store;
-    LA_TRY(la_store_open(la_db_path(args->db), LA_STORE_READ, &store, err));
-    la_status st = la_report_show(store, what, stdout, la_screen_width(STDOUT_FILENO), err);
-    la_store_close(store);
-    return st;
+    return show_stored(args, what, err);
 }
 
 int la_cmd_show(int argc, char **argv, int first)

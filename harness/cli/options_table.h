@@ -209,7 +209,8 @@ enum {
     X(LONG, "long", 'l', NULL, NULL, LA_IN_LIST, "impls and options too")                          \
     X(FULL, "full", 0, NULL, NULL, LA_IN_VERIFY, "every shape and option, not the quick set")      \
     X(JSON, "json", 0, NULL, NULL,                                                                 \
-      LA_IN_RUN | LA_IN_LIST | LA_IN_COMPARE | LA_IN_CROSSOVER | LA_IN_DOCTOR | LA_IN_PEERS,       \
+      LA_IN_RUN | LA_IN_LIST | LA_IN_SHOW | LA_IN_COMPARE | LA_IN_CROSSOVER | LA_IN_DOCTOR |       \
+          LA_IN_PEERS,                                                                             \
       "JSON on stdout")                                                                            \
     X(FAIL_ON, "fail-on", 0, "LIST", NULL, LA_IN_COMPARE | LA_IN_REPRODUCE,                        \
       "exit 5 when a cell is slower, faster, changed (either) or unclear; reproduce: miss")        \

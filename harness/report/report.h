@@ -18,6 +18,9 @@ la_status la_report_table(la_store *store, int64_t sweep_id, FILE *out, int widt
 /* `labench show`: what is a sweep's name (uuid prefix, "last" or ""), or at least 4 hex digits of a
  * cell's key. LA_E_NOTFOUND when it is neither. */
 la_status la_report_show(la_store *store, const char *what, FILE *out, int width, la_err *err);
+/* The same as one JSON object of rows, with the names of the database: "sweeps", "warnings", "cells" and "times" of a
+ * sweep; else "cells" and "models" with the rows of their attempts, samples, metrics, curves. */
+la_status la_report_show_json(la_store *store, const char *what, FILE *out, la_err *err);
 
 /* `labench list sweeps`: one line each, newest last. */
 la_status la_report_sweeps(la_store *store, FILE *out, la_err *err);
