@@ -13,9 +13,15 @@
 #include "flash_softmax.cuh"
 
 /* Keys of a tile. Q, K and V then fit 99 KB of shared memory for every type and width, and O and the scores of 32
- * rows a warp fit its registers. */
+ * rows a warp fit its registers: with 48 keys the code for sm_80 spills, with 32 it has 245. The host's number, which
+ * the shared memory is for, is the larger one. */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+static const int TALL_KEYS = 32;
+#else
+static const int TALL_KEYS = 48;
+#endif
 template <typename E, int D, int MT> struct keys_of {
-    static const int n = sizeof(E) == 2 ? (MT == 2 && D == 128 ? 48 : 64)
+    static const int n = sizeof(E) == 2 ? (MT == 2 && D == 128 ? TALL_KEYS : 64)
                          : D == 256     ? 16
                                         : 4096 / D;
 };
