@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The emulator's share of labench/cuda_hopper.cuh. What is asynchronous there happens as late as it may here: a
  * product when it is waited for, with the tiles and registers as they are then; a copy when somebody waits for its
- * barrier. So a wait too few gives wrong numbers, and a tile given back too early does.
+ * barrier, or, about half of them, at once. So a wait too few gives wrong numbers, and a tile given back too
+ * early does.
  */
 #ifndef LA_TEST_EMULATOR_HOPPER_H
 #define LA_TEST_EMULATOR_HOPPER_H
