@@ -17,7 +17,7 @@ static const int KEYS = 128, STAGES = 2, GROUPS = 2, GROUP = 128, ROWS = 64 * GR
 static const int THREADS = GROUP * (GROUPS + 1);
 
 /* The first of the named barriers, one a group: its turn. */
-static const int TURN = 1;
+enum { TURN = 1 };
 
 /* Of each stage: K or V has come; both groups have done with it. */
 struct ring {
@@ -49,6 +49,17 @@ __device__ static inline void load_queries(E *q, const la_flash_rows &x, int fir
 
 /* ---- the group that brings tiles ---- */
 
+/* Where tile t lies in the ring, and the phase in which it comes. */
+struct place {
+    int stage;
+    unsigned phase;
+};
+
+__device__ static inline place place_of(int t)
+{
+    return {t % STAGES, (unsigned)(t / STAGES & 1)};
+}
+
 template <int D, typename E>
 __device__ static inline void bring(E *to, const la_tensor_map *from, la_mbarrier *full,
                                     la_mbarrier *given_back, unsigned phase,
@@ -60,18 +71,21 @@ __device__ static inline void bring(E *to, const la_tensor_map *from, la_mbarrie
         la_tma_load4(to + c * KEYS, from, full, c, (int)at.kv, key, (int)at.b);
 }
 
-/* By one thread: tiles of keys from..end, one stage after the other as they are given back. */
+/* By one thread: n tiles of keys from `from` on, one stage after the other as they are given back; V a tile behind K,
+ * as they are asked for. */
 template <typename E, int D>
 __device__ static inline void produce(const la_tensor_map *k, const la_tensor_map *v, E *pool,
-                                      ring *r, const la_flash_place &at, int from, int end)
+                                      ring *r, const la_flash_place &at, int from, int n)
 {
-    int step = 0;
-    for (int j = from; j < end; j += KEYS, step++) {
-        int i = step % STAGES;
-        unsigned phase = (unsigned)(step / STAGES & 1) ^ 1;
-        E *to = pool + i * 2 * pool_of<D>::tile;
-        bring<D>(to, k, &r->full_k[i], &r->free_k[i], phase, at, j);
-        bring<D>(to + pool_of<D>::tile, v, &r->full_v[i], &r->free_v[i], phase, at, j);
+    const int stride = 2 * pool_of<D>::tile;
+    for (int t = 0; t <= n; t++) {
+        place now = place_of(t), before = place_of(t - 1);
+        if (t < n)
+            bring<D>(pool + now.stage * stride, k, &r->full_k[now.stage], &r->free_k[now.stage],
+                     now.phase ^ 1, at, from + t * KEYS);
+        if (t > 0)
+            bring<D>(pool + before.stage * stride + pool_of<D>::tile, v, &r->full_v[before.stage],
+                     &r->free_v[before.stage], before.phase ^ 1, at, from + (t - 1) * KEYS);
     }
 }
 
@@ -122,17 +136,6 @@ __device__ static inline void pack(uint32_t (&p)[KEYS / 16][4], const float (&s)
 {
 #pragma unroll
     for (int i = 0; i < KEYS / 4; i++) p[i / 4][i % 4] = la_pack2<E>(s[2 * i], s[2 * i + 1]);
-}
-
-/* Where tile t lies in the ring, and the phase in which it comes. */
-struct place {
-    int stage;
-    unsigned phase;
-};
-
-__device__ static inline place place_of(int t)
-{
-    return {t % STAGES, (unsigned)(t / STAGES & 1)};
 }
 
 /* One group, its Q in shared memory: `first` is its first row. Both go through all n tiles of the block, so that they
@@ -217,6 +220,7 @@ __global__ void __launch_bounds__(THREADS, 1)
     int tiles = (end - from + KEYS - 1) / KEYS, each = (tiles + c.splits - 1) / c.splits;
     from += at.split * each * KEYS;
     if (from + each * KEYS < end) end = from + each * KEYS;
+    const int n = from < end ? (end - from + KEYS - 1) / KEYS : 0;
     int group = (int)threadIdx.x / GROUP;
     if (threadIdx.x == 0) {
         for (int i = 0; i < STAGES; i++) {
@@ -230,7 +234,7 @@ __global__ void __launch_bounds__(THREADS, 1)
     __syncthreads();
     if (group == GROUPS) {
         la_registers_fewer<24>();
-        if (threadIdx.x % GROUP == 0) produce<E, D>(&k, &v, pool, r, at, from, end);
+        if (threadIdx.x % GROUP == 0) produce<E, D>(&k, &v, pool, r, at, from, n);
         return;
     }
     la_registers_more<240>();
@@ -241,8 +245,7 @@ __global__ void __launch_bounds__(THREADS, 1)
     for (int h = 0; h < 2; h++) w.base[0][h] = -INFINITY, w.sum[0][h] = 0.0f;
     q += group * pool_of<D>::q;
     load_queries<E, D>(q, la_flash_queries<E>(c, at, c.q, c.dk), first, rows);
-    if (from < end)
-        consume<E, D>(c, q, pool, r, group, first, from, (end - from + KEYS - 1) / KEYS, w);
+    if (n > 0) consume<E, D>(c, q, pool, r, group, first, from, n, w);
     if (first < rows)
         la_flash_leave<E, D, 1>(c, at, w, first + (int)threadIdx.x % GROUP / LA_WARP * 16);
 #else
