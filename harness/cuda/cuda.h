@@ -65,6 +65,11 @@ const la_cuda_driver *la_cuda(void);
 void la_cuda_use(const la_cuda_driver *driver);
 extern const la_cuda_driver la_cuda_built; /* runtime.c or none.c */
 
+/* Behind LA_LAUNCH (labench/cuda_kit.cuh): allows a kernel all the shared memory that the chosen device has for a
+ * block. Whatever sizes it is launched with, and from whichever threads, its limit is raised once and never
+ * lowered. A failure is the launch's to tell. */
+void la_cuda_allow_shared(const void *kernel);
+
 /* LA_E_ENV where the environment makes every launch wait for its end: there is no time of a call then. */
 la_status la_cuda_can_time(la_err *err);
 

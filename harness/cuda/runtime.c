@@ -147,6 +147,21 @@ static la_status tensor_map(la_tensor_map *out, la_dtype dtype, int rank, const 
     return LA_OK;
 }
 
+/* Fixed by the device and the kernel: who asks at the same time, asks for the same. */
+void la_cuda_allow_shared(const void *kernel)
+{
+    struct cudaFuncAttributes of;
+    int device = 0, most = 0;
+    if (cudaGetDevice(&device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) !=
+            cudaSuccess ||
+        cudaFuncGetAttributes(&of, kernel) != cudaSuccess)
+        return;
+    most -= (int)of.sharedSizeBytes;
+    if (of.maxDynamicSharedSizeBytes < most)
+        (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most);
+}
+
 static const char *words(int code)
 {
     return cudaGetErrorString((cudaError_t)code);

@@ -177,6 +177,20 @@ static void f16_rounds_to_nearest_even(void **state)
     la_cuda_drop(d), la_cuda_drop(to);
 }
 
+/* A launch with little shared memory takes nothing from one with more that another thread is about to make. */
+static void shared_memory_is_never_taken_back(void **state)
+{
+    (void)state;
+    int more, less, again;
+    la_err err = {0};
+    assert_int_equal(la_test_shared(96 << 10, NULL, &more, &err), LA_OK);
+    assert_int_equal(la_test_shared(64 << 10, NULL, &less, &err), LA_OK);
+    assert_int_equal(la_test_shared(1 << 10, NULL, &again, &err), LA_OK);
+    assert_true(more >= 96 << 10);
+    assert_int_equal(less, more);
+    assert_int_equal(again, more);
+}
+
 int main(void)
 {
     la_start(1);
@@ -196,6 +210,7 @@ int main(void)
         cmocka_unit_test(hopper_products),
         cmocka_unit_test(tensor_maps_are_checked),
         cmocka_unit_test(f16_rounds_to_nearest_even),
+        cmocka_unit_test(shared_memory_is_never_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,12 @@ __global__ static void through_f16(const float *from, float *to, int n)
     to[i] = la_to_float(x);
 }
 
+__global__ static void takes_shared(size_t bytes)
+{
+    LA_SHARED(unsigned char, pool);
+    if (threadIdx.x == 0) pool[bytes - 1] = 1;
+}
+
 template <typename E, bool TRANS>
 static la_status narrow_one(const float *a, const float *b, float *c, void *stream, la_err *err)
 {
@@ -97,6 +103,18 @@ extern "C" la_status la_test_f16(const float *from, float *to, int n, void *stre
 {
     LA_LAUNCH(through_f16, dim3((unsigned)(n + 255) / 256), dim3(256), 0, stream, from, to, n);
     return LA_LAUNCHED("rounding to f16", err);
+}
+
+extern "C" la_status la_test_shared(size_t bytes, void *stream, int *allowed, la_err *err)
+{
+    LA_LAUNCH(takes_shared, dim3(1), dim3(LA_WARP), bytes, stream, bytes);
+    *allowed = 227 << 10;
+#ifdef __CUDACC__
+    cudaFuncAttributes of;
+    *allowed =
+        cudaFuncGetAttributes(&of, takes_shared) == cudaSuccess ? of.maxDynamicSharedSizeBytes : 0;
+#endif
+    return LA_LAUNCHED("taking shared memory", err);
 }
 
 /* ---- sm_90a ---- */

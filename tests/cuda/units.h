@@ -30,6 +30,8 @@ la_status la_test_hopper(hopper_unit which, const la_device *device, const uint1
                          const uint16_t *b, float *c, int k, void *stream, la_err *err);
 /* to[i] = from[i] rounded to f16 and back. */
 la_status la_test_f16(const float *from, float *to, int n, void *stream, la_err *err);
+/* Launches a kernel with so many bytes of shared memory; *allowed: how many it may have from then on. */
+la_status la_test_shared(size_t bytes, void *stream, int *allowed, la_err *err);
 
 #ifdef __cplusplus
 }

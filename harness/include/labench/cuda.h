@@ -4,7 +4,7 @@
  * A kernel author writes a la_cuda_kernels: the calls of la_impl with every tensor pointer in device
  * memory, enqueued on io->stream. LA_CUDA_CALLS makes a la_impl of it that takes host memory like any
  * other: it carries inputs over, calls the kernels, and brings results back. So conformance, gradients,
- * relations, `apply` and `verify` treat both backends alike. No device is timed yet.
+ * relations, `apply` and `verify` treat both backends alike.
  */
 #ifndef LABENCH_CUDA_H
 #define LABENCH_CUDA_H

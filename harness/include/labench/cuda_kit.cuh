@@ -21,11 +21,11 @@
 #ifdef __CUDACC__
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
-/* Beyond 48 KB a block of a kernel has to be allowed its shared memory. */
+/* Beyond 48 KB a kernel has to be allowed its shared memory: all that there is, whatever it asks for now. */
+extern "C" void la_cuda_allow_shared(const void *kernel);
 template <typename K> static inline void la_allow_shared(K *kernel, size_t bytes)
 {
-    if (bytes > 48 << 10)
-        (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
+    if (bytes > 48 << 10) la_cuda_allow_shared((const void *)kernel);
 }
 #define LA_LAUNCH(kernel, grid, block, shared, stream, ...)                                        \
     (la_allow_shared(kernel, (shared)),                                                            \
