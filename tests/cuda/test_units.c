@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -177,6 +178,39 @@ static void f16_rounds_to_nearest_even(void **state)
     la_cuda_drop(d), la_cuda_drop(to);
 }
 
+static void tf32_rounds_to_nearest(void **state)
+{
+    (void)state;
+    const float bit = 0x1p-10f;
+    const struct {
+        float from, to;
+    } of[] = {{1.0f, 1.0f},
+              {1.0f + 0.499f * bit, 1.0f},
+              {1.0f + 0.5f * bit, 1.0f + bit}, /* halfway: away from zero */
+              {1.0f + 1.5f * bit, 1.0f + 2.0f * bit},
+              {-1.0f - 0.5f * bit, -1.0f - bit},
+              {-1.0f - 0.499f * bit, -1.0f},
+              {2.0f - 0.25f * bit, 2.0f}, /* into the next power */
+              {0.0f, 0.0f},
+              {INFINITY, INFINITY},
+              {-3e38f, -0x1.c38p127f}};
+    enum { n = LA_COUNT(of) };
+    static const uint32_t all_ones = 0xffffffffu; /* the NaN that tests fill memory with */
+    float from[n + 2], got[n + 2];
+    la_err err = {0};
+    for (size_t i = 0; i < n; i++) from[i] = of[i].from;
+    from[n] = NAN;
+    memcpy(&from[n + 1], &all_ones, sizeof all_ones);
+    float *d = place(from, n + 2), *to = place(from, n + 2);
+    assert_int_equal(la_test_tf32(d, to, n + 2, NULL, &err), LA_OK);
+    fetch(got, to, n + 2);
+    for (size_t i = 0; i < n; i++)
+        if (got[i] != of[i].to)
+            fail_msg("%a became %a, not %a", (double)from[i], (double)got[i], (double)of[i].to);
+    assert_true(isnan(got[n]) && isnan(got[n + 1]));
+    la_cuda_drop(d), la_cuda_drop(to);
+}
+
 /* A launch with little shared memory takes nothing from one with more that another thread is about to make. */
 static void shared_memory_is_never_taken_back(void **state)
 {
@@ -210,6 +244,7 @@ int main(void)
         cmocka_unit_test(hopper_products),
         cmocka_unit_test(tensor_maps_are_checked),
         cmocka_unit_test(f16_rounds_to_nearest_even),
+        cmocka_unit_test(tf32_rounds_to_nearest),
         cmocka_unit_test(shared_memory_is_never_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

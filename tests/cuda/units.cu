@@ -67,6 +67,12 @@ __global__ static void through_f16(const float *from, float *to, int n)
     to[i] = la_to_float(x);
 }
 
+__global__ static void through_tf32(const float *from, float *to, int n)
+{
+    int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
+    if (i < n) to[i] = la_bits_to_float(la_tf32(from[i]) & ~0x1fffu);
+}
+
 __global__ static void takes_shared(size_t bytes)
 {
     LA_SHARED(unsigned char, pool);
@@ -103,6 +109,12 @@ extern "C" la_status la_test_f16(const float *from, float *to, int n, void *stre
 {
     LA_LAUNCH(through_f16, dim3((unsigned)(n + 255) / 256), dim3(256), 0, stream, from, to, n);
     return LA_LAUNCHED("rounding to f16", err);
+}
+
+extern "C" la_status la_test_tf32(const float *from, float *to, int n, void *stream, la_err *err)
+{
+    LA_LAUNCH(through_tf32, dim3((unsigned)(n + 255) / 256), dim3(256), 0, stream, from, to, n);
+    return LA_LAUNCHED("rounding to tf32", err);
 }
 
 extern "C" la_status la_test_shared(size_t bytes, void *stream, int *allowed, la_err *err)

@@ -28,8 +28,9 @@ typedef enum hopper_unit { HOPPER_TILES, HOPPER_REGISTERS, HOPPER_MN } hopper_un
 #define HOPPER_UNITS 3
 la_status la_test_hopper(hopper_unit which, const la_device *device, const uint16_t *a,
                          const uint16_t *b, float *c, int k, void *stream, la_err *err);
-/* to[i] = from[i] rounded to f16 and back. */
+/* to[i] = from[i] rounded to f16 and back, or to the upper 19 bits that tf32 has. */
 la_status la_test_f16(const float *from, float *to, int n, void *stream, la_err *err);
+la_status la_test_tf32(const float *from, float *to, int n, void *stream, la_err *err);
 /* Launches a kernel with so many bytes of shared memory; *allowed: how many it may have from then on. */
 la_status la_test_shared(size_t bytes, void *stream, int *allowed, la_err *err);
 

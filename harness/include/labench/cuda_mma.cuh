@@ -72,7 +72,7 @@ __device__ static inline void la_mma_tf32(float c[4], const uint32_t a[4], const
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-/* x rounded to the 10 bits of tf32. */
+/* x to nearest of tf32's 10 bits, halves away from 0. PTX leaves open what the bits below them become. */
 __device__ static inline uint32_t la_tf32(float x)
 {
     uint32_t bits;
@@ -158,7 +158,7 @@ static inline void la_mma_tf32(float c[4], const uint32_t a[4], const uint32_t b
 
 static inline uint32_t la_tf32(float x)
 {
-    return (la_float_to_bits(x) + 0x1000u) & ~0x1fffu;
+    return isnan(x) ? 0x7fffe000u : (la_float_to_bits(x) + 0x1000u) & ~0x1fffu;
 }
 
 static inline void la_ldmatrix_x4(uint32_t r[4], const void *row)
@@ -210,7 +210,7 @@ struct la_split_b {
 __device__ static inline void la_split_one(float x, uint32_t *high, uint32_t *low)
 {
     *high = la_tf32(x);
-    *low = la_tf32(x - la_bits_to_float(*high));
+    *low = la_tf32(x - la_bits_to_float(*high & ~0x1fffu));
 }
 
 __device__ static inline la_split_a la_split4(const float x[4])
