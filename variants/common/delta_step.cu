@@ -23,14 +23,14 @@ template <la_write_rule WRITE, la_decay DECAY> struct staged {
     static const int fade = 2 + 2 * rank_one; /* place of FADE */
 };
 
-/* Numbers of token t of this (batch, head), zeros beyond dk, into `to` [n][K]; K = rows of the block. */
+/* Numbers of a token, its place among those of q and k and among those with a head of their own, zeros beyond dk,
+ * into `to` [n][K]; K = rows of the block. */
 template <typename E, la_write_rule WRITE, la_decay DECAY>
-__device__ static void stage(const la_delta_call &c, int64_t b, int64_t h, int64_t t, int rows,
+__device__ static void stage(const la_delta_call &c, int64_t query, int64_t token, int rows,
                              float *to)
 {
     typedef staged<WRITE, DECAY> what;
-    int64_t qk = ((b * c.T + t) * c.Hqk + h / (c.H / c.Hqk)) * c.dk;
-    int64_t gate = ((b * c.T + t) * c.H + h) * c.dk;
+    const int64_t qk = query * c.dk, gate = token * c.dk;
     int threads = (int)(blockDim.x * blockDim.y),
         me = (int)(threadIdx.y * blockDim.x + threadIdx.x);
     for (int i = me; i < rows; i += threads) {
@@ -57,15 +57,16 @@ __device__ static float over_warps(float mine, float *part)
     return sum;
 }
 
-/* grid: (groups of columns, heads, sequences); block: (32 columns, warps). */
+/* grid: groups of columns of every head; block: (32 columns, warps), whose 64 registers a thread are why places go
+ * on from token to token and are not made anew. */
 template <typename E, la_write_rule WRITE, la_decay DECAY>
-__global__ void __launch_bounds__(1024) delta_step_kernel(la_delta_call c, int64_t groups)
+__global__ void __launch_bounds__(1024) delta_step_kernel(la_delta_call c, unsigned groups)
 {
     typedef staged<WRITE, DECAY> what;
     LA_SHARED(float, pool);
     const int rows = (int)blockDim.y * ROWS, first = (int)threadIdx.y * ROWS;
-    const int64_t bh = (int64_t)blockIdx.x / groups, b = bh / c.H, h = bh % c.H;
-    const int64_t j = (int64_t)blockIdx.x % groups * LA_WARP + threadIdx.x;
+    const unsigned bh = blockIdx.x / groups;
+    const int64_t j = (int64_t)(blockIdx.x % groups) * LA_WARP + threadIdx.x;
     const bool mine = j < c.dv;
     float *held_part = pool + 2 * what::n * rows, *o_part = held_part + blockDim.y * LA_WARP;
     float S[ROWS];
@@ -75,24 +76,24 @@ __global__ void __launch_bounds__(1024) delta_step_kernel(la_delta_call c, int64
         bool there = c.S_in && mine && i < c.dk;
         S[r] = there ? c.S_in[(bh * c.dk + i) * c.dv + j] : 0.0f;
     }
-    stage<E, WRITE, DECAY>(c, b, h, 0, rows, pool);
-    for (int64_t t = 0; t < c.T; t++) {
-        const float *now = pool + (t & 1) * what::n * rows + first;
+    int64_t token = bh / c.H * c.T * c.H + bh % c.H;
+    int64_t query = bh / c.H * c.T * c.Hqk + bh % c.H / (c.H / c.Hqk);
+    float fade = DECAY == LA_DECAY_FIXED ? c.fixed[bh % c.H] : 1.0f;
+    float *now = pool, *next = pool + what::n * rows;
+    stage<E, WRITE, DECAY>(c, query, token, rows, now);
+    for (int64_t left = c.T; left > 0; left--) {
         __syncthreads(); /* this token is staged; nobody reads the one before any more */
-        if (t + 1 < c.T)
-            stage<E, WRITE, DECAY>(c, b, h, t + 1, rows, pool + ((t + 1) & 1) * what::n * rows);
-        const int64_t token = (b * c.T + t) * c.H + h;
-        float fade = DECAY == LA_DECAY_FIXED  ? c.fixed[h]
-                     : DECAY == LA_DECAY_HEAD ? expf(c.g[token])
-                                              : 1.0f;
+        query += c.Hqk;
+        if (left > 1) stage<E, WRITE, DECAY>(c, query, token + c.H, rows, next);
+        if (DECAY == LA_DECAY_HEAD) fade = expf(c.g[token]);
         float v = mine ? la_to_float(((const E *)c.v)[token * c.dv + j]) : 0.0f;
         float beta = c.beta ? c.beta[token] : 1.0f, held = 0.0f;
         if (WRITE != LA_WRITE_ADDITIVE) {
-            const float *reads = now + (what::rank_one ? 2 : 1) * rows;
+            const float *reads = now + first + (what::rank_one ? 2 : 1) * rows;
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
                 float k = reads[r];
-                if (what::channel && !what::rank_one) k *= now[what::fade * rows + r];
+                if (what::channel && !what::rank_one) k *= now[first + what::fade * rows + r];
                 held = fmaf(k, S[r], held);
             }
             held = over_warps(held, held_part);
@@ -103,14 +104,17 @@ __global__ void __launch_bounds__(1024) delta_step_kernel(la_delta_call c, int64
         for (int r = 0; r < ROWS; r++) {
             float s = S[r];
             if (DECAY == LA_DECAY_FIXED || DECAY == LA_DECAY_HEAD) s *= fade;
-            if (what::channel) s *= now[what::fade * rows + r];
-            s = fmaf(now[rows + r], u, s);
-            if (what::rank_one) s = fmaf(now[3 * rows + r], held, s);
-            o = fmaf(now[r], s, o);
+            if (what::channel) s *= now[first + what::fade * rows + r];
+            s = fmaf(now[first + rows + r], u, s);
+            if (what::rank_one) s = fmaf(now[first + 3 * rows + r], held, s);
+            o = fmaf(now[first + r], s, o);
             S[r] = s;
         }
         o = over_warps(o, o_part);
         if (mine && threadIdx.y == 0) la_from_float(c.scale * o, (E *)c.o + token * c.dv + j);
+        token += c.H;
+        float *const free = now;
+        now = next, next = free;
     }
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
@@ -127,7 +131,7 @@ static void launch(const la_delta_call *c)
     size_t floats =
         (size_t)2 * staged<WRITE, DECAY>::n * warps * ROWS + (size_t)2 * warps * LA_WARP;
     LA_LAUNCH((delta_step_kernel<E, WRITE, DECAY>), dim3((unsigned)(groups * c->B * c->H)),
-              dim3(LA_WARP, warps), floats * sizeof(float), c->stream, *c, groups);
+              dim3(LA_WARP, warps), floats * sizeof(float), c->stream, *c, (unsigned)groups);
 }
 
 template <typename E> static bool launch_of(const la_delta_call *c)
