@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "watched.h"
+
 #define ALIGN        64
 #define HUGE_PAGE    ((size_t)2 << 20)
 #define HUGE_FROM    (2 * HUGE_PAGE)
@@ -105,6 +107,16 @@ static header *take(size_t bytes)
     if (huge) madvise(base, (bytes + ALIGN + shift) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     header *h = (header *)(void *)(base + shift);
     *h = (header){bytes, MAGIC, base};
+    la_watch_close(base, whole);
+    la_watch_open(base + shift + ALIGN, bytes);
+    return h;
+}
+
+/* The header of a block, which is nobody's else. */
+static header *header_of(void *p)
+{
+    header *h = (header *)(void *)((char *)p - ALIGN);
+    la_watch_open(h, sizeof *h);
     return h;
 }
 
@@ -133,11 +145,17 @@ void *la_zalloc(size_t bytes, la_err *err)
 void la_free(void *p)
 {
     if (!p) return;
-    header *h = (header *)(void *)((char *)p - ALIGN);
+    header *h = header_of(p);
     LA_ASSERT(h->magic == MAGIC);
     atomic_fetch_sub(&live, h->bytes);
     h->magic = 0;
     free(h->base);
+}
+
+static void watch_guards(const la_buffer *buf)
+{
+    la_watch_close(buf->base, buf->bytes + 2 * GUARD);
+    la_watch_open(buf->data, buf->bytes);
 }
 
 la_status la_buffer_init(la_buffer *buf, size_t bytes, la_err *err)
@@ -153,7 +171,10 @@ la_status la_buffer_init(la_buffer *buf, size_t bytes, la_err *err)
     *buf = (la_buffer){base + GUARD, bytes, base};
     /* The guards are ours, not the variant's: they do not count. */
     atomic_fetch_sub(&live, 2 * GUARD);
-    ((header *)(void *)(base - ALIGN))->bytes = bytes;
+    header *h = header_of(base);
+    h->bytes = bytes;
+    la_watch_close(h, ALIGN);
+    watch_guards(buf);
     return LA_OK;
 }
 
@@ -182,9 +203,12 @@ bool la_buffer_intact(const la_buffer *buf)
     if (!buf->base) return true;
     const unsigned char *front = buf->base;
     const unsigned char *back = (const unsigned char *)buf->data + buf->bytes;
+    bool intact = true;
+    la_watch_open(buf->base, buf->bytes + 2 * GUARD);
     for (size_t i = 0; i < GUARD; i++)
-        if (front[i] != GUARD_BYTE || back[i] != GUARD_BYTE) return false;
-    return true;
+        intact = intact && front[i] == GUARD_BYTE && back[i] == GUARD_BYTE;
+    watch_guards(buf);
+    return intact;
 }
 
 char *la_strdup(const char *s, la_err *err)

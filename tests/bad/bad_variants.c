@@ -11,6 +11,7 @@
 
 #include "labench/kit.h"
 #include "registry.h"
+#include "watched.h"
 
 static la_status check(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_err *err)
@@ -194,11 +195,17 @@ HABIT(floods)
     return LA_OK;
 }
 
+/* The worker's to find, and no sanitizer's. */
+LA_UNWATCHED static void write_zero(float *to)
+{
+    *to = 0.0f;
+}
+
 HABIT(overruns)
 {
     (void)err;
     answer(self, io);
-    ((float *)io->o)[elements(self)] = 0.0f;
+    write_zero((float *)io->o + elements(self));
     return LA_OK;
 }
 

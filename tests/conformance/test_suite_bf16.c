@@ -15,6 +15,7 @@
 #include "labench/bf16.h"
 #include "labench/kit.h"
 #include "registry.h"
+#include "watched.h"
 
 typedef enum habit {
     SOUND,
@@ -81,6 +82,12 @@ static void copy(const void *from, void *to, int64_t n, size_t size, bool coarse
     for (int64_t i = 0; coarse && i < n; i++) ((la_bf16 *)to)[i] &= 0xFFF8u;
 }
 
+/* The suite's to find, and no sanitizer's. */
+LA_UNWATCHED static void write_past(la_bf16 *end)
+{
+    *end = 1;
+}
+
 static la_status forward(void *self, const la_io *io, la_err *err)
 {
     (void)err;
@@ -94,7 +101,7 @@ static la_status forward(void *self, const la_io *io, la_err *err)
          narrow && now == COARSE);
     if (!narrow) return LA_OK;
     la_bf16 *o = io->o;
-    if (now == PAST) o[n] = 1;
+    if (now == PAST) write_past(o + n);
     if (now == UNSTEADY) o[0] ^= (la_bf16)(calls & 1);
     /* One step of the last bit where the next value is positive. */
     for (int64_t i = 0; now == PEEKS && p->B == 1 && i < n - row; i++)
