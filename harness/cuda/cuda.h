@@ -28,6 +28,8 @@ typedef struct la_cuda_driver {
     void (*reset)(void); /* gives back what the process has on the chosen device, its context too */
     la_status (*take)(size_t bytes, void **out, la_err *err);
     void (*give)(void *p);
+    /* NULL, or told that of a piece of memory only these bytes may be read and written from now on. */
+    void (*only)(void *piece, size_t from, size_t bytes);
     la_status (*stream)(void **out, la_err *err);
     void (*stream_end)(void *stream);
     la_status (*upload)(void *to, const void *from, size_t bytes, void *stream, la_err *err);

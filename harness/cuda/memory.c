@@ -67,6 +67,16 @@ static la_status make_fresh(const la_cuda_buffer *buf, void *stream, la_err *err
     return driver->fill((char *)buf->data + buf->bytes, GUARD_BYTE, tail(buf->bytes), stream, err);
 }
 
+/* What of the buffer a driver that watches its memory may see touched. */
+static void allow(const la_cuda_buffer *buf, bool guards)
+{
+    if (!driver->only) return;
+    if (guards)
+        driver->only(buf->base, 0, whole(buf->bytes));
+    else
+        driver->only(buf->base, GUARD, buf->bytes);
+}
+
 la_status la_cuda_buffer_init(la_cuda_buffer *buf, size_t bytes, void *stream, la_err *err)
 {
     void *base = NULL;
@@ -88,7 +98,10 @@ la_status la_cuda_buffer_init(la_cuda_buffer *buf, size_t bytes, void *stream, l
     live += bytes;
     if (live > peak) peak = live;
     st = make_fresh(buf, stream, err);
-    if (st != LA_OK) la_cuda_buffer_release(buf);
+    if (st == LA_OK)
+        allow(buf, false);
+    else
+        la_cuda_buffer_release(buf);
     return st;
 }
 
@@ -107,15 +120,24 @@ static bool is_guard(const unsigned char *bytes, size_t n)
     return true;
 }
 
+static la_status guards_down(const la_cuda_buffer *buf, void *before, void *after, size_t tail,
+                             void *stream, la_err *err)
+{
+    LA_TRY(driver->download(before, buf->base, GUARD, stream, err));
+    LA_TRY(driver->download(after, (char *)buf->data + buf->bytes, tail, stream, err));
+    return driver->wait(stream, err);
+}
+
 la_status la_cuda_buffer_guards(const la_cuda_buffer *buf, const char *name, void *stream,
                                 la_err *err)
 {
     unsigned char before[GUARD], after[2 * GUARD];
     if (!buf->base) return LA_OK;
     size_t behind = tail(buf->bytes);
-    LA_TRY(driver->download(before, buf->base, GUARD, stream, err));
-    LA_TRY(driver->download(after, (char *)buf->data + buf->bytes, behind, stream, err));
-    LA_TRY(driver->wait(stream, err));
+    allow(buf, true);
+    la_status st = guards_down(buf, before, after, behind, stream, err);
+    allow(buf, false);
+    LA_TRY(st);
     if (is_guard(before, GUARD) && is_guard(after, behind)) return LA_OK;
     return LA_FAIL(err, LA_E_WRONG, "wrote outside its %s buffer of %zu bytes on the device", name,
                    buf->bytes);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "emulator.h"
+#include "watched.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -34,8 +35,25 @@ void *shared;
 
 namespace
 {
-const size_t stack_bytes = 128 << 10, shared_most = 227 << 10;
+#if LA_WATCHED
+const size_t stack_bytes = 512 << 10; /* variables lie apart there */
+#else
+const size_t stack_bytes = 128 << 10;
+#endif
+const size_t shared_most = 227 << 10;
 const unsigned threads_most = 1024, warp = 32;
+
+/* A place to jump to, on another stack. The library's longjmp would take the sanitizer's marks off the stack that it
+ * leaves, so that variables of a kernel were watched up to its first barrier; the compiler's does not. */
+#if LA_WATCHED
+typedef void *place[5];
+#define LA_PLACE(here)    __builtin_setjmp(here)
+#define LA_JUMP_TO(there) __builtin_longjmp(there, 1)
+#else
+typedef jmp_buf place;
+#define LA_PLACE(here)    _setjmp(here)
+#define LA_JUMP_TO(there) _longjmp(there, 1)
+#endif
 
 struct copy {
     void *to;
@@ -50,45 +68,105 @@ struct fiber {
     thread self;
     ucontext_t
         context; /* to start it; from then on the jump, which asks no kernel for signal masks */
-    jmp_buf place;
+    place left;
     bool started = false;
     waiting state = runs;
     std::unique_ptr<char[]> stack{new char[stack_bytes]};
+    void *frames = nullptr;               /* the sanitizer's, of the stack it left */
     int name = 0;                         /* of the barrier it waits at */
     std::deque<std::vector<copy>> copies; /* groups on their way; the last one is open */
     std::deque<std::vector<std::function<void()>>> products;
 };
 
 std::vector<std::unique_ptr<fiber>> fibers;
-jmp_buf scheduler_place;
+place scheduler_left;
 const std::function<void()> *kernel;
 uint64_t order = 1;
 int error;
 bool moved; /* something happened that a polling thread may wait for */
 int arrived[names], expected[names];
 
-void body()
+/* The stack of the scheduler, which is that of the caller of a launch. */
+struct {
+    void *frames = nullptr;
+    const void *stack = nullptr;
+    size_t bytes = 0;
+} scheduler;
+
+/* The sanitizer hears of every switch on both sides of it. */
+void leaving_scheduler(fiber *f)
 {
-    (*kernel)();
-    fiber *f = fibers[now->flat].get();
-    f->state = ended;
-    _longjmp(scheduler_place, 1);
+#if LA_WATCHED
+    __sanitizer_start_switch_fiber(&scheduler.frames, f->stack.get(), stack_bytes);
+#else
+    (void)f;
+#endif
 }
 
-void wait_as(waiting state)
+void in_scheduler()
+{
+#if LA_WATCHED
+    __sanitizer_finish_switch_fiber(scheduler.frames, nullptr, nullptr);
+#endif
+}
+
+void leaving_fiber(fiber *f, bool for_good)
+{
+#if LA_WATCHED
+    __sanitizer_start_switch_fiber(for_good ? nullptr : &f->frames, scheduler.stack,
+                                   scheduler.bytes);
+#else
+    (void)f, (void)for_good;
+#endif
+}
+
+void in_fiber(fiber *f)
+{
+#if LA_WATCHED
+    __sanitizer_finish_switch_fiber(f->frames, &scheduler.stack, &scheduler.bytes);
+    f->frames = nullptr;
+#else
+    (void)f;
+#endif
+}
+
+LA_UNWATCHED void jump_to_scheduler()
+{
+    LA_JUMP_TO(scheduler_left);
+}
+
+LA_UNWATCHED void jump_to_fiber(fiber *f)
+{
+    if (f->started) LA_JUMP_TO(f->left);
+    f->started = true;
+    setcontext(&f->context);
+}
+
+LA_UNWATCHED void body()
+{
+    fiber *f = fibers[now->flat].get();
+    in_fiber(f);
+    (*kernel)();
+    f->state = ended;
+    leaving_fiber(f, true);
+    jump_to_scheduler();
+}
+
+LA_UNWATCHED void wait_as(waiting state)
 {
     fiber *f = fibers[now->flat].get();
     f->state = state;
-    if (_setjmp(f->place) == 0) _longjmp(scheduler_place, 1);
+    leaving_fiber(f, false);
+    if (LA_PLACE(f->left) == 0) jump_to_scheduler();
+    in_fiber(fibers[now->flat].get());
 }
 
-void resume(fiber *f)
+LA_UNWATCHED void resume(fiber *f)
 {
     now = &f->self;
-    if (_setjmp(scheduler_place) != 0) return;
-    if (f->started) _longjmp(f->place, 1);
-    f->started = true;
-    setcontext(&f->context);
+    leaving_scheduler(f);
+    if (LA_PLACE(scheduler_left) == 0) jump_to_fiber(f);
+    in_scheduler();
 }
 
 /* A number that changes the order in which fibers run. */
@@ -333,6 +411,31 @@ struct kept_launch {
     std::function<void()> of;
 };
 
+/* Shared memory of one block after the other, in the middle of bytes that are NaN for who reads them by mistake. */
+const size_t margin = 64 << 10, margin_checked = 1 << 10;
+alignas(1024) unsigned char arena[margin + shared_most + margin];
+
+void share(size_t bytes)
+{
+    unsigned char *pool = arena + margin;
+    memset(pool, 0xff, bytes);
+    memset(pool - margin_checked, 0xff, margin_checked);
+    memset(pool + bytes, 0xff, margin_checked);
+    la_watch_close(arena, sizeof arena);
+    la_watch_open(pool, bytes);
+    shared = pool;
+}
+
+/* What a sanitizer would have said, without one. */
+void check_shared(size_t bytes)
+{
+    const unsigned char *pool = arena + margin;
+    la_watch_open(arena, sizeof arena);
+    for (size_t i = 0; i < margin_checked; i++)
+        if (pool[bytes + i] != 0xff || pool[-1 - (ptrdiff_t)i] != 0xff)
+            stop("a thread wrote outside the shared memory of its block");
+}
+
 void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &of)
 {
     size_t threads = (size_t)block.x * block.y * block.z;
@@ -341,13 +444,11 @@ void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<vo
     for (unsigned z = 0; z < grid.z; z++)
         for (unsigned y = 0; y < grid.y; y++)
             for (unsigned x = 0; x < grid.x; x++) {
-                /* Of its exact size and full of NaN: what lies beyond is the sanitizer's. */
-                shared = ::operator new(shared_bytes + 1, std::align_val_t(1024));
-                memset(shared, 0xff, shared_bytes);
+                share(shared_bytes);
                 block_index = dim3(x, y, z);
                 for (unsigned i = 0; i < threads; i++) begin(fibers[i].get(), i);
                 run_block(threads);
-                ::operator delete(shared, std::align_val_t(1024));
+                check_shared(shared_bytes);
             }
     shared = nullptr;
     if (fake_ran) fake_ran();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_driver.h"
 #include "fake_tensor_map.h"
+#include "watched.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,12 @@ static void give(void *p)
     free(head);
 }
 
+static void only(void *piece, size_t from, size_t bytes)
+{
+    la_watch_close(piece, *(size_t *)(void *)((char *)piece - TAKEN_HEAD));
+    la_watch_open((char *)piece + from, bytes);
+}
+
 static la_status stream_make(void **out, la_err *err)
 {
     (void)err;
@@ -297,6 +304,7 @@ const la_cuda_driver fake_driver = {
     .reset = reset,
     .take = take,
     .give = give,
+    .only = only,
     .stream = stream_make,
     .stream_end = stream_end,
     .upload = carry,

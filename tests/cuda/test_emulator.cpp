@@ -16,6 +16,7 @@ extern "C" {
 #include <unistd.h>
 
 #include "labench/cuda_kit.cuh"
+#include "watched.h"
 
 static const int N = 96;
 
@@ -114,17 +115,30 @@ __global__ static void half_shuffles(int)
     if (threadIdx.x < 16) __syncwarp();
 }
 
-/* Whether the launch ends its process. */
+__global__ static void writes_behind_shared(int bytes)
+{
+    LA_SHARED(char, pool);
+    if (threadIdx.x == 0) pool[bytes] = 0;
+}
+
+__global__ static void writes_before_shared(int)
+{
+    LA_SHARED(char, pool);
+    if (threadIdx.x == 0) pool[-1] = 0;
+}
+
+/* Whether the launch ends its process: the emulator does it by abort, a sanitizer by exit. */
 static bool dies(void (*kernel)(int))
 {
     pid_t child = fork();
     if (child == 0) {
         if (!freopen("/dev/null", "w", stderr)) _exit(2);
-        LA_LAUNCH(kernel, dim3(1), dim3(64), 0, nullptr, 0);
+        LA_LAUNCH(kernel, dim3(1), dim3(64), 21, nullptr, 21);
         _exit(0);
     }
     int status = 0;
     waitpid(child, &status, 0);
+    if (LA_WATCHED && WIFEXITED(status)) return WEXITSTATUS(status) == 1;
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
@@ -132,6 +146,33 @@ static void a_barrier_that_some_never_reach_stops_the_program(void **)
 {
     assert_true(dies(half_waits));
     assert_true(dies(half_shuffles));
+}
+
+static void a_write_outside_shared_memory_stops_the_program(void **)
+{
+    assert_true(dies(writes_behind_shared));
+    assert_true(dies(writes_before_shared));
+}
+
+__global__ static void looks_around(bool *closed)
+{
+    LA_SHARED(char, pool);
+    int mine[3] = {0, 1, 2};
+    for (int i = 0; i < 2; i++) __syncthreads();
+    if (threadIdx.x) return;
+    closed[0] = la_watch_closed(pool), closed[1] = la_watch_closed(pool + 20);
+    closed[2] = la_watch_closed(mine), closed[3] = la_watch_closed(mine + 2);
+    closed[4] = la_watch_closed(pool - 1), closed[5] = la_watch_closed(pool + 21);
+    closed[6] = la_watch_closed(mine + 3);
+}
+
+static void a_sanitizer_watches_shared_memory_and_variables_also_behind_a_barrier(void **)
+{
+    bool closed[7];
+    for (int launch = 0; launch < 2; launch++) {
+        LA_LAUNCH(looks_around, dim3(2), dim3(64), 21, nullptr, closed);
+        for (int i = 0; i < 7; i++) assert_int_equal(closed[i], LA_WATCHED && i >= 4);
+    }
 }
 
 static void bf16_rounds_to_nearest_even(void **)
@@ -158,6 +199,8 @@ int main()
         cmocka_unit_test(threads_know_where_they_are),
         cmocka_unit_test(wrong_geometry_is_an_error_of_the_launch),
         cmocka_unit_test(a_barrier_that_some_never_reach_stops_the_program),
+        cmocka_unit_test(a_write_outside_shared_memory_stops_the_program),
+        cmocka_unit_test(a_sanitizer_watches_shared_memory_and_variables_also_behind_a_barrier),
         cmocka_unit_test(bf16_rounds_to_nearest_even),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -19,6 +19,7 @@
 #include "labench/cuda.h"
 #include "registry.h"
 #include "resident.h"
+#include "watched.h"
 
 /* The variant: o = factor v + S, S one number a value channel that grows by the sum of v. */
 typedef struct fake_opts {
@@ -79,6 +80,11 @@ static void destroy(void *self)
     la_free(self);
 }
 
+LA_UNWATCHED static void write_beyond(float *end)
+{
+    for (int i = 0; i < beyond; i++) end[i] = 1.0f;
+}
+
 static la_status run(const fake_self *f, int64_t T, const la_io *io)
 {
     const float *v = io->v, *in = io->state_in;
@@ -97,7 +103,7 @@ static la_status run(const fake_self *f, int64_t T, const la_io *io)
             if (saved) saved[b * row + j] = 7.0f;
         }
     if (leaves_a_hole) o[n - 1] = *(const float *)io->work; /* scratch is poisoned: NaN */
-    for (int i = 0; i < beyond; i++) o[n + i] = 1.0f;
+    write_beyond(o + n);
     return LA_OK;
 }
 
@@ -331,6 +337,24 @@ static void a_write_beyond_the_output_is_found(void **state)
     end(&f);
 }
 
+static void what_surrounds_a_buffer_is_closed_to_all_but_its_check(void **state)
+{
+    (void)state;
+    la_cuda_buffer buf;
+    la_err err = {0};
+    la_cuda_use(&fake_driver);
+    assert_int_equal(la_cuda_buffer_init(&buf, 13, NULL, &err), LA_OK);
+    for (int checked = 0; checked < 2; checked++) {
+        const char *data = buf.data;
+        assert_false(la_watch_closed(data) || la_watch_closed(data + 12));
+        assert_int_equal(la_watch_closed(data - 1), LA_WATCHED);
+        assert_int_equal(la_watch_closed(data + 13), LA_WATCHED);
+        assert_int_equal(la_cuda_buffer_guards(&buf, "test", NULL, &err), LA_OK);
+    }
+    la_cuda_buffer_release(&buf);
+    la_cuda_use(NULL);
+}
+
 /* Memory is taken by create and by the first call. */
 static la_status make_and_call(fixture *f)
 {
@@ -465,6 +489,7 @@ int main(void)
         cmocka_unit_test(what_is_left_unwritten_comes_back_as_nan),
         cmocka_unit_test(fresh_memory_is_nan_between_its_guards),
         cmocka_unit_test(a_write_beyond_the_output_is_found),
+        cmocka_unit_test(what_surrounds_a_buffer_is_closed_to_all_but_its_check),
         cmocka_unit_test(every_failure_to_take_memory_is_told_and_nothing_stays),
         cmocka_unit_test(a_limit_holds),
         cmocka_unit_test(devices_that_are_not_there_are_named),
