@@ -84,6 +84,12 @@ static bool applies_always(const la_case *c)
     return true;
 }
 
+/* A kernel of a device has no threads of the host to share work with. */
+static bool applies_threads(const la_case *c)
+{
+    return c->impl->backend == LA_CPU;
+}
+
 static bool applies_causal(const la_case *c)
 {
     return c->p.mask == LA_MASK_CAUSAL && c->p.T > 1 && c->kind == LA_INPUTS_DEFAULT;
@@ -114,6 +120,11 @@ static bool applies_backward_again(const la_case *c)
     return applies_backward(c) && c->kind == LA_INPUTS_DEFAULT;
 }
 
+static bool applies_backward_threads(const la_case *c)
+{
+    return applies_backward_again(c) && applies_threads(c);
+}
+
 static bool applies_backward_state(const la_case *c)
 {
     return applies_backward(c) && (c->impl->caps & LA_CAP_STATE_GRAD) && c->want_state &&
@@ -134,14 +145,14 @@ static const check case_checks[] = {
     {"sizes", applies_always, la_check_sizes},
     {"forward", applies_always, la_check_forward},
     {"repeat", applies_always, la_check_repeat},
-    {"threads", applies_always, la_check_threads},
+    {"threads", applies_threads, la_check_threads},
     {"causality", applies_causal, la_check_causality},
     {"cutting", applies_cutting, la_check_cutting},
     {"decode", applies_decode, la_check_decode},
     {"query", applies_query, la_check_query},
     {"backward", applies_backward, la_check_backward},
     {"backward_repeat", applies_backward_again, la_check_backward_repeat},
-    {"backward_threads", applies_backward_again, la_check_backward_threads},
+    {"backward_threads", applies_backward_threads, la_check_backward_threads},
     {"backward_state", applies_backward_state, la_check_backward_state},
 };
 
@@ -495,7 +506,8 @@ static la_status run_options(suite *s, void *opts, la_err *err)
     char words[64];
     bool end = false;
     for (int64_t set = 0; !end; set++) {
-        LA_TRY(la_suite_options(s->variant, set, opts, words, sizeof words, &end, err));
+        LA_TRY(la_suite_options(s->variant, set, s->level == LA_LEVEL_BRIEF, opts, words,
+                                sizeof words, &end, err));
         if (end) break;
         s->options = words;
         if (set == 0) run_once(s, opts);

@@ -12,7 +12,7 @@
 #include "compare.h"
 
 typedef enum la_level {
-    LA_LEVEL_BRIEF, /* some of the quick shapes: for kernels that run on an emulator */
+    LA_LEVEL_BRIEF, /* some of the quick shapes and options: for kernels that run on an emulator */
     LA_LEVEL_QUICK, /* seconds a variant */
     LA_LEVEL_FULL,  /* more shapes, all options */
 } la_level;

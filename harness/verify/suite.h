@@ -48,9 +48,9 @@ la_status la_case_judge_state(const la_case *c, const void *state, la_err *err);
 size_t la_case_row_bytes(const la_case *c);
 
 /* Option set `index` of a variant into opts: 0 the defaults, then one option changed at a time; words
- * says which ("" for the defaults). *end: there is no such set. */
-la_status la_suite_options(const la_variant *variant, int64_t index, void *opts, char *words,
-                           size_t cap, bool *end, la_err *err);
+ * says which ("" for the defaults). few: of whole numbers the extremes only. *end: there is no such set. */
+la_status la_suite_options(const la_variant *variant, int64_t index, bool few, void *opts,
+                           char *words, size_t cap, bool *end, la_err *err);
 
 /* The checks. Each returns LA_OK or fails with the finding's sentence. */
 la_status la_check_descriptor(const la_case *c, la_err *err);
