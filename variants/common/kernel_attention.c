@@ -7,12 +7,8 @@
 #include <omp.h>
 #include <string.h>
 
+#include "counts.h"
 #include "labench/kit.h"
-
-static int64_t round_up(int64_t floats)
-{
-    return (floats + 15) / 16 * 16;
-}
 
 int64_t la_ka_chunks(const la_ka *ka)
 {
@@ -46,14 +42,14 @@ void la_ka_init(la_ka *ka, la_isa isa)
     ka->tile = la_tile_get(isa);
     ka->half = la_ka_is_half(ka) ? la_tile_bf16_get(isa) : NULL;
     ka->chunk = ka->recurrent ? 1 : ka->p.T < LA_KA_CHUNK ? ka->p.T : LA_KA_CHUNK;
-    ka->ldm = round_up(ka->m);
+    ka->ldm = la_whole_lines(ka->m);
     ka->segments = heads < threads && !ka->recurrent ? (threads + heads - 1) / heads : 1;
     if (ka->p.mask == LA_MASK_CAUSAL) ka->segments = 1;
     if (ka->segments > la_ka_chunks(ka)) ka->segments = la_ka_chunks(ka);
     la_part parts[3];
     ka->n_parts = la_ka_parts(ka, parts, 3);
     la_state_layout(parts, ka->n_parts, ka->part);
-    ka->slot = round_up(ka->m * ka->p.dv) + (int64_t)(ka->n_parts - 1) * ka->ldm;
+    ka->slot = la_whole_lines(ka->m * ka->p.dv) + (int64_t)(ka->n_parts - 1) * ka->ldm;
     la_ka_team_init(ka);
     /* One state a thread, or one a segment and one more for each thread that adds them up. */
     ka->slots = ka->slices          ? heads * ka->slices
@@ -94,7 +90,7 @@ la_sizes la_ka_sizes(const la_ka *ka, la_pass pass)
     }
     return (la_sizes){.state = la_state_layout(parts, n, NULL),
                       .saved = (size_t)saved * sizeof(float),
-                      .work = (size_t)(round_up(ka->shared) + floats) * sizeof(float),
+                      .work = (size_t)(la_whole_lines(ka->shared) + floats) * sizeof(float),
                       .instance = sizeof *ka};
 }
 
@@ -126,13 +122,13 @@ la_status la_ka_new(const la_ka *ka, void **self, la_err *err)
 
 la_ka_state la_ka_slot_at(const la_ka *ka, float *base, int64_t i)
 {
-    float *S = base + i * ka->slot, *z = S + round_up(ka->m * ka->p.dv);
+    float *S = base + i * ka->slot, *z = S + la_whole_lines(ka->m * ka->p.dv);
     return (la_ka_state){S, ka->n_parts > 1 ? z : NULL, ka->n_parts > 2 ? z + ka->ldm : NULL};
 }
 
 float *la_ka_slots(const la_ka *ka, const la_io *io)
 {
-    return (float *)io->work + round_up(ka->shared);
+    return (float *)io->work + la_whole_lines(ka->shared);
 }
 
 static la_ka_state slot_at(const la_ka *ka, const la_io *io, int64_t i)

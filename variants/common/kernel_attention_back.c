@@ -21,6 +21,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "counts.h"
 #include "kernel_attention.h"
 #include "labench/kit.h"
 
@@ -61,11 +62,6 @@ typedef struct span {
     float *dq, *dk, *dv;
 } span;
 
-static int64_t round_up(int64_t floats)
-{
-    return (floats + 15) / 16 * 16;
-}
-
 static int64_t largest(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -83,7 +79,7 @@ static int cuts_of(const la_ka *ka)
 static float *take(float *base, int64_t *used, int64_t floats)
 {
     float *here = base ? base + *used : NULL;
-    *used += round_up(floats);
+    *used += la_whole_lines(floats);
     return here;
 }
 
@@ -91,7 +87,7 @@ static float *take(float *base, int64_t *used, int64_t floats)
 static int64_t place(const la_ka *ka, float *base, back *b)
 {
     int64_t C = ka->chunk, used = 0;
-    *b = (back){.ka = ka, .ldc = round_up(C) + 16, .ldd = round_up(ka->p.dv + 1)};
+    *b = (back){.ka = ka, .ldc = la_whole_lines(C) + 16, .ldd = la_whole_lines(ka->p.dv + 1)};
     float *forward = take(base, &used, la_ka_buffer_floats(ka));
     b->P = take(base, &used, C * b->ldc);
     b->G = take(base, &used, C * b->ldc);
@@ -489,7 +485,7 @@ la_status la_ka_backward(void *self, const la_io *io, const la_grads *g, la_err 
 {
     (void)err;
     const la_ka *ka = self;
-    float *base = (float *)io->work + round_up(ka->shared);
+    float *base = (float *)io->work + la_whole_lines(ka->shared);
     float *dparam = ka->dparam && g->dparams ? g->dparams[0] : NULL;
     int threads = 1;
     if (ka->prepare) ka->prepare(ka, io->params, io->work);

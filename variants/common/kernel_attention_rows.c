@@ -2,12 +2,8 @@
  * Rows of tensors for kernel attention: float32 where they lie, bfloat16 by way of a thread's buffers, a
  * chunk at a time. All arithmetic is in float32.
  */
+#include "counts.h"
 #include "kernel_attention.h"
-
-static int64_t round_up(int64_t floats)
-{
-    return (floats + 15) / 16 * 16;
-}
 
 bool la_ka_is_half(const la_ka *ka)
 {
@@ -16,7 +12,8 @@ bool la_ka_is_half(const la_ka *ka)
 
 int64_t la_ka_wide_floats(const la_ka *ka)
 {
-    return la_ka_is_half(ka) ? 2 * ka->chunk * (round_up(ka->p.dk) + round_up(ka->p.dv)) : 0;
+    return la_ka_is_half(ka) ? 2 * ka->chunk * (la_whole_lines(ka->p.dk) + la_whole_lines(ka->p.dv))
+                             : 0;
 }
 
 int64_t la_ka_row(const la_ka *ka, int64_t i, int64_t t)
@@ -29,7 +26,8 @@ int64_t la_ka_row(const la_ka *ka, int64_t i, int64_t t)
 const float *la_ka_widened(const la_ka *ka, const void *tensor, int64_t row, int64_t n, int64_t d,
                            float *to)
 {
-    ka->half->widen_rows(n, d, (const la_bf16 *)tensor + row * d, ka->p.H * d, to, round_up(d));
+    ka->half->widen_rows(n, d, (const la_bf16 *)tensor + row * d, ka->p.H * d, to,
+                         la_whole_lines(d));
     return to;
 }
 
@@ -50,7 +48,7 @@ la_ka_rows la_ka_rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t,
         x.o = (float *)io->o + row * dv;
         return x;
     }
-    x.ldk = round_up(dk), x.ldv = round_up(dv);
+    x.ldk = la_whole_lines(dk), x.ldv = la_whole_lines(dv);
     float *q = w->wide, *k = q + ka->chunk * x.ldk, *v = k + ka->chunk * x.ldk;
     x.q = q, x.k = k, x.v = v, x.o = v + ka->chunk * x.ldv;
     if (wanted & LA_KA_Q) la_ka_widened(ka, io->q, row, n, dk, q);

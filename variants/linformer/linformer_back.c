@@ -5,25 +5,16 @@
 #include <omp.h>
 #include <string.h>
 
+#include "counts.h"
 #include "labench/kit.h"
 #include "linformer_internal.h"
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Of one thread: panels of q, do and dq, scores and their gradients; or a block of tokens. */
 static int64_t own_floats(const linformer *f)
 {
     const linformer_layout *l = &f->own;
     int64_t gradient = l->in; /* of dx before it is narrowed */
-    return l->in + l->scratch + most(3 * l->panel + 2 * l->score, l->mix + gradient);
+    return l->in + l->scratch + la_most(3 * l->panel + 2 * l->score, l->mix + gradient);
 }
 
 int64_t la_linformer_back_floats(const linformer *f)
@@ -44,7 +35,7 @@ static void panel_backward(const linformer *f, const la_io *io, const la_grads *
 {
     const la_tile *tile = f->tile;
     int64_t H = f->p.H, dk = f->p.dk, dv = f->p.dv, r = f->r, w = tile->panel, ldq, ldo;
-    int64_t n = least(f->p.T - t, w), row = x->first + t * H;
+    int64_t n = la_least(f->p.T - t, w), row = x->first + t * H;
     float s = (float)la_scale(&f->p), weight[LA_TILE_PANEL];
     float *in = work, *scratch = in + f->own.in, *qt = scratch + f->own.scratch;
     float *dot = qt + f->own.panel, *dqt = dot + f->own.panel, *S = dqt + f->own.panel;
@@ -87,7 +78,7 @@ static void attend_backward(const linformer *f, const la_io *io, const la_grads 
 #pragma omp for schedule(static)
     for (int64_t j = 0; j < both; j += 4096)
         for (int64_t g = 1; g < f->groups; g++)
-            f->tile->axpy(least(both - j, 4096), 1.0f, dK + g * both + j, dK + j);
+            f->tile->axpy(la_least(both - j, 4096), 1.0f, dK + g * both + j, dK + j);
 }
 
 /* dx = E^T dm for a block of tokens of all sequences, and dE = sum over these of dm x^T, for one of k and
@@ -95,7 +86,7 @@ static void attend_backward(const linformer *f, const la_io *io, const la_grads 
 static void unmix(const linformer *f, int64_t t, int64_t d, const float *E, const void *x,
                   const float *dm, void *dx, float *dE, float *work)
 {
-    int64_t T = f->p.T, w = f->p.H * d, r = f->r, n = least(T - t, f->block), ld;
+    int64_t T = f->p.T, w = f->p.H * d, r = f->r, n = la_least(T - t, f->block), ld;
     float *in = work, *scratch = in + f->own.in, *mix = scratch + f->own.scratch;
     float *out = mix + f->own.mix;
     if (dx) la_linformer_mix(f, E, t, n, mix);

@@ -9,27 +9,13 @@
 #include <omp.h>
 #include <string.h>
 
+#include "counts.h"
 #include "labench/kit.h"
 #include "labench/simd.h"
 #include "linformer_internal.h"
 
 #define MIX_FLOATS 32768 /* of E in a block: 128 KiB, beside as much of k and the sums they go to */
 #define MIX_TOKENS 256   /* most of a block */
-
-static int64_t round_up(int64_t floats)
-{
-    return (floats + 15) / 16 * 16;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* The fewest parts of each of `units` that share evenly among the threads, at most `limit`. */
 static int64_t parts_of(int64_t units, int64_t threads, int64_t limit)
@@ -41,27 +27,27 @@ static int64_t parts_of(int64_t units, int64_t threads, int64_t limit)
 
 static void shape(const la_problem *p, const void *opts, const la_device *dev, linformer *f)
 {
-    int64_t r = la_linformer_rank(p, opts), H = p->H, d = most(p->dk, p->dv);
+    int64_t r = la_linformer_rank(p, opts), H = p->H, d = la_most(p->dk, p->dv);
     const la_tile *tile = la_tile_get(dev->isa);
-    int64_t block = least(most(MIX_FLOATS / r / 16 * 16, 16), MIX_TOKENS), w = tile->panel;
+    int64_t block = la_least(la_most(MIX_FLOATS / r / 16 * 16, 16), MIX_TOKENS), w = tile->panel;
     *f = (linformer){.p = *p,
                      .r = r,
                      .block = block,
-                     .keys = round_up(p->B * r * H * p->dk),
-                     .values = round_up(p->B * r * H * p->dv),
+                     .keys = la_whole_lines(p->B * r * H * p->dk),
+                     .values = la_whole_lines(p->B * r * H * p->dv),
                      .parts = parts_of(2 * p->B, p->threads, (p->T + block - 1) / block),
                      .groups = parts_of(p->B * H, p->threads, (p->T + w - 1) / w),
                      .tile = tile,
                      .narrow = p->dtype == LA_BF16 ? la_tile_bf16_get(dev->isa) : NULL,
                      .lanes = LA_ISA_TABLE(la_linformer_lanes, dev->isa)};
     linformer_layout *l = &f->own;
-    int64_t rows = most(block * H * d, 2 * w * d); /* mixtures; a panel's rows of q and do */
-    l->mix = round_up(block * r);
-    l->in = p->dtype == LA_BF16 ? round_up(rows) : 0;
-    l->panel = round_up(w * d);
-    l->score = round_up(r * w);
-    l->scratch = LA_TILE_SCRATCH(most(most(block, w), most(r, H * d)));
-    l->total = most(l->mix + l->scratch, 2 * l->panel + l->score) + l->in;
+    int64_t rows = la_most(block * H * d, 2 * w * d); /* mixtures; a panel's rows of q and do */
+    l->mix = la_whole_lines(block * r);
+    l->in = p->dtype == LA_BF16 ? la_whole_lines(rows) : 0;
+    l->panel = la_whole_lines(w * d);
+    l->score = la_whole_lines(r * w);
+    l->scratch = LA_TILE_SCRATCH(la_most(la_most(block, w), la_most(r, H * d)));
+    l->total = la_most(l->mix + l->scratch, 2 * l->panel + l->score) + l->in;
 }
 
 la_status la_linformer_sizes(const la_problem *p, la_pass pass, const void *opts,
@@ -75,7 +61,7 @@ la_status la_linformer_sizes(const la_problem *p, la_pass pass, const void *opts
     if (pass == LA_FORWARD)
         floats += mixtures;
     else
-        saved = mixtures, floats = most(floats, la_linformer_back_floats(&f));
+        saved = mixtures, floats = la_most(floats, la_linformer_back_floats(&f));
     *out = (la_sizes){.saved = (size_t)saved * sizeof(float),
                       .work = (size_t)floats * sizeof(float),
                       .instance = sizeof(linformer)};
@@ -115,10 +101,10 @@ static void mixture(const linformer *f, int64_t b, int64_t part, int64_t d, cons
 {
     int64_t T = f->p.T, w = f->p.H * d, ld, blocks = (T + f->block - 1) / f->block;
     int64_t first = blocks * part / f->parts * f->block;
-    int64_t end = least(blocks * (part + 1) / f->parts * f->block, T);
+    int64_t end = la_least(blocks * (part + 1) / f->parts * f->block, T);
     float *mix = work, *scratch = mix + f->own.mix, *in = scratch + f->own.scratch;
     for (int64_t t = first; t < end; t += f->block) {
-        int64_t n = least(end - t, f->block);
+        int64_t n = la_least(end - t, f->block);
         la_linformer_mix(f, E, t, n, mix);
         const float *rows = la_linformer_rows(f, x, (b * T + t) * w, w, n, w, in, &ld);
         f->tile->nn(f->r, w, n, 1.0f, mix, f->block, rows, ld, t > first, out, w, scratch);
@@ -144,7 +130,7 @@ static void mixtures(const linformer *f, const la_io *io, float *K, float *more,
 #pragma omp for schedule(static)
     for (int64_t j = 0; j < both; j += 4096)
         for (int64_t part = 1; part < f->parts; part++)
-            f->tile->axpy(least(both - j, 4096), 1.0f, more + (part - 1) * both + j, K + j);
+            f->tile->axpy(la_least(both - j, 4096), 1.0f, more + (part - 1) * both + j, K + j);
 }
 
 /* ---- attention ---- */
@@ -182,7 +168,7 @@ static void attend(const linformer *f, const la_io *io, int64_t i, int64_t t, co
                    float *work)
 {
     int64_t T = f->p.T, H = f->p.H, dk = f->p.dk, dv = f->p.dv, r = f->r, w = f->tile->panel, ld;
-    int64_t b = i / H, h = i % H, n = least(T - t, w), row = (b * T + t) * H + h;
+    int64_t b = i / H, h = i % H, n = la_least(T - t, w), row = (b * T + t) * H + h;
     const float *V = K + f->keys + (b * r * H + h) * dv;
     float *panel = work, *ot = panel + f->own.panel, *S = ot + f->own.panel;
     float *in = S + f->own.score, weight[LA_TILE_PANEL];
