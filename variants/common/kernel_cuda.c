@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "counts.h"
 #include "labench/kit.h"
 
 typedef struct kc_instance {
@@ -14,21 +15,6 @@ typedef struct kc_instance {
     size_t part[3]; /* offsets of S, z, c in a state buffer */
     void *pairs;    /* on the device, or NULL */
 } kc_instance;
-
-static int64_t round_up(int64_t floats)
-{
-    return (floats + 15) / 16 * 16;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Causal: 64 tokens where exponents need a common power, else 128, or 256 where states are large beside the
  * tokens between them. Where every query sees every key: as many pieces as keep a device busy. */
@@ -38,7 +24,7 @@ static int64_t chunk_of(const la_kc *c)
     if (c->causal && c->stabilised) return tile;
     if (c->causal) return c->m > 512 ? 4 * tile : 2 * tile;
     int64_t each = c->B * c->H * ((c->m + tile - 1) / tile) * ((c->dv + tile - 1) / tile);
-    int64_t tiles = (c->T + tile - 1) / tile, pieces = least(tiles, (blocks + each - 1) / each);
+    int64_t tiles = (c->T + tile - 1) / tile, pieces = la_least(tiles, (blocks + each - 1) / each);
     return (tiles + pieces - 1) / pieces * tile;
 }
 
@@ -52,7 +38,8 @@ static la_kc geometry(const la_kc_member *m, const la_problem *p, const void *op
                .dv = p->dv,
                .causal = p->mask == LA_MASK_CAUSAL || p->T == 1};
     m->make(p, opts, &c);
-    c.slot = c.m * c.dv + c.m;
+    c.ld = (c.m + 3) / 4 * 4;
+    c.slot = (c.m * c.dv + c.m + 3) / 4 * 4;
     c.chunk = chunk_of(&c);
     c.chunks = (c.T + c.chunk - 1) / c.chunk;
     return c;
@@ -94,7 +81,7 @@ typedef struct kc_kept {
 static float *take(float *base, int64_t *used, int64_t floats)
 {
     float *here = base ? base + *used : NULL;
-    *used += round_up(floats);
+    *used += la_whole_lines(floats);
     return here;
 }
 
@@ -103,7 +90,7 @@ static int64_t cut_kept(const la_kc *c, float *base, kc_kept *k)
     int64_t used = 0, heads = c->B * c->H, tokens = heads * c->T, slots = heads * (c->chunks + 1);
     *k = (kc_kept){.sums.slots = take(base, &used, slots * c->slot)};
     if (c->stabilised) {
-        k->sums.R = take(base, &used, slots * c->m);
+        k->sums.R = take(base, &used, slots * c->ld);
         k->sums.c = take(base, &used, 2 * heads * c->m);
         k->N = take(base, &used, tokens);
     }
@@ -121,7 +108,7 @@ typedef struct kc_room {
 
 static int64_t cut_room(const la_kc *c, bool back, float *base, kc_room *r)
 {
-    int64_t used = 0, tokens = c->B * c->H * c->T, features = tokens * c->m;
+    int64_t used = 0, tokens = c->B * c->H * c->T, features = tokens * c->ld;
     *r = (kc_room){.phi_q = NULL};
     if (LA_KC_MADE(c->map)) {
         r->phi_q = take(base, &used, features);
@@ -143,7 +130,7 @@ static int64_t cut_room(const la_kc *c, bool back, float *base, kc_room *r)
 /* Features of one token. */
 static int64_t step_floats(const la_kc *c)
 {
-    return 2 * round_up(c->B * c->H * c->m) + round_up(c->B * c->H);
+    return 2 * la_whole_lines(c->B * c->H * c->m) + la_whole_lines(c->B * c->H);
 }
 
 la_status la_kc_sizes(const la_kc_member *m, const la_problem *p, la_pass pass, const void *opts,
@@ -158,7 +145,7 @@ la_status la_kc_sizes(const la_kc_member *m, const la_problem *p, la_pass pass, 
     int64_t keeps = cut_kept(&c, NULL, &kept), floats = cut_room(&c, false, NULL, &room) + keeps;
     bool back = pass == LA_BACKWARD || pass == LA_FWDBWD;
     if (pass == LA_DECODE) floats = step_floats(&c);
-    if (back) floats = most(floats, cut_room(&c, true, NULL, &room));
+    if (back) floats = la_most(floats, cut_room(&c, true, NULL, &room));
     *out = (la_sizes){.state = la_state_layout(parts, n, NULL),
                       .saved = back ? (size_t)keeps * sizeof(float) : 0,
                       .work = (size_t)floats * sizeof(float),
@@ -310,7 +297,8 @@ la_status la_kc_decode(void *self, const la_io *io, la_err *err)
     const kc_instance *in = self;
     la_kc c = in->c;
     c.T = 1;
-    int64_t features = round_up(c.B * c.H * c.m);
+    c.ld = c.m; /* as states lie */
+    int64_t features = la_whole_lines(c.B * c.H * c.m);
     float *phi_q = io->work, *phi_k = phi_q + features, *half = phi_k + features;
     LA_TRY(la_kc_features(&c, io->q, matrix_of(io), false, half, phi_q, io->stream, err));
     LA_TRY(la_kc_features(&c, io->k, matrix_of(io), true, half, phi_k, io->stream, err));

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The forward passes of kernel_cuda.h: largest exponents, chunks' sums, their running sums, outputs. A block
- * of four warps has a tile of 64 x 64 of what it makes, and two buffers in shared memory, 36 KiB.
+ * of four warps has a tile of 64 x 64 of what it makes, and two buffers in shared memory, up to 36 KiB for narrow types and 54
+ * for float32.
  */
-#include "tile_cuda.cuh"
-
-#include "kernel_cuda.cuh"
+#include "kernel_cuda_pairs.cuh"
 
 /* ---- the largest exponents ---- */
 
@@ -18,23 +17,38 @@ __global__ void chunk_maxima_kernel(la_kc c, const float *exponents, float *R, i
     int64_t end = (j + 1) * c.chunk < c.T ? (j + 1) * c.chunk : c.T;
     float top = -INFINITY;
     for (int64_t t = j * c.chunk; t < end; t++)
-        top = fmaxf(top, exponents[(bh * c.T + t) * c.m + i]);
-    R[(bh * (c.chunks + 1) + j + 1) * c.m + i] = top;
+        top = fmaxf(top, exponents[(bh * c.T + t) * c.ld + i]);
+    R[(bh * (c.chunks + 1) + j + 1) * c.ld + i] = top;
 }
 
-/* The largest so far, as powers; and c of the state that goes out. */
-__global__ void running_maxima_kernel(la_kc c, la_kc_sums sums, const float *in, float *out)
+/* The largest so far, as powers; and c of the state that goes out. A warp has 32 features and a line of the block the
+ * chunks of one stretch. grid: (features, B H). */
+__global__ void running_maxima_kernel(la_kc c, la_kc_sums sums, const float *in, float *out,
+                                      int64_t groups)
 {
-    int64_t at = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
-    if (at >= c.B * c.H * c.m) return;
-    int64_t bh = at / c.m, i = at % c.m;
-    float top = in ? in[at] : -INFINITY, *R = sums.R + bh * (c.chunks + 1) * c.m + i;
-    sums.c[2 * bh * c.m + i] = top;
-    R[0] = la_kc_power_of(top);
-    for (int64_t j = 1; j <= c.chunks; j++) {
-        top = fmaxf(top, R[j * c.m]);
-        R[j * c.m] = la_kc_power_of(top);
+    LA_SHARED(float, tops); /* [lines][32], of each stretch */
+    const int64_t bh = (int64_t)blockIdx.x / groups,
+                  i = (int64_t)blockIdx.x % groups * LA_WARP + threadIdx.x, at = bh * c.m + i;
+    const bool there = i < c.m;
+    const la_kc_stretch own = la_kc_stretch_of(c.chunks);
+    float *R = sums.R + bh * (c.chunks + 1) * c.ld + i, top = -INFINITY;
+    for (int64_t j = own.first; there && j < own.end; j++) top = fmaxf(top, R[(j + 1) * c.ld]);
+    tops[threadIdx.y * LA_WARP + threadIdx.x] = top;
+    __syncthreads();
+    if (!there) return;
+    const float before = in ? in[at] : -INFINITY;
+    top = before;
+    for (unsigned line = 0; line < threadIdx.y; line++)
+        top = fmaxf(top, tops[line * LA_WARP + threadIdx.x]);
+    if (threadIdx.y == 0) {
+        sums.c[2 * bh * c.m + i] = before;
+        R[0] = la_kc_power_of(before);
     }
+    for (int64_t j = own.first; j < own.end; j++) {
+        top = fmaxf(top, R[(j + 1) * c.ld]);
+        R[(j + 1) * c.ld] = la_kc_power_of(top);
+    }
+    if (threadIdx.y + 1 < blockDim.y) return;
     sums.c[(2 * bh + 1) * c.m + i] = top;
     if (out) out[at] = top;
 }
@@ -44,12 +58,15 @@ extern "C" la_status la_kc_maxima(const la_kc *c, const float *exponents, const 
                                   la_err *err)
 {
     const unsigned threads = 128;
-    int64_t groups = (c->m + threads - 1) / threads, blocks = c->B * c->H * c->chunks * groups;
-    LA_TRY(la_kc_blocks(blocks, err));
+    int64_t groups = (c->m + threads - 1) / threads, blocks = c->B * c->H * c->chunks * groups,
+            narrow = (c->m + LA_WARP - 1) / LA_WARP;
+    LA_TRY(la_kc_blocks(blocks + c->B * c->H * narrow, err));
     LA_LAUNCH(chunk_maxima_kernel, dim3((unsigned)blocks), dim3(threads), 0, stream, *c, exponents,
               sums->R, groups);
-    LA_LAUNCH(running_maxima_kernel, dim3((unsigned)((c->B * c->H * c->m + threads - 1) / threads)),
-              dim3(threads), 0, stream, *c, *sums, (const float *)in->c, out->c);
+    const unsigned lines = la_kc_lines(c->chunks, c->B * c->H * narrow);
+    LA_LAUNCH(running_maxima_kernel, dim3((unsigned)(c->B * c->H * narrow)), dim3(LA_WARP, lines),
+              lines * LA_WARP * sizeof(float), stream, *c, *sums, (const float *)in->c, out->c,
+              narrow);
     return LA_LAUNCHED("the largest exponents", err);
 }
 
@@ -63,7 +80,7 @@ __global__ void powers_kernel(la_kc c, const float *exponents, la_kc_sums sums, 
         int64_t bh = row / c.T, j = row % c.T / c.chunk;
         const float *R = la_kc_power_at(c, sums, bh, c.causal ? j + 1 : c.chunks);
         for (int64_t i = threadIdx.x; i < c.m; i += LA_WARP)
-            top = fmaxf(top, la_kc_split(exponents[row * c.m + i]).n + R[i]);
+            top = fmaxf(top, la_kc_split(exponents[row * c.ld + i]).n + R[i]);
     }
     top = la_warp_max(top);
     if (there && threadIdx.x == 0) N[row] = top - (float)LA_KC_ROOM;
@@ -81,46 +98,66 @@ extern "C" la_status la_kc_powers(const la_kc *c, const float *exponents, const 
 
 /* ---- what chunks bring ---- */
 
-/* grid: (tiles of columns, tiles of features, chunks, B H). */
-template <typename E>
-__global__ void __launch_bounds__(LA_TILE_THREADS)
+/* grid: (tiles of columns, tiles of features, chunks, B H). W: planes of what tokens bring. */
+template <typename E, int W>
+__global__ void __launch_bounds__(LA_TILE_THREADS, LA_TILE_BLOCKS)
     absorb_kernel(la_kc c, la_kc_side side, la_kc_sums sums, bool back, int64_t across,
                   int64_t down)
 {
-    LA_SHARED(float, F);
-    float *Y = F + LA_TILE_BUFFER;
+    constexpr int P = la_tile_planes<E>::own;
+    LA_SHARED(la_bf16_t, F);
+    la_bf16_t *Y = F + P * LA_TILE_PLANE;
+    float *part = (float *)(void *)(Y + W * LA_TILE_PLANE); /* [64] */
     const int64_t column = (int64_t)blockIdx.x % across * LA_TILE,
                   feature = (int64_t)blockIdx.x / across % down * LA_TILE,
                   chunk = (int64_t)blockIdx.x / across / down, bh = chunk / c.chunks,
                   j = chunk % c.chunks;
+    const la_kc_here at = la_kc_at_head(c, bh);
     const float *R = la_kc_power_at(c, sums, bh, !c.causal ? c.chunks : back ? j : j + 1);
     const int64_t end = (j + 1) * c.chunk < c.T ? (j + 1) * c.chunk : c.T;
-    const int me = (int)threadIdx.x;
+    const int features = la_tile_left(c.m, feature), columns = la_tile_left(c.dv, column);
+    const int me = (int)threadIdx.x % LA_TILE, half = (int)threadIdx.x / LA_TILE;
+    const bool sums_z = column == 0 && c.normalize;
     la_tile_sum sum;
-    float z = 0.0f; /* of feature `me`, by the first threads of the first tile of columns */
+    float z = 0.0f; /* of feature `me`, tokens of one parity */
     la_tile_zero(sum);
     for (int64_t t = j * c.chunk; t < end; t += LA_TILE) {
         const int rows = la_tile_left(end, t);
-        la_tile_fill<E>(F, LA_TILE_ACROSS, [&](int r, int i) {
-            return r < rows && feature + i < c.m
-                       ? la_kc_feature_of<E>(c, side, bh, t + r, feature + i, R)
-                       : 0.0f;
+        la_tile_fill<P>(F, [&](int r, int i, float x[4]) {
+            la_kc_features_of<E>(c, side, at, t + (r < rows ? r : 0), feature + i,
+                                 r < rows ? features - i : 0, R, x);
         });
-        la_tile_fill<E>(Y, LA_TILE_ACROSS, [&](int r, int i) {
-            return r < rows && column + i < c.dv ? la_kc_value<E>(c, side, bh, t + r, column + i)
-                                                 : 0.0f;
+        la_tile_fill<W>(Y, [&](int r, int i, float x[4]) {
+            const int64_t token = t + (r < rows ? r : 0);
+            la_kc_values<E>(c, side, at, token, column + i, r < rows ? columns - i : 0, x);
+            const float factor = la_kc_factor(side, at, token);
+#pragma unroll
+            for (int e = 0; e < 4; e++) x[e] *= factor;
         });
         __syncthreads();
-        la_tile_tn<E>(sum, F, Y, rows);
-        for (int r = 0; column == 0 && c.normalize && me < LA_TILE && r < rows; r++)
-            z = fmaf(F[r * LA_TILE_ACROSS + me], la_kc_extra(c, side, bh, t + r), z);
+        la_tile_tn<P, W>(sum, F, Y, rows);
+        for (int r = half; sums_z && r < rows; r += 2)
+            z = fmaf(la_tile_at<P>(F, r, me), la_kc_extra(side, at, t + r), z);
         __syncthreads();
     }
     float *to = la_kc_slot_at(c, sums, bh, back ? j : j + 1);
-    la_tile_each(sum, [&](int r, int i, float &x) {
-        if (feature + r < c.m && column + i < c.dv) to[(feature + r) * c.dv + column + i] = x;
+    la_tile_each(sum, [&](int r, int i, float x[2]) {
+        if (r < features)
+            la_kc_store(to + (feature + r) * c.dv + column + i, columns - i, c.dv % 2 == 0, x);
     });
-    if (column == 0 && me < LA_TILE && feature + me < c.m) to[c.m * c.dv + feature + me] = z;
+    if (column > 0) return;
+    if (half) part[me] = z;
+    __syncthreads();
+    if (half == 0 && me < features) to[c.m * c.dv + feature + me] = z + part[me];
+}
+
+template <typename E, int W>
+static void absorb(const la_kc *c, const la_kc_side *side, const la_kc_sums *sums, bool back,
+                   int64_t across, int64_t down, int64_t blocks, void *stream)
+{
+    LA_LAUNCH((absorb_kernel<E, W>), dim3((unsigned)blocks), dim3(LA_TILE_THREADS),
+              la_tile_bytes(la_tile_planes<E>::own + W) + LA_TILE * sizeof(float), stream, *c,
+              *side, *sums, back, across, down);
 }
 
 extern "C" la_status la_kc_absorb(const la_kc *c, const la_kc_side *side, bool back,
@@ -130,159 +167,195 @@ extern "C" la_status la_kc_absorb(const la_kc *c, const la_kc_side *side, bool b
     int64_t blocks = c->B * c->H * c->chunks * across * down;
     LA_TRY(la_kc_blocks(blocks, err));
 #define LAUNCH(E)                                                                                  \
-    LA_LAUNCH(absorb_kernel<E>, dim3((unsigned)blocks), dim3(LA_TILE_THREADS),                     \
-              2 * LA_TILE_BUFFER * sizeof(float), stream, *c, *side, *sums, back, across, down)
+    do {                                                                                           \
+        typedef la_tile_planes<E> planes;                                                          \
+        if (back)                                                                                  \
+            absorb<E, planes::between>(c, side, sums, back, across, down, blocks, stream);         \
+        else                                                                                       \
+            absorb<E, planes::own>(c, side, sums, back, across, down, blocks, stream);             \
+    } while (0)
     LA_KC_BY_TYPE(c, LAUNCH);
 #undef LAUNCH
     return LA_LAUNCHED("what chunks bring", err);
 }
 
-/* Running sums over chunks, in place: a thread an element of a state. Forward, slot j + 1 holds what chunk j
- * brings and then what comes after it; back, slot j what chunk j brings and then what comes before it. */
+/* ---- their running sums ---- */
+
+/* An element of a state on its way through the slots: x of slot s at s * slot, R of it at s * ld or NULL. */
+struct element {
+    float *x;
+    const float *R;
+    int64_t slot, ld;
+};
+
+/* sum of what chunks first..end bring, from `sum` on; `keep`: and after each of them into its slot. Eight are asked
+ * for at once, since each of them may come from far. */
+template <bool KEEP>
+__device__ static float through(const la_kc &c, const element &e, bool back, int64_t first,
+                                int64_t end, float sum)
+{
+    enum { AHEAD = 8 };
+    for (int64_t from = first; from < end; from += AHEAD) {
+        float x[AHEAD], grown[AHEAD];
+        const int n = end - from < AHEAD ? (int)(end - from) : AHEAD;
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++) {
+            const int64_t j = from + (i < n ? i : 0), to = back ? c.chunks - 1 - j : j + 1,
+                          low = back ? to : j;
+            x[i] = e.x[to * e.slot];
+            grown[i] = e.R ? la_kc_grown(e.R[low * e.ld], e.R[(low + 1) * e.ld]) : 1.0f;
+        }
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++) {
+            if (i >= n) break;
+            sum = fmaf(sum, grown[i], x[i]);
+            const int64_t j = from + i;
+            if (KEEP) e.x[(back ? c.chunks - 1 - j : j + 1) * e.slot] = sum;
+        }
+    }
+    return sum;
+}
+
+/* Running sums over chunks, in place. Forward, slot j + 1 holds what chunk j brings and then what comes after it;
+ * back, slot j what chunk j brings and then what comes before it. A warp has 32 elements of a state and a line
+ * of the block the chunks of one stretch: their sums first, then from those of the stretches before. */
 __global__ void scan_kernel(la_kc c, la_kc_sums sums, bool back, la_kc_state in, la_kc_state out)
 {
-    const int64_t slot = c.slot, matrix = c.m * c.dv;
-    int64_t at = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, bh = at / slot, e = at % slot;
-    if (bh >= c.B * c.H || (e >= matrix && !c.normalize)) return;
+    LA_SHARED(float, parts); /* [lines][32]: of each stretch */
+    const int64_t slot = c.slot, matrix = c.m * c.dv,
+                  at = (int64_t)blockIdx.x * LA_WARP + threadIdx.x, bh = at / slot, e = at % slot;
+    const int lane = (int)threadIdx.x, line = (int)threadIdx.y, lines = (int)blockDim.y;
+    const bool there = bh < c.B * c.H && e < (c.normalize ? matrix + c.m : matrix);
     const bool is_z = e >= matrix;
-    const int64_t i = is_z ? e - matrix : e / c.dv, there = is_z ? bh * c.m + i : bh * matrix + e;
+    const int64_t i = is_z ? e - matrix : e / c.dv, place = is_z ? bh * c.m + i : bh * matrix + e;
     const float *from = is_z ? in.z : in.S, *R = la_kc_power_at(c, sums, bh, 0);
-    float *to = is_z ? out.z : out.S, *x = la_kc_slot_at(c, sums, bh, 0) + e;
     const float *maxima = c.stabilised ? sums.c + 2 * bh * c.m + i : nullptr;
-    float sum = from ? from[there] : 0.0f;
-    if (maxima) sum *= back ? la_kc_ratio(maxima[c.m]) : 1.0f / la_kc_ratio(maxima[0]);
-    if (!back) x[0] = sum;
-    if (back) x[c.chunks * slot] = sum;
-    for (int64_t j = 0; j < c.chunks; j++) {
-        int64_t to_slot = back ? c.chunks - 1 - j : j + 1, low = back ? to_slot : j;
-        if (R && c.causal) sum *= la_kc_grown(R[low * c.m + i], R[(low + 1) * c.m + i]);
-        if (R && !c.causal && !back && j == 0)
-            sum *= la_kc_grown(R[i], R[c.chunks * c.m + i]); /* all is relative to the last */
-        sum += x[to_slot * slot];
-        x[to_slot * slot] = sum;
+    float *to = is_z ? out.z : out.S;
+    const element mine = {la_kc_slot_at(c, sums, bh, 0) + e, R && c.causal ? R + i : nullptr, slot,
+                          c.ld};
+    const la_kc_stretch own = la_kc_stretch_of(c.chunks);
+    if (lines > 1) {
+        if (there)
+            parts[line * LA_WARP + lane] = through<false>(c, mine, back, own.first, own.end, 0.0f);
+        __syncthreads();
     }
+    if (!there) return;
+    float sum = from ? from[place] : 0.0f;
+    if (maxima) sum *= back ? la_kc_ratio(maxima[c.m]) : 1.0f / la_kc_ratio(maxima[0]);
+    if (line == 0) mine.x[back ? c.chunks * slot : 0] = sum;
+    if (R && !c.causal && !back) sum *= la_kc_grown(R[i], R[c.chunks * c.ld + i]); /* the last */
+    for (int l = 0; l < line; l++) {
+        if (mine.R) {
+            const la_kc_stretch s = la_kc_stretch_at(c.chunks, l, lines);
+            const int64_t low = back ? c.chunks - s.end : s.first,
+                          high = back ? c.chunks - s.first : s.end;
+            sum *= la_kc_grown(mine.R[low * c.ld], mine.R[high * c.ld]);
+        }
+        sum += parts[l * LA_WARP + lane];
+    }
+    sum = through<true>(c, mine, back, own.first, own.end, sum);
+    if (line + 1 < lines) return;
     if (maxima) sum *= back ? 1.0f / la_kc_ratio(maxima[0]) : la_kc_ratio(maxima[c.m]);
-    if (to) to[there] = sum;
+    if (to) to[place] = sum;
 }
 
 extern "C" la_status la_kc_scan(const la_kc *c, bool back, const la_kc_sums *sums,
                                 const la_kc_state *in, const la_kc_state *out, void *stream,
                                 la_err *err)
 {
-    const int64_t threads = 128, all = c->B * c->H * c->slot,
-                  blocks = (all + threads - 1) / threads;
+    const int64_t blocks = (c->B * c->H * c->slot + LA_WARP - 1) / LA_WARP;
+    const unsigned lines = la_kc_lines(c->chunks, blocks);
     LA_TRY(la_kc_blocks(blocks, err));
-    LA_LAUNCH(scan_kernel, dim3((unsigned)blocks), dim3((unsigned)threads), 0, stream, *c, *sums,
-              back, *in, *out);
+    LA_LAUNCH(scan_kernel, dim3((unsigned)blocks), dim3(LA_WARP, lines),
+              lines * LA_WARP * sizeof(float), stream, *c, *sums, back, *in, *out);
     return LA_LAUNCHED("states of chunks", err);
 }
 
 /* ---- outputs ---- */
 
-/* Forward, sums of the features of a row, twice two threads each: with z, and of a row of P. */
-__device__ static float row_of(const float *buffer, const float *weights, int n)
+/* Forward, sums of the features of a row, two threads each: with z, and of a row of P. */
+template <int P>
+__device__ static float row_of(const la_bf16_t *buffer, const float *weights, int n)
 {
     const int row = (int)threadIdx.x / 2, half = (int)threadIdx.x % 2;
     float sum = 0.0f;
     for (int i = half; i < n; i += 2)
-        sum += (weights ? weights[i] : 1.0f) * buffer[row * LA_TILE_ALONG + i];
+        sum = fmaf(weights ? weights[i] : 1.0f, la_tile_at<P>(buffer, row, i), sum);
     return sum;
-}
-
-/* The pairs of a tile with itself and with the others of its chunk: sum += tril(F F_other') Y_other, of P its
- * own row sums to den. */
-template <typename E>
-__device__ static void pairs(const la_kc &c, const la_kc_read_call &call, int64_t bh, int64_t t,
-                             int64_t column, float *one, float *two, la_tile_sum &sum, float &den)
-{
-    const bool back = call.back;
-    const int64_t j = t / c.chunk, first = back ? t : j * c.chunk;
-    int64_t last = back ? (j + 1) * c.chunk : t + LA_TILE;
-    if (last > c.T) last = c.T;
-    const float *R = la_kc_power_at(c, call.sums, bh, j + 1);
-    const int rows = la_tile_left(c.T, t);
-    for (int64_t u = first; u < last; u += LA_TILE) {
-        const int others = la_tile_left(c.T, u);
-        la_tile_sum P;
-        la_tile_zero(P);
-        for (int64_t i = 0; i < c.m; i += LA_TILE) {
-            const int width = la_tile_left(c.m, i);
-            la_tile_fill<E>(one, LA_TILE_ALONG, [&](int r, int f) {
-                return r < rows && f < width
-                           ? la_kc_feature_of<E>(c, call.rows, bh, t + r, i + f, R)
-                           : 0.0f;
-            });
-            la_tile_fill<E>(two, LA_TILE_ALONG, [&](int r, int f) {
-                return r < others && f < width && !la_kc_is_exact(c, call.others, bh, u + r)
-                           ? la_kc_feature_of<E>(c, call.others, bh, u + r, i + f, R)
-                           : 0.0f;
-            });
-            __syncthreads();
-            la_tile_nt<E>(P, one, two, width);
-            __syncthreads();
-        }
-        la_tile_each(P, [&](int r, int o, float &x) {
-            bool seen = o < others && (back ? u + o >= t + r : u + o <= t + r);
-            one[r * LA_TILE_ALONG + o] = la_tile_hold<E>(seen ? x : 0.0f);
-        });
-        la_tile_fill<E>(two, LA_TILE_ACROSS, [&](int r, int o) {
-            return r < others && column + o < c.dv
-                       ? la_kc_value<E>(c, call.others, bh, u + r, column + o)
-                       : 0.0f;
-        });
-        __syncthreads();
-        la_tile_nn<E>(sum, one, two, others);
-        if (c.normalize && !back) den += row_of(one, nullptr, others);
-        __syncthreads();
-    }
 }
 
 /* grid: (tiles of columns, tiles of tokens, B H). */
 template <typename E>
-__global__ void __launch_bounds__(LA_TILE_THREADS)
+__global__ void __launch_bounds__(LA_TILE_THREADS, LA_TILE_FEWER)
     read_kernel(la_kc c, la_kc_read_call call, int64_t across, int64_t tiles)
 {
-    LA_SHARED(float, one);
-    float *two = one + LA_TILE_BUFFER, *weights = two + LA_TILE_BUFFER, *factor = weights + LA_TILE;
+    constexpr int P = la_tile_planes<E>::own, W = la_tile_planes<E>::between;
+    LA_SHARED(la_bf16_t, one);
+    la_bf16_t *two = one + W * LA_TILE_PLANE;
+    float *weights = (float *)(void *)(two + W * LA_TILE_PLANE), *factor = weights + LA_TILE;
     const int64_t column = (int64_t)blockIdx.x % across * LA_TILE,
                   t = (int64_t)blockIdx.x / across % tiles * LA_TILE,
                   bh = (int64_t)blockIdx.x / across / tiles, j = t / c.chunk;
     const int me = (int)threadIdx.x, rows = la_tile_left(c.T, t),
               columns = la_tile_left(c.dv, column);
+    const la_kc_here at = la_kc_at_head(c, bh);
     const bool divides = c.normalize && !call.back;
-    const float *R = la_kc_power_at(c, call.sums, bh, la_kc_seen_power(c, call.back, j));
-    const float *S = la_kc_slot_at(c, call.sums, bh, la_kc_seen(c, call.back, j));
     la_tile_sum sum;
     float den = 0.0f;
     la_tile_zero(sum);
-    if (c.causal) pairs<E>(c, call, bh, t, column, one, two, sum, den);
+    if (c.causal) {
+        const float *R = la_kc_power_at(c, call.sums, bh, j + 1);
+        la_kc_pairs<P, W>(
+            c, call.back, t, c.m, {one, two}, sum,
+            [&](int r, int64_t i, int there, float x[4]) {
+                la_kc_features_of<E>(c, call.rows, at, t + r, i, there, R, x);
+            },
+            [&](int64_t u, int64_t i, int there, float x[4]) {
+                if (la_kc_is_exact(call.others, at, u)) there = 0;
+                la_kc_features_of<E>(c, call.others, at, u, i, there, R, x);
+            },
+            [&](int, int64_t u, float x) { return x * la_kc_factor(call.others, at, u); },
+            [&](int64_t u, int i, bool there, float x[4]) {
+                la_kc_values<E>(c, call.others, at, u, column + i, there ? columns - i : 0, x);
+            },
+            [&](int n) {
+                if (divides) den += row_of<W>(one, nullptr, n);
+            });
+    }
+    const float *R = la_kc_power_at(c, call.sums, bh, la_kc_seen_power(c, call.back, j));
+    const float *S = la_kc_slot_at(c, call.sums, bh, la_kc_seen(c, call.back, j));
     for (int64_t i = 0; i < c.m; i += LA_TILE) {
         const int width = la_tile_left(c.m, i);
-        la_tile_fill<E>(one, LA_TILE_ALONG, [&](int r, int f) {
-            return r < rows && f < width ? la_kc_feature_of<E>(c, call.rows, bh, t + r, i + f, R)
-                                         : 0.0f;
+        la_tile_fill<P>(one, [&](int r, int f, float x[4]) {
+            la_kc_features_of<E>(c, call.rows, at, t + (r < rows ? r : 0), i + f,
+                                 r < rows ? width - f : 0, R, x);
         });
-        la_tile_fill<E>(two, LA_TILE_ACROSS, [&](int f, int o) {
-            return f < width && o < columns ? S[(i + f) * c.dv + column + o] : 0.0f;
+        la_tile_fill<W>(two, [&](int f, int o, float x[4]) {
+            la_kc_load(S + (i + (f < width ? f : 0)) * c.dv + column + o,
+                       f < width ? columns - o : 0, c.dv % 4 == 0, x);
         });
         if (divides && me < LA_TILE) weights[me] = me < width ? S[c.m * c.dv + i + me] : 0.0f;
         __syncthreads();
-        la_tile_nn<E>(sum, one, two, width);
-        if (divides) den += row_of(one, weights, width);
+        la_tile_nn<P, W>(sum, one, two, width);
+        if (divides) den += row_of<P>(one, weights, width);
         __syncthreads();
     }
     if (divides) {
         den += __shfl_xor_sync(LA_ALL, den, 1);
         if (me % 2 == 0) factor[me / 2] = c.read_scale / (den + c.eps);
         if (me % 2 == 0 && me / 2 < rows && call.den && column == 0)
-            call.den[bh * c.T + t + me / 2] = den;
+            call.den[at.token + t + me / 2] = den;
         __syncthreads();
     }
-    la_tile_each(sum, [&](int r, int o, float &x) {
+    la_tile_each(sum, [&](int r, int o, float x[2]) {
         if (r >= rows || o >= columns) return;
-        float y = x * (divides ? factor[r] : call.back ? 1.0f : c.read_scale);
-        la_from_float(y, (E *)call.o + la_kc_at(c, bh, t + r, c.dv) + column + o);
-        if (call.o32) call.o32[(bh * c.T + t + r) * c.dv + column + o] = y;
+        const float scale = divides ? factor[r] : call.back ? 1.0f : c.read_scale;
+        x[0] *= scale, x[1] *= scale;
+        E *to = (E *)call.o + (at.row + (t + r) * c.H) * c.dv + column + o;
+        la_kc_store(to, columns - o, c.dv % 2 == 0, x);
+        if (call.o32)
+            la_kc_store(call.o32 + (at.token + t + r) * c.dv + column + o, columns - o,
+                        c.dv % 2 == 0, x);
     });
 }
 
@@ -294,8 +367,8 @@ extern "C" la_status la_kc_read(const la_kc *c, const la_kc_read_call *call, voi
     LA_TRY(la_kc_blocks(blocks, err));
 #define LAUNCH(E)                                                                                  \
     LA_LAUNCH(read_kernel<E>, dim3((unsigned)blocks), dim3(LA_TILE_THREADS),                       \
-              (2 * LA_TILE_BUFFER + 2 * LA_TILE) * sizeof(float), stream, *c, *call, across,       \
-              tiles)
+              la_tile_bytes(2 * la_tile_planes<E>::between) + 2 * LA_TILE * sizeof(float), stream, \
+              *c, *call, across, tiles)
     LA_KC_BY_TYPE(c, LAUNCH);
 #undef LAUNCH
     return LA_LAUNCHED("outputs of feature maps", err);

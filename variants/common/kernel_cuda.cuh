@@ -4,7 +4,7 @@
 #ifndef LA_KERNEL_CUDA_CUH
 #define LA_KERNEL_CUDA_CUH
 
-#include "labench/cuda_kit.cuh"
+#include "labench/cuda_mma.cuh"
 
 #include "kernel_cuda.h"
 
@@ -76,60 +76,161 @@ __device__ static inline float la_kc_weight(const la_kc &c, int a, int b)
     return c.map == LA_KC_TAYLOR2 && a == b && a < c.dk ? 0.70710678118654752f : 1.0f;
 }
 
-/* Feature i of the row x, for maps that are not MADE. */
-template <typename E>
-__device__ static inline float la_kc_feature(const la_kc &c, const E *x, int i)
+/* The feature of a number, of DIRECT maps. */
+__device__ static inline float la_kc_direct(const la_kc &c, float v)
 {
-    if (LA_KC_PAIRS(c.map)) {
-        int a = (int)(c.pairs[i] & 0xffffu), b = (int)(c.pairs[i] >> 16);
-        return la_kc_weight(c, a, b) * la_kc_place(c, x, a) * la_kc_place(c, x, b);
-    }
-    float v = la_to_float(x[i]);
     if (c.map == LA_KC_RELU) return fmaxf(v, 0.0f);
     if (c.map == LA_KC_IDENTITY) return v;
     return fmaxf(v, 0.0f) + expf(fminf(v, 0.0f));
 }
 
-/* Feature i of token t. R [m]: stabilised, what the chunk is relative to. */
+/* Feature i of the row x, for maps that are not MADE. */
 template <typename E>
-__device__ static inline float la_kc_feature_of(const la_kc &c, const la_kc_side &side, int64_t bh,
-                                                int64_t t, int64_t i, const float *R)
+__device__ static inline float la_kc_feature(const la_kc &c, const E *x, int i)
 {
-    if (!LA_KC_MADE(c.map))
-        return la_kc_feature(c, (const E *)side.x + la_kc_at(c, bh, t, c.dk), (int)i);
-    float f = side.phi[(bh * c.T + t) * c.m + i];
-    if (!R) return f;
-    la_kc_power e = la_kc_split(f);
-    return la_kc_scaled(e.p, side.N ? e.n + R[i] - side.N[bh * c.T + t] : e.n - R[i]);
+    if (!LA_KC_PAIRS(c.map)) return la_kc_direct(c, la_to_float(x[i]));
+    int a = (int)(c.pairs[i] & 0xffffu), b = (int)(c.pairs[i] >> 16);
+    return la_kc_weight(c, a, b) * la_kc_place(c, x, a) * la_kc_place(c, x, b);
+}
+
+/* Where the first token of a (batch, head) lies: rows of q, k, v and o, and of what is [B H, T]. */
+struct la_kc_here {
+    int64_t row, token;
+};
+
+__device__ static inline la_kc_here la_kc_at_head(const la_kc &c, int64_t bh)
+{
+    return {bh / c.H * c.T * c.H + bh % c.H, bh * c.T};
+}
+
+/* Token t of a tensor [B,T,H,d]. */
+template <typename E>
+__device__ static inline const E *la_kc_row(const la_kc &c, const void *tensor, int64_t d,
+                                            const la_kc_here &at, int64_t t)
+{
+    return (const E *)tensor + (at.row + t * c.H) * d;
+}
+
+/* Four neighbours, `there` of which exist; the others are 0. `wide`: the address is a multiple of four. */
+__device__ static inline void la_kc_load(const float *from, int there, bool wide, float x[4])
+{
+    if (wide && there >= 4) {
+        const float4 v = *(const float4 *)(const void *)from;
+        x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w;
+        return;
+    }
+#pragma unroll
+    for (int e = 0; e < 4; e++) x[e] = e < there ? from[e] : 0.0f;
+}
+
+template <typename E>
+__device__ static inline void la_kc_load(const E *from, int there, bool wide, float x[4])
+{
+    if (wide && there >= 4) {
+        const uint2 v = *(const uint2 *)(const void *)from;
+        const E at[4] = {{(uint16_t)(v.x & 0xffffu)},
+                         {(uint16_t)(v.x >> 16)},
+                         {(uint16_t)(v.y & 0xffffu)},
+                         {(uint16_t)(v.y >> 16)}};
+#pragma unroll
+        for (int e = 0; e < 4; e++) x[e] = la_to_float(at[e]);
+        return;
+    }
+#pragma unroll
+    for (int e = 0; e < 4; e++) x[e] = e < there ? la_to_float(from[e]) : 0.0f;
+}
+
+/* Two neighbours, `there` of which have a place. `wide`: the address is even. */
+__device__ static inline void la_kc_store(float *to, int there, bool wide, const float x[2])
+{
+    if (wide && there >= 2) {
+        *(float2 *)(void *)to = make_float2(x[0], x[1]);
+        return;
+    }
+    if (there > 0) to[0] = x[0];
+    if (there > 1) to[1] = x[1];
+}
+
+template <typename E>
+__device__ static inline void la_kc_store(E *to, int there, bool wide, const float x[2])
+{
+    if (wide && there >= 2) {
+        *(uint32_t *)(void *)to = la_pack2<E>(x[0], x[1]);
+        return;
+    }
+    if (there > 0) la_from_float(x[0], to);
+    if (there > 1) la_from_float(x[1], to + 1);
+}
+
+/* Features i .. i + 3 of token t, `there` of which are wanted; the others are 0. R [m]: stabilised, what the chunk
+ * is relative to. */
+template <typename E>
+__device__ static inline void la_kc_features_of(const la_kc &c, const la_kc_side &side,
+                                                const la_kc_here &at, int64_t t, int64_t i,
+                                                int there, const float *R, float x[4])
+{
+    if (LA_KC_DIRECT(c.map)) {
+        la_kc_load(la_kc_row<E>(c, side.x, c.dk, at, t) + i, there, c.dk % 4 == 0, x);
+#pragma unroll
+        for (int e = 0; e < 4; e++) x[e] = e < there ? la_kc_direct(c, x[e]) : 0.0f;
+        return;
+    }
+    if (LA_KC_PAIRS(c.map)) {
+        const E *row = la_kc_row<E>(c, side.x, c.dk, at, t);
+#pragma unroll
+        for (int e = 0; e < 4; e++) x[e] = e < there ? la_kc_feature(c, row, (int)i + e) : 0.0f;
+        return;
+    }
+    la_kc_load(side.phi + (at.token + t) * c.ld + i, there, true, x);
+    if (!R || there <= 0) return;
+    float r[4], N = side.N ? side.N[at.token + t] : 0.0f;
+    la_kc_load(R + i, there, true, r);
+#pragma unroll
+    for (int e = 0; e < 4; e++) {
+        la_kc_power p = la_kc_split(x[e]);
+        x[e] = e < there ? la_kc_scaled(p.p, side.N ? p.n + r[e] - N : p.n - r[e]) : 0.0f;
+    }
 }
 
 /* A token whose pairs are left to kernel_cuda_exact.cu. */
-__device__ static inline bool la_kc_is_exact(const la_kc &c, const la_kc_side &side, int64_t bh,
+__device__ static inline bool la_kc_is_exact(const la_kc_side &side, const la_kc_here &at,
                                              int64_t t)
 {
-    return side.den && side.den[bh * c.T + t] < 0.0f;
+    return side.den && side.den[at.token + t] < 0.0f;
 }
 
-/* What token t brings to column j. */
+__device__ static inline float la_kc_factor(const la_kc_side &side, const la_kc_here &at, int64_t t)
+{
+    return side.factor ? side.factor[at.token + t] : 1.0f;
+}
+
+__device__ static inline float la_kc_extra(const la_kc_side &side, const la_kc_here &at, int64_t t)
+{
+    return side.y0 ? side.y0[at.token + t] : 1.0f;
+}
+
+/* What token t brings to columns j .. j + 3, `there` of which are wanted, but for its factor. */
 template <typename E>
-__device__ static inline float la_kc_value(const la_kc &c, const la_kc_side &side, int64_t bh,
-                                           int64_t t, int64_t j)
+__device__ static inline void la_kc_values(const la_kc &c, const la_kc_side &side,
+                                           const la_kc_here &at, int64_t t, int64_t j, int there,
+                                           float x[4])
 {
-    float y = la_to_float(((const E *)side.y)[la_kc_at(c, bh, t, c.dv) + j]);
-    return side.factor ? side.factor[bh * c.T + t] * y : y;
+    la_kc_load(la_kc_row<E>(c, side.y, c.dv, at, t) + j, there, c.dv % 4 == 0, x);
 }
 
-__device__ static inline float la_kc_extra(const la_kc &c, const la_kc_side &side, int64_t bh,
-                                           int64_t t)
+/* What it brings to column j. */
+template <typename E>
+__device__ static inline float la_kc_value(const la_kc &c, const la_kc_side &side,
+                                           const la_kc_here &at, int64_t t, int64_t j)
 {
-    return side.y0 ? side.y0[bh * c.T + t] : 1.0f;
+    return la_kc_factor(side, at, t) * la_to_float(la_kc_row<E>(c, side.y, c.dv, at, t)[j]);
 }
 
 /* R of slot `at` of (batch, head) bh; NULL where there is none. */
 __device__ static inline const float *la_kc_power_at(const la_kc &c, const la_kc_sums &sums,
                                                      int64_t bh, int64_t at)
 {
-    return c.stabilised ? sums.R + (bh * (c.chunks + 1) + at) * c.m : nullptr;
+    return c.stabilised ? sums.R + (bh * (c.chunks + 1) + at) * c.ld : nullptr;
 }
 
 __device__ static inline float *la_kc_slot_at(const la_kc &c, const la_kc_sums &sums, int64_t bh,
@@ -149,6 +250,30 @@ __device__ static inline int64_t la_kc_seen(const la_kc &c, bool back, int64_t j
 __device__ static inline int64_t la_kc_seen_power(const la_kc &c, bool back, int64_t j)
 {
     return c.causal ? la_kc_seen(c, back, j) : c.chunks;
+}
+
+/* Chunks first..end that a line of a block has where lines share those of a sequence. */
+struct la_kc_stretch {
+    int64_t first, end;
+};
+
+__device__ static inline la_kc_stretch la_kc_stretch_at(int64_t chunks, int line, int lines)
+{
+    return {chunks * line / lines, chunks * (line + 1) / lines};
+}
+
+__device__ static inline la_kc_stretch la_kc_stretch_of(int64_t chunks)
+{
+    return la_kc_stretch_at(chunks, (int)threadIdx.y, (int)blockDim.y);
+}
+
+/* How many lines: one where blocks fill a device by themselves, else up to 16, of four chunks at least. */
+static inline unsigned la_kc_lines(int64_t chunks, int64_t blocks)
+{
+    const int64_t enough = 132 * 16, most = 16;
+    int64_t lines = (enough + blocks - 1) / blocks;
+    if (lines > chunks / 4) lines = chunks / 4;
+    return (unsigned)(lines < 1 ? 1 : lines < most ? lines : most);
 }
 
 /* launch(E{}) with the type of the problem. */

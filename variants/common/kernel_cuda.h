@@ -10,7 +10,7 @@
  *
  * Queries bring D = dO / den with y0 = e = -(dO.o) / den, keys V with y0 = 1. Maps that are a function of one
  * or two elements of x are made where they are needed; those with a matrix W are made once, [B H, T, m] in
- * work. Stabilised, exponents e lie there, with exp(e) = p 2^n; features of keys are p 2^(n - R_i) and of
+ * work (ld floats from row to row). Stabilised, exponents e lie there, with exp(e) = p 2^n; features of keys are p 2^(n - R_i) and of
  * queries p 2^(n + R_i - N_t), R_i of the largest exponents up to a chunk's end, N_t of the largest sum.
  */
 #ifndef LA_KERNEL_CUDA_H
@@ -53,8 +53,8 @@ typedef struct la_kc {
     la_kc_map map;
     la_dtype dtype; /* of q, k, v, o */
     int64_t B, T, H, dk, dv;
-    int64_t m;             /* features */
-    int64_t slot;          /* floats of a state: S [m,dv], then z [m] */
+    int64_t m, ld;         /* features; floats from one row of them to the next, a multiple of 4 */
+    int64_t slot;          /* floats of a state: S [m,dv], then z [m]; a multiple of 4 */
     int64_t rows;          /* of W: [H,dk,dk] of hedgehog, [rows,dk] of performer's */
     int64_t chunk, chunks; /* tokens, a multiple of LA_KC_TILE; how many in a sequence */
     bool causal, normalize, stabilised;
@@ -82,7 +82,7 @@ typedef struct la_kc_state {
 /* States and their powers on the way. */
 typedef struct la_kc_sums {
     float *slots; /* [B H, chunks + 1, slot] */
-    float *R;     /* [B H, chunks + 1, m], slot by slot, stabilised; */
+    float *R;     /* [B H, chunks + 1, m], slot by slot, ld from one to the next, stabilised */
     float *c;     /* [B H, 2, m]: maxima before the first token and after the last, stabilised */
 } la_kc_sums;
 

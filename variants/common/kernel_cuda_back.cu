@@ -3,9 +3,7 @@
  * X = dO / den, x0 = e, and the others keys with Y = V, y0 = 1; with keys as rows the other way round, and what
  * they see is the gradient of the state after them.
  */
-#include "tile_cuda.cuh"
-
-#include "kernel_cuda.cuh"
+#include "kernel_cuda_pairs.cuh"
 
 /* A warp a token. */
 template <typename E>
@@ -44,54 +42,6 @@ extern "C" la_status la_kc_numerators(const la_kc *c, const void *dout, const vo
     return LA_LAUNCHED("gradients of quotients", err);
 }
 
-/* sum += tril(X Y' + x0 y0') F_other of the others in the chunk of tile t. */
-template <typename E>
-__device__ static void pairs(const la_kc &c, const la_kc_grad_call &call, int64_t bh, int64_t t,
-                             int64_t feature, float *one, float *two, la_tile_sum &sum)
-{
-    const bool back = call.back;
-    const int64_t j = t / c.chunk, first = back ? t : j * c.chunk;
-    int64_t last = back ? (j + 1) * c.chunk : t + LA_TILE;
-    if (last > c.T) last = c.T;
-    const float *R = la_kc_power_at(c, call.states, bh, j + 1);
-    const int rows = la_tile_left(c.T, t);
-    for (int64_t u = first; u < last; u += LA_TILE) {
-        const int others = la_tile_left(c.T, u);
-        la_tile_sum G;
-        la_tile_zero(G);
-        for (int64_t v = 0; v < c.dv; v += LA_TILE) {
-            const int width = la_tile_left(c.dv, v);
-            la_tile_fill<E>(one, LA_TILE_ALONG, [&](int r, int i) {
-                return r < rows && i < width ? la_kc_value<E>(c, call.rows, bh, t + r, v + i)
-                                             : 0.0f;
-            });
-            la_tile_fill<E>(two, LA_TILE_ALONG, [&](int r, int i) {
-                return r < others && i < width ? la_kc_value<E>(c, call.others, bh, u + r, v + i)
-                                               : 0.0f;
-            });
-            __syncthreads();
-            la_tile_nt<E>(G, one, two, width);
-            __syncthreads();
-        }
-        la_tile_each(G, [&](int r, int o, float &x) {
-            bool seen = r < rows && o < others && (back ? u + o >= t + r : u + o <= t + r) &&
-                        !la_kc_is_exact(c, call.rows, bh, t + r) &&
-                        !la_kc_is_exact(c, call.others, bh, u + o);
-            if (seen && c.normalize)
-                x += la_kc_extra(c, call.rows, bh, t + r) * la_kc_extra(c, call.others, bh, u + o);
-            one[r * LA_TILE_ALONG + o] = la_tile_hold<E>(seen ? x : 0.0f);
-        });
-        la_tile_fill<E>(two, LA_TILE_ACROSS, [&](int r, int i) {
-            return r < others && feature + i < c.m && !la_kc_is_exact(c, call.others, bh, u + r)
-                       ? la_kc_feature_of<E>(c, call.others, bh, u + r, feature + i, R)
-                       : 0.0f;
-        });
-        __syncthreads();
-        la_tile_nn<E>(sum, one, two, others);
-        __syncthreads();
-    }
-}
-
 /* dx of a DIRECT map from the gradient of its feature. */
 template <typename E> __device__ static float slope(const la_kc &c, E x)
 {
@@ -100,55 +50,107 @@ template <typename E> __device__ static float slope(const la_kc &c, E x)
     return c.map == LA_KC_RELU ? 0.0f : expf(v);
 }
 
+/* The tile's gradients, to dx or dphi. R: what features of these rows are relative to, `seen` of exact tokens. */
+template <typename E>
+__device__ static void put(const la_kc &c, const la_kc_grad_call &call, const la_kc_here &at,
+                           int64_t t, int64_t feature, const float *R, const float *seen,
+                           la_tile_sum &sum)
+{
+    const int rows = la_tile_left(c.T, t), features = la_tile_left(c.m, feature);
+    la_tile_each(sum, [&](int r, int f, float x[2]) {
+        const int there = features - f;
+        if (r >= rows || there <= 0) return;
+        if (LA_KC_DIRECT(c.map)) {
+            const int64_t to = (at.row + (t + r) * c.H) * c.dk + feature + f;
+            const E *from = (const E *)call.rows.x + to;
+            x[0] *= slope(c, from[0]);
+            if (there > 1) x[1] *= slope(c, from[1]);
+            la_kc_store((E *)call.dx + to, there, c.dk % 2 == 0, x);
+            return;
+        }
+        if (c.stabilised) {
+            const bool exact = la_kc_is_exact(call.rows, at, t + r);
+            const float *relative = exact ? seen : R;
+            float of[4];
+            la_kc_features_of<E>(c, call.rows, at, t + r, feature + f, there < 2 ? there : 2,
+                                 relative, of);
+            x[0] *= of[0], x[1] *= of[1];
+        }
+        la_kc_store(call.dphi + (at.token + t + r) * c.ld + feature + f, there, true, x);
+    });
+}
+
 /* grid: (tiles of features, tiles of tokens, B H). */
 template <typename E>
-__global__ void __launch_bounds__(LA_TILE_THREADS)
+__global__ void __launch_bounds__(LA_TILE_THREADS, LA_TILE_FEWER)
     grad_kernel(la_kc c, la_kc_grad_call call, int64_t across, int64_t tiles)
 {
-    LA_SHARED(float, one);
-    float *two = one + LA_TILE_BUFFER;
+    constexpr int P = la_tile_planes<E>::own, W = la_tile_planes<E>::between;
+    LA_SHARED(la_bf16_t, one);
+    la_bf16_t *two = one + W * LA_TILE_PLANE;
     const int64_t feature = (int64_t)blockIdx.x % across * LA_TILE,
                   t = (int64_t)blockIdx.x / across % tiles * LA_TILE,
                   bh = (int64_t)blockIdx.x / across / tiles, j = t / c.chunk;
     const int rows = la_tile_left(c.T, t), features = la_tile_left(c.m, feature);
+    const la_kc_here at = la_kc_at_head(c, bh);
     const float *S = la_kc_slot_at(c, call.states, bh, la_kc_seen(c, call.back, j)),
                 *z = S + c.m * c.dv;
     la_tile_sum sum;
     la_tile_zero(sum);
     for (int64_t v = 0; v < c.dv; v += LA_TILE) {
         const int width = la_tile_left(c.dv, v);
-        la_tile_fill<E>(one, LA_TILE_ALONG, [&](int r, int i) {
-            return r < rows && i < width ? la_kc_value<E>(c, call.rows, bh, t + r, v + i) : 0.0f;
+        la_tile_fill<P>(one, [&](int r, int i, float x[4]) {
+            la_kc_values<E>(c, call.rows, at, t + (r < rows ? r : 0), v + i,
+                            r < rows ? width - i : 0, x);
         });
-        la_tile_fill<E>(two, LA_TILE_ALONG, [&](int f, int i) {
-            return f < features && i < width ? S[(feature + f) * c.dv + v + i] : 0.0f;
+        la_tile_fill<W>(two, [&](int f, int i, float x[4]) {
+            la_kc_load(S + (feature + (f < features ? f : 0)) * c.dv + v + i,
+                       f < features ? width - i : 0, c.dv % 4 == 0, x);
         });
         __syncthreads();
-        la_tile_nt<E>(sum, one, two, width);
+        la_tile_nt<P, W>(sum, one, two, width);
         __syncthreads();
     }
     /* What the state is relative to, and what the pairs are: those of queries are after the chunk. */
     const float *R = la_kc_power_at(c, call.states, bh, c.causal ? j + 1 : c.chunks);
     const float *seen = la_kc_power_at(c, call.states, bh, la_kc_seen_power(c, call.back, j));
-    la_tile_each(sum, [&](int r, int f, float &x) {
-        if (r >= rows || f >= features) return;
-        if (c.normalize) x = fmaf(la_kc_extra(c, call.rows, bh, t + r), z[feature + f], x);
-        if (R != seen && !la_kc_is_exact(c, call.rows, bh, t + r))
-            x *= la_kc_grown(seen[feature + f], R[feature + f]);
-    });
-    if (c.causal) pairs<E>(c, call, bh, t, feature, one, two, sum);
-    la_tile_each(sum, [&](int r, int f, float &x) {
-        if (r >= rows || f >= features) return;
-        if (LA_KC_DIRECT(c.map)) {
-            int64_t at = la_kc_at(c, bh, t + r, c.dk) + feature + f;
-            la_from_float(slope(c, ((const E *)call.rows.x)[at]) * x, (E *)call.dx + at);
-            return;
+    la_tile_each(sum, [&](int r, int f, float x[2]) {
+        if (r >= rows) return;
+        const float factor = la_kc_factor(call.rows, at, t + r);
+        const bool grows = R != seen && !la_kc_is_exact(call.rows, at, t + r);
+#pragma unroll
+        for (int e = 0; e < 2; e++) {
+            if (f + e >= features) continue;
+            const int64_t i = feature + f + e;
+            x[e] *= factor;
+            if (c.normalize) x[e] = fmaf(la_kc_extra(call.rows, at, t + r), z[i], x[e]);
+            if (grows) x[e] *= la_kc_grown(seen[i], R[i]);
         }
-        if (c.stabilised)
-            x *= la_kc_feature_of<E>(c, call.rows, bh, t + r, feature + f,
-                                     la_kc_is_exact(c, call.rows, bh, t + r) ? seen : R);
-        call.dphi[(bh * c.T + t + r) * c.m + feature + f] = x;
     });
+    if (c.causal)
+        la_kc_pairs<P, W>(
+            c, call.back, t, c.dv, {one, two}, sum,
+            [&](int r, int64_t i, int there, float x[4]) {
+                la_kc_values<E>(c, call.rows, at, t + r, i, there, x);
+            },
+            [&](int64_t u, int64_t i, int there, float x[4]) {
+                la_kc_values<E>(c, call.others, at, u, i, there, x);
+            },
+            [&](int r, int64_t u, float x) {
+                if (la_kc_is_exact(call.rows, at, t + r) || la_kc_is_exact(call.others, at, u))
+                    return 0.0f;
+                x *= la_kc_factor(call.rows, at, t + r) * la_kc_factor(call.others, at, u);
+                return c.normalize ? fmaf(la_kc_extra(call.rows, at, t + r),
+                                          la_kc_extra(call.others, at, u), x)
+                                   : x;
+            },
+            [&](int64_t u, int i, bool there, float x[4]) {
+                if (la_kc_is_exact(call.others, at, u)) there = false;
+                la_kc_features_of<E>(c, call.others, at, u, feature + i, there ? features - i : 0,
+                                     R, x);
+            },
+            [](int) {});
+    put<E>(c, call, at, t, feature, R, seen, sum);
 }
 
 extern "C" la_status la_kc_grad(const la_kc *c, const la_kc_grad_call *call, void *stream,
@@ -159,7 +161,7 @@ extern "C" la_status la_kc_grad(const la_kc *c, const la_kc_grad_call *call, voi
     LA_TRY(la_kc_blocks(blocks, err));
 #define LAUNCH(E)                                                                                  \
     LA_LAUNCH(grad_kernel<E>, dim3((unsigned)blocks), dim3(LA_TILE_THREADS),                       \
-              2 * LA_TILE_BUFFER * sizeof(float), stream, *c, *call, across, tiles)
+              la_tile_bytes(2 * la_tile_planes<E>::between), stream, *c, *call, across, tiles)
     LA_KC_BY_TYPE(c, LAUNCH);
 #undef LAUNCH
     return LA_LAUNCHED("gradients of features", err);

@@ -13,7 +13,8 @@ enum { THREADS = 128 };
 /* A query, and what it sees in its chunk. */
 struct query {
     int64_t bh, t, first; /* tokens first..t */
-    const float *f, *R;   /* exponents, and the powers of the state before the chunk */
+    la_kc_here at;
+    const float *f, *R; /* exponents, and the powers of the state before the chunk */
     float N;
 };
 
@@ -24,7 +25,8 @@ __device__ static query query_at(const la_kc &c, const la_kc_exact_call &call, i
     return {bh,
             t,
             j * c.chunk,
-            call.queries.phi + (bh * c.T + t) * c.m,
+            la_kc_at_head(c, bh),
+            call.queries.phi + (bh * c.T + t) * c.ld,
             la_kc_power_at(c, call.sums, bh, j),
             0.0f};
 }
@@ -32,7 +34,7 @@ __device__ static query query_at(const la_kc &c, const la_kc_exact_call &call, i
 __device__ static inline const float *key_at(const la_kc &c, const la_kc_exact_call &call,
                                              int64_t bh, int64_t u)
 {
-    return call.keys.phi + (bh * c.T + u) * c.m;
+    return call.keys.phi + (bh * c.T + u) * c.ld;
 }
 
 /* phi_i(q) phi_i(k) 2^-N */
@@ -114,7 +116,7 @@ __global__ void __launch_bounds__(THREADS) exact_kernel(la_kc c, la_kc_exact_cal
                 sum = fmaf(la_kc_scaled(a.p, a.n + q.R[i] - q.N), S[i * c.dv + o], sum);
             }
             for (int64_t u = q.first; u <= t; u++)
-                sum = fmaf(P[u - q.first], la_kc_value<E>(c, call.keys, bh, u, o), sum);
+                sum = fmaf(P[u - q.first], la_kc_value<E>(c, call.keys, q.at, u, o), sum);
             sum *= c.read_scale / (den + c.eps);
             la_from_float(sum, (E *)call.o + la_kc_at(c, bh, t, c.dv) + o);
             if (call.o32) call.o32[row * c.dv + o] = sum;
@@ -145,7 +147,7 @@ __global__ void __launch_bounds__(THREADS) exact_back_kernel(la_kc c, la_kc_exac
             for (int64_t o = threadIdx.x; o < c.dv; o += THREADS)
                 for (int64_t u = q.first; u <= t; u++) {
                     E *to = (E *)call.dv + la_kc_at(c, bh, u, c.dv) + o;
-                    float x = P[u - q.first] * la_kc_value<E>(c, call.queries, bh, t, o);
+                    float x = P[u - q.first] * la_kc_value<E>(c, call.queries, q.at, t, o);
                     la_from_float(la_to_float(*to) + x, to);
                 }
             __syncthreads();
@@ -154,16 +156,16 @@ __global__ void __launch_bounds__(THREADS) exact_back_kernel(la_kc c, la_kc_exac
         for (int64_t u = q.first; u <= t; u++) { /* P: G of the pair */
             float sum = 0.0f;
             for (int64_t o = threadIdx.x; o < c.dv; o += THREADS)
-                sum = fmaf(la_kc_value<E>(c, call.queries, bh, t, o),
-                           la_kc_value<E>(c, call.keys, bh, u, o), sum);
+                sum = fmaf(la_kc_value<E>(c, call.queries, q.at, t, o),
+                           la_kc_value<E>(c, call.keys, q.at, u, o), sum);
             sum = sum_of(sum, part);
-            if (threadIdx.x == 0) P[u - q.first] = sum + la_kc_extra(c, call.queries, bh, t);
+            if (threadIdx.x == 0) P[u - q.first] = sum + la_kc_extra(call.queries, q.at, t);
         }
         __syncthreads();
         for (int64_t i = threadIdx.x; i < c.m; i += THREADS)
             for (int64_t u = q.first; u <= t; u++) {
                 float x = P[u - q.first] * both(q, key_at(c, call, bh, u), i);
-                call.dphi[(bh * c.T + (call.of_keys ? u : t)) * c.m + i] += x;
+                call.dphi[(bh * c.T + (call.of_keys ? u : t)) * c.ld + i] += x;
             }
         __syncthreads();
     }

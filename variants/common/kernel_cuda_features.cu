@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Features as tensors [B H, T, m], and the way back from their gradients to x and W. Products with W are always
- * of float32: features are exponentials of what they make.
+ * Features as tensors [B H, T, m], rows ld apart, and the way back from their gradients to x and W. Projections W x
+ * are exact to float32 for every type, since features are exponentials of them.
  */
 #include "tile_cuda.cuh"
 
+#include "counts.h"
 #include "kernel_cuda.cuh"
+
+/* Planes of W, which is float32 whatever the problem's type. */
+static const int W_PLANES = la_tile_planes<float>::own;
 
 /* Element (bh, t) of W: hedgehog has one a head. */
 __device__ static inline const float *matrix_of(const la_kc &c, const float *W, int64_t bh)
@@ -25,7 +29,8 @@ template <typename E> __global__ void elements_kernel(la_kc c, const E *x, float
 {
     int64_t at = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, row = at / c.m;
     if (at >= all) return;
-    phi[at] = la_kc_feature(c, x + la_kc_at(c, row / c.T, row % c.T, c.dk), (int)(at % c.m));
+    phi[row * c.ld + at % c.m] =
+        la_kc_feature(c, x + la_kc_at(c, row / c.T, row % c.T, c.dk), (int)(at % c.m));
 }
 
 /* half of every token: |y|^2 / 2. A warp a token. */
@@ -68,40 +73,65 @@ __device__ static void finish(const la_kc &c, float u, float half, bool key, int
     }
 }
 
+/* Columns k.. of the tile of tokens t. */
+template <typename E>
+__device__ static inline void tokens_of(const la_kc &c, const E *x, const la_kc_here &at, int64_t t,
+                                        int64_t k, la_bf16_t *buffer)
+{
+    const int tokens = la_tile_left(c.T, t), width = la_tile_left(c.dk, k);
+    la_tile_fill<la_tile_planes<E>::own>(buffer, [&](int r, int i, float y[4]) {
+        const E *row = la_kc_row<E>(c, x, c.dk, at, t + (r < tokens ? r : 0));
+        la_kc_load(row + k + i, r < tokens ? width - i : 0, c.dk % 4 == 0, y);
+    });
+}
+
+/* Columns of the gradients of projections from `row` on, of the same tokens. */
+template <typename E>
+__device__ static inline void gradients_of(const la_kc &c, const float *d, const la_kc_here &at,
+                                           int64_t t, int64_t row, la_bf16_t *buffer)
+{
+    const int tokens = la_tile_left(c.T, t), rows = la_tile_left(c.rows, row);
+    la_tile_fill<la_tile_planes<E>::between>(buffer, [&](int r, int i, float y[4]) {
+        const int64_t token = at.token + t + (r < tokens ? r : 0);
+        la_kc_load(d + token * c.ld + row + i, r < tokens ? rows - i : 0, true, y);
+    });
+}
+
 /* Projections W x, and features of them. grid: (tiles of rows of W, tiles of tokens, B H). */
 template <typename E>
-__global__ void __launch_bounds__(LA_TILE_THREADS)
+__global__ void __launch_bounds__(LA_TILE_THREADS, LA_TILE_BLOCKS)
     project_kernel(la_kc c, const E *x, const float *W, bool key, const float *half, float *phi,
                    int64_t across, int64_t tiles)
 {
-    LA_SHARED(float, one);
-    float *two = one + LA_TILE_BUFFER;
+    constexpr int P = la_tile_planes<E>::own;
+    LA_SHARED(la_bf16_t, one);
+    la_bf16_t *two = one + P * LA_TILE_PLANE;
     const int64_t row = (int64_t)blockIdx.x % across * LA_TILE,
                   t = (int64_t)blockIdx.x / across % tiles * LA_TILE,
                   bh = (int64_t)blockIdx.x / across / tiles;
     const int tokens = la_tile_left(c.T, t), rows = la_tile_left(c.rows, row);
+    const la_kc_here at = la_kc_at_head(c, bh);
     const float *of = matrix_of(c, W, bh), root = root_of(c);
     la_tile_sum sum;
     la_tile_zero(sum);
     for (int64_t k = 0; k < c.dk; k += LA_TILE) {
         const int width = la_tile_left(c.dk, k);
-        la_tile_fill<float>(one, LA_TILE_ALONG, [&](int r, int i) {
-            return r < tokens && i < width
-                       ? root * la_to_float(x[la_kc_at(c, bh, t + r, c.dk) + k + i])
-                       : 0.0f;
-        });
-        la_tile_fill<float>(two, LA_TILE_ALONG, [&](int r, int i) {
-            return r < rows && i < width ? of[(row + r) * c.dk + k + i] : 0.0f;
+        tokens_of(c, x, at, t, k, one);
+        la_tile_fill<W_PLANES>(two, [&](int r, int i, float w[4]) {
+            la_kc_load(of + (row + (r < rows ? r : 0)) * c.dk + k + i, r < rows ? width - i : 0,
+                       c.dk % 4 == 0, w);
         });
         __syncthreads();
-        la_tile_nt<float>(sum, one, two, width);
+        la_tile_nt<P, W_PLANES>(sum, one, two, width);
         __syncthreads();
     }
-    la_tile_each(sum, [&](int r, int i, float &u) {
-        if (r >= tokens || i >= rows) return;
-        int64_t token = bh * c.T + t + r;
-        finish(c, u, key && c.map != LA_KC_HEDGEHOG ? half[token] : 0.0f, key, row + i,
-               phi + token * c.m);
+    la_tile_each(sum, [&](int r, int i, float u[2]) {
+        if (r >= tokens) return;
+        const int64_t token = at.token + t + r;
+        const float size = key && c.map != LA_KC_HEDGEHOG ? half[token] : 0.0f;
+#pragma unroll
+        for (int e = 0; e < 2; e++)
+            if (i + e < rows) finish(c, root * u[e], size, key, row + i + e, phi + token * c.ld);
     });
 }
 
@@ -110,7 +140,7 @@ __global__ void softmax_kernel(la_kc c, float *phi)
 {
     int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y;
     const bool there = row < c.B * c.H * c.T;
-    float *u = phi + (there ? row : 0) * c.m;
+    float *u = phi + (there ? row : 0) * c.ld;
     for (int sign = -1; sign <= 1; sign += 2) { /* the second half first: it is made of the first */
         float top = -INFINITY, sum = 0.0f;
         float *to = sign > 0 ? u : u + c.rows;
@@ -139,8 +169,8 @@ static void features(const la_kc *c, const E *x, const float *W, bool key, float
     if (key && c->map != LA_KC_HEDGEHOG)
         LA_LAUNCH(sizes_kernel<E>, by_rows, warps, 0, stream, *c, x, half);
     LA_LAUNCH(project_kernel<E>, dim3((unsigned)(c->B * c->H * tiles * across)),
-              dim3(LA_TILE_THREADS), 2 * LA_TILE_BUFFER * sizeof(float), stream, *c, x, W, key,
-              (const float *)half, phi, across, tiles);
+              dim3(LA_TILE_THREADS), la_tile_bytes(la_tile_planes<E>::own + W_PLANES), stream, *c,
+              x, W, key, (const float *)half, phi, across, tiles);
     if (c->map == LA_KC_HEDGEHOG) LA_LAUNCH(softmax_kernel, by_rows, warps, 0, stream, *c, phi);
 }
 
@@ -197,7 +227,7 @@ __global__ void pairs_back_kernel(la_kc c, const E *x, const float *dphi, E *dx,
     int64_t at = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, row = at / c.dk, a = at % c.dk;
     if (at >= all) return;
     int64_t from = la_kc_at(c, row / c.T, row % c.T, c.dk);
-    const float *d = dphi + row * c.m;
+    const float *d = dphi + row * c.ld;
     float g =
         c.map == LA_KC_TAYLOR2 ? taylor2_back(c, x + from, d, a) : dpfp_back(c, x + from, d, a);
     la_from_float(g, dx + from + a);
@@ -211,8 +241,8 @@ __global__ void projections_back_kernel(la_kc c, const float *phi, float *dphi, 
 {
     int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y, M = c.rows;
     const bool there = row < c.B * c.H * c.T;
-    const float *p = phi + (there ? row : 0) * c.m;
-    float *d = dphi + (there ? row : 0) * c.m, first = 0.0f, second = 0.0f;
+    const float *p = phi + (there ? row : 0) * c.ld;
+    float *d = dphi + (there ? row : 0) * c.ld, first = 0.0f, second = 0.0f;
     for (int64_t i = threadIdx.x; there && i < M; i += LA_WARP) {
         if (c.map == LA_KC_HEDGEHOG || c.map == LA_KC_TRIG) {
             first = fmaf(p[i], d[i], first);
@@ -239,37 +269,42 @@ __global__ void projections_back_kernel(la_kc c, const float *phi, float *dphi, 
 
 /* dx = root d W + s half x. grid: (tiles of dk, tiles of tokens, B H). */
 template <typename E>
-__global__ void __launch_bounds__(LA_TILE_THREADS)
+__global__ void __launch_bounds__(LA_TILE_THREADS, LA_TILE_BLOCKS)
     unproject_kernel(la_kc c, const E *x, const float *W, const float *d, const float *half, E *dx,
                      int64_t across, int64_t tiles)
 {
-    LA_SHARED(float, one);
-    float *two = one + LA_TILE_BUFFER;
+    constexpr int P = la_tile_planes<E>::between;
+    LA_SHARED(la_bf16_t, one);
+    la_bf16_t *two = one + P * LA_TILE_PLANE;
     const int64_t k = (int64_t)blockIdx.x % across * LA_TILE,
                   t = (int64_t)blockIdx.x / across % tiles * LA_TILE,
                   bh = (int64_t)blockIdx.x / across / tiles;
     const int tokens = la_tile_left(c.T, t), width = la_tile_left(c.dk, k);
+    const la_kc_here at = la_kc_at_head(c, bh);
     const float *of = matrix_of(c, W, bh), root = root_of(c);
     la_tile_sum sum;
     la_tile_zero(sum);
     for (int64_t row = 0; row < c.rows; row += LA_TILE) {
         const int rows = la_tile_left(c.rows, row);
-        la_tile_fill<float>(one, LA_TILE_ALONG, [&](int r, int i) {
-            return r < tokens && i < rows ? d[(bh * c.T + t + r) * c.m + row + i] : 0.0f;
-        });
-        la_tile_fill<float>(two, LA_TILE_ACROSS, [&](int r, int i) {
-            return r < rows && i < width ? of[(row + r) * c.dk + k + i] : 0.0f;
+        gradients_of<E>(c, d, at, t, row, one);
+        la_tile_fill<P>(two, [&](int r, int i, float w[4]) {
+            la_kc_load(of + (row + (r < rows ? r : 0)) * c.dk + k + i, r < rows ? width - i : 0,
+                       c.dk % 4 == 0, w);
         });
         __syncthreads();
-        la_tile_nn<float>(sum, one, two, rows);
+        la_tile_nn<P, P>(sum, one, two, rows);
         __syncthreads();
     }
-    la_tile_each(sum, [&](int r, int i, float &g) {
+    la_tile_each(sum, [&](int r, int i, float g[2]) {
         if (r >= tokens || i >= width) return;
-        int64_t at = la_kc_at(c, bh, t + r, c.dk) + k + i;
-        float y = root * g;
-        if (half) y = fmaf(c.s * half[bh * c.T + t + r], la_to_float(x[at]), y);
-        la_from_float(y, dx + at);
+        const int64_t to = (at.row + (t + r) * c.H) * c.dk + k + i;
+        const float size = half ? c.s * half[at.token + t + r] : 0.0f;
+#pragma unroll
+        for (int e = 0; e < 2; e++) {
+            g[e] *= root;
+            if (half && i + e < width) g[e] = fmaf(size, la_to_float(x[to + e]), g[e]);
+        }
+        la_kc_store(dx + to, width - i, c.dk % 2 == 0, g);
     });
 }
 
@@ -282,12 +317,13 @@ __device__ static inline int64_t sequences(const la_kc &c)
 /* One part of dW = root d'x: of the tiles of tokens, every `parts`-th. grid: (tiles of dk, tiles of rows of
  * W, parts, heads of W). */
 template <typename E>
-__global__ void __launch_bounds__(LA_TILE_THREADS)
+__global__ void __launch_bounds__(LA_TILE_THREADS, LA_TILE_BLOCKS)
     parameter_kernel(la_kc c, const E *x, const float *d, float *to, int64_t across, int64_t down,
                      int64_t parts)
 {
-    LA_SHARED(float, one);
-    float *two = one + LA_TILE_BUFFER;
+    constexpr int P = la_tile_planes<E>::between, OWN = la_tile_planes<E>::own;
+    LA_SHARED(la_bf16_t, one);
+    la_bf16_t *two = one + P * LA_TILE_PLANE;
     const int64_t k = (int64_t)blockIdx.x % across * LA_TILE,
                   row = (int64_t)blockIdx.x / across % down * LA_TILE,
                   part = (int64_t)blockIdx.x / across / down % parts,
@@ -299,23 +335,19 @@ __global__ void __launch_bounds__(LA_TILE_THREADS)
     for (int64_t tile = part; tile < all; tile += parts) {
         const int64_t sequence = tile / tiles, t = tile % tiles * LA_TILE,
                       bh = c.map == LA_KC_HEDGEHOG ? sequence * c.H + head : sequence;
-        const int tokens = la_tile_left(c.T, t);
-        la_tile_fill<float>(one, LA_TILE_ACROSS, [&](int r, int i) {
-            return r < tokens && i < rows ? d[(bh * c.T + t + r) * c.m + row + i] : 0.0f;
-        });
-        la_tile_fill<float>(two, LA_TILE_ACROSS, [&](int r, int i) {
-            return r < tokens && i < width ? la_to_float(x[la_kc_at(c, bh, t + r, c.dk) + k + i])
-                                           : 0.0f;
-        });
+        const la_kc_here at = la_kc_at_head(c, bh);
+        gradients_of<E>(c, d, at, t, row, one);
+        tokens_of(c, x, at, t, k, two);
         __syncthreads();
-        la_tile_tn<float>(sum, one, two, tokens);
+        la_tile_tn<P, OWN>(sum, one, two, la_tile_left(c.T, t));
         __syncthreads();
     }
     const float root = root_of(c);
     const int64_t heads = c.map == LA_KC_HEDGEHOG ? c.H : 1;
     to += (part * heads + head) * c.rows * c.dk;
-    la_tile_each(sum, [&](int r, int i, float &g) {
-        if (r < rows && i < width) to[(row + r) * c.dk + k + i] = root * g;
+    la_tile_each(sum, [&](int r, int i, float g[2]) {
+        g[0] *= root, g[1] *= root;
+        if (r < rows) la_kc_store(to + (row + r) * c.dk + k + i, width - i, c.dk % 2 == 0, g);
     });
 }
 
@@ -329,38 +361,34 @@ __global__ void parts_kernel(const float *parts, int64_t n, int64_t elements, bo
     dW[i] = sum;
 }
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Enough blocks for a device, and no more parts than tiles. */
 extern "C" int64_t la_kc_parts(const la_kc *c)
 {
     bool by_heads = c->map == LA_KC_HEDGEHOG;
     int64_t tiles = (by_heads ? c->B : c->B * c->H) * la_kc_tiles(c->T);
     int64_t each = la_kc_tiles(c->dk) * la_kc_tiles(c->rows) * (by_heads ? c->H : 1);
-    return least(tiles, (264 + each - 1) / each);
+    return la_least(tiles, (264 + each - 1) / each);
 }
 
 template <typename E> static void pull(const la_kc *c, const la_kc_pull *p, void *stream)
 {
     const int64_t rows = c->B * c->H * c->T, across = la_kc_tiles(c->dk);
     const int64_t down = la_kc_tiles(c->rows), tiles = la_kc_tiles(c->T), parts = la_kc_parts(c);
-    const size_t shared = 2 * LA_TILE_BUFFER * sizeof(float);
+    const int between = la_tile_planes<E>::between;
     const E *x = (const E *)p->x;
     LA_LAUNCH(projections_back_kernel, dim3((unsigned)((rows + 3) / 4)), dim3(LA_WARP, 4), 0,
               stream, *c, p->phi, p->dphi, p->half);
     bool norm = p->key && (c->stabilised || c->map == LA_KC_TRIG);
     if (p->dx)
         LA_LAUNCH(unproject_kernel<E>, dim3((unsigned)(c->B * c->H * tiles * across)),
-                  dim3(LA_TILE_THREADS), shared, stream, *c, x, p->W, (const float *)p->dphi,
-                  norm ? (const float *)p->half : nullptr, (E *)p->dx, across, tiles);
+                  dim3(LA_TILE_THREADS), la_tile_bytes(2 * between), stream, *c, x, p->W,
+                  (const float *)p->dphi, norm ? (const float *)p->half : nullptr, (E *)p->dx,
+                  across, tiles);
     if (!p->dW) return;
     const int64_t heads = c->map == LA_KC_HEDGEHOG ? c->H : 1, elements = heads * c->rows * c->dk;
     LA_LAUNCH(parameter_kernel<E>, dim3((unsigned)(across * down * parts * heads)),
-              dim3(LA_TILE_THREADS), shared, stream, *c, x, (const float *)p->dphi, p->parts,
-              across, down, parts);
+              dim3(LA_TILE_THREADS), la_tile_bytes(between + la_tile_planes<E>::own), stream, *c, x,
+              (const float *)p->dphi, p->parts, across, down, parts);
     LA_LAUNCH(parts_kernel, dim3((unsigned)((elements + 127) / 128)), dim3(128), 0, stream,
               (const float *)p->parts, parts, elements, p->add, p->dW);
 }
