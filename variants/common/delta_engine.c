@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <omp.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "delta_dplr.h"
@@ -94,10 +95,12 @@ typedef struct division {
     size_t ready;   /* bytes of one prepared chunk */
 } division;
 
-/* A block is short enough that two of them stay near the cores, and long enough that waiting for each other
- * at its end costs little. */
-#define BLOCK_TOKENS 2048
-#define BLOCK_BYTES  (2 << 20)
+/* For each thread of a head, at most. A block is short enough that what is prepared, and the rows it was
+ * prepared from, are still in the cores' own caches when columns go through it, and long enough that
+ * waiting for each other at its end costs little. */
+#define BLOCK_TOKENS 256
+#define BLOCK_BYTES  (256 << 10)
+#define GRAIN        2 /* chunks that a thread takes at a time */
 
 /* Bytes of scratch of the whole call. */
 static size_t scratch_of(const division *d, int64_t heads)
@@ -179,8 +182,10 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     if (!shared) return d;
     d.prepare = la_align((size_t)of.prepare * sizeof(float));
     d.ready = (size_t)of.ready * sizeof(float);
-    int64_t chunks = (p->T + chunk - 1) / chunk, held = (int64_t)(BLOCK_BYTES / d.ready);
-    d.block = BLOCK_TOKENS / chunk;
+    int64_t chunks = (p->T + chunk - 1) / chunk, sharers = (d.threads + heads - 1) / heads;
+    int64_t held = sharers * BLOCK_BYTES / (int64_t)d.ready;
+    d.block = sharers * BLOCK_TOKENS / chunk;
+    if (d.block == 0) d.block = 1;
     if (d.block > held) d.block = held > 0 ? held : 1;
     if (d.block > chunks) d.block = chunks;
     return d;
@@ -304,20 +309,33 @@ static la_delta_slice slice_of(const instance *in, const division *d, const la_i
     };
 }
 
-/* Thread `thread` of `threads` prepares its part of the chunks from token t on, of all heads. */
+/* Prepares chunks [i, end) of those from token t on, `chunks` of each head. */
+static void prepare_chunks(const instance *in, const division *d, const la_io *io, int64_t t,
+                           int64_t chunks, int64_t i, int64_t end, char *ready, float *scratch)
+{
+    while (i < end) {
+        int64_t head = i / chunks, chunk = i % chunks;
+        la_delta_slice slice = slice_of(in, d, io, in->p.T, head * d->slices);
+        slice.shared = true;
+        for (; i < end && chunk < chunks; i++, chunk++) {
+            char *to = ready + d->ready * (size_t)(head * d->block + chunk);
+            in->prepare(&slice, t + chunk * in->chunk, (float *)(void *)to, scratch);
+        }
+    }
+}
+
+/* A thread's part of the chunks from token t on, of all heads: it takes a few at a time until none are
+ * left, so that one that comes late, or runs slower, takes fewer. */
 static void prepare_block(const instance *in, const division *d, const la_io *io, int64_t t,
-                          char *ready, int thread, int threads)
+                          char *ready, int thread, _Atomic int64_t *taken)
 {
     int64_t heads = in->p.B * in->p.H, left = (in->p.T - t + in->chunk - 1) / in->chunk;
     int64_t chunks = left < d->block ? left : d->block, all = heads * chunks;
     char *scratch =
         (char *)io->work + d->work * (size_t)(heads * d->slices) + d->prepare * (size_t)thread;
-    for (int64_t i = all * thread / threads; i < all * (thread + 1) / threads; i++) {
-        int64_t head = i / chunks, chunk = i % chunks;
-        la_delta_slice slice = slice_of(in, d, io, in->p.T, head * d->slices);
-        char *to = ready + d->ready * (size_t)(head * d->block + chunk);
-        in->prepare(&slice, t + chunk * in->chunk, (float *)(void *)to, (float *)(void *)scratch);
-    }
+    for (int64_t i; (i = atomic_fetch_add_explicit(taken, GRAIN, memory_order_relaxed)) < all;)
+        prepare_chunks(in, d, io, t, chunks, i, i + GRAIN < all ? i + GRAIN : all, ready,
+                       (float *)(void *)scratch);
 }
 
 /* And takes its slices of columns through them. */
@@ -341,6 +359,7 @@ static void run_shared(const instance *in, const division *d, const la_io *io)
     size_t buffer = d->ready * (size_t)(heads * d->block);
     char *ready = (char *)io->work + scratch_of(d, heads) - 2 * buffer;
     la_barrier barrier = {0};
+    _Alignas(64) _Atomic int64_t taken[2] = {0, 0}; /* of the blocks that are prepared, in turn */
 #pragma omp parallel num_threads(d->threads)
     {
         int thread = omp_get_thread_num(), threads = omp_get_num_threads();
@@ -349,7 +368,8 @@ static void run_shared(const instance *in, const division *d, const la_io *io)
             char *next = ready + buffer * (size_t)(b % 2),
                  *last = ready + buffer * (size_t)(1 - b % 2);
             if (b > 0) scan_block(in, d, io, (b - 1) * tokens, last, thread, threads);
-            if (b < blocks) prepare_block(in, d, io, b * tokens, next, thread, threads);
+            if (b < blocks) prepare_block(in, d, io, b * tokens, next, thread, taken + b % 2);
+            if (thread == 0) atomic_store_explicit(taken + 1 - b % 2, 0, memory_order_relaxed);
             la_team_wait(&team);
         }
     }

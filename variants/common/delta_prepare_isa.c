@@ -23,6 +23,7 @@ typedef struct prepared {
     const la_delta_slice *x;
     la_chunk_ready r;
     int64_t n, C, K;
+    int64_t ahead; /* tokens after this chunk */
     const float *q, *k, *g;
     float *KT; /* [K,C] */
     la_chunk_sums sums;
@@ -111,6 +112,12 @@ LA_INLINE la_vf some(const float *p, int64_t n)
     return n == LA_VW ? la_v_load(p) : la_v_load_n(p, n);
 }
 
+/* Asks for a line of a row of the next chunk, where there is such a row. */
+LA_INLINE void ask(const prepared *c, const float *p, int64_t row, int64_t i)
+{
+    if (i < c->ahead) __builtin_prefetch(p + (c->n + i) * row, 0, 2);
+}
+
 /* The decayed copies of a chunk of at most TILE tokens, every exponential taken once: exp(G_i) is a
  * running product, as in the recurrence itself, and exp(-G_i) its inverse. False where a channel falls
  * below e^-60, whose inverse would not leave float32 room; the copies are then of no use. */
@@ -124,6 +131,8 @@ LA_INLINE bool channel_products(const prepared *c, bool delta)
         int64_t m = x->dk - r < LA_VW ? x->dk - r : LA_VW;
         la_vf fade[TILE], G = la_v_set(1.0f);
         for (int64_t i = 0; i < c->n; i++) {
+            ask(c, c->g + r, g_row, i);
+            if (x->shared) ask(c, c->k + r, x->qk_row, i), ask(c, c->q + r, x->qk_row, i);
             la_vf k = some(c->k + i * x->qk_row + r, m);
             fade[i] = la_v_exp(some(c->g + i * g_row + r, m));
             G = G * fade[i];
@@ -284,6 +293,7 @@ void LA_ISA(la_delta_prepare)(const la_delta_slice *x, int64_t t, float *ready, 
     prepared c = {.x = x, .C = la_delta_up(x->chunk), .K = la_delta_up(x->dk)};
     c.r = la_chunk_ready_at(x->decay, x->dk, x->chunk, ready);
     c.n = x->T - t < x->chunk ? x->T - t : x->chunk;
+    c.ahead = x->T - t - c.n;
     c.q = x->q + t * x->qk_row, c.k = x->k + t * x->qk_row;
     c.g = x->g ? x->g + t * x->gate_row * (decay == LA_BY_CHANNEL ? x->dk : 1) : NULL;
     c.KT = scratch, scratch += c.K * c.C;

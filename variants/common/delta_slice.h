@@ -37,6 +37,7 @@ struct la_delta_slice {
     int64_t segment; /* tokens, a multiple of chunk */
     float scale;     /* s */
     double log_decay; /* of a fixed decay */
+    bool shared;      /* `prepare` runs apart from the scan, which asks for its rows otherwise */
     const la_tile *tile;
     float *work; /* la_delta_*_work floats, 64-byte aligned */
     /* Rows of bf16: q, k, v and o point to such, and their rows count them. NULL: of float32 */
