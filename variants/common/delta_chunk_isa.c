@@ -76,7 +76,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
     int64_t dk = c->x->dk, row = c->row, v_row = c->x->v_row;
     const float *S = c->S + j;
     float *U = c->U + j;
-    prefetch(c, c->v + j, i, rows, v_row, vecs * LA_VW);
+    if (j == 0 && c->alone) prefetch(c, c->k, i, rows, c->x->qk_row, dk);
     la_vf sum[SUMS];
     clear(rows * vecs, sum);
     if (delta) la_block_add(rows, vecs, LA_VW, dk, c->k_in + i * row, row, 1, S, c->W, sum);
@@ -91,7 +91,6 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
             if (delta) value = value - held;
             sum[m * vecs + v] = la_v_set(c->r.weight[i + m]) * value;
         }
-    if (j == 0 && c->alone) prefetch(c, c->k, i, rows, c->x->qk_row, dk);
     if (delta) {
         const float *L = c->r.L + i * c->C;
         la_block_add(rows, vecs, LA_VW, i, L, c->C, 1, U, c->W, sum);
@@ -110,15 +109,15 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
         for (int v = 0; v < vecs; v++)
             la_v_store(U + (i + m) * c->W + v * LA_VW, sum[m * vecs + v]);
 
-    if (j == 0 && c->alone) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
+    if (delta && j == 0 && c->alone) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
     clear(rows * vecs, sum);
     la_block_add(rows, vecs, LA_VW, dk, c->q_in + i * row, row, 1, S, c->W, sum);
+    if (!delta && j == 0 && c->alone) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
     if (by_token)
 #pragma GCC unroll 8
         for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
             for (int v = 0; v < vecs; v++) sum[m * vecs + v] *= la_v_set(c->r.in[i + m]);
-    prefetch(c, c->o + j, i, rows, v_row, vecs * LA_VW);
     la_block_add(rows, vecs, LA_VW, i + rows, c->r.P + i * c->C, c->C, 1, U, c->W, sum);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++)
@@ -173,7 +172,10 @@ LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t la
         }
     int64_t r = 0, dk = c->x->dk;
     for (; r + rows <= dk; r += rows) {
+        int64_t from = r * c->n / dk, some = (r + rows) * c->n / dk - from;
         if (j == 0) ask(c, (c->n + r) / rows);
+        prefetch(c, c->v + j, from, (int)some, c->x->v_row, vecs * LA_VW);
+        prefetch(c, c->o + j, from, (int)some, c->x->v_row, vecs * LA_VW);
         carry_rows(c, r, j, rows, vecs);
     }
     for (; r < dk; r++) carry_rows(c, r, j, 1, vecs);
