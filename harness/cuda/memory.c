@@ -120,11 +120,11 @@ static bool is_guard(const unsigned char *bytes, size_t n)
     return true;
 }
 
-static la_status guards_down(const la_cuda_buffer *buf, void *before, void *after, size_t tail,
+static la_status guards_down(const la_cuda_buffer *buf, void *before, void *after, size_t behind,
                              void *stream, la_err *err)
 {
     LA_TRY(driver->download(before, buf->base, GUARD, stream, err));
-    LA_TRY(driver->download(after, (char *)buf->data + buf->bytes, tail, stream, err));
+    LA_TRY(driver->download(after, (char *)buf->data + buf->bytes, behind, stream, err));
     return driver->wait(stream, err);
 }
 
