@@ -27,9 +27,11 @@ typedef struct la_delta_call {
     void *stream;
 } la_delta_call;
 
-/* Rows of S that a warp of delta_step.cu keeps in registers, a column a lane; warps of a block share dk. */
-#define LA_DELTA_STEP_ROWS 32
-#define LA_DELTA_STEP_DK   (32 * LA_DELTA_STEP_ROWS) /* the largest dk */
+/* Rows of S that a warp of delta_step.cu keeps in registers, a column a lane; warps of a block share dk. With 16 of
+ * them a thread may have 128 registers; with 32, 64 were too few for S and all around it. */
+#define LA_DELTA_STEP_ROWS  32
+#define LA_DELTA_STEP_WARPS 16
+#define LA_DELTA_STEP_DK    (LA_DELTA_STEP_WARPS * LA_DELTA_STEP_ROWS) /* the largest dk */
 
 /* Token by token: any T, decode too. */
 la_status la_delta_step(const la_delta_call *call, la_err *err);

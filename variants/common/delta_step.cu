@@ -57,10 +57,10 @@ __device__ static float over_warps(float mine, float *part)
     return sum;
 }
 
-/* grid: groups of columns of every head; block: (32 columns, warps), whose 64 registers a thread are why places go
- * on from token to token and are not made anew. */
+/* grid: groups of columns of every head; block: (32 columns, warps). */
 template <typename E, la_write_rule WRITE, la_decay DECAY>
-__global__ void __launch_bounds__(1024) delta_step_kernel(la_delta_call c, unsigned groups)
+__global__ void __launch_bounds__(LA_WARP *LA_DELTA_STEP_WARPS)
+    delta_step_kernel(la_delta_call c, unsigned groups)
 {
     typedef staged<WRITE, DECAY> what;
     LA_SHARED(float, pool);
