@@ -7,7 +7,8 @@
  *   3  for each slice      of the columns of S, V and O: what needs the state, chunk after chunk
  *
  * Pages of two blocks alternate: a thread that is done with 3 goes on with 1 of the next block, since what
- * it overwrites was last read before the barrier behind 1. Slices share nothing that is written; each keeps
+ * it overwrites was last read before the barrier behind 1. Chunks are taken one at a time, so that a thread
+ * that comes late from its slices takes fewer. Slices share nothing that is written; each keeps
  * denominators of its own, which costs a column of S more.
  */
 #include <math.h>
@@ -216,10 +217,10 @@ void la_ka_forward_by_team(const la_ka *ka, const la_io *io)
         }
         for (int64_t from = 0; from < chunks; from += ka->pages) {
             int64_t n = least(ka->pages, chunks - from);
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
             for (int64_t u = 0; u < heads * n; u++) make_features(&x, u / n, from + u % n);
             if (ka->stabilised) {
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
                 for (int64_t u = 0; u < heads * n; u++) make_weights(&x, u / n, from + u % n);
             }
 #pragma omp for schedule(static) nowait
