@@ -4,7 +4,7 @@
 set -u
 program=$1
 here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d "${TMPDIR:-/tmp}/labench-test-XXXXXX")
+dir=$(mktemp -d "${TMPDIR:-/tmp}/labench-test-XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 

@@ -132,25 +132,26 @@ static cJSON *dry_json(const la_cell *cell, const la_run_settings *settings)
     return o;
 }
 
-/* By what the database knows of this machine, where there is one. */
-static la_status rehearse(la_plan *plan, la_run_args *args, la_estimate *out, la_err *err)
+/* By what the database knows of this machine, where there is one; a CPU's peak says nothing of a CUDA device. */
+static la_status rehearse(la_plan *plan, la_run_args *args, const la_device *device,
+                          la_estimate *out, la_err *err)
 {
     la_store *store;
     la_reach reach = {0};
     /* Of one that cannot be read the sweep itself will tell. */
     if (la_reproduce_store(args->db, &store, NULL) != LA_OK) store = NULL;
-    la_status st = la_reach_find(store, &reach, err);
+    la_status st = device->backend == LA_CUDA ? LA_OK : la_reach_find(store, &reach, err);
     la_store_close(store);
     if (st == LA_OK) st = la_reach_estimate(&reach, plan, &args->settings, out, err);
     la_reach_release(&reach);
     return st;
 }
 
-static int dry_run(la_plan *plan, la_run_args *args)
+static int dry_run(la_plan *plan, la_run_args *args, const la_device *device)
 {
     la_estimate found, *estimate = &found;
     la_err err = {0};
-    if (rehearse(plan, args, estimate, &err) != LA_OK) return la_complain(&err);
+    if (rehearse(plan, args, device, estimate, &err) != LA_OK) return la_complain(&err);
     if (!args->json) {
         for (size_t i = 0; i < plan->n; i++) dry_row(&plan->cells[i], args);
         la_sweep_estimate_line(plan, args, estimate);
@@ -205,7 +206,8 @@ int la_cmd_run(int argc, char **argv, int first)
         goto done;
     }
     la_run_tell_notes(&args.notes);
-    code = args.dry_run ? dry_run(&plan, &args) : la_sweep_run(argc, argv, &plan, &args, &device);
+    code = args.dry_run ? dry_run(&plan, &args, &device)
+                        : la_sweep_run(argc, argv, &plan, &args, &device);
 done:
     la_plan_release(&plan);
     la_peers_release();

@@ -16,24 +16,27 @@
 enum { PATH_BYTES = 256 };
 
 /* The file appears under its name as all may read it: made in place, the umask would decide about that, and under
- * 077 other users could not even lock it. */
-static void create(const char *path)
+ * 077 other users could not even lock it. 0, or errno. */
+static int create(const char *path)
 {
     char draft[PATH_BYTES + 8];
     snprintf(draft, sizeof draft, "%s.XXXXXX", path);
     int fd = mkostemp(draft, O_CLOEXEC);
-    if (fd < 0) return;
-    if (fchmod(fd, 0444) == 0) (void)!link(draft, path); /* or another was faster */
+    if (fd < 0) return errno;
+    int why = fchmod(fd, 0444) != 0 || link(draft, path) != 0 ? errno : 0;
     unlink(draft);
     close(fd);
+    return why == EEXIST ? 0 : why; /* another was faster */
 }
 
 static la_status locked(const char *path, int how, int *fd, la_err *err)
 {
-    const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW; /* another user's file can be locked too */
+    const int flags =
+        O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK; /* another user's file can be locked too */
     *fd = open(path, flags);
     if (*fd < 0 && errno == ENOENT) {
-        create(path);
+        int why = create(path);
+        if (why) return LA_FAIL(err, LA_E_IO, "cannot make %s: %s", path, strerror(why));
         *fd = open(path, flags);
     }
     if (*fd < 0)

@@ -137,7 +137,9 @@ static la_status take(la_hosted *h, la_cuda_buffer *buf, size_t bytes, la_err *e
     if (buf->bytes == bytes && (buf->base || bytes == 0)) return LA_OK;
     if (buf->base && buf != &h->work) h->forward.made = h->backward.made = h->decode.made = false;
     la_cuda_buffer_release(buf);
-    return la_cuda_buffer_init(buf, bytes, h->stream, err);
+    la_status st = la_cuda_buffer_init(buf, bytes, h->stream, err);
+    if (st != LA_OK) h->forward.made = h->backward.made = h->decode.made = false;
+    return st;
 }
 
 /* A host tensor, in a buffer for `room` bytes of which it fills the first; NULL there is NULL here. */

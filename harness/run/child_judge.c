@@ -129,7 +129,7 @@ static int64_t as_ns(struct timeval t)
 static void keep_usage(la_child *c)
 {
     la_attempt_row *row = &c->attempt->row;
-    row->wall_ns = la_now_ns() - c->start;
+    row->wall_ns = la_now_ns() - c->counted; /* without the wait for a device */
     row->cpu_user_ns = as_ns(c->usage.ru_utime);
     row->cpu_sys_ns = as_ns(c->usage.ru_stime);
     row->ctx_invol = c->usage.ru_nivcsw;

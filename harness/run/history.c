@@ -32,7 +32,7 @@ static uint64_t kind_of(const char *variant, const char *impl, const char *pass,
     char text[256];
     int len = snprintf(text, sizeof text, "%s %s %s %s %" PRId64 " %s %d", variant, impl, pass,
                        dtype, threads, cache, learned);
-    return XXH3_64bits(text, (size_t)len);
+    return XXH3_64bits(text, len < (int)sizeof text ? (size_t)len : sizeof text - 1);
 }
 
 static uint64_t kind_of_cell(const la_cell *c)
@@ -52,8 +52,8 @@ static const char newest[] =
     "USING(model_id) WHERE a.cell_id = c.cell_id AND a.outcome = 'ok') END "
     "FROM cell c JOIN variant v USING(variant_id) LEFT JOIN summary y ON y.cell_id = c.cell_id "
     "WHERE c.device_id = CAST(?1 AS INTEGER) AND c.sweep_id IN "
-    "(SELECT s.sweep_id FROM sweep s JOIN device d USING(machine_id) "
-    "WHERE d.device_id = CAST(?1 AS INTEGER) ORDER BY s.sweep_id DESC LIMIT 16) "
+    "(SELECT DISTINCT sweep_id FROM cell WHERE device_id = CAST(?1 AS INTEGER) "
+    "ORDER BY sweep_id DESC LIMIT 16) "
     "AND (y.median_ns > 0 OR (c.pass = 'eval' AND c.d_model > 0)) "
     "ORDER BY c.cell_id DESC LIMIT 20000";
 
@@ -117,7 +117,7 @@ static double example_of(const la_cell *c, const past *p)
     la_run_settings none = {0};
     double start = la_predict_attempt(c, 0, &none, 0);
     double examples = la_predict_attempt(c, 1, &none, 0) - start;
-    return fmax((p->wall_s - start) / examples, 1e-9);
+    return examples > 0 ? fmax((p->wall_s - start) / examples, 1e-9) : (double)NAN;
 }
 
 /* `first` is of this cell's kind, sorted by age; NaN: nothing is known. Of the same training its steps, too. */

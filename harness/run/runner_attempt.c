@@ -262,7 +262,7 @@ la_status la_runner_close(la_runner *r, la_place *p, bool *crowded, la_err *err)
     if (stored == LA_OK) {
         bool reused = row->stop_reason && strcmp(row->stop_reason, "reused") == 0;
         if (row->outcome == LA_OUTCOME_OK && !reused)
-            la_runner_learn(r, p, (double)(la_now_ns() - p->start) / 1e9);
+            la_runner_learn(r, p, (double)row->wall_ns / 1e9);
         note_end(r, p->turn->cell, p->turn->round, a);
         la_runner_tell(r, LA_RUN_CELL, p, row, (double)(la_now_ns() - p->start) / 1e9);
     }

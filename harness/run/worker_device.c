@@ -45,6 +45,7 @@ la_status la_work_device_open(la_work *w, la_err *err)
     LA_TRY(la_work_phase(w, LA_PHASE_WAITING, err));
     LA_TRY(la_device_lock(NULL, about.uuid, w->cell.learn ? LA_DEVICE_SHARED : LA_DEVICE_ALONE,
                           &w->lock, err));
+    LA_TRY(la_work_phase(w, "device", err));
     if (w->cell.peer) return LA_OK; /* its program makes the context */
     LA_TRY(la_cuda()->select(w->device.index, err));
     la_cuda_limit(w->job.device_limit);

@@ -42,7 +42,7 @@ LABENCH_FAKE_CUFFT=1
 export LABENCH_FAKE_CUFFT
 run fft.db --variants fnet --impls fft,cufft --pass fwd || fail "exit code $? with cuFFT"
 unset LABENCH_FAKE_CUFFT
-rows fft.db
+export_rows fft.db
 [ "$(grep -c "fnet,fourier,cuda_fft,.*,ok," rows)" -eq 1 ] || fail "our own transform is not beside cuFFT"
 [ "$(grep -c "fnet,fourier,cuda_cufft,.*,ok," rows)" -eq 1 ] || fail "cuFFT is not timed"
 

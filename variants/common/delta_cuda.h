@@ -38,7 +38,7 @@ la_status la_delta_step(const la_delta_call *call, la_err *err);
 
 /* By chunks: any T, dk up to LA_DELTA_CUDA_DK; `work` has the bytes that la_delta_chunks_work says. */
 #define LA_DELTA_CUDA_CHUNK   16  /* tokens: a tile of the matrix units */
-#define LA_DELTA_CUDA_DK      256 /* channels whose states a warp's registers hold */
+#define LA_DELTA_CUDA_DK      256 /* channels whose states the registers of two warps hold */
 #define LA_DELTA_CUDA_BLOCKS  128 /* that keep a device busy */
 #define LA_DELTA_CUDA_SEGMENT 8   /* chunks of a segment, at least */
 typedef struct la_delta_geometry {

@@ -100,7 +100,7 @@ typedef struct division {
  * waiting for each other at its end costs little. */
 #define BLOCK_TOKENS 256
 #define BLOCK_BYTES  (256 << 10)
-#define GRAIN        2 /* chunks that a thread takes at a time */
+#define GRAIN        2 /* chunks that a thread takes at a time where there are many */
 
 /* Bytes of scratch of the whole call. */
 static size_t scratch_of(const division *d, int64_t heads)
@@ -333,8 +333,9 @@ static void prepare_block(const instance *in, const division *d, const la_io *io
     int64_t chunks = left < d->block ? left : d->block, all = heads * chunks;
     char *scratch =
         (char *)io->work + d->work * (size_t)(heads * d->slices) + d->prepare * (size_t)thread;
-    for (int64_t i; (i = atomic_fetch_add_explicit(taken, GRAIN, memory_order_relaxed)) < all;)
-        prepare_chunks(in, d, io, t, chunks, i, i + GRAIN < all ? i + GRAIN : all, ready,
+    int64_t grain = all < 4 * GRAIN * d->threads ? 1 : GRAIN;
+    for (int64_t i; (i = atomic_fetch_add_explicit(taken, grain, memory_order_relaxed)) < all;)
+        prepare_chunks(in, d, io, t, chunks, i, i + grain < all ? i + grain : all, ready,
                        (float *)(void *)scratch);
 }
 

@@ -34,9 +34,9 @@ __global__ void running_maxima_kernel(la_kc c, la_kc_sums sums, const float *in,
     float *R = sums.R + bh * (c.chunks + 1) * c.ld + i, top = -INFINITY;
     for (int64_t j = own.first; there && j < own.end; j++) top = fmaxf(top, R[(j + 1) * c.ld]);
     tops[threadIdx.y * LA_WARP + threadIdx.x] = top;
+    const float before = there && in ? in[at] : -INFINITY; /* which may be where out is */
     __syncthreads();
     if (!there) return;
-    const float before = in ? in[at] : -INFINITY;
     top = before;
     for (unsigned line = 0; line < threadIdx.y; line++)
         top = fmaxf(top, tops[line * LA_WARP + threadIdx.x]);
@@ -234,13 +234,14 @@ __global__ void scan_kernel(la_kc c, la_kc_sums sums, bool back, la_kc_state in,
     const element mine = {la_kc_slot_at(c, sums, bh, 0) + e, R && c.causal ? R + i : nullptr, slot,
                           c.ld};
     const la_kc_stretch own = la_kc_stretch_of(c.chunks);
+    const float given = there && from ? from[place] : 0.0f; /* `to` may be where it lies */
     if (lines > 1) {
         if (there)
             parts[line * LA_WARP + lane] = through<false>(c, mine, back, own.first, own.end, 0.0f);
         __syncthreads();
     }
     if (!there) return;
-    float sum = from ? from[place] : 0.0f;
+    float sum = given;
     if (maxima) sum *= back ? la_kc_ratio(maxima[c.m]) : 1.0f / la_kc_ratio(maxima[0]);
     if (line == 0) mine.x[back ? c.chunks * slot : 0] = sum;
     if (R && !c.causal && !back) sum *= la_kc_grown(R[i], R[c.chunks * c.ld + i]); /* the last */
