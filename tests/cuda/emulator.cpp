@@ -426,6 +426,17 @@ void share(size_t bytes)
     shared = pool;
 }
 
+/* What a device would have in flight when the next block has this one's shared memory. */
+void check_left(size_t threads)
+{
+    for (int waiting : arrived)
+        if (waiting) stop("a block ends with threads that arrived at a named barrier and no more");
+    if (boxes_left()) stop("a block ends before a copy of the tensor unit has landed");
+    for (size_t i = 0; i < threads; i++)
+        for (const std::vector<std::function<void()>> &group : fibers[i]->products)
+            if (!group.empty()) stop("a block ends before a product of its warps was waited for");
+}
+
 /* What a sanitizer would have said, without one. */
 void check_shared(size_t bytes)
 {
@@ -448,6 +459,7 @@ void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<vo
                 block_index = dim3(x, y, z);
                 for (unsigned i = 0; i < threads; i++) begin(fibers[i].get(), i);
                 run_block(threads);
+                check_left(threads);
                 check_shared(shared_bytes);
             }
     shared = nullptr;

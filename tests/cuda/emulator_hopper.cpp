@@ -132,6 +132,13 @@ void tma_load(void *to, const la_tensor_map *map, uint64_t *b, const int *at, in
         on_their_way[b].push_back(what);
 }
 
+bool boxes_left()
+{
+    for (const auto &of : on_their_way)
+        if (!of.second.empty()) return true;
+    return false;
+}
+
 /* The number at row, column of a tile with 128 bytes a row of a panel. */
 static uint16_t tile_at(uint64_t tile, unsigned row, unsigned column, bool mn)
 {

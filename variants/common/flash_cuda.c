@@ -14,7 +14,7 @@ enum {
     KEYS_A_PART = 128, /* at least, where keys are shared out */
     PARTS_MOST = 64,
     CACHED_MOST = 32 << 20, /* bytes of keys and values that stay in the L2 cache of most devices */
-    POSITIONS_MOST = 1 << 30, /* numbers of keys and of packed rows stay below 2^31 */
+    POSITIONS_MOST = (1 << 30) - 256, /* keys, packed rows and a tile's rest stay below 2^31 */
 };
 
 typedef struct cuda_flash {
@@ -158,7 +158,7 @@ static la_flash_call call_of(const cuda_flash *f, const la_io *io, int64_t T)
                        .o = io->o,
                        .lse = io->saved,
                        .stream = io->stream};
-    int64_t bytes = (c.held + c.own) * (p->dk + p->dv) * (int64_t)la_dtype_size(p->dtype);
+    int64_t bytes = ((int64_t)c.held + c.own) * (p->dk + p->dv) * (int64_t)la_dtype_size(p->dtype);
     c.together = bytes < CACHED_MOST ? CACHED_MOST / (bytes ? bytes : 1) : 1;
     c.base = c.own ? c.held : c.held - 1; /* a query alone stands where the newest token does */
     /* Where there is nothing to read, an address that is valid. */

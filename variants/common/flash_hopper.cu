@@ -139,7 +139,7 @@ __device__ static inline void pack(uint32_t (&p)[KEYS / 16][4], const float (&s)
 }
 
 /* One group, its Q in shared memory: `first` is its first row. Both go through all n tiles of the block, so that they
- * meet at the turns; what a row does not see is masked. */
+ * meet at the turns; what a row does not see is masked and weighs 0, so that NaN among its values stays NaN. */
 template <typename E, int D>
 __device__ static inline void consume(const la_flash_call &c, const E *q, const E *pool, ring *r,
                                       int group, int first, int from, int n,
