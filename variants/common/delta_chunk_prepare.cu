@@ -135,7 +135,7 @@ __device__ static void decays_of(const la_delta_call &c, const chunk_place &x, h
 }
 
 template <typename E, la_write_rule WRITE>
-__global__ void __launch_bounds__(128)
+__global__ void __launch_bounds__(128, 1)
     prepare_by_head(la_delta_call c, unsigned char *records, int64_t chunks, int64_t all)
 {
     typedef la_chunk_record<E, WRITE, false, LA_CHUNK> record;

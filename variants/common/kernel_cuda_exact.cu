@@ -88,7 +88,7 @@ __device__ static float weights(const la_kc &c, const la_kc_exact_call &call, co
 
 /* grid: (chunks, B H). */
 template <typename E>
-__global__ void __launch_bounds__(THREADS) exact_kernel(la_kc c, la_kc_exact_call call)
+__global__ void __launch_bounds__(THREADS, 1) exact_kernel(la_kc c, la_kc_exact_call call)
 {
     LA_SHARED(float, part);
     float *P = part + THREADS;
@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(THREADS) exact_kernel(la_kc c, la_kc_exact_cal
 
 /* The pairs of those tokens, added to dV, or to the gradients of exponents of queries, or of keys. */
 template <typename E>
-__global__ void __launch_bounds__(THREADS) exact_back_kernel(la_kc c, la_kc_exact_call call)
+__global__ void __launch_bounds__(THREADS, 1) exact_back_kernel(la_kc c, la_kc_exact_call call)
 {
     LA_SHARED(float, part);
     float *P = part + THREADS;
