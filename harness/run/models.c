@@ -14,8 +14,7 @@ la_status la_models_folder(const la_run_settings *settings, const char *db,
     int n =
         snprintf(folder, LA_MODELS_PATH, "%.*s%s", (int)len, own ? own : db, own ? "" : ".models");
     if (n >= 0 && n < LA_MODELS_PATH) return LA_OK;
-    return own ? LA_FAIL(err, LA_E_IO, "the path --models %.60s... is too long for models", own)
-               : LA_FAIL(err, LA_E_IO, "the path %.60s... is too long to keep models beside", db);
+    return LA_FAIL(err, LA_E_IO, "the path %.60s... is too long for models", own ? own : db);
 }
 
 la_status la_models_mark(la_plan *plan, const la_run_settings *settings, const la_device *device,

@@ -358,7 +358,8 @@ static la_status add_impls(la_axes *x, la_cell *proto, la_err *err)
     if (cell->refused) return LA_OK;
     cell->refused = true;
     cell->outcome = LA_OUTCOME_UNSUPPORTED;
-    snprintf(cell->reason, sizeof cell->reason, "%s has no impl of the names asked for", v->name);
+    snprintf(cell->reason, sizeof cell->reason, "%s has no impl of the names asked for on %s",
+             v->name, x->device->backend == LA_CUDA ? "a CUDA device" : "the CPU");
     return LA_OK;
 }
 
