@@ -136,12 +136,15 @@ static cJSON *dry_json(const la_cell *cell, const la_run_settings *settings)
 static la_status rehearse(la_plan *plan, la_run_args *args, const la_device *device,
                           la_estimate *out, la_err *err)
 {
-    la_store *store;
     la_reach reach = {0};
-    /* Of one that cannot be read the sweep itself will tell. */
-    if (la_reproduce_store(args->db, &store, NULL) != LA_OK) store = NULL;
-    la_status st = device->backend == LA_CUDA ? LA_OK : la_reach_find(store, &reach, err);
-    la_store_close(store);
+    la_status st = LA_OK;
+    if (device->backend != LA_CUDA) {
+        la_store *store;
+        /* Of one that cannot be read the sweep itself will tell. */
+        if (la_reproduce_store(args->db, &store, NULL) != LA_OK) store = NULL;
+        st = la_reach_find(store, &reach, err);
+        la_store_close(store);
+    }
     if (st == LA_OK) st = la_reach_estimate(&reach, plan, &args->settings, out, err);
     la_reach_release(&reach);
     return st;
