@@ -29,8 +29,8 @@ typedef struct la_chunk_ready {
     float *q, *k_in, *k_out; /* [C,K]: q exp(G), k exp(G) and k exp(G_n - G), by channel */
 } la_chunk_ready;
 
-/* The place of one in la_delta_ready_floats floats; every piece is a multiple of 16 of them. */
-static inline la_chunk_ready la_chunk_ready_at(la_decay decay, int64_t dk, int64_t chunk, float *at)
+/* The place of one, without copies, in la_delta_scores_floats floats; every piece is a multiple of 16 of them. */
+static inline la_chunk_ready la_chunk_ready_at(int64_t dk, int64_t chunk, float *at)
 {
     int64_t C = la_delta_up(chunk), K = la_delta_up(dk);
     la_chunk_ready r = {.L = at, .P = at + C * C};
@@ -39,11 +39,21 @@ static inline la_chunk_ready la_chunk_ready_at(la_decay decay, int64_t dk, int64
     r.in = at, at += C;
     r.out = at, at += C;
     r.whole = at, at += K;
-    if (decay != LA_DECAY_CHANNEL) return r;
-    r.q = at, at += C * K;
-    r.k_in = at, at += C * K;
-    r.k_out = at;
     return r;
 }
+
+/* The place of its copies in la_delta_copies_floats floats. */
+static inline void la_chunk_copies_at(la_chunk_ready *r, int64_t dk, int64_t chunk, float *at)
+{
+    int64_t size = la_delta_up(chunk) * la_delta_up(dk);
+    r->q = at, r->k_in = at + size, r->k_out = at + 2 * size;
+}
+
+/* The copies and the decay of the whole chunk from token t on alone, into their places in `ready`; scratch is of
+ * la_delta_sums_floats floats. Where threads share a head each makes its own copies: taking those of another core
+ * costs more than exponentials do. */
+typedef void la_delta_copies_fn(const la_delta_slice *x, int64_t t, la_chunk_ready ready,
+                                float *scratch);
+la_delta_copies_fn la_delta_copies_generic, la_delta_copies_avx2, la_delta_copies_avx512;
 
 #endif

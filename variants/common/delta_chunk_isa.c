@@ -34,8 +34,8 @@ typedef struct chunk {
     la_chunk_ready r;
     int64_t n, C, W;
     int64_t ahead; /* tokens after this chunk */
-    bool alone;    /* this thread prepares its chunks, each just before its scan */
-    const float *q, *k, *v, *g;
+    bool asks;     /* for rows of q and k to come: this thread is the first to read them */
+    const float *q, *k, *v;
     float *o, *S, *U;
     /* q and k as they meet S: themselves, or by channel the prepared copies */
     const float *q_in, *k_in, *k_out;
@@ -76,7 +76,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
     int64_t dk = c->x->dk, row = c->row, v_row = c->x->v_row;
     const float *S = c->S + j;
     float *U = c->U + j;
-    if (j == 0 && c->alone) prefetch(c, c->k, i, rows, c->x->qk_row, dk);
+    if (j == 0 && c->asks) prefetch(c, c->k, i, rows, c->x->qk_row, dk);
     la_vf sum[SUMS];
     clear(rows * vecs, sum);
     if (delta) la_block_add(rows, vecs, LA_VW, dk, c->k_in + i * row, row, 1, S, c->W, sum);
@@ -109,10 +109,10 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
         for (int v = 0; v < vecs; v++)
             la_v_store(U + (i + m) * c->W + v * LA_VW, sum[m * vecs + v]);
 
-    if (delta && j == 0 && c->alone) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
+    if (delta && j == 0 && c->asks) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
     clear(rows * vecs, sum);
     la_block_add(rows, vecs, LA_VW, dk, c->q_in + i * row, row, 1, S, c->W, sum);
-    if (!delta && j == 0 && c->alone) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
+    if (!delta && j == 0 && c->asks) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
     if (by_token)
 #pragma GCC unroll 8
         for (int m = 0; m < rows; m++)
@@ -238,11 +238,24 @@ static void take_state(const chunk *c)
         memcpy(c->S + i * c->W, x->S_in + i * x->S_row, (size_t)x->w * sizeof *c->S);
 }
 
+/* The decayed copies of the chunk from token t on: as prepared, or made here, behind U. */
+static void copies(chunk *c, int64_t t, float *ready)
+{
+    const la_delta_slice *x = c->x;
+    if (!x->shared) {
+        la_chunk_copies_at(&c->r, x->dk, x->chunk, ready + la_delta_scores_floats(x->dk, x->chunk));
+        return;
+    }
+    float *own = x->work + la_delta_scan_floats(x->dk, x->w, x->chunk);
+    la_chunk_copies_at(&c->r, x->dk, x->chunk, own);
+    LA_ISA(la_delta_copies)(x, t, c->r, own + la_delta_copies_floats(x->decay, x->dk, x->chunk));
+}
+
 /* The chunk from token t on, prepared in `ready`. */
 static void step(chunk *c, int64_t t, float *ready)
 {
     const la_delta_slice *x = c->x;
-    c->r = la_chunk_ready_at(x->decay, x->dk, x->chunk, ready);
+    c->r = la_chunk_ready_at(x->dk, x->chunk, ready);
     c->n = x->T - t < x->chunk ? x->T - t : x->chunk;
     c->ahead = x->T - t - c->n;
     c->q = x->q + t * x->qk_row, c->k = x->k + t * x->qk_row;
@@ -250,7 +263,7 @@ static void step(chunk *c, int64_t t, float *ready)
     c->q_in = c->q, c->k_in = c->k_out = c->k;
     c->row = x->qk_row;
     if (c->decay == LA_BY_CHANNEL) {
-        c->g = x->g + t * x->gate_row * x->dk;
+        copies(c, t, ready);
         c->q_in = c->r.q, c->k_in = c->r.k_in, c->k_out = c->r.k_out;
         c->row = la_delta_up(x->dk);
     }
@@ -267,7 +280,8 @@ static void step(chunk *c, int64_t t, float *ready)
 void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready)
 {
     chunk c = begin(x);
-    int64_t floats = la_delta_ready_floats(x->decay, x->dk, x->chunk);
+    int64_t floats = la_delta_scores_floats(x->dk, x->chunk);
+    c.asks = c.decay == LA_BY_CHANNEL;
     if (t0 == 0) take_state(&c);
     for (int64_t t = t0; t < t1; t += x->chunk, ready += floats) {
         c.coming = t + x->chunk < t1 ? ready + floats : NULL;
@@ -279,7 +293,7 @@ void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, floa
 void LA_ISA(la_delta_chunk)(const la_delta_slice *x)
 {
     chunk c = begin(x);
-    c.alone = true;
+    c.asks = true;
     float *ready = x->work + la_delta_scan_floats(x->dk, x->w, x->chunk);
     float *scratch = ready + la_delta_ready_floats(x->decay, x->dk, x->chunk);
     take_state(&c);

@@ -153,9 +153,10 @@ static halves_floats halves_of(const la_recurrence *m, const la_problem *p, int6
         return (halves_floats){la_delta_scan_bf16_floats(dk, w, chunk),
                                la_delta_prepare_bf16_floats(m->decay, dk, chunk),
                                la_delta_ready_bf16_floats(dk, chunk)};
-    return (halves_floats){la_delta_scan_floats(dk, w, chunk),
-                           la_delta_prepare_floats(m->decay, dk, chunk),
-                           la_delta_ready_floats(m->decay, dk, chunk)};
+    int64_t copies = la_delta_copies_floats(m->decay, dk, chunk);
+    return (halves_floats){
+        la_delta_scan_floats(dk, w, chunk) + copies + la_delta_sums_floats(m->decay, dk, chunk),
+        la_delta_prepare_floats(m->decay, dk, chunk) + copies, la_delta_scores_floats(dk, chunk)};
 }
 
 static division divide(const la_recurrence *m, la_delta_form form, const la_problem *p,
@@ -346,6 +347,7 @@ static void scan_block(const instance *in, const division *d, const la_io *io, i
     int64_t jobs = in->p.B * in->p.H * d->slices, end = t + d->block * in->chunk;
     for (int64_t i = thread; i < jobs; i += threads) {
         la_delta_slice slice = slice_of(in, d, io, in->p.T, i);
+        slice.shared = true;
         slice.work = (float *)(void *)((char *)io->work + d->work * (size_t)i);
         char *from = ready + d->ready * (size_t)(i / d->slices * d->block);
         in->scan(&slice, t, end < in->p.T ? end : in->p.T, (float *)(void *)from);

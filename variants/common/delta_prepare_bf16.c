@@ -176,13 +176,14 @@ static void channels(const prepared *c, float *scratch, bool delta)
     x->narrow->widen_rows(n, dk, c->q, x->qk_row, q, K);
     x->narrow->widen_rows(n, dk, c->k, x->qk_row, k, K);
     la_delta_slice y = *x;
-    y.T = n;
+    y.T = n, y.shared = false;
     y.q = q, y.k = k, y.qk_row = K;
     y.beta = x->beta ? x->beta + c->t * x->gate_row : NULL;
     y.g = x->g + c->t * x->gate_row * dk;
     x->prepare_wide(&y, 0, ready, ready + la_delta_ready_floats(x->decay, dk, x->chunk));
 
-    la_chunk_ready r = la_chunk_ready_at(x->decay, dk, x->chunk, ready);
+    la_chunk_ready r = la_chunk_ready_at(dk, x->chunk, ready);
+    la_chunk_copies_at(&r, dk, x->chunk, ready + la_delta_scores_floats(dk, x->chunk));
     pack_triangle(n, C, r.P, c->to.P, NULL);
     if (delta) pack_triangle(n, C, r.L, c->to.L2, c->to.L);
     round_rows(n, C, dk, r.q, c->to.q, K);

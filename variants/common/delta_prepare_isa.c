@@ -119,9 +119,10 @@ LA_INLINE void ask(const prepared *c, const float *p, int64_t row, int64_t i)
 }
 
 /* The decayed copies of a chunk of at most TILE tokens, every exponential taken once: exp(G_i) is a
- * running product, as in the recurrence itself, and exp(-G_i) its inverse. False where a channel falls
- * below e^-60, whose inverse would not leave float32 room; the copies are then of no use. */
-LA_INLINE bool channel_products(const prepared *c, bool delta)
+ * running product, as in the recurrence itself, and exp(-G_i) its inverse. Those that the scores need, those
+ * that meet S, or both. False where a channel falls below e^-60, whose inverse would not leave float32 room;
+ * the copies are then of no use. */
+LA_INLINE bool channel_products(const prepared *c, bool delta, bool for_scores, bool for_scan)
 {
     const la_delta_slice *x = c->x;
     const la_chunk_ready *to = &c->r;
@@ -132,18 +133,18 @@ LA_INLINE bool channel_products(const prepared *c, bool delta)
         la_vf fade[TILE], G = la_v_set(1.0f);
         for (int64_t i = 0; i < c->n; i++) {
             ask(c, c->g + r, g_row, i);
-            if (x->shared) ask(c, c->k + r, x->qk_row, i), ask(c, c->q + r, x->qk_row, i);
+            if (!for_scan) ask(c, c->k + r, x->qk_row, i), ask(c, c->q + r, x->qk_row, i);
             la_vf k = some(c->k + i * x->qk_row + r, m);
             fade[i] = la_v_exp(some(c->g + i * g_row + r, m));
             G = G * fade[i];
             la_v_store(to->q + i * K + r, G * some(c->q + i * x->qk_row + r, m));
             if (delta) la_v_store(to->k_in + i * K + r, G * k);
-            la_v_store(c->far + i * K + r, k / G);
+            if (for_scores) la_v_store(c->far + i * K + r, k / G);
         }
         la_v_store(to->whole + r, G);
         lowest = la_v_min(lowest, G);
         G = la_v_set(1.0f);
-        for (int64_t i = c->n - 1; i >= 0; i--) {
+        for (int64_t i = c->n - 1; for_scan && i >= 0; i--) {
             la_v_store(to->k_out + i * K + r, G * some(c->k + i * x->qk_row + r, m));
             G = G * fade[i];
         }
@@ -236,22 +237,25 @@ static void channel_scores(const prepared *c, bool delta)
     }
 }
 
-LA_INLINE void channels(const prepared *c, bool delta)
+LA_INLINE void channels(const prepared *c, bool delta, bool for_scan)
 {
-    if (c->n <= TILE && channel_products(c, delta)) {
+    if (c->n <= TILE && channel_products(c, delta, true, for_scan)) {
         c->x->tile->transpose(c->n, c->x->dk, c->far, c->K, c->KT, c->C);
         scores(c, c->r.q, c->r.k_in, c->K, delta, false);
         return;
     }
     channel_sums(c);
     channel_scores(c, delta);
-    channel_copies(c);
+    if (for_scan) channel_copies(c);
 }
 
 LA_INLINE void prepare(prepared *c, bool delta, la_chunk_decay decay)
 {
     if (decay == LA_BY_CHANNEL) {
-        channels(c, delta);
+        if (c->x->shared)
+            channels(c, delta, false);
+        else
+            channels(c, delta, true);
         return;
     }
     if (decay == LA_BY_TOKEN)
@@ -287,22 +291,29 @@ static void ask_for_gates(const la_delta_slice *x, int64_t t, int64_t n, la_chun
     }
 }
 
-void LA_ISA(la_delta_prepare)(const la_delta_slice *x, int64_t t, float *ready, float *scratch)
+static prepared begin(const la_delta_slice *x, int64_t t, la_chunk_ready ready)
 {
-    la_chunk_decay decay = la_chunk_decay_of(x->decay);
-    prepared c = {.x = x, .C = la_delta_up(x->chunk), .K = la_delta_up(x->dk)};
-    c.r = la_chunk_ready_at(x->decay, x->dk, x->chunk, ready);
+    prepared c = {.x = x, .r = ready, .C = la_delta_up(x->chunk), .K = la_delta_up(x->dk)};
     c.n = x->T - t < x->chunk ? x->T - t : x->chunk;
     c.ahead = x->T - t - c.n;
     c.q = x->q + t * x->qk_row, c.k = x->k + t * x->qk_row;
-    c.g = x->g ? x->g + t * x->gate_row * (decay == LA_BY_CHANNEL ? x->dk : 1) : NULL;
+    c.g = x->g ? x->g + t * x->gate_row * (x->decay == LA_DECAY_CHANNEL ? x->dk : 1) : NULL;
+    return c;
+}
+
+void LA_ISA(la_delta_prepare)(const la_delta_slice *x, int64_t t, float *ready, float *scratch)
+{
+    la_chunk_decay decay = la_chunk_decay_of(x->decay);
+    prepared c = begin(x, t, la_chunk_ready_at(x->dk, x->chunk, ready));
     c.KT = scratch, scratch += c.K * c.C;
     c.sums.hi = scratch, scratch += c.C;
     c.sums.lo = scratch, scratch += c.C;
     c.sums.back = scratch, scratch += c.C;
     if (decay == LA_BY_CHANNEL) {
         c.far = scratch, scratch += c.C * c.K;
-        c.G = (double *)(void *)scratch;
+        c.G = (double *)(void *)scratch, scratch += 2 * c.C * c.K;
+        la_chunk_copies_at(&c.r, x->dk, x->chunk,
+                           x->shared ? scratch : ready + la_delta_scores_floats(x->dk, x->chunk));
     }
     ask_for_gates(x, t + c.n, c.n, decay);
     for (int64_t i = 0; i < c.n; i++)
@@ -312,4 +323,17 @@ void LA_ISA(la_delta_prepare)(const la_delta_slice *x, int64_t t, float *ready, 
         prepare_delta(&c, decay);
     else
         prepare_additive(&c, decay);
+}
+
+void LA_ISA(la_delta_copies)(const la_delta_slice *x, int64_t t, la_chunk_ready ready,
+                             float *scratch)
+{
+    prepared c = begin(x, t, ready);
+    c.G = (double *)(void *)scratch;
+    bool delta = x->write == LA_WRITE_DELTA;
+    if (c.n <= TILE && (delta ? channel_products(&c, true, false, true)
+                              : channel_products(&c, false, false, true)))
+        return;
+    channel_sums(&c);
+    channel_copies(&c);
 }

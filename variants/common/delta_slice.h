@@ -37,7 +37,8 @@ struct la_delta_slice {
     int64_t segment; /* tokens, a multiple of chunk */
     float scale;     /* s */
     double log_decay; /* of a fixed decay */
-    bool shared;      /* `prepare` runs apart from the scan, which asks for its rows otherwise */
+    bool
+        shared; /* `prepare` runs apart from the scan, which then makes decayed copies of its own */
     const la_tile *tile;
     float *work; /* la_delta_*_work floats, 64-byte aligned */
     /* Rows of bf16: q, k, v and o point to such, and their rows count them. NULL: of float32 */
@@ -71,18 +72,34 @@ static inline int64_t la_delta_recurrent_work(int64_t dk)
     return la_delta_up(dk) * (LA_DELTA_COLUMNS + 2) + LA_DELTA_RUN;
 }
 
-/* Floats of the chunk form: what one prepared chunk holds, scratch to prepare it, and what a scan keeps of
- * a slice of w columns. */
+/* Floats of the chunk form: what one prepared chunk holds besides decayed copies, these, sums of decays by
+ * channel; scratch to prepare a chunk, without its copies; what a scan keeps of a slice of w columns. */
+static inline int64_t la_delta_scores_floats(int64_t dk, int64_t chunk)
+{
+    int64_t C = la_delta_up(chunk);
+    return 2 * C * C + 3 * C + la_delta_up(dk);
+}
+
+static inline int64_t la_delta_copies_floats(la_decay decay, int64_t dk, int64_t chunk)
+{
+    return decay == LA_DECAY_CHANNEL ? 3 * la_delta_up(chunk) * la_delta_up(dk) : 0;
+}
+
+static inline int64_t la_delta_sums_floats(la_decay decay, int64_t dk, int64_t chunk)
+{
+    return decay == LA_DECAY_CHANNEL ? 2 * la_delta_up(chunk) * la_delta_up(dk) : 0;
+}
+
 static inline int64_t la_delta_ready_floats(la_decay decay, int64_t dk, int64_t chunk)
 {
-    int64_t C = la_delta_up(chunk), K = la_delta_up(dk);
-    return 2 * C * C + 3 * C + K + (decay == LA_DECAY_CHANNEL ? 3 * C * K : 0);
+    return la_delta_scores_floats(dk, chunk) + la_delta_copies_floats(decay, dk, chunk);
 }
 
 static inline int64_t la_delta_prepare_floats(la_decay decay, int64_t dk, int64_t chunk)
 {
     int64_t C = la_delta_up(chunk), K = la_delta_up(dk);
-    return K * C + 3 * C + (decay == LA_DECAY_CHANNEL ? 3 * C * K : 0);
+    return K * C + 3 * C + (decay == LA_DECAY_CHANNEL ? C * K : 0) +
+           la_delta_sums_floats(decay, dk, chunk);
 }
 
 static inline int64_t la_delta_scan_floats(int64_t dk, int64_t w, int64_t chunk)
