@@ -6,6 +6,7 @@
 
 #include <cudaTypedefs.h>
 #include <cuda_runtime_api.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -283,13 +284,13 @@ static void graph_free(void *graph)
 
 #define HELD_MOST_S 10
 
-/* A call that the driver makes when the stream has come this far; it may make none of CUDA's itself. */
+/* A call that the driver makes when the stream has come this far; it may make none of CUDA's itself. Its thread gives
+ * way, or one core would serve it and the thread that sets the flag in turns of milliseconds. */
 static void CUDART_CB stand_still(void *flag)
 {
     const atomic_int *go = flag;
     time_t until = time(NULL) + HELD_MOST_S;
-    while (!atomic_load_explicit(go, memory_order_acquire) && time(NULL) < until) {
-    }
+    while (!atomic_load_explicit(go, memory_order_acquire) && time(NULL) < until) sched_yield();
 }
 
 static la_status hold(void *stream, const atomic_int *go, la_err *err)

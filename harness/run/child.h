@@ -23,7 +23,7 @@ typedef struct la_child_limits {
     size_t memory;    /* resident bytes; of a program with ours and its children's; 0: none */
     size_t expected;  /* what it should take of them, where several share what there is */
     int threads;
-    bool beside;                     /* others are at work: its threads are bound to no cores */
+    bool beside; /* others or a driver are at work: threads are bound to no cores */
     const la_child_program *program; /* NULL: a worker of labench */
 } la_child_limits;
 

@@ -103,9 +103,11 @@ static la_status make_job(const la_runner *r, const la_cell *cell, int round, do
     return st;
 }
 
-/* Its threads are bound to cores where nothing else may be at work. */
+/* Its threads are bound to cores where nothing else may be at work. On a device the driver's threads, which inherit
+ * what the first one is bound to, are at work, and one of them holds streams. */
 static bool may_be_beside(const la_runner *r, const la_cell *c)
 {
+    if (c->impl->backend == LA_CUDA) return true;
     return c->learn && r->jobs > 1 && (c->problem.threads < r->set->cores || !r->set->cores);
 }
 
