@@ -1,9 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # Libraries from the distribution, or from any prefix that CMAKE_PREFIX_PATH names. Each becomes one imported or
-# interface target. LABENCH_MINIMAL takes stand-ins for all but SQLite: see harness/minimal.
+# interface target. LABENCH_MINIMAL takes stand-ins for all but SQLite, and does without that: see harness/minimal.
 find_package(OpenMP REQUIRED COMPONENTS C)
 find_package(Threads REQUIRED)
-find_package(SQLite3 3.37 REQUIRED)
+if(LABENCH_MINIMAL)
+    find_package(SQLite3 3.37)
+else()
+    find_package(SQLite3 3.37 REQUIRED)
+endif()
+# Of labench-bench: SQLite where it is, seen by LA_HAVE_SQLITE.
+add_library(la_bench_sqlite INTERFACE)
+message(STATUS "SQLite: ${SQLite3_FOUND}")
+if(SQLite3_FOUND)
+    target_link_libraries(la_bench_sqlite INTERFACE SQLite::SQLite3)
+    target_compile_definitions(la_bench_sqlite INTERFACE LA_HAVE_SQLITE=1)
+endif()
 if(LABENCH_MINIMAL)
     add_library(la_standins INTERFACE)
     target_include_directories(la_standins SYSTEM INTERFACE

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * labench-bench: the kernels of one device over variants, passes and lengths, each held to its reference before it
- * is timed. The part of labench that needs no other library than SQLite.
+ * is timed. The part of labench that needs no library but CUDA, and SQLite for a file.
  */
 #ifndef LA_BENCH_H
 #define LA_BENCH_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 
 #include "labench/variant.h"
@@ -44,8 +43,11 @@ typedef struct la_bench_row {
 /* Creates, verifies and times. The outcome is in the row; only the caller's own faults are returned. */
 void la_bench_one(const la_bench_args *args, const la_device *device, la_bench_row *row);
 
-/* The file, made with its table if need be, and a line of it a row. */
+typedef struct sqlite3 sqlite3; /* of SQLite's header, which need not be there */
+
+/* The file, made with its table if need be, and a line of it a row. LA_E_UNSUPPORTED in a build without SQLite. */
 la_status la_bench_open(const char *path, const la_device *device, sqlite3 **out, la_err *err);
 la_status la_bench_store(sqlite3 *db, const la_bench_row *row, la_err *err);
+void la_bench_close(sqlite3 *db); /* accepts NULL */
 
 #endif

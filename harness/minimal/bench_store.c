@@ -4,6 +4,9 @@
 
 #include "bench.h"
 
+#if LA_HAVE_SQLITE
+#include <sqlite3.h>
+
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS bench ("
     " at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')), device TEXT NOT NULL,"
@@ -96,3 +99,28 @@ la_status la_bench_store(sqlite3 *db, const la_bench_row *row, la_err *err)
     sqlite3_finalize(b.to);
     return st;
 }
+
+void la_bench_close(sqlite3 *db)
+{
+    sqlite3_close(db);
+}
+#else
+la_status la_bench_open(const char *path, const la_device *device, sqlite3 **out, la_err *err)
+{
+    (void)device;
+    *out = NULL;
+    return LA_FAIL(err, LA_E_UNSUPPORTED,
+                   "no rows can go to %s: built without SQLite; leave out --db", path);
+}
+
+la_status la_bench_store(sqlite3 *db, const la_bench_row *row, la_err *err)
+{
+    (void)db, (void)row;
+    return LA_FAIL(err, LA_E_INTERNAL, "a row for no file");
+}
+
+void la_bench_close(sqlite3 *db)
+{
+    (void)db;
+}
+#endif

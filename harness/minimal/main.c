@@ -191,7 +191,6 @@ static void print_row(const la_bench_row *row)
     printf("%12.1f us %5.1f %% %9.1f us %8.2f TFLOP/s %8.1f GB/s  %.1e\n", row->device.median / 1e3,
            50 * (row->device.hi - row->device.lo) / row->device.median, row->wall_ns / 1e3,
            row->flops / row->device.median / 1e3, row->bytes / row->device.median, row->rel_rms);
-    fflush(stdout);
 }
 
 /* Whether the list has the name; "all" has every one. */
@@ -239,6 +238,7 @@ static int run(const la_bench_args *args, const la_device *device, sqlite3 *db)
                 row.p.T = row.p.Tcap = args->lengths[k];
                 la_bench_one(args, device, &row);
                 print_row(&row);
+                fflush(stdout);
                 if (db && la_bench_store(db, &row, &err) != LA_OK) {
                     fprintf(stderr, "labench-bench: %s\n", err.msg);
                     return 1;
@@ -277,6 +277,6 @@ int main(int argc, char **argv)
         list(&device);
     else
         rc = run(&args, &device, db);
-    sqlite3_close(db);
+    la_bench_close(db);
     return rc;
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # labench-bench: rows that are verified, refusals in one sentence, a database.
-bench=$1
+# bench.sh PROGRAM 0|1: whether it was built with SQLite.
+bench=$1 sqlite=$2
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 failed=0
@@ -20,10 +21,12 @@ says() {
 
 says "usage: labench-bench" 0 --help
 says "cuda_plain" 0 --list
+set --
+[ "$sqlite" = 1 ] && set -- --db "$folder/b.db"
 says "copy             cuda_plain       fwd           64" 0 --variants copy --lengths 64 --dim 16 \
-    --heads 2 --dtype f32 --time 1e-4 --db "$folder/b.db"
+    --heads 2 --dtype f32 --time 1e-4 "$@"
 says "fwdbwd" 0 --variants copy --lengths 64,96 --passes fwd,fwdbwd --dim 16 --heads 2 \
-    --time 1e-4 --db "$folder/b.db" --hot
+    --time 1e-4 --hot "$@"
 CUDA_LAUNCH_BLOCKING=1
 export CUDA_LAUNCH_BLOCKING
 says "unset CUDA_LAUNCH_BLOCKING" 1 --variants copy --lengths 64
@@ -36,10 +39,13 @@ says "--heads takes a positive whole number, not '0'" 2 --heads 0
 says "--time takes seconds, not 'soon'" 2 --time soon
 says "'--nonsense' is no option" 2 --nonsense
 says "there is no device cuda:7" 1 --device 7
-says "unable to open database file" 1 --db "$folder/none/b.db" --variants copy
+words="unable to open database file"
+[ "$sqlite" = 1 ] || words="built without SQLite; leave out --db"
+says "$words" 1 --db "$folder/none/b.db" --variants copy
 says "unsupported: cuFFT is not here" 0 --variants fnet --impl cuda_cufft --lengths 64 --mask bidirectional \
     --dim 8 --heads 1
 says "copy has no impl 'cuda_none'" 0 --variants copy --impl cuda_none --lengths 64
+[ "$sqlite" = 1 ] || exit $failed
 python3 - "$folder/b.db" <<'END' || failed=1
 import sqlite3, sys
 rows = sqlite3.connect(sys.argv[1]).execute(
