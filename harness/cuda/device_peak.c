@@ -8,9 +8,11 @@
 #include "device_lock.h"
 #include "peak_loops.h"
 
-#define LEAST_NS   2e6 /* of a run: far beyond the resolution of events */
+#define LEAST_NS   2e6   /* of a run: far beyond the resolution of events */
+#define WARM_NS    300e6 /* of all runs: before, an idle device's clock still rises */
 #define MOST_LOOPS (1 << 22)
-#define RUNS       8
+#define RUNS       8 /* at least */
+#define RUNS_MOST  1000
 #define COPY_LEAST ((size_t)64 << 20)
 #define COPY_MOST  ((size_t)512 << 20)
 
@@ -70,18 +72,21 @@ static double flop_of(la_peak_kind kind)
     }
 }
 
-/* Rounds are doubled until a run is long enough; the best rate of some such runs. */
+/* Rounds are doubled until a run is long enough; the best rate of some such runs. The first run loads the kernel,
+ * between its events. */
 static la_status rate_of(bench *b, la_peak_kind kind, double *rate, la_err *err)
 {
     int blocks = 4 * b->device->cores, loops = 1;
-    double ns = 0;
+    double ns = 0, spent = 0;
     *rate = 0;
+    LA_TRY(seconds_of_loop(b, kind, blocks, loops, &ns, err));
     for (;; loops *= 2) {
         LA_TRY(seconds_of_loop(b, kind, blocks, loops, &ns, err));
         if (ns >= LEAST_NS || loops >= MOST_LOOPS) break;
     }
-    for (int i = 0; i < RUNS; i++) {
+    for (int i = 0; i < RUNS || (spent < WARM_NS && i < RUNS_MOST); i++) {
         LA_TRY(seconds_of_loop(b, kind, blocks, loops, &ns, err));
+        spent += ns;
         double now = flop_of(kind) * blocks * loops / (ns * 1e-9);
         if (ns > 0 && now > *rate) *rate = now;
     }
