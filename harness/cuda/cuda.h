@@ -58,9 +58,11 @@ typedef struct la_cuda_driver {
     la_status (*graph_end)(void *stream, void **graph, int64_t *launches, la_err *err);
     la_status (*graph_launch)(void *graph, void *stream, la_err *err);
     void (*graph_free)(void *graph);
-    /* The stream stands still until *go is no longer 0 (or for ten seconds at most). */
-    la_status (*hold)(void *stream, const atomic_int *go, la_err *err);
+    /* The stream stands still until *go is no longer 0, or for ten seconds at most: *go is LA_CUDA_GAVE_UP then. */
+    la_status (*hold)(void *stream, atomic_int *go, la_err *err);
 } la_cuda_driver;
+
+enum { LA_CUDA_GAVE_UP = -1 };
 
 /* The one in use; la_cuda_use is for tests, NULL puts the build's own back. */
 const la_cuda_driver *la_cuda(void);

@@ -29,7 +29,7 @@ size_t la_resident_workspace(const void *self);
 typedef enum la_cuda_how {
     LA_CUDA_HELD,  /* the stream stands still until all launches are queued */
     LA_CUDA_GRAPH, /* one launch of a graph */
-    LA_CUDA_PLAIN  /* not at all: what it enqueues cannot be captured */
+    LA_CUDA_PLAIN  /* not at all: what it enqueues cannot be captured, or waits for the stream */
 } la_cuda_how;
 const char *la_cuda_how_word(la_cuda_how how); /* "event", "graph", "event+launch" */
 

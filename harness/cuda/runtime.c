@@ -288,15 +288,16 @@ static void graph_free(void *graph)
  * way, or one core would serve it and the thread that sets the flag in turns of milliseconds. */
 static void CUDART_CB stand_still(void *flag)
 {
-    const atomic_int *go = flag;
+    atomic_int *go = flag;
+    int none = 0;
     time_t until = time(NULL) + HELD_MOST_S;
     while (!atomic_load_explicit(go, memory_order_acquire) && time(NULL) < until) sched_yield();
+    atomic_compare_exchange_strong(go, &none, LA_CUDA_GAVE_UP); /* but where it was set by now */
 }
 
-static la_status hold(void *stream, const atomic_int *go, la_err *err)
+static la_status hold(void *stream, atomic_int *go, la_err *err)
 {
-    return check(cudaLaunchHostFunc(stream, stand_still, (void *)(uintptr_t)go),
-                 "holding the stream", err);
+    return check(cudaLaunchHostFunc(stream, stand_still, go), "holding the stream", err);
 }
 
 const la_cuda_driver la_cuda_built = {

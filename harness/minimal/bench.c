@@ -134,13 +134,13 @@ static la_status measure(bench *b, la_err *err)
     size_t n = 0;
     LA_TRY(la_cuda_timer_init(&b->timer, b->inst.self, b->what, b->args->hot ? 0 : b->device->l2,
                               err));
-    row->timer = la_cuda_how_word(b->timer.how);
     row->launches = b->timer.launches;
     LA_TRY(warm_up(b, err));
     while (n < SAMPLES_LEAST || (n < SAMPLES_MOST && spent < b->args->time_s * 1e9)) {
         LA_TRY(la_cuda_timer_call(&b->timer, &ns[n], err));
         spent += ns[n++];
     }
+    row->timer = la_cuda_how_word(b->timer.how);
     la_summarise(ns, n, &row->device);
     return la_cuda_timer_wall(&b->timer, &row->wall_ns, err);
 }

@@ -179,9 +179,10 @@ static void tell(device_run *r)
     if (r->timer.launches >= 0)
         la_work_metric_add(w, "launches", (double)r->timer.launches, NAN, NAN, 0, 1);
     if (r->timer.how == LA_CUDA_PLAIN)
-        la_work_warn(w, "timer",
-                     "timed with event+launch: its calls cannot be captured, and the host's "
-                     "launches may be in their time");
+        la_work_warn(
+            w, "timer",
+            "timed with event+launch: its calls cannot be captured, or launches wait for the "
+            "stream, and the host's launches may be in their time");
     if (r->looks == 0) return;
     la_work_metric_add(w, "sm_clock_hz", r->sm_hz / (double)r->looks, NAN, NAN, 0, r->looks);
     la_work_metric_add(w, "celsius", r->state.celsius, NAN, NAN, 0, 1);

@@ -11,7 +11,7 @@
 
 int fake_devices = 1, fake_taken, fake_streams, fake_fail_take;
 int fake_resets, fake_held, fake_graphs, fake_events, fake_launches, fake_fail_wait;
-bool fake_no_graphs;
+bool fake_no_graphs, fake_hold_ends;
 double fake_clock_ns, fake_launch_ns = 5000, fake_byte_ns = 0.001;
 size_t fake_free_bytes = (size_t)8 << 30;
 const char *fake_uuid;
@@ -268,11 +268,12 @@ static la_status elapsed(void *from, void *to, double *ns, la_err *err)
     return LA_OK;
 }
 
-static la_status hold(void *stream, const atomic_int *go, la_err *err)
+static la_status hold(void *stream, atomic_int *go, la_err *err)
 {
     (void)stream;
     if (atomic_load(go)) return LA_FAIL(err, LA_E_INTERNAL, "held by a flag that is up already");
     fake_held++;
+    if (fake_hold_ends) atomic_store(go, LA_CUDA_GAVE_UP);
     return LA_OK;
 }
 

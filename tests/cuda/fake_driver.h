@@ -13,6 +13,7 @@ extern int fake_taken;     /* pieces of memory that were taken and not given bac
 extern int fake_streams;   /* likewise */
 extern int fake_fail_take; /* the n-th taking from now fails; 0: none */
 
+extern bool fake_hold_ends;    /* a stream is held until the hold gives up */
 extern int fake_held;          /* streams that stood still since the start of the program */
 extern int fake_resets;        /* of the device */
 extern int fake_graphs;        /* graphs that were made and not freed */

@@ -130,6 +130,29 @@ static void few_launches_are_timed_on_a_held_stream(void **state)
     end(&f);
 }
 
+/* Under a profiler a launch waits for what is before it: after ten seconds once, and never again. */
+static void launches_that_wait_for_a_held_stream_are_timed_plainly(void **state)
+{
+    (void)state;
+    fixture f;
+    la_err err = {0};
+    la_cuda_timer timer;
+    double ns = 0;
+    make(&f);
+    call(&f);
+    must(la_cuda_timer_init(&timer, f.inst.self, LA_RESIDENT_FORWARD, 0, &err), &err);
+    fake_hold_ends = true;
+    int held = fake_held, launches = fake_launches;
+    for (int i = 0; i < 2; i++) must(la_cuda_timer_call(&timer, &ns, &err), &err);
+    fake_hold_ends = false;
+    assert_true(ns == 5000);
+    assert_int_equal(fake_held, held + 1);
+    assert_int_equal(fake_launches, launches + 3);
+    assert_string_equal(la_cuda_how_word(timer.how), "event+launch");
+    la_cuda_timer_release(&timer);
+    end(&f);
+}
+
 static void the_cache_is_emptied_outside_of_the_time(void **state)
 {
     (void)state;
@@ -350,6 +373,7 @@ int main(void)
         cmocka_unit_test(what_was_never_called_does_not_run_again),
         cmocka_unit_test(a_call_in_place_gives_what_the_verified_one_gave),
         cmocka_unit_test(few_launches_are_timed_on_a_held_stream),
+        cmocka_unit_test(launches_that_wait_for_a_held_stream_are_timed_plainly),
         cmocka_unit_test(the_cache_is_emptied_outside_of_the_time),
         cmocka_unit_test(many_launches_go_as_a_graph),
         cmocka_unit_test(what_cannot_be_captured_is_timed_plainly),
