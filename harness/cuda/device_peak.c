@@ -4,21 +4,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "cuda.h"
 #include "device_lock.h"
 #include "peak_loops.h"
 
 #define LEAST_NS   2e6   /* of a run: far beyond the resolution of events */
-#define WARM_NS    300e6 /* of all runs: before, an idle device's clock still rises */
+#define WARM_NS    300e6 /* of the first kind's runs: an idle device's clock rises that long */
 #define MOST_LOOPS (1 << 22)
-#define RUNS       8 /* at least */
-#define RUNS_MOST  1000
+#define RUNS       8
 #define COPY_LEAST ((size_t)64 << 20)
 #define COPY_MOST  ((size_t)512 << 20)
 
 typedef struct bench {
     const la_device *device;
     void *stream, *start, *stop;
+    int64_t began;
     la_cuda_buffer out, from, to;
 } bench;
 
@@ -77,16 +78,15 @@ static double flop_of(la_peak_kind kind)
 static la_status rate_of(bench *b, la_peak_kind kind, double *rate, la_err *err)
 {
     int blocks = 4 * b->device->cores, loops = 1;
-    double ns = 0, spent = 0;
+    double ns = 0;
     *rate = 0;
     LA_TRY(seconds_of_loop(b, kind, blocks, loops, &ns, err));
     for (;; loops *= 2) {
         LA_TRY(seconds_of_loop(b, kind, blocks, loops, &ns, err));
         if (ns >= LEAST_NS || loops >= MOST_LOOPS) break;
     }
-    for (int i = 0; i < RUNS || (spent < WARM_NS && i < RUNS_MOST); i++) {
+    for (int i = 0; i < RUNS || (double)(la_now_ns() - b->began) < WARM_NS; i++) {
         LA_TRY(seconds_of_loop(b, kind, blocks, loops, &ns, err));
-        spent += ns;
         double now = flop_of(kind) * blocks * loops / (ns * 1e-9);
         if (ns > 0 && now > *rate) *rate = now;
     }
@@ -118,6 +118,7 @@ static la_status run(bench *b, la_device_peak *out, la_err *err)
     bool hopper = false;
 #endif
     LA_TRY(begin(b, err));
+    b->began = la_now_ns();
     LA_TRY(rate_of(b, LA_PEAK_FMA, &fma, err));
     LA_TRY(rate_of(b, LA_PEAK_TF32, &tf32, err));
     LA_TRY(rate_of(b, LA_PEAK_BF16, &out->bf16, err));
