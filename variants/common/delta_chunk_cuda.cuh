@@ -82,6 +82,15 @@ __device__ static inline void la_anew(float &x)
 #endif
 }
 
+__device__ static inline void la_anew(int &x)
+{
+#ifdef __CUDACC__
+    asm volatile("" : "+r"(x));
+#else
+    (void)x;
+#endif
+}
+
 /* A sum that a warp has, kept as a table. */
 __device__ static inline void la_table_store(float *table, const float c[8])
 {

@@ -136,13 +136,14 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
     }
 
     /* The records of a stage; states need no q. */
-    __device__ void load_records(unsigned char *to, const unsigned char *from, int chunks) const
+    __device__ void load_records(unsigned char *to, const unsigned char *from, int chunks,
+                                 int me) const
     {
         static_assert(stage::chunks <= 2, "the second chunk's pieces lie behind the first one's");
         const int whole = record::bytes / 16, before = record::floats / 4;
         const bool all = !CHANNEL || x->goal == LA_SCAN_OUTPUT;
         const int left_out = all ? 0 : record::copy * (int)sizeof(E) / 16, each = whole - left_out;
-        for (int i = (int)threadIdx.x; i < chunks * each; i += (int)blockDim.x) {
+        for (int i = me; i < chunks * each; i += (int)blockDim.x) {
             int second = i >= each, at = i - second * each;
             at = 16 * (second * whole + (at < before ? at : at + left_out));
             la_cp_async16(to + at, from + at, true);
@@ -154,10 +155,12 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
     {
         const la_delta_call &c = x->c;
         const int64_t left = end - chunk, n = left < stage::chunks ? left : stage::chunks;
+        int me = (int)threadIdx.x;
+        la_anew(me);
         const int64_t first = chunk * LA_CHUNK, tokens = c.T - first, t = b * c.T + first;
-        load_records(to.records, x->records + (bh * x->chunks + chunk) * record::bytes, (int)n);
+        load_records(to.records, x->records + (bh * x->chunks + chunk) * record::bytes, (int)n, me);
         if (!CHANNEL) {
-            const int me = (int)threadIdx.x, threads = (int)blockDim.x;
+            const int threads = (int)blockDim.x;
             int64_t at = (t * c.Hqk + h / (c.H / c.Hqk)) * c.dk, stride = c.Hqk * c.dk;
             if (x->goal == LA_SCAN_OUTPUT)
                 la_stage_rows<DK>(to.q, record::pitch, stage::tokens, (const E *)c.q + at, stride,
@@ -169,7 +172,7 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
         const E *v = (const E *)c.v + (t * c.H + h) * c.dv;
         la_stage_rows<16>(to.v + 16 * warp, stage::line(x->wide), stage::tokens,
                           mine > 0 && !identity ? v + column + 16 * warp : v, c.H * c.dv,
-                          identity ? 0 : tokens, mine > 0 ? mine : 0, lane + half * LA_WARP,
+                          identity ? 0 : tokens, mine > 0 ? mine : 0, me % (HALVES * LA_WARP),
                           HALVES * LA_WARP);
         la_cp_async_commit();
     }
@@ -351,13 +354,15 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
         const int step = 16 / (int)sizeof(E), line = stage::line(x->wide);
         const int64_t left = c.T - first, mine = columns - 16 * warp;
         const int tokens = left < most ? (int)left : most;
+        int me = lane;
+        la_anew(me);
         E *to = (E *)c.o + ((b * c.T + first) * c.H + h) * c.dv + column + 16 * warp;
         const int64_t stride = c.H * c.dv;
         from += 16 * warp;
         const uintptr_t odd = (uintptr_t)to | (uintptr_t)(stride * (int64_t)sizeof(E)) |
                               (uintptr_t)(columns * (int64_t)sizeof(E));
         if (odd % 16 == 0) {
-            for (int i = lane; i < tokens * (16 / step); i += LA_WARP) {
+            for (int i = me; i < tokens * (16 / step); i += LA_WARP) {
                 int r = i / (16 / step), at = i % (16 / step) * step;
                 if (at < mine)
                     *(uint4 *)(void *)(to + r * stride + at) =
@@ -365,7 +370,7 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
             }
             return;
         }
-        for (int i = lane; i < tokens * 16; i += LA_WARP)
+        for (int i = me; i < tokens * 16; i += LA_WARP)
             if (i % 16 < mine) to[i / 16 * stride + i % 16] = from[i / 16 * line + i % 16];
     }
 
