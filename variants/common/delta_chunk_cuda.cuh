@@ -242,11 +242,29 @@ template <typename E> struct la_tiles {
     }
     __device__ static right rows(const E *tile, int pitch)
     {
-        return from(tile, pitch, 1);
+        if constexpr (split)
+            return from(tile, pitch, 1);
+        else
+            return of_pairs(la_tiles<la_bf16_t>::rows((const la_bf16_t *)tile, pitch));
     }
     __device__ static right across(const E *tile, int pitch)
     {
-        return from(tile, 1, pitch);
+        if constexpr (split)
+            return from(tile, 1, pitch);
+        else
+            return of_pairs(la_tiles<la_bf16_t>::across((const la_bf16_t *)tile, pitch));
+    }
+    /* Of f16, which lie as bf16 do and are tf32 as they are. */
+    __device__ static right of_pairs(const la_tiles<la_bf16_t>::right &pairs)
+    {
+        right x;
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            const uint32_t pair = pairs.b[i / 2];
+            x.b[i / 4][i / 2 % 2].high[i % 2] =
+                la_float_to_bits(la_to_float(E{(uint16_t)(pair >> 16 * (i % 2))}));
+        }
+        return x;
     }
     __device__ static right from(const E *tile, int n_step, int k_step)
     {
