@@ -306,8 +306,8 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
         float o[SUMS][8] = {}, held[SUMS][8] = {}, u[8] = {}, value[8];
         la_tile_turned(value, v + 16 * warp, line);
         if (WRITE != LA_WRITE_ADDITIVE) meet<0, TILES>(held, S, reads + half * CHANNELS);
-        if (WRITE == LA_WRITE_RANK_ONE) add(u, value, tiles::table(record::table(of, record::M)));
         if (output) meet<0, EARLY>(o, S, q + half * CHANNELS);
+        if (WRITE == LA_WRITE_RANK_ONE) add(u, value, tiles::table(record::table(of, record::M)));
         joined(held);
         if (HALVES == 2) {
             joined(o);
