@@ -156,7 +156,7 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
         const la_delta_call &c = x->c;
         const int64_t left = end - chunk, n = left < stage::chunks ? left : stage::chunks;
         int me = (int)threadIdx.x;
-        la_anew(me);
+        la_anew(me); /* no address of a stage takes a register while a chunk is computed */
         const int64_t first = chunk * LA_CHUNK, tokens = c.T - first, t = b * c.T + first;
         load_records(to.records, x->records + (bh * x->chunks + chunk) * record::bytes, (int)n, me);
         if (!CHANNEL) {
@@ -355,7 +355,7 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
         const int64_t left = c.T - first, mine = columns - 16 * warp;
         const int tokens = left < most ? (int)left : most;
         int me = lane;
-        la_anew(me);
+        la_anew(me); /* as in load */
         E *to = (E *)c.o + ((b * c.T + first) * c.H + h) * c.dv + column + 16 * warp;
         const int64_t stride = c.H * c.dv;
         from += 16 * warp;
