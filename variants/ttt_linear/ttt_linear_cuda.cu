@@ -30,9 +30,21 @@ __device__ static void save(const la_ttt_call &c, int64_t bh, int64_t batch,
     la_ttt_bring(c.dv, m.db, to + n);
 }
 
+/* Blocks that a multiprocessor has room for at least, by registers; 0: the compiler's choice. On sm_120 it chooses two,
+ * 128 registers a thread, and float32 spills; its shared memory has room for one of 64 channels anyway. */
+template <typename E> struct fewest_blocks {
+    static const int value = 0;
+};
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+template <> struct fewest_blocks<float> {
+    static const int value = 1;
+};
+#endif
+
 /* A block a (batch, head). */
 template <typename E>
-__global__ void __launch_bounds__(LA_TTT_THREADS) ttt_kernel(la_ttt_call c, int64_t own)
+__global__ void __launch_bounds__(LA_TTT_THREADS, fewest_blocks<E>::value)
+    ttt_kernel(la_ttt_call c, int64_t own)
 {
     LA_SHARED(float, pool);
     const int64_t bh = blockIdx.x, n = c.dk * c.dv;
