@@ -16,12 +16,10 @@ typedef struct cuda_instance {
 la_status la_delta_cuda_check(const la_recurrence *m, const la_problem *p, la_pass pass,
                               const la_device *dev, la_err *err)
 {
-    bool back = pass == LA_BACKWARD || pass == LA_FWDBWD;
-    int most = back ? LA_DELTA_BACK_DK : LA_DELTA_STEP_DK;
-    if (p->dk > most)
+    if (p->dk > LA_DELTA_STEP_DK)
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "%s on CUDA devices takes keys of at most %d numbers, not %" PRId64, m->name,
-                       most, p->dk);
+                       LA_DELTA_STEP_DK, p->dk);
     la_device cpu_like = *dev;
     cpu_like.isa = LA_ISA_AVX512_BF16; /* every device has bf16 ... */
     la_problem narrow = *p;

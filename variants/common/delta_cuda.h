@@ -31,7 +31,8 @@ typedef struct la_delta_call {
  * them a thread may have 128 registers; with 32, 64 were too few for S and all around it. */
 #define LA_DELTA_STEP_ROWS  32
 #define LA_DELTA_STEP_WARPS 16
-#define LA_DELTA_STEP_DK    (LA_DELTA_STEP_WARPS * LA_DELTA_STEP_ROWS) /* the largest dk */
+/* The largest dk of every pass. Backward keeps dk x 16 numbers of S in a block, which it has room for. */
+#define LA_DELTA_STEP_DK (LA_DELTA_STEP_WARPS * LA_DELTA_STEP_ROWS)
 
 /* Token by token: any T, decode too. */
 la_status la_delta_step(const la_delta_call *call, la_err *err);
@@ -71,7 +72,6 @@ la_status la_delta_cuda_backward(void *self, const la_io *io, const la_grads *gr
 
 /* Backward, by chunks for every form of forward (delta_back.h). It asks nothing of forward: no saved bytes, and
  * states are made again in `work`. */
-#define LA_DELTA_BACK_DK 512 /* the largest dk: a block keeps dk x 16 numbers of S */
 size_t la_delta_cuda_back_work(la_write_rule write, const la_problem *p);
 /* `call` as forward's. */
 la_status la_delta_cuda_back(const la_delta_call *call, const la_problem *p, const la_grads *grads,
