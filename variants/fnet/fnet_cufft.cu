@@ -9,38 +9,39 @@
 
 static const int THREADS = 256, WARPS = THREADS / LA_WARP, PIECE = 4 * LA_WARP;
 
-template <typename E>
-__global__ void __launch_bounds__(THREADS)
-    widen_kernel(la_fnet_sheets s, const E *x, float *Z, int64_t pieces)
+/* f(row, column) of every number of rows that long, a warp a piece of a row at a time. */
+template <typename F>
+__device__ static inline void each_number(int64_t rows, int64_t columns, int64_t pieces, F f)
 {
     const int lane = (int)threadIdx.x % LA_WARP, warp = (int)threadIdx.x / LA_WARP;
-    for (int64_t i = (int64_t)blockIdx.x * WARPS + warp; i < s.B * s.T * pieces;
+    for (int64_t i = (int64_t)blockIdx.x * WARPS + warp; i < rows * pieces;
          i += (int64_t)gridDim.x * WARPS) {
         const int64_t row = i / pieces, first = i % pieces * PIECE;
 #pragma unroll
         for (int j = 0; j < PIECE; j += LA_WARP) {
             const int64_t c = first + j + lane;
-            if (c < s.D) Z[row * 2 * s.half + c] = la_to_float(x[row * s.D + c]);
+            if (c < columns) f(row, c);
         }
     }
 }
 
 template <typename E>
 __global__ void __launch_bounds__(THREADS)
+    widen_kernel(la_fnet_sheets s, const E *x, float *Z, int64_t pieces)
+{
+    each_number(s.B * s.T, s.D, pieces, [&](int64_t row, int64_t c) {
+        Z[row * 2 * s.half + c] = la_to_float(x[row * s.D + c]);
+    });
+}
+
+template <typename E>
+__global__ void __launch_bounds__(THREADS)
     real_parts_kernel(la_fnet_sheets s, const float *Z, E *o, int64_t pieces)
 {
-    const int lane = (int)threadIdx.x % LA_WARP, warp = (int)threadIdx.x / LA_WARP;
-    for (int64_t i = (int64_t)blockIdx.x * WARPS + warp; i < s.B * s.T * pieces;
-         i += (int64_t)gridDim.x * WARPS) {
-        const int64_t row = i / pieces, first = i % pieces * PIECE, b = row / s.T, t = row % s.T;
-#pragma unroll
-        for (int j = 0; j < PIECE; j += LA_WARP) {
-            const int64_t c = first + j + lane;
-            if (c < s.half)
-                la_fnet_put(s.T, s.D, t, c, s.factor * Z[2 * (row * s.half + c)],
-                            o + b * s.T * s.D);
-        }
-    }
+    each_number(s.B * s.T, s.half, pieces, [&](int64_t row, int64_t c) {
+        const int64_t b = row / s.T, t = row % s.T;
+        la_fnet_put(s.T, s.D, t, c, s.factor * Z[2 * (row * s.half + c)], o + b * s.T * s.D);
+    });
 }
 
 static int64_t pieces_of(int64_t columns)
