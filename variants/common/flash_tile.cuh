@@ -176,7 +176,8 @@ __device__ static inline void la_flash_load(E *tile, const la_flash_rows &x, int
 
 /* ---- products of a warp ---- */
 
-/* c = A B': A the 16 MT rows at `a`, B the N rows at `b`, all D wide. */
+/* c = A B': A the 16 MT rows at `a`, B the N rows at `b`, all D wide. Of 256 floats half a row is unrolled: of a whole
+ * one so many would be on their way that a caller's sum of that width had too few registers. */
 template <typename E, int D, int MT, int N>
 __device__ static inline void la_flash_scores(float c[MT][N / 8][4], const E *a, const E *b)
 {
@@ -186,7 +187,7 @@ __device__ static inline void la_flash_scores(float c[MT][N / 8][4], const E *a,
     for (int m = 0; m < MT; m++)
 #pragma unroll
         for (int i = 0; i < N / 2; i++) c[m][i / 4][i % 4] = 0.0f;
-#pragma unroll
+#pragma unroll(sizeof(E) == 4 && D == 256 ? 8 : D / 16)
     for (int k = 0; k < D; k += 16) {
         typename frag::A x[MT];
 #pragma unroll
