@@ -16,12 +16,18 @@
 static const int KEYS = 128, STAGES = 2, GROUPS = 2, GROUP = 128, ROWS = 64 * GROUPS;
 static const int THREADS = GROUP * (GROUPS + 1);
 
+/* Registers a thread has at the start, when threads share all 65536 in eights, and then those that bring tiles and
+ * those that multiply: no more than the block started with, or they would be waited for without end. */
+static const int EACH = 65536 / THREADS / 8 * 8, FEWER = 24, MORE = 240;
+static_assert(FEWER + GROUPS * MORE <= (GROUPS + 1) * EACH, "registers that change hands");
+
 /* The first of the named barriers, one a group: its turn. */
 enum { TURN = 1 };
 
 /* Of each stage: K or V has come; both groups have done with it. */
 struct ring {
     la_mbarrier full_k[STAGES], full_v[STAGES], free_k[STAGES], free_v[STAGES];
+    float never_written; /* of la_wgmma_wait_behind */
 };
 
 /* Numbers of a tile of K or V, of a group's Q, and all bytes of a block; behind them the ring. */
@@ -184,7 +190,7 @@ __device__ static inline void consume(const la_flash_call &c, const E *q, const 
         give_back(&r->free_k[now.stage]);
         if (la_flash_cuts(rows, j, KEYS)) la_flash_mask<1, KEYS>(c, s, row, j, -INFINITY);
         la_flash_weigh<1, KEYS>(s, w.base, w.sum, fade, scale2);
-        la_wgmma_wait_behind<0>(w.sum[0][0] + w.sum[0][1], r);
+        la_wgmma_wait_behind<0>(w.sum[0][0] + w.sum[0][1], &r->never_written);
         la_wgmma_hold(o);
         la_wgmma_hold(p);
         give_back(&r->free_v[before.stage]);
@@ -233,11 +239,11 @@ __global__ void __launch_bounds__(THREADS, 1)
     }
     __syncthreads();
     if (group == GROUPS) {
-        la_registers_fewer<24>();
+        la_registers_fewer<FEWER>();
         if (threadIdx.x % GROUP == 0) produce<E, D>(&k, &v, pool, r, at, from, n);
         return;
     }
-    la_registers_more<240>();
+    la_registers_more<MORE>();
     int first = at.row + group * 64, rows = c.T * (int)(c.H / c.Hkv);
     la_flash_state<E, D, 1> w;
 #pragma unroll
