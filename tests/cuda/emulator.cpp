@@ -419,6 +419,7 @@ void share(size_t bytes)
 {
     unsigned char *pool = arena + margin;
     memset(pool, 0xff, bytes);
+    hide_shared(bytes);
     memset(pool - margin_checked, 0xff, margin_checked);
     memset(pool + bytes, 0xff, margin_checked);
     la_watch_close(arena, sizeof arena);

@@ -86,7 +86,8 @@ extern void *shared; /* dynamic shared memory of the block */
 void block_barrier();
 void warp_barrier();
 void named_barrier(int name, int threads, bool waits);
-bool boxes_left(); /* copies of the tensor unit that nobody has waited for */
+void hide_shared(size_t bytes); /* from wgmma, at the start of a block that has so much */
+bool boxes_left();              /* copies of the tensor unit that nobody has waited for */
 void poll(); /* lets others run; exits with a sentence when none of them does anything any more */
 void happened(); /* something that a polling thread may wait for */
 unsigned shared_address(const void *p);

@@ -6,6 +6,8 @@
 #include <map>
 #include <vector>
 
+bool emulated_fences = true;
+
 namespace la_emulator
 {
 namespace
@@ -37,6 +39,12 @@ void maybe_complete(counts *c)
     happened();
 }
 
+/* Shared memory as wgmma reads it: what the tensor unit wrote, and what threads did before a fence. A fence shows the
+ * writes of all threads so far, so that one is missed where every thread forgets it, not where one does. */
+const size_t seen_most = 227 << 10;
+alignas(1024) unsigned char seen[seen_most];
+size_t seen_bytes;
+
 /* Copies the box, swizzled by 128 bytes; what lies outside is zeros. */
 unsigned land(const box &what)
 {
@@ -62,7 +70,10 @@ unsigned land(const box &what)
                         byte ^= (byte >> 7 & 7) << 4;
                         uint16_t number = 0;
                         if (inside) memcpy(&number, (const char *)m.base + from, 2);
+                        if (base + byte + 2 > seen_bytes)
+                            stop("a box of TMA leaves the shared memory of its block");
                         memcpy((char *)what.to + byte, &number, 2);
+                        memcpy(seen + base + byte, &number, 2);
                     }
     return offset;
 }
@@ -132,6 +143,17 @@ void tma_load(void *to, const la_tensor_map *map, uint64_t *b, const int *at, in
         on_their_way[b].push_back(what);
 }
 
+void hide_shared(size_t bytes)
+{
+    seen_bytes = bytes;
+    memset(seen, 0xff, bytes);
+}
+
+void fence_async()
+{
+    if (emulated_fences) memcpy(seen, shared, seen_bytes);
+}
+
 bool boxes_left()
 {
     for (const auto &of : on_their_way)
@@ -149,15 +171,34 @@ static uint16_t tile_at(uint64_t tile, unsigned row, unsigned column, bool mn)
                     (mn ? column / 64 * leading + column % 64 * 2 : column * 2);
     byte ^= (byte >> 7 & 7) << 4;
     uint16_t number;
-    memcpy(&number, (const char *)shared + byte, sizeof number);
+    if (byte + sizeof number > seen_bytes) stop("a tile lies outside of the shared memory");
+    memcpy(&number, seen + byte, sizeof number);
     return number;
+}
+
+/* A thread's sum from its first product to the wait for its last one: how many are at work, and its numbers. */
+struct sum_at_work {
+    int products;
+    std::vector<float> numbers;
+};
+static std::map<const float *, sum_at_work> sums;
+
+static void check_untouched(const float *c, const sum_at_work &of)
+{
+    if (memcmp(c, of.numbers.data(), of.numbers.size() * sizeof *c))
+        stop("a thread wrote to the sum of a product that it had not waited for");
 }
 
 void wgmma(float *c, int n, const uint32_t *a, uint64_t a_tile, uint64_t b_tile, bool mn, bool add,
            widen number)
 {
     unsigned lane = now->flat & 31u, warp = now->flat / 32 % 4;
+    sum_at_work &asked = sums[c];
+    if (asked.products++ == 0) asked.numbers.assign(c, c + n / 2);
+    check_untouched(c, asked);
     do_later([=]() {
+        sum_at_work &of = sums.at(c);
+        check_untouched(c, of);
         float mine[2][16]; /* this lane's two rows of a */
         if (a) give(a, 4 * sizeof *a);
         for (unsigned k = 0; k < 16; k++)
@@ -180,6 +221,8 @@ void wgmma(float *c, int n, const uint32_t *a, uint64_t a_tile, uint64_t b_tile,
                                                       : tile_at(b_tile, column, k, false));
                 c[4 * j + (int)e] = (add ? c[4 * j + (int)e] : 0.0f) + sum;
             }
+        of.numbers.assign(c, c + n / 2);
+        if (--of.products == 0) sums.erase(c);
     });
 }
 } // namespace la_emulator

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The emulator's share of labench/cuda_hopper.cuh. What is asynchronous there happens as late as it may here: a
  * product when it is waited for, with the tiles and registers as they are then; a copy when somebody waits for its
- * barrier, or, about half of them, at once. So a wait too few gives wrong numbers, and a tile given back too
- * early does.
+ * barrier, or, about half of them, at once. What threads write is NaN to wgmma until a fence. So a wait or a fence too
+ * few gives wrong numbers, and a tile given back too early does; a sum that is written to meanwhile ends the program.
  */
 #ifndef LA_TEST_EMULATOR_HOPPER_H
 #define LA_TEST_EMULATOR_HOPPER_H
 
 #include "emulator.h"
+
+extern "C" bool emulated_fences; /* false: la_fence_async does nothing */
 
 namespace la_emulator
 {
@@ -19,6 +21,7 @@ void tma_load(void *to, const la_tensor_map *map, uint64_t *b, const int *at, in
 /* `a` the registers, which stay where they are until the wait, or NULL: the tile a_tile. */
 void wgmma(float *c, int n, const uint32_t *a, uint64_t a_tile, uint64_t b_tile, bool mn, bool add,
            widen number);
+void fence_async();
 void wgmma_commit();
 void wgmma_wait(unsigned newest);
 } // namespace la_emulator
@@ -63,6 +66,7 @@ static inline void la_tma_load5(void *to, const la_tensor_map *map, la_mbarrier 
 
 static inline void la_fence_async()
 {
+    la_emulator::fence_async();
 }
 
 static inline void la_named_wait(int id, int threads)
@@ -97,8 +101,9 @@ template <int N> static inline void la_wgmma_wait()
     la_emulator::wgmma_wait(N);
 }
 
-template <int N> static inline void la_wgmma_wait_behind(float, void *)
+template <int N> static inline void la_wgmma_wait_behind(float x, void *)
 {
+    if (x < 0.0f) la_emulator::stop("la_wgmma_wait_behind would write a negative number");
     la_emulator::wgmma_wait(N);
 }
 

@@ -15,10 +15,11 @@ extern "C" {
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "labench/cuda_hopper.cuh"
 #include "labench/cuda_kit.cuh"
 #include "watched.h"
 
-static const int N = 96;
+static const int N = 96, TILES = 2 * 64 * 128; /* bytes of two tiles of 64 x 64 */
 
 __global__ static void reverse(const int *from, int *to, bool waits)
 {
@@ -127,13 +128,28 @@ __global__ static void writes_before_shared(int)
     if (threadIdx.x == 0) pool[-1] = 0;
 }
 
+/* Four warps: c += A B, with a store to c before the wait or not. */
+__global__ static void multiplies(int touches)
+{
+    LA_SHARED(la_bf16_t, tiles);
+    float c[32] = {};
+    for (int i = (int)threadIdx.x; i < TILES / 2; i += 128) tiles[i] = {0};
+    la_fence_async();
+    __syncthreads();
+    la_wgmma_fence();
+    la_wgmma<la_bf16_t, false>(c, la_tile_k(tiles), la_tile_k(tiles + TILES / 4), true);
+    la_wgmma_commit();
+    if (touches) c[threadIdx.x % 32] = 1.0f;
+    la_wgmma_wait<0>();
+}
+
 /* Whether the launch ends its process: the emulator does it by abort, a sanitizer by exit. */
-static bool dies(void (*kernel)(int))
+static bool dies(void (*kernel)(int), int argument = 21, unsigned threads = 64, size_t shared = 21)
 {
     pid_t child = fork();
     if (child == 0) {
         if (!freopen("/dev/null", "w", stderr)) _exit(2);
-        LA_LAUNCH(kernel, dim3(1), dim3(64), 21, nullptr, 21);
+        LA_LAUNCH(kernel, dim3(1), dim3(threads), shared, nullptr, argument);
         _exit(0);
     }
     int status = 0;
@@ -152,6 +168,12 @@ static void a_write_outside_shared_memory_stops_the_program(void **)
 {
     assert_true(dies(writes_behind_shared));
     assert_true(dies(writes_before_shared));
+}
+
+static void a_sum_written_to_before_the_wait_stops_the_program(void **)
+{
+    assert_true(dies(multiplies, true, 128, TILES));
+    assert_false(dies(multiplies, false, 128, TILES));
 }
 
 __global__ static void looks_around(bool *closed)
@@ -200,6 +222,7 @@ int main()
         cmocka_unit_test(wrong_geometry_is_an_error_of_the_launch),
         cmocka_unit_test(a_barrier_that_some_never_reach_stops_the_program),
         cmocka_unit_test(a_write_outside_shared_memory_stops_the_program),
+        cmocka_unit_test(a_sum_written_to_before_the_wait_stops_the_program),
         cmocka_unit_test(a_sanitizer_watches_shared_memory_and_variables_also_behind_a_barrier),
         cmocka_unit_test(bf16_rounds_to_nearest_even),
     };

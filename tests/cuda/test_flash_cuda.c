@@ -17,6 +17,8 @@
 #include "labench/f16.h"
 #include "labench/kit.h"
 
+extern bool emulated_fences; /* emulator_hopper.h */
+
 enum { Q, K, V, DOUT, INPUTS, GRADIENTS = 3 };
 
 typedef struct setting {
@@ -226,6 +228,25 @@ static void tiles_go_through_the_ring(void **state)
     for (size_t i = 0; i < LA_COUNT(of); i++) check_forward(&of[i]);
 }
 
+/* Rows of Q are written by threads and read by wgmma. */
+static void queries_without_a_fence_are_found_out(void **state)
+{
+    (void)state;
+    const setting s = {LA_BF16, 1, 130, 1, 1, 64, 1 << 30, 1, true, true, {2, 1, 1, 1}, 0};
+    tensors t = draw(&s);
+    la_err err = {0};
+    define(&s, &t);
+    la_flash_call c = call_of(&s, &t);
+    emulated_fences = false;
+    la_status st = la_flash_cuda_hopper(&c, &err);
+    emulated_fences = true;
+    succeeds(st, &err);
+    assert_false(error_of(s.dtype, t.o, t.want_o, t.queries) <= 6e-3);
+    succeeds(la_flash_cuda_hopper(&c, &err), &err);
+    at_most("o", error_of(s.dtype, t.o, t.want_o, t.queries), 6e-3);
+    release(&t);
+}
+
 /* The largest error of the three gradients, among those that are asked. */
 static void check_gradients(const setting *s, unsigned asked, double most)
 {
@@ -267,6 +288,7 @@ int main(void)
     la_start(1);
     la_cuda_use(&fake_driver);
     const struct CMUnitTest tests[] = {cmocka_unit_test(tiles_go_through_the_ring),
+                                       cmocka_unit_test(queries_without_a_fence_are_found_out),
                                        cmocka_unit_test(gradients_of_f16_have_any_size)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
