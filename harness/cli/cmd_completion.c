@@ -118,7 +118,7 @@ static void print_bash(FILE *out)
         if (c == LA_CMD_SHOW || c == LA_CMD_SAMPLE) fputs(" $(_labench_names tasks)", out);
         if (c == LA_CMD_PLOT) fputs(" all $(_labench_names plots)", out);
         if (c == LA_CMD_REPRODUCE) fputs(" list all $(_labench_names papers)", out);
-        if (c == LA_CMD_DB) fputs(" check backup migrate", out);
+        if (c == LA_CMD_DB) fputs(" check backup migrate recover", out);
         if (c == LA_CMD_COMPLETION) fputs(" bash zsh fish", out);
         fputs("\" ;;\n", out);
     }

@@ -172,8 +172,8 @@ static la_status check_pages(la_store *store, const char *pragma_text, la_err *e
             st = la_sql_fail(store, rc == SQLITE_ROW ? SQLITE_NOMEM : rc, "check", err);
         else if (strcmp(text, "ok") != 0)
             st = LA_FAIL(err, LA_E_DB,
-                         "%s is damaged (%s); use a copy of it or another --db. 'sqlite3 %s "
-                         ".recover' prints what can be saved",
+                         "%s is damaged (%s); use a copy of it, or save what can be read: "
+                         "labench db recover --db %s",
                          store->path, text, store->path);
     }
     sqlite3_finalize(stmt);

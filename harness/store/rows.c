@@ -51,12 +51,17 @@ la_status la_row_next(la_store *store, sqlite3_stmt *stmt, bool *more, la_err *e
     return *more || rc == SQLITE_DONE ? LA_OK : la_sql_fail(store, rc, "read", err);
 }
 
-static la_status prepare_insert(la_store *out, const char *table, int columns, sqlite3_stmt **stmt,
-                                la_err *err)
+/* For rows like those of `row`, whose file may be older and lack columns. */
+static la_status prepare_insert(la_store *out, const char *table, sqlite3_stmt *row,
+                                sqlite3_stmt **stmt, la_err *err)
 {
     la_text sql = {0};
-    la_text_add(&sql, "INSERT INTO %s VALUES(", table);
-    for (int i = 1; i <= columns; i++) la_text_add(&sql, "%s?%d", i > 1 ? ", " : "", i);
+    int columns = sqlite3_column_count(row);
+    la_text_add(&sql, "INSERT INTO %s", table);
+    for (int i = 0; i < columns; i++)
+        la_text_add(&sql, "%s\"%s\"", i ? ", " : "(", sqlite3_column_name(row, i));
+    la_text_add(&sql, ") VALUES");
+    for (int i = 1; i <= columns; i++) la_text_add(&sql, "%s?%d", i > 1 ? ", " : "(", i);
     la_text_add(&sql, ")");
     la_status st = sql.failed ? LA_FAIL(err, LA_E_NOMEM, "out of memory: rows of %s", table)
                               : la_sql_prepare(out, la_text_str(&sql), stmt, err);
@@ -84,7 +89,7 @@ la_status la_row_insert(la_store *out, const char *table, sqlite3_stmt *row,
                         const la_row_change *changes, size_t n, int64_t *id, la_err *err)
 {
     sqlite3_stmt *insert = NULL;
-    la_status st = prepare_insert(out, table, sqlite3_column_count(row), &insert, err);
+    la_status st = prepare_insert(out, table, row, &insert, err);
     if (st == LA_OK) st = put_row(out, insert, row, changes, n, err);
     if (st == LA_OK && id) *id = sqlite3_last_insert_rowid(out->db);
     sqlite3_finalize(insert);
@@ -99,7 +104,7 @@ la_status la_rows_copy(la_store *in, la_store *out, const char *table, const cha
     snprintf(sql, sizeof sql, "SELECT * FROM %s WHERE %s = ?1", table, column);
     la_status st = la_sql_prepare(in, sql, &read, err);
     if (st == LA_OK) st = la_sql_bind(in, read, err, "i", value);
-    if (st == LA_OK) st = prepare_insert(out, table, sqlite3_column_count(read), &insert, err);
+    if (st == LA_OK) st = prepare_insert(out, table, read, &insert, err);
     for (bool more = true; st == LA_OK;) {
         st = la_row_next(in, read, &more, err);
         if (!more) break;

@@ -46,12 +46,11 @@ la_status la_sql_fail(la_store *store, int rc, const char *doing, la_err *err)
                                  path));
     case SQLITE_CORRUPT:
     case SQLITE_FORMAT:
-        return fail_with(
-            rc, err,
-            LA_FAIL(err, LA_E_DB,
-                    "%s is damaged (%s); use a copy of it or another --db. 'sqlite3 %s "
-                    ".recover' prints what can be saved",
-                    path, why, path));
+        return fail_with(rc, err,
+                         LA_FAIL(err, LA_E_DB,
+                                 "%s is damaged (%s); use a copy of it, or save what can be read: "
+                                 "labench db recover --db %s",
+                                 path, why, path));
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:

@@ -294,6 +294,17 @@ typedef struct la_merged {
 la_status la_store_merge(la_store *out, la_store *const *in, size_t n, la_merged *each,
                          la_err *err);
 
+/* What was read of a damaged file, and of what some rows are lost, or may be. */
+typedef struct la_recovered {
+    int64_t sweeps, cells, attempts, models, others;
+    int64_t unfinished; /* sweeps that are to be continued */
+    bool lost_cells, lost_attempts, lost_others;
+} la_recovered;
+/* Copies all that can still be read, of any schema up to today's, to a new file `to`, made as TO.part and
+ * renamed. An attempt has all of its samples there or is left out; sweeps that may lack something are open
+ * to be continued. The damaged file stays as it is. LA_E_DB where nothing can be read. */
+la_status la_store_recover(const char *from, const char *to, la_recovered *out, la_err *err);
+
 la_status la_store_sweep_warning(la_store *store, int64_t sweep_id, const la_warning_row *row,
                                  la_err *err);
 
