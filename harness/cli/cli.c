@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,12 +82,26 @@ const char *la_db_path(const char *flag)
     return flag ? flag : env && *env ? env : "labench.db";
 }
 
+la_status la_store_if_there(const char *db, la_store **out, la_err *err)
+{
+    const char *path = la_db_path(db);
+    *out = NULL;
+    if (access(path, F_OK) != 0 && errno == ENOENT) return LA_OK;
+    return la_store_open(path, LA_STORE_READ, out, err);
+}
+
 la_status la_check_target(const char *db, const char *out, la_err *err)
 {
     struct stat a, b;
-    if (out && stat(db, &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev &&
-        a.st_ino == b.st_ino)
+    if (!out || stat(out, &b) != 0) return LA_OK;
+    if (stat(db, &a) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
         return LA_FAIL(err, LA_E_ARG, "--out %s is the database itself", out);
+    if (S_ISDIR(b.st_mode))
+        return LA_FAIL(err, LA_E_ARG, "--out %s is a folder; name a file in it", out);
+    /* A finished file takes the place of what has its name, be that a device. */
+    if (!S_ISREG(b.st_mode))
+        return LA_FAIL(err, LA_E_ARG, "--out %s is no regular file; --out - is standard output",
+                       out);
     return LA_OK;
 }
 

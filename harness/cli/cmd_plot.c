@@ -235,6 +235,7 @@ int la_cmd_plot(int argc, char **argv, int first)
         printf("\nKIND is all, or some of\n");
         for (size_t i = 0; i < la_plot_count(); i++)
             printf("  %-12s %s\n", la_plot_heading(i), la_plot_summary(i));
+        printf("Ours against what a paper published: labench reproduce ID --out FOLDER/\n");
         return la_finish_stdout(LA_EXIT_OK);
     }
     la_common_apply(&args.common);

@@ -100,6 +100,7 @@ static la_status check_args(reproduce_args *args, la_err *err)
         return LA_FAIL(err, LA_E_ARG, "--run and --dry-run exclude each other");
     bool many = args->words.n > 1 || has_word(args, "all");
     args->folder = args->out && (many || is_folder(args->out));
+    if (!args->folder) LA_TRY(la_check_target(la_db_path(args->db), args->out, err));
     if (args->folder && args->format)
         return LA_FAIL(err, LA_E_ARG,
                        "--out %s is a folder, which gets md, json and figures; leave --format out",
@@ -177,7 +178,7 @@ static la_status find(const reproduce_args *args, const la_planned *planned, la_
                       la_err *err)
 {
     la_store *store = NULL;
-    la_status st = la_reproduce_store(args->db, &store, err);
+    la_status st = la_store_if_there(args->db, &store, err);
     if (st == LA_OK) st = la_planned_find(planned, store, out, err);
     la_store_close(store);
     return st;
@@ -347,7 +348,7 @@ static la_status one_table(reproduce_args *args, const la_paper *paper, la_err *
     if (st == LA_OK && args->dry_run)
         st = la_reproduce_rehearse(paper, args->scale, &args->reach, err);
     if (st != LA_OK || args->stopped || args->dry_run) goto done;
-    st = la_reproduce_store(args->db, &store, err);
+    st = la_store_if_there(args->db, &store, err);
     if (st == LA_OK) st = la_paper_judge(paper, args->scale, store, f.sweeps, f.n, &judged, err);
     if (st == LA_OK) st = show(args, &judged, &f.commands, err);
     if (st == LA_OK) tell_missing(args, paper, &f);
@@ -363,7 +364,7 @@ static la_status reproduce(reproduce_args *args, la_err *err)
     char path[PATH_MAX];
     la_store *store = NULL;
     LA_TRY(read_papers(args, err));
-    la_status st = la_reproduce_store(args->db, &store, err);
+    la_status st = la_store_if_there(args->db, &store, err);
     if (st == LA_OK) st = la_reach_find(store, &args->reach, err);
     la_store_close(store);
     LA_TRY(st);

@@ -103,7 +103,7 @@ int la_reproduce_list(const char *db)
     la_err err = {0};
     int code = LA_EXIT_OK;
     la_reach reach = {0};
-    la_status first = la_reproduce_store(db, &store, &err);
+    la_status first = la_store_if_there(db, &store, &err);
     if (first == LA_OK) first = la_reach_find(store, &reach, &err);
     if (first != LA_OK) {
         la_store_close(store);

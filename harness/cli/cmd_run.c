@@ -141,7 +141,7 @@ static la_status rehearse(la_plan *plan, la_run_args *args, const la_device *dev
     if (device->backend != LA_CUDA) {
         la_store *store;
         /* Of one that cannot be read the sweep itself will tell. */
-        if (la_reproduce_store(args->db, &store, NULL) != LA_OK) store = NULL;
+        if (la_store_if_there(args->db, &store, NULL) != LA_OK) store = NULL;
         st = la_reach_find(store, &reach, err);
         la_store_close(store);
     }

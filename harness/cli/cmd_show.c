@@ -117,7 +117,13 @@ static la_status show(const show_args *args, la_err *err)
     bool known;
     LA_TRY(la_print_learning(what, stdout, &known, err));
     if (known) return LA_OK;
-    return show_stored(args, what, err);
+    la_status st = show_stored(args, what, err);
+    const char *near = la_registry_nearest(what);
+    if (!near) near = la_tasks_nearest(what);
+    if (st != LA_E_NOTFOUND || !near) return st;
+    char q[64];
+    return LA_FAIL(err, st, "no sweep, cell, variant or task '%s'. Nearest: %s", la_quote(what, q),
+                   near);
 }
 
 int la_cmd_show(int argc, char **argv, int first)

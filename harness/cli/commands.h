@@ -8,6 +8,7 @@
 
 #include "labench/task.h"
 #include "options_table.h"
+#include "store.h"
 
 enum {
     LA_EXIT_OK = 0,
@@ -67,7 +68,9 @@ int la_exit_code(la_status status);
 int la_finish_stdout(int code);
 /* --db, $LABENCH_DB or ./labench.db. */
 const char *la_db_path(const char *flag);
-/* Refuses to write over the database that is read; out may be NULL. */
+/* NULL in *out where there is no such file: nothing is stored yet. */
+la_status la_store_if_there(const char *db, la_store **out, la_err *err);
+/* Refuses to write over the database that is read, a folder or a device; out may be NULL. */
 la_status la_check_target(const char *db, const char *out, la_err *err);
 /* Which of `words` is `value`; LA_E_ARG naming all of them. */
 la_status la_choice_parse(const char *flag, const char *value, const char *const *words, size_t n,

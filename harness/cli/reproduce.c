@@ -56,14 +56,6 @@ la_status la_planned_open(const la_paper *paper, size_t sweep, la_paper_scale sc
     return la_reach_estimate(reach, &out->plan, &out->args.settings, &out->estimate, err);
 }
 
-la_status la_reproduce_store(const char *db, la_store **out, la_err *err)
-{
-    const char *path = la_db_path(db);
-    *out = NULL;
-    if (access(path, F_OK) != 0 && errno == ENOENT) return LA_OK;
-    return la_store_open(path, LA_STORE_READ, out, err);
-}
-
 void la_planned_close(la_planned *planned)
 {
     la_plan_release(&planned->plan);

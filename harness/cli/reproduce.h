@@ -36,8 +36,6 @@ typedef struct la_kept {
 } la_kept;
 la_status la_planned_find(const la_planned *planned, la_store *store, la_kept *out, la_err *err);
 
-/* NULL in *out where there is no such file: nothing is stored yet. */
-la_status la_reproduce_store(const char *db, la_store **out, la_err *err);
 /* "labench run --variants 'soft*' ..." as a shell takes it. */
 void la_planned_command(const la_planned *planned, la_text *out);
 

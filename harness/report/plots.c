@@ -347,6 +347,13 @@ const char *la_plot_summary(size_t i)
 
 static la_status check_kind(const char *name, la_err *err)
 {
+    if (strcmp(name, "all") == 0)
+        return LA_FAIL(err, LA_E_ARG, "'all' stands alone: it is every plot");
+    if (strcmp(name, "paper") == 0)
+        return LA_FAIL(
+            err, LA_E_ARG,
+            "'paper' is no plot of a sweep: 'labench reproduce ID --out FOLDER/' draws ours "
+            "against what a paper published; 'labench reproduce list' has the IDs");
     int nearest = INT_MAX;
     const char *guess = "";
     for (size_t i = 0; i < la_kinds_len; i++) {
