@@ -23,7 +23,7 @@
     X(REPRODUCE, "reproduce", "list|all|ID...",                                                    \
       "a paper's table beside ours, from what is stored; --run measures what is missing")          \
     X(MERGE, "merge", "OUT IN...", "join databases: of other machines, or of shares")              \
-    X(DB, "db", "check|backup|migrate|recover",                                             \
+    X(DB, "db", "check|backup|migrate|recover",                                                    \
       "care of a database: is it sound, copy it, update it, save what can be read")                \
     X(DOCTOR, "doctor", "", "this machine: peaks, and what will spoil the numbers")                \
     X(VERIFY, "verify", "[VARIANT...]", "hold variants against their float64 reference")           \
