@@ -269,7 +269,9 @@ def _cpu_flush():
     return flush
 
 
-# Timing: harness/measure/measure.c and stats.c, line for line ------------------------------------
+# Timing: harness/measure/measure.c and stats.c, line for line. Only the warm-up is longer, and of a long
+# call's three samples the first call is none: a framework may do things in it that no later one does.
+
 
 MIN_SAMPLE_NS = 1e6  # and 1000 times the cost of a clock reading: under 0.1 % of it
 WARMUP_NS = 20e6     # warm-up goes on this long, or for 3 calls, whichever is more

@@ -12,9 +12,9 @@
 #include "clock.h"
 #include "stats.h"
 
-#define MIN_SAMPLE_NS 1e6  /* and 1000 times the cost of a clock reading: under 0.1 % of it */
-#define WARMUP_NS     20e6 /* warm-up goes on this long, or for 3 calls, whichever is more */
-#define WARMUP_CALLS  3
+#define MIN_SAMPLE_NS 1e6    /* and 1000 times the cost of a clock reading: under 0.1 % of it */
+#define WARMUP_NS     20e6   /* warm-up goes on this long, and for one call at least */
+#define DEVICE_CALLS  3      /* of a device, whose warm-up its own clock rules */
 #define SETTLED       0.05   /* relative change of the half-width that counts as none */
 #define DEFAULT_MAX   100000 /* samples */
 
@@ -69,9 +69,9 @@ static la_status warm_up(const la_measured *what, const la_stop_rule *rule, la_t
         out->warmup_iters++;
         out->warmup_ns += ns;
         *call_ns = fmin(*call_ns, (double)ns);
-        more = out->warmup_iters < WARMUP_CALLS ||
-               (what->warm ? !what->warm(what->context, out->warmup_ns)
-                           : (double)out->warmup_ns < budget);
+        more = what->warm
+                   ? out->warmup_iters < DEVICE_CALLS || !what->warm(what->context, out->warmup_ns)
+                   : (double)out->warmup_ns < budget;
         if (!what->warm && (double)out->warmup_ns > rule->max_time_s * 1e9) break;
     }
     return LA_OK;
@@ -125,6 +125,11 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
     size_t look = (size_t)rule->min_samples;
     double limit = rule->max_time_s * 1e9 * (few ? 4 : 1);
     const char *stop = NULL;
+    if (few && rule->first_counts) {
+        LA_TRY(keep(out, 1, rule->first_call_ns, err));
+        spent = rule->first_call_ns;
+        if ((double)spent >= limit || most == 1) stop = "slow";
+    }
     while (!stop) {
         int64_t ns;
         LA_TRY(one_sample(what, iters, &ns, err));

@@ -27,10 +27,15 @@ typedef struct la_measured { /* what is timed, and what is done around it, untim
     void *context;
 } la_measured;
 
+/* Seconds of a verified call that is one of a long call's three samples: what only a first call does is
+ * lost in them. */
+#define LA_COUNTED_S 1.0
+
 typedef struct la_stop_rule {
     double min_time_s, max_time_s, target; /* target: half-width / median */
     int min_samples, max_samples;
     int64_t first_call_ns; /* of the verified call; a call over slow_s is its own sample */
+    bool first_counts;     /* it is one of the three samples of a long call */
     double slow_s;         /* 10 */
 } la_stop_rule;
 

@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "alloc.h"
+#include "measure.h"
 #include "predict.h"
 #include "sampled.h"
 #include "sampled_backward.h"
@@ -28,7 +29,7 @@
 #define DECODE_TIMES  1.3   /* of one token's calls, which one core makes out of its caches */
 #define USUAL_STEPS   0.85  /* of a training's steps are taken: some learn all before */
 #define WARM_S        0.02
-#define WARM_CALLS    3
+#define DEVICE_CALLS  3    /* of warm-up, at least */
 #define SLOW_S        10.0 /* the verified call is then the sample */
 #define SLOW_SAMPLES  3
 #define ANSWERS       256 /* of a probe */
@@ -178,6 +179,15 @@ static double verification(const outlook *o)
            part_of(o, gradient_reference(c, o->set->cores), c->sharing_gradients);
 }
 
+/* Of a long call, beyond the first. */
+static double few_samples(const outlook *o, double call)
+{
+    const la_cell *c = o->cell;
+    bool ours = !c->peer && c->impl->backend == LA_CPU && c->pass != LA_DECODE && !c->cold;
+    bool counted = ours && o->round == 0 && call > LA_COUNTED_S;
+    return fmin(SLOW_SAMPLES, ceil(4 * o->set->max_time_s / call)) - counted;
+}
+
 /* Warm-up and samples; beside them the output of each is hashed. */
 static double measuring(const outlook *o)
 {
@@ -185,9 +195,10 @@ static double measuring(const outlook *o)
     double call = fmax(o->call_s, 1e-9), least = set->min_time_s, most = set->max_time_s;
     double hash = (double)o->cell->output_bytes / HASHED;
     if (call > SLOW_S) return 0;
-    if (call > least) return fmin(SLOW_SAMPLES, ceil(4 * most / call)) * (call + hash);
+    if (call > least) return few_samples(o, call) * (call + hash);
     double sample = fmax(call, 1e-3);
-    double warm = fmax(WARM_CALLS * call, fmin(WARM_S, least / 4));
+    double warm = fmax(call, fmin(WARM_S, least / 4));
+    if (o->cell->impl->backend == LA_CUDA) warm = fmax(warm, DEVICE_CALLS * call);
     double times = o->cell->pass == LA_DECODE ? DECODE_TIMES : USUAL_TIMES;
     double s = o->longest ? most : times * fmax(set->min_samples * sample, least);
     s = fmin(s, fmax(most, SLOW_SAMPLES * sample));

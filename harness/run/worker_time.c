@@ -241,6 +241,9 @@ static la_status measure(la_work *w, la_err *err)
     LA_TRY(prepare_flush(w, err));
     la_stop_rule rule = w->job.rule;
     rule.first_call_ns = w->first_ns;
+    /* Its memory was there before it: poisoned. */
+    rule.first_counts =
+        w->job.verify && !w->cell.cold && !w->decode && (double)w->first_ns > LA_COUNTED_S * 1e9;
     la_measured what = {.call = la_work_call,
                         .before = before_sample,
                         .after = after_sample,

@@ -102,6 +102,58 @@ static void test_a_call_longer_than_the_time_asked_for_has_three_samples(void **
     la_timing_release(&t);
 }
 
+/* Its memory was there before it: then the first of three calls need not be made again. */
+static void test_the_first_of_long_calls_may_be_a_sample(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 1500000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    rule.min_time_s = 0.0007;
+    rule.first_call_ns = 1600000;
+    la_timing t;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_int_equal(s.calls, 3);
+    la_timing_release(&t);
+    rule.first_counts = true;
+    s.calls = 0;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_int_equal(s.calls, 2);
+    assert_int_equal(t.n, 3);
+    assert_int_equal(t.samples[0].total_ns, 1600000);
+    la_timing_release(&t);
+    rule.max_time_s = 0.0003; /* four times that are less than the first call */
+    s.calls = 0;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_int_equal(s.calls, 0);
+    assert_int_equal(t.n, 1);
+    assert_string_equal(t.stop_reason, "slow");
+    la_timing_release(&t);
+    rule.max_time_s = usual.max_time_s;
+    rule.min_time_s = usual.min_time_s; /* the call is short beside it */
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_true(t.n >= 10);
+    la_timing_release(&t);
+}
+
+static void test_warm_up_is_one_call_and_a_while(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 14000000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    rule.max_samples = 3;
+    la_timing t;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_int_equal(t.warmup_iters, 1); /* a quarter of the time asked for is less */
+    la_timing_release(&t);
+    s.ns = 200000;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_true(t.warmup_ns >= 12500000);
+    assert_true(t.warmup_iters > 1);
+    la_timing_release(&t);
+}
+
 static void test_rule_is_looked_at_once_time_and_samples_are_there(void **state)
 {
     (void)state;
@@ -250,6 +302,8 @@ int main(void)
         cmocka_unit_test(test_timer_tells_the_truth),
         cmocka_unit_test(test_short_calls_are_timed_together),
         cmocka_unit_test(test_a_call_longer_than_the_time_asked_for_has_three_samples),
+        cmocka_unit_test(test_the_first_of_long_calls_may_be_a_sample),
+        cmocka_unit_test(test_warm_up_is_one_call_and_a_while),
         cmocka_unit_test(test_rule_is_looked_at_once_time_and_samples_are_there),
         cmocka_unit_test(test_noise_runs_into_the_limit),
         cmocka_unit_test(test_a_slow_call_is_its_own_sample),
