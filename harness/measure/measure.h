@@ -29,7 +29,7 @@ typedef struct la_measured { /* what is timed, and what is done around it, untim
 
 /* Seconds of a verified call that is one of a long call's three samples: what only a first call does is
  * lost in them. */
-#define LA_COUNTED_S 1.0
+#define LA_COUNTED_S 2.0
 
 typedef struct la_stop_rule {
     double min_time_s, max_time_s, target; /* target: half-width / median */

@@ -148,7 +148,7 @@ static void test_attempts_with_known_calls(void **state)
     between(la_predict_attempt(c, 0.05, &set, 1), 0.55, 1.3); /* ten samples or more */
     between(la_predict_attempt(c, 0.19, &set, 1), 1.5, 2.8);  /* as many as fit into max_time */
     between(la_predict_attempt(c, 1, &set, 0), 4, 4.3);       /* three, after the first call */
-    between(la_predict_attempt(c, 1.2, &set, 0), 3.6, 3.9);   /* which is one of a long call's */
+    between(la_predict_attempt(c, 2.2, &set, 0), 6.6, 6.9);   /* which is one of a long call's */
     between(la_predict_attempt(c, 7, &set, 0), 7, 7.3);       /* and all that there is time for */
     between(la_predict_attempt(c, 20, &set, 1), 20, 20.5);    /* its own sample */
     set.quick = true;
