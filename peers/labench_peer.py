@@ -276,6 +276,7 @@ def _cpu_flush():
 MIN_SAMPLE_NS = 1e6  # and 1000 times the cost of a clock reading: under 0.1 % of it
 WARMUP_NS = 20e6     # warm-up goes on this long, or for 3 calls, whichever is more
 WARMUP_CALLS = 3
+FEW_TIMES = 2        # a call longer than this many times min_time_s gets three samples
 DEVICE_WARMUP_NS = 300e6  # likewise of a device's time (worker_device.c), but
 DEVICE_WARMUP_MOST = 2e9  # never longer than this by our clock
 SETTLED = 0.05       # relative change of the half-width that counts as none
@@ -395,8 +396,8 @@ class Timing:
             return
         call_ns = self._warm_up(rule, first_ns)
         iters, spent = self._iterations(call_ns), 0
-        # A call longer than the whole time asked for: three samples, no stop rule to look at.
-        few = call_ns > rule["min_time_s"] * 1e9
+        # A call far longer than the whole time asked for: three samples, no stop rule to look at.
+        few = call_ns > FEW_TIMES * rule["min_time_s"] * 1e9
         most = rule["max_samples"] if rule["max_samples"] > 0 else DEFAULT_MAX
         limit = rule["max_time_s"] * 1e9 * (4 if few else 1)
         # The rule is looked at only when n reaches 10, 20, 40, ...: looking after each sample and

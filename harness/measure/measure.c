@@ -119,8 +119,8 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
     double call_ns;
     LA_TRY(warm_up(what, rule, out, &call_ns, err));
     int64_t iters = iterations(what, call_ns), spent = 0;
-    /* A call longer than the whole time asked for: three samples, no stop rule to look at. */
-    bool few = call_ns > rule->min_time_s * 1e9;
+    /* A call far longer than the whole time asked for: three samples, no stop rule to look at. */
+    bool few = call_ns > LA_FEW_TIMES * rule->min_time_s * 1e9;
     size_t most = rule->max_samples > 0 ? (size_t)rule->max_samples : DEFAULT_MAX;
     size_t look = (size_t)rule->min_samples;
     double limit = rule->max_time_s * 1e9 * (few ? 4 : 1);

@@ -27,8 +27,9 @@ typedef struct la_measured { /* what is timed, and what is done around it, untim
     void *context;
 } la_measured;
 
-/* Seconds of a verified call that is one of a long call's three samples: what only a first call does is
- * lost in them. */
+/* A call longer than this many times min_time_s gets three samples, and no interval. */
+#define LA_FEW_TIMES 2
+/* Seconds of a verified call that is one of those three: what only a first call does is lost in them. */
 #define LA_COUNTED_S 2.0
 
 typedef struct la_stop_rule {

@@ -195,9 +195,9 @@ static double measuring(const outlook *o)
     double call = fmax(o->call_s, 1e-9), least = set->min_time_s, most = set->max_time_s;
     double hash = (double)o->cell->output_bytes / HASHED;
     if (call > SLOW_S) return 0;
-    if (call > least) return few_samples(o, call) * (call + hash);
+    if (call > LA_FEW_TIMES * least) return few_samples(o, call) * (call + hash);
     double sample = fmax(call, 1e-3);
-    double warm = fmax(call, fmin(WARM_S, least / 4));
+    double warm = call > least ? 0 : fmax(call, fmin(WARM_S, least / 4));
     if (o->cell->impl->backend == LA_CUDA) warm = fmax(warm, DEVICE_CALLS * call);
     double times = o->cell->pass == LA_DECODE ? DECODE_TIMES : USUAL_TIMES;
     double s = o->longest ? most : times * fmax(set->min_samples * sample, least);
