@@ -132,7 +132,8 @@ static void test_the_first_of_long_calls_may_be_a_sample(void **state)
     rule.max_time_s = usual.max_time_s;
     rule.min_time_s = usual.min_time_s; /* the call is short beside it */
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
-    assert_true(t.n >= 10);
+    assert_string_not_equal(t.stop_reason, "slow");
+    assert_int_not_equal(t.samples[0].total_ns, 1600000);
     la_timing_release(&t);
 }
 
@@ -150,7 +151,6 @@ static void test_warm_up_is_one_call_and_a_while(void **state)
     s.ns = 200000;
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
     assert_true(t.warmup_ns >= 12500000);
-    assert_true(t.warmup_iters > 1);
     la_timing_release(&t);
 }
 
@@ -161,8 +161,9 @@ static void test_rule_is_looked_at_once_time_and_samples_are_there(void **state)
     la_measured what = {.call = spin, .context = &s};
     la_stop_rule rule = usual;
     la_timing t;
-    rule.target = 1e6;       /* a busy machine makes wide intervals */
-    rule.min_time_s = 0.024; /* reached at sample 16, or before on a busy machine */
+    rule.target = 1e6;         /* a busy machine makes wide intervals */
+    rule.first_call_ns = s.ns; /* and its one call of warm-up may last long */
+    rule.min_time_s = 0.024;   /* reached at sample 16, or before on a busy machine */
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
     assert_string_equal(t.stop_reason, "target");
     assert_true(t.n >= 10 && t.n <= 16);
