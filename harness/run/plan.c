@@ -374,14 +374,23 @@ static la_status add_passes(la_axes *x, la_cell *proto, la_err *err)
     return LA_OK;
 }
 
+/* Rounds are for what differs from process to process: times. A probe that scores answers makes the examples
+ * that its interval needs in one, unless rounds are asked for. */
+static int probe_rounds(const la_axes *x, const la_task *task)
+{
+    return x->spec->rounds || task->probe_samples ? x->plan->rounds : 1;
+}
+
 static la_status add_probes(la_axes *x, la_cell *proto, la_err *err)
 {
+    int timed = proto->rounds;
     proto->pass = LA_EVAL;
     proto->problem.T = proto->seqlen;
     la_status st = LA_OK;
     for (size_t i = 0; i < x->n_tasks && st == LA_OK; i++) {
         const la_task *t = proto->task = x->tasks[i];
         if (t->kind == LA_TASK_LEARNED) continue;
+        proto->rounds = probe_rounds(x, t);
         for (size_t c = 0; c < la_plan_combinations(x->spec, t->name) && st == LA_OK; c++) {
             st = la_plan_options(x->spec, t->name, t->options, t->options_len, t->options_size, c,
                                  &proto->task_opts, err);
@@ -391,6 +400,7 @@ static la_status add_probes(la_axes *x, la_cell *proto, la_err *err)
     }
     proto->task = NULL;
     proto->task_opts = NULL;
+    proto->rounds = timed;
     return st;
 }
 

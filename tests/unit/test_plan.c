@@ -150,6 +150,29 @@ static void test_axes_multiply(void **state)
 }
 
 /* Each number of shared heads meets each number of heads that it divides; who cannot share says so. */
+/* The times of a process differ from the next one's, its answers do not. */
+static void test_probes_have_one_round_unless_more_are_asked_for(void **state)
+{
+    (void)state;
+    for (int asked = 0; asked <= 4; asked += 4) {
+        la_spec s = spec_of("softmax");
+        la_plan plan;
+        size_t probes = 0;
+        la_words_release(&s.tasks);
+        put(&s.tasks, "recall,approximation");
+        s.rounds = asked;
+        assert_int_equal(expand(&s, &plan, NULL), LA_OK);
+        for (size_t i = 0; i < plan.n; i++) {
+            const la_cell *c = &plan.cells[i];
+            bool scores = c->task && strcmp(c->task->name, "recall") == 0;
+            probes += c->task != NULL;
+            assert_int_equal(c->rounds, asked ? asked : scores ? 1 : 3);
+        }
+        assert_int_equal(probes, 2);
+        la_plan_release(&plan);
+    }
+}
+
 static void test_grouped_heads_are_an_axis(void **state)
 {
     (void)state;
@@ -307,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_globs_and_tags_choose_variants),
         cmocka_unit_test(test_bad_variant_words_are_refused),
         cmocka_unit_test(test_axes_multiply),
+        cmocka_unit_test(test_probes_have_one_round_unless_more_are_asked_for),
         cmocka_unit_test(test_grouped_heads_are_an_axis),
         cmocka_unit_test(test_auto_mask_is_not_counted_twice),
         cmocka_unit_test(test_what_cannot_exist_is_a_refused_cell),
