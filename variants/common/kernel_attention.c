@@ -52,7 +52,7 @@ void la_ka_init(la_ka *ka, la_isa isa)
     ka->slot = la_whole_lines(ka->m * ka->p.dv) + (int64_t)(ka->n_parts - 1) * ka->ldm;
     la_ka_team_init(ka);
     /* One state a thread, or one a segment and one more for each thread that adds them up. */
-    ka->slots = ka->slices          ? heads * ka->slices
+    ka->slots = ka->parts           ? la_ka_team_slots(ka)
                 : ka->segments == 1 ? threads
                                     : heads * ka->segments + threads;
     ka->per_thread = la_ka_buffer_floats(ka);
@@ -155,7 +155,7 @@ void la_ka_copy_state(const la_ka *ka, la_ka_state to, la_ka_state from)
     if (to.c) memcpy(to.c, from.c, (size_t)ka->m * sizeof(float));
 }
 
-static void empty_state(const la_ka *ka, la_ka_state st)
+void la_ka_empty(const la_ka *ka, la_ka_state st)
 {
     memset(st.S, 0, (size_t)(ka->m * ka->p.dv) * sizeof(float));
     if (st.z) memset(st.z, 0, (size_t)ka->m * sizeof(float));
@@ -167,7 +167,7 @@ static void state_in(const la_ka *ka, const la_io *io, int64_t i, la_ka_state to
     if (io->state_in)
         la_ka_copy_state(ka, to, la_ka_part_at(ka, io->state_in, i));
     else
-        empty_state(ka, to);
+        la_ka_empty(ka, to);
 }
 
 static void state_out(const la_ka *ka, const la_io *io, int64_t i, la_ka_state from)
@@ -175,28 +175,21 @@ static void state_out(const la_ka *ka, const la_io *io, int64_t i, la_ka_state f
     if (io->state_out) la_ka_copy_state(ka, la_ka_part_at(ka, io->state_out, i), from);
 }
 
-/* What brings rows relative to the power of two of c to that of top; an empty row (c = -inf) stays
- * empty. */
-static float rebase(float c, float top)
+void la_ka_add(const la_ka *ka, la_ka_state to, la_ka_state a, la_ka_state b)
 {
-    return c == top ? 1.0f : exp2f(la_ka_power(c) - la_ka_power(top));
-}
-
-/* total += slot */
-static void add_up(const la_ka *ka, la_ka_state total, la_ka_state slot)
-{
-    int64_t dv = ka->p.dv;
-    for (int64_t i = 0; i < ka->m; i++) {
-        float of_total = 1.0f, of_slot = 1.0f;
-        if (total.c) {
-            float top = fmaxf(total.c[i], slot.c[i]);
-            of_total = rebase(total.c[i], top);
-            of_slot = rebase(slot.c[i], top);
-            total.c[i] = top;
-        }
-        if (total.z) total.z[i] = of_total * total.z[i] + of_slot * slot.z[i];
-        for (int64_t e = i * dv; e < (i + 1) * dv; e++)
-            total.S[e] = of_total * total.S[e] + of_slot * slot.S[e];
+    const la_ka_sweeps *sweeps = la_ka_sweeps_get(ka->tile->isa);
+    int64_t m = ka->m, dv = ka->p.dv;
+    if (!to.c) {
+        sweeps->add(m * dv, 1.0f, a.S, 1.0f, b.S, to.S);
+        if (to.z) sweeps->add(m, 1.0f, a.z, 1.0f, b.z, to.z);
+        return;
+    }
+    for (int64_t i = 0; i < m; i++) {
+        float top = fmaxf(a.c[i], b.c[i]);
+        float of_a = la_ka_ratio(a.c[i], top), of_b = la_ka_ratio(b.c[i], top);
+        sweeps->add(dv, of_a, a.S + i * dv, of_b, b.S + i * dv, to.S + i * dv);
+        to.z[i] = of_a * a.z[i] + of_b * b.z[i];
+        to.c[i] = top;
     }
 }
 
@@ -275,7 +268,7 @@ static void forward_by_segments(const la_ka *ka, const la_io *io)
         la_ka_buffers w = la_ka_buffers_of(ka, io, thread);
 #pragma omp for schedule(static)
         for (int64_t u = 0; u < heads * segments; u++) {
-            empty_state(ka, slot_at(ka, io, u));
+            la_ka_empty(ka, slot_at(ka, io, u));
             sweep(ka, io, u / segments, u % segments, la_ka_chunk_absorb, slot_at(ka, io, u), &w);
         }
 #pragma omp for schedule(static)
@@ -284,7 +277,7 @@ static void forward_by_segments(const la_ka *ka, const la_io *io)
             state_in(ka, io, i, total);
             la_ka_enter(ka, total);
             for (int64_t s = 0; s < segments; s++)
-                add_up(ka, total, slot_at(ka, io, i * segments + s));
+                la_ka_add(ka, total, total, slot_at(ka, io, i * segments + s));
             la_ka_copy_state(ka, slot_at(ka, io, i * segments), total);
             save(ka, io, i, total);
             la_ka_leave(ka, total);
@@ -329,7 +322,7 @@ la_status la_ka_forward(void *self, const la_io *io, la_err *err)
     if (ka->prepare) ka->prepare(ka, io->params, io->work);
     if (ka->recurrent)
         forward_by_steps(ka, io);
-    else if (ka->slices)
+    else if (ka->parts)
         la_ka_forward_by_team(ka, io);
     else if (ka->segments == 1)
         forward_by_heads(ka, io);

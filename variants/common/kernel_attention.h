@@ -24,10 +24,12 @@
  *
  * Work is spread over (batch, head). Where these do not keep all threads busy and every query sees every
  * key, each sequence is cut into segments: their sums first, then the state, then their outputs. Causal,
- * threads share a sequence: what needs no state is spread over chunks, and the rest over columns of S.
+ * the same is done block by block, in kernel_attention_team.c.
  */
 #ifndef LA_KERNEL_ATTENTION_H
 #define LA_KERNEL_ATTENTION_H
+
+#include <math.h>
 
 #include "labench/tile.h"
 #include "labench/variant.h"
@@ -75,8 +77,8 @@ struct la_ka {
     const la_tile_bf16 *half; /* bf16: what widens and narrows rows */
     int64_t chunk, ldm;
     int64_t segments; /* of each sequence */
-    int64_t slices;   /* of the columns of S, where threads share sequences; 0: they do not */
-    int64_t pages;    /* chunks of each sequence in a block, then */
+    int64_t parts;    /* of a block of each sequence, where threads share them; 0: they do not */
+    int64_t span;     /* chunks of a part at most, then */
     int64_t slot;     /* floats of one state in the work buffer */
     int64_t slots, per_thread;
     int64_t back_per_thread; /* floats of a thread in backward */
@@ -143,12 +145,16 @@ typedef struct la_ka_buffers {
 int64_t la_ka_buffer_floats(const la_ka *ka);
 int64_t la_ka_back_floats(const la_ka *ka);
 la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base);
+/* to = a + b; it may be either. Stabilised states are relative to powers of two. */
+void la_ka_add(const la_ka *ka, la_ka_state to, la_ka_state a, la_ka_state b);
+void la_ka_empty(const la_ka *ka, la_ka_state st);
 /* The states in the work buffer start there. */
 float *la_ka_slots(const la_ka *ka, const la_io *io);
 la_ka_buffers la_ka_buffers_of(const la_ka *ka, const la_io *io, int thread);
 /* Causal, with threads that share sequences: kernel_attention_team.c. team_init chooses whether. */
 void la_ka_team_init(la_ka *ka);
-int64_t la_ka_team_floats(const la_ka *ka);
+int64_t la_ka_team_slots(const la_ka *ka);  /* states */
+int64_t la_ka_team_floats(const la_ka *ka); /* and other floats */
 void la_ka_forward_by_team(const la_ka *ka, const la_io *io);
 
 /* ---- rows of tensors: kernel_attention_rows.c ---- */
@@ -192,27 +198,45 @@ void la_ka_chunk_read(const la_ka *ka, la_ka_state st, const la_ka_rows *rows,
  * z grows to T) could be missed. */
 #define LA_KA_SMALLEST_DENOMINATOR 1e-26f
 
-/* ---- the same in pieces, for threads that share a sequence (kernel_attention_team.c). A page is what
- * a chunk's tokens give without a state, and la_ka_apply brings it to a state or to columns of one ---- */
+/* ---- the same in two halves, for threads that share a sequence (kernel_attention_team.c), step by step:
+ * LA_KA_STEP tokens or, where stabilised, a chunk ---- */
 
-int64_t la_ka_page_floats(const la_ka *ka);
-/* *own with its own a, b, P, den, c, R, grown and sums; and `top` [m], maxima of the chunk alone. */
-la_ka_buffers la_ka_page_at(const la_ka *ka, const la_ka_buffers *own, float *base, float **top);
-/* Without a stabiliser: A, B and P, by steps. */
-void la_ka_plain_page(const la_ka *ka, const la_ka_rows *rows, const la_ka_buffers *page);
-/* With one: from exponents in a and b, with R and grown, to A (relative to the state's own maxima), B, P,
- * the sums of rows of P (in den) and of B. */
-void la_ka_weights(const la_ka *ka, int64_t n, const la_ka_buffers *page);
-/* Outputs and the new state from a page. It may hold tokens whose denominators are too small to trust;
- * then the chunk goes token by token, in the caller's own buffers. Only the latter are written. */
-void la_ka_apply(const la_ka *ka, la_ka_state st, const la_ka_rows *rows, const la_ka_buffers *page,
-                 const la_ka_buffers *own);
+int64_t la_ka_step_tokens(const la_ka *ka);
+/* Rows of x from row t on, `most` of them or fewer. */
+la_ka_rows la_ka_few_rows(const la_ka_rows *x, int64_t t, int64_t most);
+/* `to` is `from` with the keys and values of these rows; w->b keeps their features. */
+void la_ka_step_absorb(const la_ka *ka, la_ka_state from, la_ka_state to, const la_ka_rows *rows,
+                       const la_ka_buffers *w);
+/* Outputs, from the state before these rows, which is used up. w->b is what step_absorb left, and kept
+ * the `to` of then. */
+void la_ka_step_read(const la_ka *ka, la_ka_state before, la_ka_state kept, const la_ka_rows *rows,
+                     const la_ka_buffers *w);
 
 /* One token after the other, n of them. A stabilised state is relative to exp(c). */
 void la_ka_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *rows, const la_ka_buffers *w);
 
 /* ceil(c / ln 2); -inf for -inf. */
-float la_ka_power(float c);
+static inline float la_ka_power(float c)
+{
+    float x = c * 1.44269504f;
+    if (!(fabsf(x) < 1e6f)) return ceilf(x);
+    float whole = (float)(int)x;
+    return whole < x ? whole + 1.0f : whole;
+}
+
+/* What brings what is relative to the power of two of c to that of top, which is no less; 0 for an empty
+ * row (c = -inf), unless top is as empty. */
+static inline float la_ka_ratio(float c, float top)
+{
+    if (c == top) return 1.0f;
+    float n = la_ka_power(c) - la_ka_power(top);
+    union {
+        uint32_t bits;
+        float value;
+    } power = {.bits = n >= -126.0f ? (uint32_t)((int)n + 127) << 23 : 0};
+    return power.value;
+}
+
 /* S and z of a stabilised state from relative to exp(c) to relative to 2^R, and back. */
 void la_ka_enter(const la_ka *ka, la_ka_state st);
 void la_ka_leave(const la_ka *ka, la_ka_state st);
@@ -225,6 +249,8 @@ typedef struct la_ka_sweeps {
     void (*exp_keys)(int64_t n, int64_t m, const float *R, float *e, int64_t lde);
     /* f = exp(f) 2^(R - N) with whole N so large, for each row, that nothing is above 1.5 */
     void (*exp_queries)(int64_t n, int64_t m, const float *R, float *f, int64_t ldf);
+    /* sum = fa a + fb b */
+    void (*add)(int64_t n, float fa, const float *a, float fb, const float *b, float *sum);
     /* For row i of dout, o [n,d] (rows ld apart): D_i = scale / (den_i + eps) dout_i, D rows ldd apart,
      * and e_i = -(dout_i.o_i) / (den_i + eps) */
     void (*numerators)(int64_t n, int64_t d, const float *dout, const float *o, int64_t ld,
@@ -242,8 +268,10 @@ typedef struct la_ka_plain {
     int64_t ahead;      /* tokens that follow, to be asked for */
     const float *a, *b; /* features of queries and keys [n, ldm] */
     const float *q, *k, *v;
-    float *o;
-    float *S, *z;          /* [m,dv]; [m] or NULL */
+    float *o;           /* NULL: outputs, and P for them, are not wanted */
+    const float *S, *z; /* [m,dv]; [m] or NULL */
+    float *next_S,
+        *next_z; /* the state behind these tokens, perhaps in the same place; NULL: not wanted */
     float *turned, *P;     /* scratch: [m, LA_KA_STEP], [LA_KA_STEP, LA_KA_STEP] */
     float *factor;         /* scratch: [LA_KA_STEP] */
     float eps, read_scale; /* of la_ka */

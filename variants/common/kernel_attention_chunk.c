@@ -54,29 +54,6 @@ la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
     return w;
 }
 
-/* A page: a, b, P, den, c, R, grown, sums of a chunk, and its own maxima. */
-int64_t la_ka_page_floats(const la_ka *ka)
-{
-    int64_t scores = ka->stabilised ? score_floats(ka) : round_up(ka->chunk * LA_KA_STEP);
-    return 2 * ka->chunk * ka->ldm + largest(scores, LA_KA_STEP * LA_KA_STEP) +
-           round_up(ka->chunk) + 5 * ka->ldm;
-}
-
-la_ka_buffers la_ka_page_at(const la_ka *ka, const la_ka_buffers *own, float *base, float **top)
-{
-    la_ka_buffers w = *own;
-    w.a = base;
-    w.b = w.a + ka->chunk * ka->ldm;
-    w.den = w.b + ka->chunk * ka->ldm;
-    w.c = w.den + round_up(ka->chunk);
-    w.R = w.c + ka->ldm;
-    w.grown = w.R + ka->ldm;
-    w.sums = w.grown + ka->ldm;
-    *top = w.sums + ka->ldm;
-    w.P = *top + ka->ldm;
-    return w;
-}
-
 void la_ka_features_of_queries(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w)
 {
     ka->features(ka, x->params, x->shared, x->head, x->n, x->q, x->ldk, w->a, NULL, w->scratch);
@@ -85,11 +62,6 @@ void la_ka_features_of_queries(const la_ka *ka, const la_ka_rows *x, const la_ka
 void la_ka_features_of_keys(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w)
 {
     ka->features(ka, x->params, x->shared, x->head, x->n, x->k, x->ldk, w->b, w->shift, w->scratch);
-}
-
-float la_ka_power(float c)
-{
-    return ceilf(c * 1.44269504f);
 }
 
 /* Rows of S, and z, times exp(sign (c - R ln 2)); empty rows stay as they are. */
@@ -119,7 +91,7 @@ void la_ka_rise(const la_ka *ka, const float *before, const la_ka_buffers *w)
 {
     for (int64_t i = 0; i < ka->m; i++) {
         w->R[i] = la_ka_power(w->c[i]);
-        w->grown[i] = w->c[i] > before[i] ? exp2f(la_ka_power(before[i]) - w->R[i]) : 1.0f;
+        w->grown[i] = la_ka_ratio(before[i], w->c[i]);
     }
 }
 
@@ -128,6 +100,15 @@ void la_ka_new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_bu
     memcpy(w->c, st.c, (size_t)ka->m * sizeof(float));
     la_ka_sweeps_get(ka->tile->isa)->shift_max(n, ka->m, w->shift, w->b, ka->ldm, w->c);
     la_ka_rise(ka, st.c, w);
+}
+
+/* Rows of x [n,m] times `factors`, where one of these is not 1. */
+static void times_rows(const la_ka *ka, int64_t n, const float *factors, float *x)
+{
+    bool some = false;
+    for (int64_t i = 0; i < ka->m; i++) some = some || factors[i] != 1.0f;
+    for (int64_t j = 0; some && j < n; j++)
+        ka->tile->mul(ka->m, x + j * ka->ldm, factors, x + j * ka->ldm);
 }
 
 /* w->sums = 1' B */
@@ -174,13 +155,13 @@ static void lower_times(const la_ka *ka, int64_t n, int64_t N, const float *P, i
     }
 }
 
-void la_ka_weights(const la_ka *ka, int64_t n, const la_ka_buffers *w)
+/* From the features of keys and the exponents of queries: A (relative to the state's own maxima), P, and
+ * the sums of its rows in w->den. */
+static void weights(const la_ka *ka, int64_t n, const la_ka_buffers *w)
 {
     const la_tile *tile = ka->tile;
-    const la_ka_sweeps *sweeps = la_ka_sweeps_get(tile->isa);
     int64_t m = ka->m, ldm = ka->ldm, C = ka->chunk;
-    sweeps->exp_keys(n, m, w->R, w->b, ldm);
-    sweeps->exp_queries(n, m, w->R, w->a, ldm);
+    la_ka_sweeps_get(tile->isa)->exp_queries(n, m, w->R, w->a, ldm);
     for (int64_t j = 0; j < n; j += LA_KA_BLOCK) { /* what is below and right of the diagonal */
         int64_t columns = n - j < LA_KA_BLOCK ? n - j : LA_KA_BLOCK;
         tile->nt(n - j, columns, m, 1.0f, w->a + j * ldm, ldm, w->b + j * ldm, ldm, false,
@@ -192,10 +173,7 @@ void la_ka_weights(const la_ka *ka, int64_t n, const la_ka_buffers *w)
         memset(w->P + i * C + i + 1, 0, (size_t)(end - i - 1) * sizeof(float));
         w->den[i] = tile->sum(i + 1, w->P + i * C);
     }
-    bool moved = false;
-    for (int64_t i = 0; i < m; i++) moved = moved || w->grown[i] != 1.0f;
-    for (int64_t j = 0; moved && j < n; j++) tile->mul(m, w->a + j * ldm, w->grown, w->a + j * ldm);
-    sum_keys(ka, n, w);
+    times_rows(ka, n, w->grown, w->a);
 }
 
 /* One token whose features (or exponents) are in a and b; both are overwritten. */
@@ -254,30 +232,40 @@ static void chunk_by_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
     la_ka_enter(ka, st);
 }
 
-/* LA_KA_STEP tokens or fewer from token t. With pages, A, B and P of the whole chunk are kept. */
-static la_ka_plain few_tokens(const la_ka *ka, la_ka_state st, const la_ka_rows *x, int64_t t,
-                              bool page, const la_ka_buffers *w)
+la_ka_rows la_ka_few_rows(const la_ka_rows *x, int64_t t, int64_t most)
 {
-    int64_t n = x->n - t < LA_KA_STEP ? x->n - t : LA_KA_STEP, at = page ? t : 0;
+    la_ka_rows few = *x;
+    few.n = x->n - t < most ? x->n - t : most;
+    few.ahead = x->n - t - few.n + x->ahead;
+    few.q += t * x->ldk, few.k += t * x->ldk;
+    few.v += t * x->ldv, few.o += t * x->ldv;
+    return few;
+}
+
+static la_ka_plain plain_of(const la_ka *ka, la_ka_state st, la_ka_state next, const la_ka_rows *x,
+                            const la_ka_buffers *w)
+{
     return (la_ka_plain){.tile = ka->tile,
-                         .n = n,
+                         .n = x->n,
                          .m = ka->m,
-                         .dk = page ? 0 : ka->p.dk, /* of rows to ask for */
+                         .dk = ka->p.dk,
                          .dv = ka->p.dv,
                          .ldm = ka->ldm,
                          .ldk = x->ldk,
                          .ldv = x->ldv,
-                         .ahead = x->n - t - n + x->ahead,
-                         .a = w->a + at * ka->ldm,
-                         .b = w->b + at * ka->ldm,
-                         .q = x->q + t * x->ldk,
-                         .k = x->k + t * x->ldk,
-                         .v = x->v + t * x->ldv,
-                         .o = x->o + t * x->ldv,
+                         .ahead = x->ahead,
+                         .a = w->a,
+                         .b = w->b,
+                         .q = x->q,
+                         .k = x->k,
+                         .v = x->v,
+                         .o = x->o,
                          .S = st.S,
                          .z = st.z,
+                         .next_S = next.S,
+                         .next_z = next.z,
                          .turned = w->turned,
-                         .P = w->P + at * LA_KA_STEP,
+                         .P = w->P,
                          .factor = w->den,
                          .eps = ka->eps,
                          .read_scale = ka->read_scale};
@@ -289,49 +277,31 @@ static void chunk_plain(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
 {
     la_isa isa = ka->tile->isa;
     for (int64_t t = 0; t < x->n; t += LA_KA_STEP) {
-        la_ka_plain few = few_tokens(ka, st, x, t, false, w);
-        la_ka_rows rows = *x;
-        rows.n = few.n, rows.q = few.q, rows.k = few.k;
-        la_ka_features_of_queries(ka, &rows, w);
-        la_ka_features_of_keys(ka, &rows, w);
-        LA_ISA_TABLE(la_ka_plain_scores, isa)(&few);
-        LA_ISA_TABLE(la_ka_plain_carry, isa)(&few);
+        la_ka_rows few = la_ka_few_rows(x, t, LA_KA_STEP);
+        la_ka_plain plain = plain_of(ka, st, st, &few, w);
+        la_ka_features_of_queries(ka, &few, w);
+        la_ka_features_of_keys(ka, &few, w);
+        LA_ISA_TABLE(la_ka_plain_scores, isa)(&plain);
+        LA_ISA_TABLE(la_ka_plain_carry, isa)(&plain);
     }
 }
 
-void la_ka_plain_page(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *page)
-{
-    la_ka_features_of_queries(ka, x, page);
-    la_ka_features_of_keys(ka, x, page);
-    for (int64_t t = 0; t < x->n; t += LA_KA_STEP) {
-        la_ka_plain few = few_tokens(ka, (la_ka_state){NULL, NULL, NULL}, x, t, true, page);
-        LA_ISA_TABLE(la_ka_plain_scores, ka->tile->isa)(&few);
-    }
-}
-
-void la_ka_apply(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *page,
-                 const la_ka_buffers *own)
+/* Outputs from A, B, P and the state before them. False: some denominator is too small to trust, and the
+ * chunk went token by token, the state with it. */
+static bool outputs(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *w)
 {
     const la_tile *tile = ka->tile;
     int64_t n = x->n, m = ka->m, dv = ka->p.dv;
-    la_ka_buffers w = *page;
-    w.den = own->den;
-    for (int64_t t = 0; !ka->stabilised && t < n; t += LA_KA_STEP) {
-        la_ka_plain few = few_tokens(ka, st, x, t, true, &w);
-        LA_ISA_TABLE(la_ka_plain_carry, tile->isa)(&few);
-    }
-    if (!ka->stabilised) return;
-    if (w.den != page->den) memcpy(w.den, page->den, (size_t)n * sizeof(float));
-    tile->mv(n, m, 1.0f, w.a, ka->ldm, st.z, true, w.den);
+    tile->mv(n, m, 1.0f, w->a, ka->ldm, st.z, true, w->den);
     for (int64_t i = 0; i < n; i++) {
-        if (w.den[i] >= LA_KA_SMALLEST_DENOMINATOR) continue;
-        chunk_by_steps(ka, st, x, own);
-        return;
+        if (w->den[i] >= LA_KA_SMALLEST_DENOMINATOR) continue;
+        chunk_by_steps(ka, st, x, w);
+        return false;
     }
-    tile->nn(n, dv, m, 1.0f, w.a, ka->ldm, st.S, dv, false, x->o, x->ldv, w.scratch);
-    lower_times(ka, n, dv, w.P, ka->chunk, x->v, x->ldv, x->o, x->ldv, w.scratch);
-    finish_rows(ka, x, w.den);
-    add_to_state(ka, st, x, &w);
+    tile->nn(n, dv, m, 1.0f, w->a, ka->ldm, st.S, dv, false, x->o, x->ldv, w->scratch);
+    lower_times(ka, n, dv, w->P, ka->chunk, x->v, x->ldv, x->o, x->ldv, w->scratch);
+    finish_rows(ka, x, w->den);
+    return true;
 }
 
 void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
@@ -344,8 +314,50 @@ void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
     la_ka_features_of_queries(ka, x, w);
     la_ka_features_of_keys(ka, x, w);
     la_ka_new_maxima(ka, st, x->n, w);
-    la_ka_weights(ka, x->n, w);
-    la_ka_apply(ka, st, x, w, w);
+    la_ka_sweeps_get(ka->tile->isa)->exp_keys(x->n, ka->m, w->R, w->b, ka->ldm);
+    weights(ka, x->n, w);
+    if (!outputs(ka, st, x, w)) return;
+    sum_keys(ka, x->n, w);
+    add_to_state(ka, st, x, w);
+}
+
+int64_t la_ka_step_tokens(const la_ka *ka)
+{
+    return ka->stabilised ? ka->chunk : LA_KA_STEP;
+}
+
+void la_ka_step_absorb(const la_ka *ka, la_ka_state from, la_ka_state to, const la_ka_rows *x,
+                       const la_ka_buffers *w)
+{
+    if (ka->stabilised) {
+        la_ka_copy_state(ka, to, from);
+        la_ka_chunk_absorb(ka, to, x, w);
+        return;
+    }
+    la_ka_plain plain = plain_of(ka, from, to, x, w);
+    plain.o = NULL;
+    la_ka_features_of_keys(ka, x, w);
+    LA_ISA_TABLE(la_ka_plain_carry, ka->tile->isa)(&plain);
+}
+
+void la_ka_step_read(const la_ka *ka, la_ka_state before, la_ka_state kept, const la_ka_rows *x,
+                     const la_ka_buffers *w)
+{
+    la_isa isa = ka->tile->isa;
+    la_ka_features_of_queries(ka, x, w);
+    if (!ka->stabilised) {
+        la_ka_plain plain = plain_of(ka, before, (la_ka_state){NULL, NULL, NULL}, x, w);
+        LA_ISA_TABLE(la_ka_plain_scores, isa)(&plain);
+        LA_ISA_TABLE(la_ka_plain_carry, isa)(&plain);
+        return;
+    }
+    for (int64_t i = 0; i < ka->m; i++) w->c[i] = fmaxf(before.c[i], kept.c[i]);
+    la_ka_rise(ka, before.c, w);
+    float *lowered = w->sums; /* B is relative to maxima that may have been lower */
+    for (int64_t i = 0; i < ka->m; i++) lowered[i] = la_ka_ratio(kept.c[i], w->c[i]);
+    times_rows(ka, x->n, lowered, w->b);
+    weights(ka, x->n, w);
+    outputs(ka, before, x, w);
 }
 
 void la_ka_chunk_absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *x,

@@ -110,7 +110,7 @@ LA_INLINE void output_rows(const la_ka_plain *x, int64_t i, int64_t j, int rows,
     }
 }
 
-/* Rows [r, r + rows) of S += B' V. */
+/* Rows [r, r + rows) of the next S, which is S + B' V. */
 LA_INLINE void carry_rows(const la_ka_plain *x, int64_t r, int64_t j, int rows, int vecs,
                           int64_t last)
 {
@@ -126,7 +126,7 @@ LA_INLINE void carry_rows(const la_ka_plain *x, int64_t r, int64_t j, int rows, 
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; v++) {
-            float *to = x->S + (r + m) * x->dv + j + v * LA_VW;
+            float *to = x->next_S + (r + m) * x->dv + j + v * LA_VW;
             if (v + 1 < vecs || last == LA_VW)
                 la_v_store(to, sum[m * vecs + v]);
             else
@@ -137,10 +137,10 @@ LA_INLINE void carry_rows(const la_ka_plain *x, int64_t r, int64_t j, int rows, 
 LA_INLINE void columns(const la_ka_plain *x, int64_t j, int vecs, int64_t last)
 {
     int64_t i = 0, r = 0;
-    for (; i + R <= x->n; i += R) output_rows(x, i, j, R, vecs, last);
-    for (; i < x->n; i++) output_rows(x, i, j, 1, vecs, last);
-    for (; r + R <= x->m; r += R) carry_rows(x, r, j, R, vecs, last);
-    for (; r < x->m; r++) carry_rows(x, r, j, 1, vecs, last);
+    for (; x->o && i + R <= x->n; i += R) output_rows(x, i, j, R, vecs, last);
+    for (; x->o && i < x->n; i++) output_rows(x, i, j, 1, vecs, last);
+    for (; x->next_S && r + R <= x->m; r += R) carry_rows(x, r, j, R, vecs, last);
+    for (; x->next_S && r < x->m; r++) carry_rows(x, r, j, 1, vecs, last);
 }
 
 /* One function for each width, so that `last` is a constant where vectors are whole. */
@@ -167,15 +167,15 @@ static void columns_last(const la_ka_plain *x, int64_t j)
 void LA_ISA(la_ka_plain_carry)(const la_ka_plain *x)
 {
     int64_t j = 0;
-    divisors(x);
+    if (x->o) divisors(x);
     for (; j + V * LA_VW <= x->dv; j += V * LA_VW) columns_wide(x, j);
     for (; j + 2 * LA_VW <= x->dv; j += 2 * LA_VW) columns_two(x, j);
     for (; j + LA_VW <= x->dv; j += LA_VW) columns_one(x, j);
     if (j < x->dv) columns_last(x, j);
-    for (int64_t r = 0; x->z && r < x->m; r += LA_VW) {
+    for (int64_t r = 0; x->next_z && r < x->m; r += LA_VW) {
         int64_t lanes = x->m - r < LA_VW ? x->m - r : LA_VW;
         la_vf z = la_v_load_n(x->z + r, lanes);
         for (int64_t i = 0; i < x->n; i++) z = z + la_v_load_n(x->b + i * x->ldm + r, lanes);
-        la_v_store_n(x->z + r, z, lanes);
+        la_v_store_n(x->next_z + r, z, lanes);
     }
 }
