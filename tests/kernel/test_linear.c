@@ -56,6 +56,21 @@ static void test_linear_agrees_for_any_number_of_threads(void **state)
         }
 }
 
+/* Longer than what threads take at a time, the last of it uneven; and heads that leave one thread over. */
+static void test_linear_agrees_over_several_blocks(void **state)
+{
+    (void)state;
+    for (int64_t H = 1; H <= 3; H += 2)
+        for (int threads = 2; threads <= 3; threads++) {
+            subject s;
+            subject_open(&s, "linear", "cpu_chunk",
+                         problem_of(1, 2500, H, 64, 64, LA_MASK_CAUSAL, threads), "",
+                         LA_INPUTS_DEFAULT);
+            subject_agrees(&s, NULL, 0);
+            subject_close(&s);
+        }
+}
+
 /* No state is the initial state, and the outgoing state is the sums over all tokens. */
 static void test_linear_state_is_the_sums(void **state)
 {
@@ -108,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_linear_of_one_token_is_its_value),
         cmocka_unit_test(test_linear_with_equal_keys_is_the_running_mean),
         cmocka_unit_test(test_linear_agrees_for_any_number_of_threads),
+        cmocka_unit_test(test_linear_agrees_over_several_blocks),
         cmocka_unit_test(test_linear_state_is_the_sums),
         cmocka_unit_test(test_memory_does_not_grow_with_length),
     };

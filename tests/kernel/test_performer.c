@@ -91,6 +91,16 @@ static void test_performer_agrees_for_wide_inputs_and_any_threads(void **state)
         }
 }
 
+static void test_performer_agrees_over_several_blocks(void **state)
+{
+    (void)state;
+    subject s;
+    subject_open(&s, "performer", "cpu_chunk", problem_of(1, 1500, 1, 64, 64, LA_MASK_CAUSAL, 2),
+                 "", LA_INPUTS_WIDE);
+    subject_agrees(&s, NULL, 0);
+    subject_close(&s);
+}
+
 /* Keys along one feature of W, each longer than the one before: with |y| = |w| the exponent is at its
  * largest, |w|^2/2. Earlier rows of the chunk would underflow beside it if they shared its scale. */
 static void leap(subject *s, int64_t from)
@@ -164,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_performer_redraws_by_seed),
         cmocka_unit_test(test_performer_default_number_of_features),
         cmocka_unit_test(test_performer_agrees_for_wide_inputs_and_any_threads),
+        cmocka_unit_test(test_performer_agrees_over_several_blocks),
         cmocka_unit_test(test_performer_survives_leaping_exponents),
         cmocka_unit_test(test_performer_rows_before_a_leap_do_not_feel_it),
         cmocka_unit_test(test_performer_is_causal_bit_for_bit_between_ordinary_tokens),
