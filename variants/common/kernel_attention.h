@@ -183,8 +183,6 @@ void la_ka_features_of_keys(const la_ka *ka, const la_ka_rows *x, const la_ka_bu
 /* Where stabilised: w->b holds exponents without their shift. Makes them final, c the largest so far, R
  * what the chunk is relative to, and grown what brings the state there: 0 for a row that is still empty. */
 void la_ka_new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w);
-/* The second half of it: R and grown from w->c and what it was before. */
-void la_ka_rise(const la_ka *ka, const float *before, const la_ka_buffers *w);
 /* Outputs and the new state; the state alone; the outputs alone (every key is in the state). A
  * stabilised state is relative to powers of two. */
 void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *rows,

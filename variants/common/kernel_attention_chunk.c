@@ -87,7 +87,8 @@ void la_ka_leave(const la_ka *ka, la_ka_state st)
     rescale(ka, st, -1.0);
 }
 
-void la_ka_rise(const la_ka *ka, const float *before, const la_ka_buffers *w)
+/* R and grown, from w->c and what it was before. */
+static void rise(const la_ka *ka, const float *before, const la_ka_buffers *w)
 {
     for (int64_t i = 0; i < ka->m; i++) {
         w->R[i] = la_ka_power(w->c[i]);
@@ -99,7 +100,7 @@ void la_ka_new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_bu
 {
     memcpy(w->c, st.c, (size_t)ka->m * sizeof(float));
     la_ka_sweeps_get(ka->tile->isa)->shift_max(n, ka->m, w->shift, w->b, ka->ldm, w->c);
-    la_ka_rise(ka, st.c, w);
+    rise(ka, st.c, w);
 }
 
 /* Rows of x [n,m] times `factors`, where one of these is not 1. */
@@ -352,7 +353,7 @@ void la_ka_step_read(const la_ka *ka, la_ka_state before, la_ka_state kept, cons
         return;
     }
     for (int64_t i = 0; i < ka->m; i++) w->c[i] = fmaxf(before.c[i], kept.c[i]);
-    la_ka_rise(ka, before.c, w);
+    rise(ka, before.c, w);
     float *lowered = w->sums; /* B is relative to maxima that may have been lower */
     for (int64_t i = 0; i < ka->m; i++) lowered[i] = la_ka_ratio(kept.c[i], w->c[i]);
     times_rows(ka, x->n, lowered, w->b);
