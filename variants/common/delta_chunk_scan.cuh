@@ -106,6 +106,9 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
     static const int SUMS = WRITE == LA_WRITE_RANK_ONE && DK > 64 && sizeof(E) == 4 ? 1 : 2;
     /* Left operands of S are made for each product, where there are no registers to keep them in. */
     static const bool AGAIN = sizeof(typename tiles::left) > 16;
+    /* load makes its addresses anew, that none takes a register while a chunk is computed. In float32 that spares
+     * deltas of wide keys a spill, but narrow keys and additive writes spill with it and not without. */
+    static const bool FORGETS = sizeof(E) == 2 || (WRITE != LA_WRITE_ADDITIVE && DK > 64);
 
     /* The block's place: a head, a segment of it, and its first column. */
     const la_scan_call *x;
@@ -156,7 +159,7 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
         const la_delta_call &c = x->c;
         const int64_t left = end - chunk, n = left < stage::chunks ? left : stage::chunks;
         int me = (int)threadIdx.x;
-        la_anew(me); /* no address of a stage takes a register while a chunk is computed */
+        if (FORGETS) la_anew(me);
         const int64_t first = chunk * LA_CHUNK, tokens = c.T - first, t = b * c.T + first;
         load_records(to.records, x->records + (bh * x->chunks + chunk) * record::bytes, (int)n, me);
         if (!CHANNEL) {
@@ -355,7 +358,7 @@ template <typename E, la_write_rule WRITE, bool CHANNEL, int DK> struct la_scan 
         const int64_t left = c.T - first, mine = columns - 16 * warp;
         const int tokens = left < most ? (int)left : most;
         int me = lane;
-        la_anew(me); /* as in load */
+        la_anew(me); /* as FORGETS, of every type and width */
         E *to = (E *)c.o + ((b * c.T + first) * c.H + h) * c.dv + column + 16 * warp;
         const int64_t stride = c.H * c.dv;
         from += 16 * warp;
