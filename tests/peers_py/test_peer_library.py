@@ -108,7 +108,7 @@ class StopRule(unittest.TestCase):
         self.assertGreaterEqual(sum(ns for _, ns in t.samples), 0.3e9)
 
     def test_a_slow_call_has_three_samples_and_no_warm_up(self):
-        t = self.timing(lambda n: 4e8, first=400_000_000)
+        t = self.timing(lambda n: 7e8, first=700_000_000)
         self.assertEqual((t.stop_reason, len(t.samples), t.warmup_iters), ("slow", 3, 0))
 
     def test_a_very_slow_call_is_its_own_sample(self):
