@@ -137,6 +137,8 @@ void call(const la_variant *variant, const la_impl *impl, const la_problem *p, l
                 .v = from_token(variant, in, LA_T_V, t0),
                 .beta = from_token(variant, in, LA_T_BETA, t0),
                 .g = from_token(variant, in, LA_T_G, t0),
+                .a = from_token(variant, in, LA_T_A, t0),
+                .b = from_token(variant, in, LA_T_B, t0),
                 .o = o,
                 .work = inst.work.data,
                 .state_in = state_in,

@@ -3,239 +3,46 @@
  * With G_i the sum of the chunk's log-decays up to token i, L and P as delta_prepare_isa.c makes them and
  * additive members leaving out what L and K S do:
  *
- *   U = (I + L)^{-1} diag(beta) (V - diag(exp G) K S)                          [C,w], `token_rows`
- *   O = s (diag(exp G) Q S + P U)                                              [C,w], `token_rows`
+ *   U = (I + L)^{-1} diag(beta) (V - diag(exp G) K S)                          [C,w], `update_rows`
+ *   O = s (diag(exp G) Q S + P U)                                              [C,w], `output_rows`
  *   S <- exp(G_C) S + K' diag(exp(G_C - G)) U                                  [dk,w], `carry_rows`
  *
  * The UT transform of Yang et al. 2024 (arXiv:2406.06484), with the inverse applied by substitution:
  * some rows of U are finished in registers before they are stored, and O follows while they are in cache.
- * All products are outer products of a few broadcast elements with vectors of a row.
  */
-#include <string.h>
-
-#include "delta_chunk.h"
-#include "labench/simd.h"
-#include "register_block.h"
-
-/* Sums in registers: rows times vectors of each, which must cover the latency of a multiply-add on two
- * pipes. Slices of few columns take more rows. */
-#if defined(__AVX512F__)
-#define V    4
-#define SUMS 16
-#else
-#define V    2
-#define SUMS 8
-#endif
-
-/* One chunk of n tokens and its scratch: leading dimensions C of L, P and W of S, U. */
-typedef struct chunk {
-    const la_delta_slice *x;
-    la_chunk_decay decay;
-    la_chunk_ready r;
-    int64_t n, C, W;
-    int64_t ahead; /* tokens after this chunk */
-    bool asks;     /* for rows of q and k to come: this thread is the first to read them */
-    const float *q, *k, *v;
-    float *o, *S, *U;
-    /* q and k as they meet S: themselves, or by channel the prepared copies */
-    const float *q_in, *k_in, *k_out;
-    int64_t row;
-    const float *coming; /* the next prepared chunk, which another core may have made; or NULL */
-    int64_t lines;       /* of it for each group of rows, so that all are asked for by the end */
-} chunk;
-
-LA_INLINE void clear(int n, la_vf *sum)
-{
-#pragma GCC unroll 16
-    for (int i = 0; i < n; i++) sum[i] = la_v_set(0.0f);
-}
-
-/* ---- U and O ---- */
-
-/* Asks for `rows` rows of n floats from token i of the next chunk. Rows come in groups, with long
- * stretches of arithmetic between: too irregular for the hardware to see them coming. One tensor at a
- * time, since a core waits when more than about 20 lines are on their way. */
-LA_INLINE void prefetch(const chunk *c, const float *p, int64_t i, int rows, int64_t row, int64_t n)
-{
-    for (int64_t m = i; m < i + rows && m < c->ahead; m++)
-        for (int64_t e = 0; e < n; e += 16) __builtin_prefetch(p + (c->n + m) * row + e, 0, 2);
-}
-
-/* Asks for the part of the next prepared chunk that falls to group number `at` of rows. */
-LA_INLINE void ask(const chunk *c, int64_t at)
-{
-    if (!c->coming) return;
-    const float *from = c->coming + at * c->lines * 16;
-    for (int64_t i = 0; i < c->lines; i++) __builtin_prefetch(from + i * 16, 0, 2);
-}
-
-/* Rows [i, i + rows) of U and O at columns [j, j + vecs vectors), of which the last has `last`. */
-LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int vecs, int64_t last,
-                          bool delta, bool by_token)
-{
-    int64_t dk = c->x->dk, row = c->row, v_row = c->x->v_row;
-    const float *S = c->S + j;
-    float *U = c->U + j;
-    if (j == 0 && c->asks) prefetch(c, c->k, i, rows, c->x->qk_row, dk);
-    la_vf sum[SUMS];
-    clear(rows * vecs, sum);
-    if (delta) la_block_add(rows, vecs, LA_VW, dk, c->k_in + i * row, row, 1, S, c->W, sum);
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; m++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) {
-            const float *from = c->v + (i + m) * v_row + j + v * LA_VW;
-            la_vf value = v + 1 < vecs || last == LA_VW ? la_v_load(from) : la_v_load_n(from, last);
-            la_vf held = sum[m * vecs + v];
-            if (by_token) held = la_v_set(c->r.in[i + m]) * held;
-            if (delta) value = value - held;
-            sum[m * vecs + v] = la_v_set(c->r.weight[i + m]) * value;
-        }
-    if (delta) {
-        const float *L = c->r.L + i * c->C;
-        la_block_add(rows, vecs, LA_VW, i, L, c->C, 1, U, c->W, sum);
-#pragma GCC unroll 8
-        for (int m = 1; m < rows; m++)
-#pragma GCC unroll 8
-            for (int l = 0; l < m; l++)
-#pragma GCC unroll 4
-                for (int v = 0; v < vecs; v++)
-                    sum[m * vecs + v] = la_v_fma(la_v_set(L[m * c->C + i + l]), sum[l * vecs + v],
-                                                 sum[m * vecs + v]);
-    }
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; m++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++)
-            la_v_store(U + (i + m) * c->W + v * LA_VW, sum[m * vecs + v]);
-
-    if (delta && j == 0 && c->asks) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
-    clear(rows * vecs, sum);
-    la_block_add(rows, vecs, LA_VW, dk, c->q_in + i * row, row, 1, S, c->W, sum);
-    if (!delta && j == 0 && c->asks) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
-    if (by_token)
-#pragma GCC unroll 8
-        for (int m = 0; m < rows; m++)
-#pragma GCC unroll 4
-            for (int v = 0; v < vecs; v++) sum[m * vecs + v] *= la_v_set(c->r.in[i + m]);
-    la_block_add(rows, vecs, LA_VW, i + rows, c->r.P + i * c->C, c->C, 1, U, c->W, sum);
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; m++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) {
-            float *to = c->o + (i + m) * v_row + j + v * LA_VW;
-            la_vf o = la_v_set(c->x->scale) * sum[m * vecs + v];
-            if (v + 1 < vecs || last == LA_VW)
-                la_v_store(to, o);
-            else
-                la_v_store_n(to, o, last);
-        }
-}
-
-/* ---- S ---- */
-
-/* Rows [r, r + rows) of S <- exp(G_n) S + K' U, where exp(G_n - G_i) is in K or in U already. */
-LA_INLINE void carry_rows(const chunk *c, int64_t r, int64_t j, int rows, int vecs)
-{
-    la_vf sum[SUMS];
-    float *S = c->S + r * c->W + j;
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; m++) {
-        la_vf whole = la_v_set(c->r.whole[c->decay == LA_BY_CHANNEL ? r + m : 0]);
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++)
-            sum[m * vecs + v] = whole * la_v_load(S + m * c->W + v * LA_VW);
-    }
-    la_block_add(rows, vecs, LA_VW, c->n, c->k_out + r, 1, c->row, c->U + j, c->W, sum);
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; m++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) la_v_store(S + m * c->W + v * LA_VW, sum[m * vecs + v]);
-}
-
-/* ---- a chunk, block of columns by block of columns ---- */
-
-LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t last, bool delta,
-                       bool by_token)
-{
-    int64_t i = 0;
-    for (; i + rows <= c->n; i += rows) {
-        if (j == 0) ask(c, i / rows);
-        token_rows(c, i, j, rows, vecs, last, delta, by_token);
-    }
-    for (; i < c->n; i++) token_rows(c, i, j, 1, vecs, last, delta, by_token);
-    for (i = 0; by_token && i < c->n; i++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) {
-            float *U = c->U + i * c->W + j + v * LA_VW;
-            la_v_store(U, la_v_set(c->r.out[i]) * la_v_load(U));
-        }
-    int64_t r = 0, dk = c->x->dk;
-    for (; r + rows <= dk; r += rows) {
-        int64_t from = r * c->n / dk, some = (r + rows) * c->n / dk - from;
-        if (j == 0) ask(c, (c->n + r) / rows);
-        prefetch(c, c->v + j, from, (int)some, c->x->v_row, vecs * LA_VW);
-        prefetch(c, c->o + j, from, (int)some, c->x->v_row, vecs * LA_VW);
-        carry_rows(c, r, j, rows, vecs);
-    }
-    for (; r < dk; r++) carry_rows(c, r, j, 1, vecs);
-}
-
-LA_INLINE void one_chunk(const chunk *c, bool delta, bool by_token)
-{
-    int64_t j = 0, w = c->x->w;
-    const int few = LA_VW >= 8 ? 8 : 4;
-    for (; j + V * LA_VW <= w; j += V * LA_VW) columns(c, j, 4, V, LA_VW, delta, by_token);
-    for (; V > 2 && j + 2 * LA_VW <= w; j += 2 * LA_VW)
-        columns(c, j, few, 2, LA_VW, delta, by_token);
-    for (; j < w; j += LA_VW) columns(c, j, few, 1, w - j < LA_VW ? w - j : LA_VW, delta, by_token);
-}
+#include "delta_chunk_rows.h"
+#include "delta_relay.h"
 
 /* The loops are written once and compiled for each pair of switches. */
 static void delta_chunk(const chunk *c)
 {
-    one_chunk(c, true, false);
+    one_chunk(c, true, false, WHOLE);
 }
 
 static void delta_decay_chunk(const chunk *c)
 {
-    one_chunk(c, true, true);
+    one_chunk(c, true, true, WHOLE);
 }
 
 static void additive_chunk(const chunk *c)
 {
-    one_chunk(c, false, false);
+    one_chunk(c, false, false, WHOLE);
 }
 
 static void additive_decay_chunk(const chunk *c)
 {
-    one_chunk(c, false, true);
+    one_chunk(c, false, true, WHOLE);
 }
 
 /* ---- chunk by chunk ---- */
-
-/* S into [dk] rows of the caller's. */
-static void copy_state(const chunk *c, float *to)
-{
-    for (int64_t i = 0; i < c->x->dk; i++)
-        memcpy(to + i * c->x->S_row, c->S + i * c->W, (size_t)c->x->w * sizeof *c->S);
-}
 
 static chunk begin(const la_delta_slice *x)
 {
     chunk c = {.x = x, .C = la_delta_up(x->chunk), .W = la_delta_up(x->w)};
     c.decay = la_chunk_decay_of(x->decay);
-    c.S = x->work;
-    c.U = c.S + la_delta_up(x->dk) * c.W;
+    c.S = c.S_after = x->work;
+    c.U = c.written = c.S + la_delta_up(x->dk) * c.W;
     return c;
-}
-
-static void take_state(const chunk *c)
-{
-    const la_delta_slice *x = c->x;
-    memset(c->S, 0, (size_t)(x->dk * c->W) * sizeof *c->S);
-    for (int64_t i = 0; x->S_in && i < x->dk; i++)
-        memcpy(c->S + i * c->W, x->S_in + i * x->S_row, (size_t)x->w * sizeof *c->S);
 }
 
 /* The decayed copies of the chunk from token t on: as prepared, or made here, behind U. */
@@ -255,17 +62,10 @@ static void copies(chunk *c, int64_t t, float *ready)
 static void step(chunk *c, int64_t t, float *ready)
 {
     const la_delta_slice *x = c->x;
-    c->r = la_chunk_ready_at(x->dk, x->chunk, ready);
-    c->n = x->T - t < x->chunk ? x->T - t : x->chunk;
-    c->ahead = x->T - t - c->n;
-    c->q = x->q + t * x->qk_row, c->k = x->k + t * x->qk_row;
-    c->v = x->v + t * x->v_row, c->o = x->o + t * x->v_row;
-    c->q_in = c->q, c->k_in = c->k_out = c->k;
-    c->row = x->qk_row;
+    enter_chunk(c, t, ready);
     if (c->decay == LA_BY_CHANNEL) {
         copies(c, t, ready);
-        c->q_in = c->r.q, c->k_in = c->r.k_in, c->k_out = c->r.k_out;
-        c->row = la_delta_up(x->dk);
+        use_copies(c);
     }
     if (x->write == LA_WRITE_DELTA)
         (c->decay == LA_BY_TOKEN ? delta_decay_chunk : delta_chunk)(c);
@@ -273,8 +73,8 @@ static void step(chunk *c, int64_t t, float *ready)
         (c->decay == LA_BY_TOKEN ? additive_decay_chunk : additive_chunk)(c);
     int64_t done = t + c->n;
     if (x->saved && c->ahead > 0 && done % x->segment == 0)
-        copy_state(c, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
-    if (x->S_out && c->ahead == 0) copy_state(c, x->S_out);
+        copy_state(x, c->S, c->W, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
+    if (x->S_out && c->ahead == 0) copy_state(x, c->S, c->W, x->S_out);
 }
 
 void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready)
@@ -282,7 +82,7 @@ void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, floa
     chunk c = begin(x);
     int64_t floats = la_delta_scores_floats(x->dk, x->chunk);
     c.asks = c.decay == LA_BY_CHANNEL;
-    if (t0 == 0) take_state(&c);
+    if (t0 == 0) load_state(x, c.S, c.W);
     for (int64_t t = t0; t < t1; t += x->chunk, ready += floats) {
         c.coming = t + x->chunk < t1 ? ready + floats : NULL;
         c.lines = (floats / 16 * 8 + x->chunk + x->dk - 1) / (x->chunk + x->dk);
@@ -290,15 +90,34 @@ void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, floa
     }
 }
 
+/* Tokens [t, end), each chunk prepared just before its turn. */
+static void walk(chunk *c, int64_t t, int64_t end)
+{
+    const la_delta_slice *x = c->x;
+    float *ready = x->work + la_delta_scan_floats(x->dk, x->w, x->chunk);
+    float *scratch = ready + la_delta_ready_floats(x->decay, x->dk, x->chunk);
+    c->asks = true;
+    for (; t < end; t += x->chunk) {
+        LA_ISA(la_delta_prepare)(x, t, ready, scratch);
+        step(c, t, ready);
+    }
+}
+
 void LA_ISA(la_delta_chunk)(const la_delta_slice *x)
 {
     chunk c = begin(x);
-    c.asks = true;
-    float *ready = x->work + la_delta_scan_floats(x->dk, x->w, x->chunk);
-    float *scratch = ready + la_delta_ready_floats(x->decay, x->dk, x->chunk);
-    take_state(&c);
-    for (int64_t t = 0; t < x->T; t += x->chunk) {
-        LA_ISA(la_delta_prepare)(x, t, ready, scratch);
-        step(&c, t, ready);
-    }
+    load_state(x, c.S, c.W);
+    walk(&c, 0, x->T);
+}
+
+void LA_ISA(la_delta_leg_whole)(const la_delta_slice *x, const la_delta_leg *leg)
+{
+    chunk c = begin(x);
+    size_t bytes = (size_t)(x->dk * c.W) * sizeof *c.S;
+    if (leg->start == 0)
+        load_state(x, c.S, c.W);
+    else
+        memcpy(c.S, leg->in, bytes);
+    walk(&c, leg->start, leg->end);
+    memcpy(leg->out, c.S, bytes);
 }

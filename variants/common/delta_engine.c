@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "delta_dplr.h"
+#include "delta_relay.h"
 #include "labench/simd.h"
+#include "team.h"
 
 const la_option la_delta_option_table[LA_DELTA_OPTIONS_LEN] = {
     {.name = "chunk",
@@ -31,6 +33,8 @@ typedef struct instance {
     la_delta_kernel *forward, *decode;
     la_delta_prepare_fn *prepare; /* the halves of the chunk form, or NULL */
     la_delta_scan_fn *scan;
+    /* The chunk form as a relay. */
+    la_delta_leg_fn *leg_whole, *leg_prepare, *leg_carry, *leg_finish;
     la_delta_prepare_fn *prepare_wide; /* bf16 only: that of float32 */
     la_delta_backward_kernel *backward;
     const la_tile *tile;
@@ -93,7 +97,15 @@ typedef struct division {
     size_t work;    /* bytes of one thread; of one job where chunks are shared */
     size_t prepare; /* scratch of one thread to prepare chunks */
     size_t ready;   /* bytes of one prepared chunk */
+    /* Of a relay, where `leg` is not 0. Every so many legs one is whole, where `turns` is not 0. */
+    int64_t leg, whole, turns; /* chunks of a leg and of a whole one */
+    size_t kept, baton;        /* bytes of what a leg keeps, and of a state that is handed on */
 } division;
+
+/* How many legs of a head have carried its state. */
+typedef struct baton {
+    _Alignas(64) _Atomic int64_t passed;
+} baton;
 
 /* For each thread of a head, at most. A block is short enough that what is prepared, and the rows it was
  * prepared from, are still in the cores' own caches when columns go through it, and long enough that
@@ -102,9 +114,114 @@ typedef struct division {
 #define BLOCK_BYTES  (256 << 10)
 #define GRAIN        2 /* chunks that a thread takes at a time where there are many */
 
+/* Floats of the halves of forward: of a slice that is scanned, a thread that prepares, a chunk. */
+typedef struct halves_floats {
+    int64_t scan, prepare, ready;
+} halves_floats;
+
+static halves_floats halves_of(const la_recurrence *m, const la_problem *p, int64_t w,
+                               int64_t chunk)
+{
+    int64_t dk = p->dk;
+    if (m->write == LA_WRITE_RANK_ONE)
+        return (halves_floats){la_dplr_scan_floats(dk, w), la_dplr_prepare_floats(dk),
+                               la_dplr_ready_floats(dk)};
+    if (p->dtype == LA_BF16)
+        return (halves_floats){la_delta_scan_bf16_floats(dk, w, chunk),
+                               la_delta_prepare_bf16_floats(m->decay, dk, chunk),
+                               la_delta_ready_bf16_floats(dk, chunk)};
+    int64_t copies = la_delta_copies_floats(m->decay, dk, chunk);
+    return (halves_floats){
+        la_delta_scan_floats(dk, w, chunk) + copies + la_delta_sums_floats(m->decay, dk, chunk),
+        la_delta_prepare_floats(m->decay, dk, chunk) + copies, la_delta_scores_floats(dk, chunk)};
+}
+
+/* A relay (delta_relay.h) serves where threads share heads, or some would have none at the end, and the
+ * sequence is long enough for many legs; where threads share heads, also only while a leg that is kept
+ * fits a core's own cache. To carry the state is half of the work or more, but for the additive rule: no
+ * gain beyond two threads. The rank-one rule goes by its two halves, of which the second is the chain.
+ * (So could bf16 rows, and were no faster than shared columns.) */
+#define LEG_CHUNKS    16
+#define LEG_BYTES     (512 << 10)
+#define CHUNKS_ENOUGH 64 /* for each thread */
+
+static bool in_halves(const la_recurrence *m)
+{
+    return m->write == LA_WRITE_RANK_ONE;
+}
+
+/* Floats of one chunk of a leg: prepared, and kept. */
+static int64_t leg_ready_floats(const la_recurrence *m, const la_problem *p, int64_t chunk)
+{
+    return in_halves(m) ? halves_of(m, p, p->dv, chunk).ready
+                        : la_delta_ready_floats(m->decay, p->dk, chunk);
+}
+
+static int64_t leg_kept_floats(const la_recurrence *m, const la_problem *p, int64_t chunk)
+{
+    return in_halves(m) ? 0 : la_delta_leg_floats(p->dk, p->dv, chunk);
+}
+
+static int64_t leg_bytes(const la_recurrence *m, const la_problem *p, int64_t chunk)
+{
+    int64_t floats = leg_ready_floats(m, p, chunk) + leg_kept_floats(m, p, chunk);
+    return floats * (int64_t)sizeof(float);
+}
+
+static bool relays(const la_recurrence *m, la_delta_form form, const la_problem *p, la_pass pass,
+                   int64_t chunk)
+{
+    int64_t heads = p->B * p->H, threads = p->threads, chunks = (p->T + chunk - 1) / chunk;
+    la_delta_form with_halves = in_halves(m) ? LA_DELTA_RECURRENT : LA_DELTA_CHUNK;
+    if (form != with_halves || pass != LA_FORWARD) return false;
+    if (p->dtype == LA_BF16 && !in_halves(m)) return false;
+    if (heads % threads == 0 || heads > 4 * threads) return false;
+    if (heads * chunks < CHUNKS_ENOUGH * threads) return false;
+    if (heads > threads) return true;
+    return (m->write == LA_WRITE_ADDITIVE || threads <= 2 * heads) &&
+           leg_bytes(m, p, chunk) * LEG_CHUNKS / 2 <= LEG_BYTES;
+}
+
+static void divide_legs(division *d, const la_recurrence *m, const la_problem *p, int64_t chunk)
+{
+    int64_t heads = p->B * p->H, threads = d->threads, chunks = (p->T + chunk - 1) / chunk;
+    bool halves = in_halves(m), whole = heads > threads && !halves;
+    int64_t most = whole ? LEG_CHUNKS : LEG_BYTES / leg_bytes(m, p, chunk);
+    d->slices = 1, d->columns = la_delta_up(p->dv);
+    d->leg = heads * chunks / (8 * threads) < LEG_CHUNKS ? LEG_CHUNKS / 2 : LEG_CHUNKS;
+    if (d->leg > most) d->leg = most < 1 ? 1 : most;
+    if (whole)
+        d->turns = 1;
+    else if (m->write == LA_WRITE_ADDITIVE)
+        d->turns = (threads + heads - 1) / heads;
+    d->whole = whole ? d->leg : d->leg + d->leg / 4;
+    int64_t work = la_delta_leg_work(m->decay, p->dk, p->dv, chunk);
+    int64_t alone = la_delta_chunk_work(m->decay, p->dk, p->dv, chunk);
+    int64_t state = la_delta_up(p->dk) * la_delta_up(p->dv);
+    if (work < alone) work = alone;
+    if (halves) {
+        halves_floats of = halves_of(m, p, p->dv, chunk);
+        work = of.scan + of.prepare, state = of.scan;
+    }
+    if (!whole) {
+        int64_t kept = (d->leg + 1) * leg_kept_floats(m, p, chunk);
+        d->kept = la_align((size_t)kept * sizeof(float));
+        d->ready = (size_t)leg_ready_floats(m, p, chunk) * sizeof(float);
+    }
+    d->work = la_align((size_t)work * sizeof(float));
+    d->baton = la_align((size_t)state * sizeof(float));
+}
+
+static size_t leg_scratch(const division *d)
+{
+    return la_align((size_t)d->leg * d->ready) + d->kept + d->work;
+}
+
 /* Bytes of scratch of the whole call. */
 static size_t scratch_of(const division *d, int64_t heads)
 {
+    if (d->leg > 0)
+        return (size_t)heads * (sizeof(baton) + 2 * d->baton) + leg_scratch(d) * (size_t)d->threads;
     if (d->block == 0) return d->work * (size_t)d->threads;
     return d->work * (size_t)(heads * d->slices) + d->prepare * (size_t)d->threads +
            2 * d->ready * (size_t)(heads * d->block);
@@ -137,28 +254,6 @@ static int64_t work_of(const la_recurrence *m, la_delta_form form, const la_prob
                                : la_delta_chunk_work(m->decay, p->dk, w, chunk);
 }
 
-/* Floats of the halves of forward: of a slice that is scanned, a thread that prepares, a chunk. */
-typedef struct halves_floats {
-    int64_t scan, prepare, ready;
-} halves_floats;
-
-static halves_floats halves_of(const la_recurrence *m, const la_problem *p, int64_t w,
-                               int64_t chunk)
-{
-    int64_t dk = p->dk;
-    if (m->write == LA_WRITE_RANK_ONE)
-        return (halves_floats){la_dplr_scan_floats(dk, w), la_dplr_prepare_floats(dk),
-                               la_dplr_ready_floats(dk)};
-    if (p->dtype == LA_BF16)
-        return (halves_floats){la_delta_scan_bf16_floats(dk, w, chunk),
-                               la_delta_prepare_bf16_floats(m->decay, dk, chunk),
-                               la_delta_ready_bf16_floats(dk, chunk)};
-    int64_t copies = la_delta_copies_floats(m->decay, dk, chunk);
-    return (halves_floats){
-        la_delta_scan_floats(dk, w, chunk) + copies + la_delta_sums_floats(m->decay, dk, chunk),
-        la_delta_prepare_floats(m->decay, dk, chunk) + copies, la_delta_scores_floats(dk, chunk)};
-}
-
 static division divide(const la_recurrence *m, la_delta_form form, const la_problem *p,
                        la_pass pass, int64_t chunk)
 {
@@ -167,6 +262,10 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     /* Starting threads costs about a microsecond, as much as this many multiply-adds on one core. */
     double work = (double)heads * (double)(pass == LA_DECODE ? 1 : p->T) * (double)(p->dk * p->dv);
     if (work < 65536.0) d.threads = 1;
+    if (d.threads > 1 && relays(m, form, p, pass, chunk)) {
+        divide_legs(&d, m, p, chunk);
+        return d;
+    }
     if (heads < d.threads && pass != LA_BACKWARD) d.slices = (d.threads + heads - 1) / heads;
     d.columns = la_delta_up((p->dv + d.slices - 1) / d.slices);
     d.slices = (p->dv + d.columns - 1) / d.columns;
@@ -230,6 +329,10 @@ static void choose_kernels(instance *in, la_isa isa)
         in->prepare = narrow ? LA_BF16_TABLE(la_delta_prepare_bf16, isa)
                              : LA_ISA_TABLE(la_delta_prepare, isa);
         in->prepare_wide = LA_ISA_TABLE(la_delta_prepare, isa);
+        in->leg_whole = LA_ISA_TABLE(la_delta_leg_whole, isa);
+        in->leg_prepare = LA_ISA_TABLE(la_delta_leg_prepare, isa);
+        in->leg_carry = LA_ISA_TABLE(la_delta_leg_carry, isa);
+        in->leg_finish = LA_ISA_TABLE(la_delta_leg_finish, isa);
         in->scan =
             narrow ? LA_BF16_TABLE(la_delta_scan_bf16, isa) : LA_ISA_TABLE(la_delta_scan, isa);
         in->backward = KERNEL(la_delta_backward);
@@ -378,12 +481,84 @@ static void run_shared(const instance *in, const division *d, const la_io *io)
     }
 }
 
+/* The first chunk of leg number s. */
+static int64_t leg_start(const division *d, int64_t s)
+{
+    int64_t wholes = d->turns ? (s + d->turns - 1) / d->turns : 0;
+    return wholes * d->whole + (s - wholes) * d->leg;
+}
+
+/* The leg by halves: what the second one keeps of the state is what is handed on. */
+static void run_halves(const instance *in, const division *d, const la_delta_slice *x,
+                       const la_delta_leg *leg, baton *b, int64_t s)
+{
+    float *scratch = x->work + d->baton / sizeof(float);
+    for (int64_t t = leg->start, at = 0; t < leg->end; t += in->chunk, at++)
+        in->prepare(x, t, leg->ready + (size_t)at * (d->ready / sizeof(float)), scratch);
+    la_team_await(&b->passed, s);
+    if (s > 0) memcpy(x->work, leg->in, d->baton);
+    in->scan(x, leg->start, leg->end, leg->ready);
+    memcpy(leg->out, x->work, d->baton);
+    atomic_store_explicit(&b->passed, s + 1, memory_order_release);
+}
+
+/* Leg number s of head h, in the scratch of a thread. */
+static void run_leg(const instance *in, const division *d, const la_io *io, int64_t h, int64_t s,
+                    char *own)
+{
+    la_delta_slice slice = slice_of(in, d, io, in->p.T, h);
+    int64_t heads = in->p.B * in->p.H, end = leg_start(d, s + 1) * in->chunk;
+    char *states = (char *)io->work + (size_t)heads * sizeof(baton) + (size_t)h * 2 * d->baton;
+    char *kept = own + la_align((size_t)d->leg * d->ready);
+    baton *b = (baton *)io->work + h;
+    la_delta_leg leg = {.start = leg_start(d, s) * in->chunk,
+                        .end = end < in->p.T ? end : in->p.T,
+                        .ready = (float *)(void *)own,
+                        .kept = (float *)(void *)kept,
+                        .scratch = (float *)(void *)(kept + d->kept),
+                        .in = (float *)(void *)(states + (size_t)(s % 2) * d->baton),
+                        .out = (float *)(void *)(states + (size_t)(1 - s % 2) * d->baton)};
+    bool whole = d->turns > 0 && s % d->turns == 0;
+    slice.work = leg.scratch;
+    if (in_halves(in->member)) {
+        run_halves(in, d, &slice, &leg, b, s);
+        return;
+    }
+    if (!whole) in->leg_prepare(&slice, &leg);
+    la_team_await(&b->passed, s);
+    (whole ? in->leg_whole : in->leg_carry)(&slice, &leg);
+    atomic_store_explicit(&b->passed, s + 1, memory_order_release);
+    if (!whole) in->leg_finish(&slice, &leg);
+}
+
+/* Legs are taken in their order, the heads in turn, so that whoever a leg waits for is under way. */
+static void run_relay(const instance *in, const division *d, const la_io *io)
+{
+    int64_t heads = in->p.B * in->p.H, legs = 0;
+    while (leg_start(d, legs) * in->chunk < in->p.T) legs++;
+    legs *= heads;
+    char *own = (char *)io->work + (size_t)heads * (sizeof(baton) + 2 * d->baton);
+    _Alignas(64) _Atomic int64_t taken = 0;
+    for (int64_t h = 0; h < heads; h++)
+        atomic_store_explicit(&((baton *)io->work)[h].passed, 0, memory_order_relaxed);
+#pragma omp parallel num_threads(d->threads)
+    {
+        char *mine = own + leg_scratch(d) * (size_t)omp_get_thread_num();
+        for (int64_t i; (i = atomic_fetch_add_explicit(&taken, 1, memory_order_relaxed)) < legs;)
+            run_leg(in, d, io, i % heads, i / heads, mine);
+    }
+}
+
 static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kernel *kernel)
 {
     int64_t T = pass == LA_DECODE ? 1 : in->p.T;
     division d = divide(in->member, in->form, &in->p, pass, in->chunk);
     int64_t jobs = in->p.B * in->p.H * d.slices;
     bool wide = widens(in->member, in->form, &in->p, pass);
+    if (d.leg > 0) {
+        run_relay(in, &d, io);
+        return;
+    }
     if (d.block > 0) {
         run_shared(in, &d, io);
         return;

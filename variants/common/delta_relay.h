@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The chunk form as a relay, for threads that share a head. The sequence is cut into legs of a few chunks;
+ * whoever is free takes the next one:
+ *
+ *   1 prepare  what needs no state: scores, decays, copies; of the additive rule also what the leg
+ *              writes, chunk by chunk from a state of zeros
+ *   2 carry    once the leg before has: the state through the leg, which is handed on. Of the delta rule
+ *              chunk by chunk, states and U kept; of the additive rule one multiply-add with the sum
+ *   3 finish   outputs, from the kept states
+ *
+ * Of the additive rule one leg in turn of the threads is whole: whoever has it does nothing twice while the
+ * others prepare, and it is the longer for that. The rank-one rule has no third part: a sweep makes
+ * outputs as it goes. Which thread takes which leg changes no bit of a result.
+ *
+ * Nothing but the state crosses from core to core, and while one thread carries, another prepares or
+ * finishes: two threads are twice as fast as long as to carry is at most half of the work. A line
+ * that another core wrote costs some 10 ns, and shared columns would cross q, k and the scores.
+ */
+#ifndef LA_DELTA_RELAY_H
+#define LA_DELTA_RELAY_H
+
+#include "delta_chunk.h"
+
+typedef struct la_delta_leg {
+    int64_t start, end; /* tokens; start is a multiple of the chunk */
+    float *ready;       /* la_delta_ready_floats a chunk */
+    float *kept;        /* la_delta_leg_floats a chunk, and one more */
+    float *scratch;     /* la_delta_leg_work floats; of a whole leg the slice's work */
+    const float *in;    /* the state before the leg, [K,W] padded; not read by the first */
+    float *out;         /* and behind it */
+} la_delta_leg;
+
+static inline int64_t la_delta_leg_floats(int64_t dk, int64_t w, int64_t length)
+{
+    return (la_delta_up(dk) + la_delta_up(length)) * la_delta_up(w) + la_delta_up(dk);
+}
+
+static inline int64_t la_delta_leg_work(la_decay decay, int64_t dk, int64_t w, int64_t length)
+{
+    int64_t state = la_delta_up(dk) * la_delta_up(w), U = la_delta_up(length) * la_delta_up(w);
+    int64_t prepare = la_delta_prepare_floats(decay, dk, length);
+    return state + U + (prepare > state ? prepare : state);
+}
+
+/* `whole` is all three of a leg whose state is there already: it keeps nothing and does no work twice. */
+typedef void la_delta_leg_fn(const la_delta_slice *x, const la_delta_leg *leg);
+la_delta_leg_fn la_delta_leg_whole_generic, la_delta_leg_whole_avx2, la_delta_leg_whole_avx512;
+la_delta_leg_fn la_delta_leg_prepare_generic, la_delta_leg_prepare_avx2,
+    la_delta_leg_prepare_avx512;
+la_delta_leg_fn la_delta_leg_carry_generic, la_delta_leg_carry_avx2, la_delta_leg_carry_avx512;
+la_delta_leg_fn la_delta_leg_finish_generic, la_delta_leg_finish_avx2, la_delta_leg_finish_avx512;
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The chunk form in legs, for threads that share a head (see delta_relay.h). Compiled once per instruction
+ * set; the products are delta_chunk_rows.h's.
+ */
+#include "delta_relay.h"
+
+#include "delta_chunk_rows.h"
+
+/* What the leg keeps of its chunk number i: the state before it, its U, and by how much the leg's chunks
+ * before it decay what comes in ([K], or its first element by token). */
+typedef struct kept {
+    float *S, *U, *fade;
+} kept;
+
+static kept kept_at(const la_delta_slice *x, const la_delta_leg *leg, int64_t i)
+{
+    int64_t K = la_delta_up(x->dk), W = la_delta_up(x->w), C = la_delta_up(x->chunk);
+    float *at = leg->kept + i * la_delta_leg_floats(x->dk, x->w, x->chunk);
+    return (kept){.S = at, .U = at + K * W, .fade = at + (K + C) * W};
+}
+
+static chunk begin(const la_delta_slice *x, const la_delta_leg *leg)
+{
+    chunk c = {.x = x, .C = la_delta_up(x->chunk), .W = la_delta_up(x->w)};
+    c.decay = la_chunk_decay_of(x->decay);
+    c.written = leg->scratch + la_delta_up(x->dk) * c.W;
+    return c;
+}
+
+static int64_t chunks_of(const la_delta_slice *x, const la_delta_leg *leg)
+{
+    return (leg->end - leg->start + x->chunk - 1) / x->chunk;
+}
+
+static float *ready_at(const la_delta_slice *x, const la_delta_leg *leg, int64_t i)
+{
+    return leg->ready + i * la_delta_ready_floats(x->decay, x->dk, x->chunk);
+}
+
+static void prepare(const la_delta_slice *x, const la_delta_leg *leg, int64_t i, float *scratch)
+{
+    LA_ISA(la_delta_prepare)(x, leg->start + i * x->chunk, ready_at(x, leg, i), scratch);
+}
+
+/* Chunk number i of the leg. */
+static void enter(chunk *c, const la_delta_leg *leg, int64_t i)
+{
+    const la_delta_slice *x = c->x;
+    float *ready = ready_at(x, leg, i);
+    enter_chunk(c, leg->start + i * x->chunk, ready);
+    if (c->decay == LA_BY_CHANNEL) {
+        la_chunk_copies_at(&c->r, x->dk, x->chunk, ready + la_delta_scores_floats(x->dk, x->chunk));
+        use_copies(c);
+    }
+    kept k = kept_at(x, leg, i);
+    c->S = k.S, c->U = k.U;
+    if (c->decay != LA_BY_TOKEN) c->written = c->U;
+}
+
+/* The loops are written once and compiled for each pair of switches. */
+static void update_delta(const chunk *c)
+{
+    one_chunk(c, true, false, UPDATE);
+}
+
+static void update_delta_decay(const chunk *c)
+{
+    one_chunk(c, true, true, UPDATE);
+}
+
+static void update_additive(const chunk *c)
+{
+    one_chunk(c, false, false, UPDATE);
+}
+
+static void update_additive_decay(const chunk *c)
+{
+    one_chunk(c, false, true, UPDATE);
+}
+
+static void output_chunk(const chunk *c)
+{
+    one_chunk(c, true, false, OUTPUT);
+}
+
+static void output_decay_chunk(const chunk *c)
+{
+    one_chunk(c, true, true, OUTPUT);
+}
+
+/* ---- the additive rule: states of the leg's own ---- */
+
+/* Decays up to behind the chunk. */
+static void fade_on(const chunk *c, const float *fade, float *after)
+{
+    if (c->decay == LA_BY_CHANNEL)
+        for (int64_t r = 0; r < c->x->dk; r++) after[r] = fade[r] * c->r.whole[r];
+    else
+        after[0] = fade[0] * c->r.whole[0];
+}
+
+/* What the leg adds to the state, before each chunk and in all. */
+static void sum_up(const la_delta_slice *x, const la_delta_leg *leg)
+{
+    chunk c = begin(x, leg);
+    int64_t n = chunks_of(x, leg);
+    float *scratch = c.written + c.C * c.W;
+    kept first = kept_at(x, leg, 0);
+    memset(first.S, 0, (size_t)(x->dk * c.W) * sizeof *first.S);
+    for (int64_t r = 0; r < x->dk; r++) first.fade[r] = 1.0f;
+    for (int64_t i = 0; i < n; i++) {
+        kept next = kept_at(x, leg, i + 1);
+        prepare(x, leg, i, scratch);
+        enter(&c, leg, i);
+        c.S_after = next.S;
+        (c.decay == LA_BY_TOKEN ? update_additive_decay : update_additive)(&c);
+        fade_on(&c, kept_at(x, leg, i).fade, next.fade);
+    }
+}
+
+/* to = the kept state plus what came in, faded. */
+static void join(const chunk *c, kept k, const float *in, float *to)
+{
+    for (int64_t r = 0; r < c->x->dk; r++) {
+        la_vf fade = la_v_set(k.fade[c->decay == LA_BY_CHANNEL ? r : 0]);
+        for (int64_t j = r * c->W; j < (r + 1) * c->W; j += LA_VW)
+            la_v_store(to + j, la_v_fma(fade, la_v_load(in + j), la_v_load(k.S + j)));
+    }
+}
+
+/* ---- legs ---- */
+
+void LA_ISA(la_delta_leg_prepare)(const la_delta_slice *x, const la_delta_leg *leg)
+{
+    if (x->write == LA_WRITE_ADDITIVE) {
+        sum_up(x, leg);
+        return;
+    }
+    float *scratch = begin(x, leg).written + la_delta_up(x->chunk) * la_delta_up(x->w);
+    for (int64_t i = 0, n = chunks_of(x, leg); i < n; i++) prepare(x, leg, i, scratch);
+}
+
+void LA_ISA(la_delta_leg_carry)(const la_delta_slice *x, const la_delta_leg *leg)
+{
+    chunk c = begin(x, leg);
+    int64_t n = chunks_of(x, leg);
+    bool additive = x->write == LA_WRITE_ADDITIVE;
+    float *in = additive ? leg->scratch : kept_at(x, leg, 0).S;
+    if (leg->start == 0)
+        load_state(x, in, c.W);
+    else
+        memcpy(in, leg->in, (size_t)(x->dk * c.W) * sizeof *in);
+    if (additive) join(&c, kept_at(x, leg, n), in, leg->out);
+    for (int64_t i = 0; !additive && i < n; i++) {
+        enter(&c, leg, i);
+        c.S_after = i + 1 < n ? kept_at(x, leg, i + 1).S : leg->out;
+        (c.decay == LA_BY_TOKEN ? update_delta_decay : update_delta)(&c);
+    }
+    if (x->S_out && leg->end == x->T) copy_state(x, leg->out, c.W, x->S_out);
+}
+
+void LA_ISA(la_delta_leg_finish)(const la_delta_slice *x, const la_delta_leg *leg)
+{
+    chunk c = begin(x, leg);
+    float *now = c.written + c.C * c.W;
+    for (int64_t i = 0, n = chunks_of(x, leg); i < n; i++) {
+        int64_t t = leg->start + i * x->chunk;
+        enter(&c, leg, i);
+        if (x->write == LA_WRITE_ADDITIVE) {
+            join(&c, kept_at(x, leg, i), leg->scratch, now);
+            c.S = now;
+        }
+        (c.decay == LA_BY_TOKEN ? output_decay_chunk : output_chunk)(&c);
+        if (x->saved && t > 0 && t % x->segment == 0)
+            copy_state(x, c.S, c.W, x->saved + (t / x->segment - 1) * x->dk * x->S_row);
+    }
+}
