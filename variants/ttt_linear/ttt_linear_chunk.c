@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Forward by whole mini-batches, by several threads a head where heads are few: each has some columns of
- * W, and all that follows from them. What couples columns is the layer norm, by sums over a row; those are
- * exchanged at two meetings in a mini-batch, with work between telling and asking:
+ * Forward by whole mini-batches. A mini-batch is three steps, of which only the second needs the one
+ * before:
  *
- *   Z = K W + b, its means and squares               tell
- *   Y = s Q W, A = -c tril(s Q K' + 1) by rows        ask
- *   G up to its two means over a row                  tell
- *   outputs of the mini-batch before                  ask
- *   H,  W <- W - c_C K'H,  Y += A H + b, its means and squares
+ *   prepare   copies of K, s Q and V;  A = -c tril(s Q K' + 1)
+ *   learn     Z = K W + b,  G through the norm,  H,  W <- W - c_C K'H
+ *   answer    Y = s Q W + A H + b, through the norm
  *
- * What others read alternates between two places. H carries -c_C, and A what that leaves of c_i. Everything
- * is a product of matrices padded with zeros to whole vectors, so inputs are copied as they come;
- * mini-batches that are not whole are done by the first thread with products of any size.
+ * Where heads are few, several threads share one. Two runners take turns at legs of some mini-batches:
+ * while one learns, the other answers its last leg and prepares its next, and nothing but W and b goes from
+ * one to the other. For that the W of every mini-batch of a leg is kept, in an L2 cache. With more threads
+ * a runner is some of them, which have some columns of W each, and all that follows from them. What couples
+ * columns is the layer norm, by sums over a row: those are exchanged at two meetings in a mini-batch and one
+ * in a leg.
+ *
+ * H carries -c_C, and A what that leaves of c_i. [s Q, A] and [W; H] lie side by side, so that Y is one
+ * product. Everything is a product of matrices padded with zeros to whole vectors; mini-batches that are not
+ * whole are done by the first thread with products of any size.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -19,8 +23,10 @@
 
 #include "ttt_linear_internal.h"
 
-#define COLUMNS 16 /* of a thread: a multiple of so many */
-#define ROWS    8  /* of a product */
+#define COLUMNS    16          /* of a thread: a multiple of so many */
+#define LEG_FLOATS (136 << 10) /* kept for a leg, about: half of an L2 cache of 1 MiB */
+#define LEG        8 /* mini-batches of a leg, where there are many: handing on takes about one's time */
+#define LEGS       16 /* of a head, where mini-batches are few */
 
 static int64_t most(int64_t a, int64_t b)
 {
@@ -32,67 +38,102 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* ---- who works on a head, and the memory for it ---- */
+
+/* Members of a team are numbered runner by runner. */
+typedef struct team {
+    int runners, shares; /* shares: threads that have the columns of one runner */
+    int64_t columns;     /* of a share, the last may have fewer */
+    int64_t slots;       /* mini-batches whose matrices are kept */
+} team;
+
+static int64_t slot_floats(int64_t C, int64_t ldk, int64_t ldv)
+{
+    return C * ldk + C * (ldk + C) + C * ldv + (ldk + C) * ldv + 2 * C + ldv;
+}
+
+static team team_of(const la_problem *p, const la_ttt_options *o, int64_t threads)
+{
+    int64_t C = la_ttt_up(o->mini_batch), ldk = la_ttt_up(p->dk),
+            units = la_ttt_up(p->dv) / COLUMNS;
+    int64_t batches = p->T / o->mini_batch;
+    team of = {.runners = 1, .shares = 1, .columns = units * COLUMNS, .slots = 2};
+    if (threads < 2 || batches < LEGS || p->dk * p->dv * o->mini_batch < 4096) return of;
+    int64_t each = (units + threads / 2 - 1) / (threads / 2);
+    of.runners = 2;
+    of.shares = (int)((units + each - 1) / each);
+    of.columns = each * COLUMNS;
+    of.slots = most(LEG, LEG_FLOATS / slot_floats(C, ldk, of.columns));
+    of.slots = most(1, least(of.slots, batches / LEGS));
+    return of;
+}
+
 int la_ttt_shares(const la_problem *p, const la_ttt_options *o)
 {
-    int64_t heads = p->B * p->H, n = p->threads / heads, C = o->mini_batch;
-    if (n < 2 || p->T < 4 * C || p->dk * p->dv * C < 4096) return 1;
-    return (int)most(1, least(n, p->dv / COLUMNS));
+    team of = team_of(p, o, p->threads / (p->B * p->H));
+    return of.runners * of.shares;
 }
 
 /* What the threads of one head share. */
 typedef struct common {
-    float *A[2];           /* [C, C] */
-    float *sums[2][3];     /* of Z, G and Y: [shares, 2, C] */
-    _Atomic uint32_t *met; /* [shares], 16 words apart */
-    const float **from;    /* D and db as they were, of the first thread */
+    _Atomic uint32_t *begun;  /* the first of them has the memory ready */
+    _Atomic uint32_t *met;    /* [members], 16 words apart: meetings of a runner's shares so far */
+    _Atomic uint32_t *passed; /* [members], 16 words apart: legs whose end is in its D and db */
+    float *sums;              /* [runners, 2, shares, 2, C]: of Z, of G */
+    float *answers;           /* [runners, slots, shares, 2, C]: of Y */
+    const float **from;       /* D and db of the head as they were */
 } common;
 
-/* What a thread has of its own: its columns, ldv of them with padding. */
+/* What a thread has of its own: its columns, ldv of them with padding. Of every slot: */
+typedef struct slot {
+    float *K, *QA;  /* [C, ldk], [C, ldk + C]: s Q and A */
+    float *V, *WH;  /* [C, ldv], in the end Y; [ldk + C, ldv]: W and H */
+    float *eta, *b; /* [C], [ldv] */
+} slot;
+
 typedef struct mine {
-    float *W, *W0, *D;           /* [ldk, ldv]: W = W0 + D */
-    float *H, *V, *Z, *G, *Y[2]; /* [C, ldv] */
-    float *K, *turned, *Q[2];    /* [C, ldk], the transpose of K, and s Q */
-    float *mean, *rstd;          /* [C] of Z */
-    float *mean_y, *rstd_y;      /* and of Y, or [C] of gradients */
-    float *eta, *factor;         /* [C] */
-    float *b, *db;               /* [ldv] */
+    float *W0, *D, *db;      /* [ldk, ldv], W = W0 + D; [ldv], b = b0 + db */
+    float *Z, *G;            /* [C, ldv] */
+    float *turned;           /* [ldk, C] the transpose of K */
+    float *mean, *rstd;      /* [C] */
+    float *mean_a, *mean_ax; /* [C] */
+    float *factor;           /* [C] */
+    float *slots;
 } mine;
 
-static int64_t columns_of(const la_problem *p, const la_ttt_options *o)
+typedef struct sizes {
+    int64_t C, ldk, ldv, members, slots;
+} sizes;
+
+static sizes sizes_of(const la_problem *p, const la_ttt_options *o, const team *of)
 {
-    int64_t shares = la_ttt_shares(p, o), units = la_ttt_up(p->dv) / COLUMNS;
-    return (units + shares - 1) / shares * COLUMNS;
+    return (sizes){la_ttt_up(o->mini_batch), la_ttt_up(p->dk), of->columns,
+                   of->runners * of->shares, of->slots};
 }
 
-static int64_t cut_common(const la_problem *p, const la_ttt_options *o, float *at, common *c)
+static int64_t cut_common(const sizes *s, float *at, common *c)
 {
-    int64_t shares = la_ttt_shares(p, o), C = la_ttt_up(o->mini_batch), used = 0;
-    for (int turn = 0; turn < 2; turn++) {
-        c->A[turn] = at ? at + used : NULL;
-        used += C * C;
-        for (int i = 0; i < 3; i++, used += shares * 2 * C)
-            c->sums[turn][i] = at ? at + used : NULL;
-    }
-    c->met = at ? (_Atomic uint32_t *)(void *)(at + used) : NULL;
-    used += shares * 16;
-    c->from = at ? (const float **)(void *)(at + used) : NULL;
-    return used + 16;
+    int64_t flags = 16 * s->members;
+    c->begun = at ? (_Atomic uint32_t *)(void *)at : NULL;
+    c->met = at ? c->begun + 16 : NULL;
+    c->passed = at ? c->met + flags : NULL;
+    c->from = at ? (const float **)(void *)(c->passed + flags) : NULL;
+    c->sums = at ? at + 32 + 2 * flags : NULL;
+    c->answers = at ? c->sums + s->members * 4 * s->C : NULL;
+    return 32 + 2 * flags + s->members * (4 + 2 * s->slots) * s->C;
 }
 
-static int64_t cut_mine(const la_problem *p, const la_ttt_options *o, float *at, mine *m)
+static int64_t cut_mine(const sizes *s, float *at, mine *m)
 {
-    int64_t C = la_ttt_up(o->mini_batch), ldk = la_ttt_up(p->dk), ldv = columns_of(p, o), used = 0;
-    int64_t matrix = ldk * ldv, keys = C * ldk, values = C * ldv;
+    int64_t C = s->C, matrix = s->ldk * s->ldv, values = C * s->ldv, used = 0;
     struct {
         float **to;
         int64_t floats;
     } const cuts[] = {
-        {&m->W, matrix},    {&m->W0, matrix}, {&m->D, matrix},    {&m->H, values},
-        {&m->V, values},    {&m->Z, values},  {&m->G, values},    {&m->Y[0], values},
-        {&m->Y[1], values}, {&m->K, keys},    {&m->turned, keys}, {&m->Q[0], keys},
-        {&m->Q[1], keys},   {&m->mean, C},    {&m->rstd, C},      {&m->mean_y, C},
-        {&m->rstd_y, C},    {&m->eta, C},     {&m->factor, C},    {&m->b, ldv},
-        {&m->db, ldv},
+        {&m->W0, matrix}, {&m->D, matrix}, {&m->db, s->ldv},
+        {&m->Z, values},  {&m->G, values}, {&m->turned, C * s->ldk},
+        {&m->mean, C},    {&m->rstd, C},   {&m->mean_a, C},
+        {&m->mean_ax, C}, {&m->factor, C}, {&m->slots, s->slots * slot_floats(C, s->ldk, s->ldv)},
     };
     for (size_t i = 0; i < LA_COUNT(cuts); i++) {
         *cuts[i].to = at ? at + used : NULL;
@@ -101,252 +142,394 @@ static int64_t cut_mine(const la_problem *p, const la_ttt_options *o, float *at,
     return used;
 }
 
-int64_t la_ttt_common_floats(const la_problem *p, const la_ttt_options *o)
+static int64_t team_floats(const la_problem *p, const la_ttt_options *o, const team *of)
 {
     common c;
     mine m;
+    sizes s = sizes_of(p, o, of);
+    return cut_common(&s, NULL, &c) + s.members * cut_mine(&s, NULL, &m);
+}
+
+int64_t la_ttt_common_floats(const la_problem *p, const la_ttt_options *o)
+{
     if (p->T < o->mini_batch) return 0;
-    return cut_common(p, o, NULL, &c) + la_ttt_shares(p, o) * cut_mine(p, o, NULL, &m);
+    team of = team_of(p, o, p->threads / (p->B * p->H)), alone = team_of(p, o, 1);
+    return most(team_floats(p, o, &of), team_floats(p, o, &alone));
 }
 
 void la_ttt_nobody_met(const la_problem *p, const la_ttt_options *o, float *base)
 {
-    common c;
-    cut_common(p, o, base, &c);
-    memset(c.met, 0, (size_t)(la_ttt_shares(p, o) * 16) * sizeof *c.met);
+    team of = team_of(p, o, p->threads / (p->B * p->H));
+    sizes s = sizes_of(p, o, &of);
+    memset(base, 0, (size_t)(16 + 2 * 16 * s.members) * sizeof *base);
 }
 
-/* One thread at one head. */
+/* ---- one thread at one head ---- */
+
 typedef struct worker {
     const la_ttt *t;
     const la_ttt_head *x;
+    const la_ttt_stretch *whole;
+    float *mines; /* of the members, one after the other */
+    sizes s;
     common c;
     mine m;
-    int share, shares;
-    int64_t C, Cp, ldk, ldv; /* tokens, and as padded */
-    int64_t first, n, each;  /* its columns of v; of a share */
-    int64_t row, rows;       /* of A, its share */
-    uint32_t step;           /* meetings so far */
+    int runner, runners, share, shares;
+    int64_t first, n; /* its columns of v */
+    uint32_t step;    /* meetings so far */
 } worker;
 
-/* Tells the others that this thread has come to the next meeting, */
-static void tell(worker *w)
+static slot slot_at(const worker *w, int64_t j)
 {
-    w->step++;
-    atomic_store_explicit(w->c.met + 16 * w->share, w->step, memory_order_release);
+    int64_t C = w->s.C, ldk = w->s.ldk, ldv = w->s.ldv;
+    slot s = {.K = w->m.slots + j % w->s.slots * slot_floats(C, ldk, ldv)};
+    s.QA = s.K + C * ldk;
+    s.V = s.QA + C * (ldk + C);
+    s.WH = s.V + C * ldv;
+    s.eta = s.WH + (ldk + C) * ldv;
+    s.b = s.eta + 2 * C;
+    return s;
 }
 
-/* and waits until all have. Threads that are not running at the same time are given the core. */
-static void ask(const worker *w)
+/* Waits until *flag is at least n. Threads that are not running at the same time are given the core. */
+static void await(const _Atomic uint32_t *flag, uint32_t n)
 {
-    for (int i = 0; i < w->shares; i++) {
-        const _Atomic uint32_t *met = w->c.met + 16 * i;
-        for (int turns = 0;
-             (int32_t)(atomic_load_explicit(met, memory_order_acquire) - w->step) < 0; turns++)
-            if (turns > 4096) sched_yield();
+    for (int turns = 0; (int32_t)(atomic_load_explicit(flag, memory_order_acquire) - n) < 0;
+         turns++) {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#endif
+        if (turns > 2000) sched_yield();
     }
+}
+
+/* Member `share` of this runner, or of another one. */
+static int member(const worker *w, int runner, int share)
+{
+    return runner * w->shares + share;
+}
+
+/* Tells the other shares that this thread has come to the next meeting, and waits until all have. */
+static void meet(worker *w)
+{
+    if (w->shares == 1) return;
+    int me = member(w, w->runner, w->share), base = member(w, w->runner, 0);
+    w->step++;
+    atomic_store_explicit(w->c.met + 16 * me, w->step, memory_order_release);
+    for (int i = 0; i < w->shares; i++) await(w->c.met + 16 * (base + i), w->step);
 }
 
 /* Rows of one head lie a page apart where heads are several, and the hardware does not look ahead: those
- * of the mini-batch at token t are asked for, one tensor at a time with arithmetic between. */
-static void prefetch(const worker *w, const void *tensor, int64_t row, int64_t d, int64_t t)
+ * of mini-batch j are asked for, one tensor at a time with arithmetic between. */
+static void ask_for(const worker *w, const void *tensor, int64_t row, int64_t d, int64_t j)
 {
-    int64_t end = least(t + w->C, w->x->rows.n);
+    if (j >= w->whole->n) return;
+    int64_t C = w->t->o.mini_batch, t = w->whole->first + j * C;
     int64_t bytes = d * (int64_t)la_dtype_size(w->t->p.dtype);
-    for (int64_t i = t; i < end; i++) {
-        const char *at = la_ttt_at(w->t, tensor, i * row);
-        for (int64_t c = 0; c < bytes; c += 64) __builtin_prefetch(at + c, 0, 3);
-    }
-}
-
-static void bring(const worker *w, int64_t t, int turn)
-{
-    const la_ttt_rows *r = &w->x->rows;
-    const la_ttt *of = w->t;
-    const la_ttt_options *o = &of->o;
-    float rate = (float)(-o->rate / (double)r->dk * la_ttt_weight(o, o->mini_batch));
-    of->rows.copy(w->C, r->dk, 1.0f, la_ttt_at(of, w->x->k, t * r->qk_row), r->qk_row, w->m.K,
-                  w->ldk);
-    of->tile->transpose(w->C, w->ldk, w->m.K, w->ldk, w->m.turned, w->Cp);
-    of->rows.copy(w->C, r->dk, r->scale, la_ttt_at(of, w->x->q, t * r->qk_row), r->qk_row,
-                  w->m.Q[turn], w->ldk);
-    of->rows.copy(w->C, w->n, 1.0f, la_ttt_at(of, w->x->v, t * r->v_row + w->first), r->v_row,
-                  w->m.V, w->ldv);
-    for (int64_t i = 0; i < w->C; i++) w->m.eta[i] = rate * w->x->beta_in[(t + i) * w->x->gate_row];
+    const char *at = la_ttt_at(w->t, tensor, t * row);
+    row *= (int64_t)la_dtype_size(w->t->p.dtype);
+    for (int64_t i = 0; i < C; i++, at += row)
+        for (int64_t c = 0; c < bytes; c += 64) __builtin_prefetch(at + c, 0, 2);
 }
 
 /* This thread's columns of the padded rows; s is in Q already. */
-static la_ttt_rows rows_of(const worker *w, int turn)
+static la_ttt_rows rows_of(const worker *w, const slot *s)
 {
     la_ttt_rows r = w->x->rows;
-    int64_t left = r.dk - w->first;
-    r.n = w->C;
-    r.dk = most(left, 0);
+    r.n = w->t->o.mini_batch;
+    r.k = s->K + least(w->first, w->s.ldk);
+    r.q = s->QA + least(w->first, w->s.ldk);
+    r.dk = most(r.dk - w->first, 0);
     r.dv = w->n;
-    r.ld = r.v_row = w->ldv;
-    r.q = w->m.Q[turn] + least(w->first, w->ldk);
-    r.k = w->m.K + least(w->first, w->ldk);
-    r.v = w->m.V;
-    r.qk_row = w->ldk;
+    r.ld = r.v_row = w->s.ldv;
+    r.v = s->V;
+    r.qk_row = w->s.ldk;
     if (r.gamma) r.gamma += w->first, r.beta += w->first;
     r.scale = 1.0f;
-    r.bias = w->m.b;
-    r.eta = w->m.eta;
+    r.bias = s->b;
+    r.eta = s->eta;
     return r;
 }
 
-/* to = from + A B; from, to and B have the same leading dimension. */
-static void product(const worker *w, int64_t M, int64_t N, int64_t K, const float *a, int64_t down,
-                    int64_t along, const float *B, const float *from, float *to)
-{
-    w->t->rows.product(&(la_small_product){.M = M,
-                                           .N = N,
-                                           .K = K,
-                                           .a = a,
-                                           .down = down,
-                                           .along = along,
-                                           .B = B,
-                                           .ldb = N,
-                                           .from = from,
-                                           .to = to,
-                                           .ldc = N});
-}
-
-static float *sums_of(const worker *w, int turn, int which)
-{
-    return w->c.sums[turn][which] + w->share * 2 * w->Cp;
-}
-
-/* Outputs of the mini-batch at token t. */
-static void finish(const worker *w, int64_t t, int turn)
+static void prepare(const worker *w, int64_t j)
 {
     const la_ttt *of = w->t;
-    const mine *m = &w->m;
-    int64_t row = w->x->rows.v_row;
-    la_ttt_rows r = rows_of(w, turn);
-    void *o = la_ttt_at(of, w->x->o, t * row + w->first);
-    if (r.gamma)
-        of->rows.moments(w->Cp, w->shares, w->each, w->x->rows.dv, w->c.sums[turn][2], m->mean_y,
-                         m->rstd_y);
-    if (!of->half) r.v_row = row; /* else by way of V, which is used up by then */
-    of->rows.outputs(&r, m->Y[turn], m->mean_y, m->rstd_y, of->half ? m->V : o);
-    if (of->half) of->half->narrow_rows(w->C, w->n, m->V, w->ldv, o, row);
+    const la_ttt_options *o = &of->o;
+    const la_ttt_rows *r = &w->x->rows;
+    int64_t C = o->mini_batch, t = w->whole->first + j * C, Cp = w->s.C, ldk = w->s.ldk;
+    float rate = (float)(-o->rate / (double)r->dk * la_ttt_weight(o, C));
+    slot s = slot_at(w, j);
+    const void *k = la_ttt_at(of, w->x->k, t * r->qk_row);
+    const void *q = la_ttt_at(of, w->x->q, t * r->qk_row);
+    of->rows.copy(C, r->dk, 1.0f, k, r->qk_row, s.K, ldk);
+    of->rows.copy(C, r->dk, r->scale, q, r->qk_row, s.QA, ldk + Cp);
+    of->rows.copy(C, w->n, 1.0f, la_ttt_at(of, w->x->v, t * r->v_row + w->first), r->v_row, s.V,
+                  w->s.ldv);
+    for (int64_t i = 0; i < C; i++) s.eta[i] = rate * w->x->beta_in[(t + i) * w->x->gate_row];
+    of->tile->transpose(C, ldk, s.K, ldk, w->m.turned, Cp);
+    of->rows.product(&(la_small_product){.M = Cp,
+                                         .N = Cp,
+                                         .K = r->dk,
+                                         .a = s.QA,
+                                         .down = ldk + Cp,
+                                         .along = 1,
+                                         .B = w->m.turned,
+                                         .ldb = Cp,
+                                         .to = s.QA + ldk,
+                                         .ldc = ldk + Cp});
+    of->rows.weigh(Cp, w->m.factor, s.QA + ldk, ldk + Cp);
 }
 
-/* Rows of the saved memory before mini-batch `batch`. */
-static void save(const worker *w, int64_t batch)
+/* Y = s Q W + A H of mini-batch j, less its bias. */
+static void product(const worker *w, const slot *s, const float *a, int64_t lda, int64_t K,
+                    float *to)
+{
+    w->t->rows.product(&(la_small_product){.M = w->s.C,
+                                           .N = w->s.ldv,
+                                           .K = K,
+                                           .a = a,
+                                           .down = lda,
+                                           .along = 1,
+                                           .B = s->WH,
+                                           .ldb = w->s.ldv,
+                                           .to = to,
+                                           .ldc = w->s.ldv});
+}
+
+/* Sums over columns, of the shares of this runner: of Z, of G; of the Y of mini-batch j. */
+static float *sums_of(const worker *w, int which)
+{
+    return w->c.sums + (w->runner * 2 + which) * w->shares * 2 * w->s.C;
+}
+
+static float *answers_of(const worker *w, int64_t j)
+{
+    int64_t slots = w->s.slots;
+    return w->c.answers + (w->runner * slots + j % slots) * w->shares * 2 * w->s.C;
+}
+
+/* H from Z, columns of which the other shares have. */
+static void gradient(worker *w, const la_ttt_rows *r, float *H)
+{
+    const la_ttt_kernels *f = &w->t->rows;
+    const mine *m = &w->m;
+    int64_t C = w->s.C, dv = w->x->rows.dv, own = w->share * 2 * C;
+    float *of_Z = sums_of(w, 0), *of_G = sums_of(w, 1);
+    f->sums(r, m->Z, of_Z + own, C);
+    meet(w);
+    if (r->gamma) f->moments(C, w->shares, w->s.ldv, dv, of_Z, m->mean, m->rstd);
+    f->gradient(r, m->Z, m->mean, m->rstd, m->G, of_G + own, C);
+    meet(w);
+    if (r->gamma) f->means(C, w->shares, dv, of_G, m->mean_a, m->mean_ax);
+    f->through(r, m->Z, m->rstd, m->G, m->mean_a, m->mean_ax, H);
+}
+
+/* Columns of the saved memory before mini-batch j. */
+static void save(const worker *w, int64_t j)
 {
     const la_ttt *t = w->t;
     int64_t dv = t->p.dv;
-    float *to = la_ttt_saved_at(t, w->x, batch);
+    float *to = la_ttt_saved_at(t, w->x, w->whole->batch + j);
     if (!to) return;
     for (int64_t i = 0; i < t->p.dk; i++)
-        memcpy(to + i * dv + w->first, w->m.D + i * w->ldv, (size_t)w->n * sizeof *to);
+        memcpy(to + i * dv + w->first, w->m.D + i * w->s.ldv, (size_t)w->n * sizeof *to);
     memcpy(to + la_ttt_up(t->p.dk * dv) + w->first, w->m.db, (size_t)w->n * sizeof *to);
 }
 
-/* The mini-batch at token t, and the outputs of the one before, if there is one. */
-static void batch(worker *w, int64_t t, int turn, bool more)
+/* H of mini-batch j; D and db behind it, and, where `more`, W and b for the next. */
+static void learn(worker *w, int64_t j, bool more)
 {
-    const la_ttt *of = w->t;
+    const la_ttt_kernels *f = &w->t->rows;
     const mine *m = &w->m;
-    const la_ttt_rows *x = &w->x->rows;
-    int64_t dk = x->dk, C = w->C, Cp = w->Cp, ldk = w->ldk, ldv = w->ldv;
-    float *A = w->c.A[turn] + w->row * Cp, *Y = m->Y[turn];
-    bring(w, t, turn);
-    la_ttt_rows r = rows_of(w, turn);
-    product(w, Cp, ldv, dk, m->K, ldk, 1, m->W, NULL, m->Z);
-    of->rows.sums(&r, m->Z, sums_of(w, turn, 0), Cp);
-    tell(w);
-
-    prefetch(w, w->x->q, x->qk_row, dk, t + C);
-    product(w, Cp, ldv, dk, m->Q[turn], ldk, 1, m->W, NULL, Y);
-    prefetch(w, w->x->k, x->qk_row, dk, t + C);
-    if (w->rows > 0) {
-        product(w, w->rows, Cp, dk, m->Q[turn] + w->row * ldk, ldk, 1, m->turned, NULL, A);
-        of->rows.weigh(w->rows, w->row, Cp, m->factor + w->row, A);
-    }
-    ask(w);
-
-    if (r.gamma)
-        of->rows.moments(Cp, w->shares, w->each, x->dv, w->c.sums[turn][0], m->mean, m->rstd);
-    of->rows.gradient(&r, m->Z, m->mean, m->rstd, m->G, sums_of(w, turn, 1), Cp);
-    tell(w);
-
-    prefetch(w, la_ttt_at(of, w->x->v, w->first), x->v_row, w->n, t + C);
-    if (more) finish(w, t - C, 1 - turn);
-    ask(w);
-
-    if (r.gamma) of->rows.means(Cp, w->shares, x->dv, w->c.sums[turn][1], m->mean_y, m->rstd_y);
-    of->rows.through(&r, m->Z, m->rstd, m->G, m->mean_y, m->rstd_y, m->H);
-    product(w, ldk, ldv, C, m->K, 1, ldk, m->H, m->D, m->D);
-    la_ttt_add(of, m->W0, m->D, ldk * ldv, m->W);
-    product(w, Cp, ldv, C, w->c.A[turn], Cp, 1, m->H, Y, Y);
-    of->rows.sums(&r, Y, sums_of(w, turn, 2), Cp);
-    of->rows.sum(C, w->n, m->H, ldv, m->db);
-    la_ttt_add(of, w->x->b0 + w->first, m->db, w->n, m->b);
+    slot s = slot_at(w, j), next = slot_at(w, j + 1);
+    int64_t ldk = w->s.ldk, ldv = w->s.ldv;
+    float *H = s.WH + ldk * ldv;
+    la_ttt_rows r = rows_of(w, &s);
+    save(w, j);
+    product(w, &s, s.K, ldk, w->x->rows.dk, m->Z);
+    if (w->shares == 1)
+        f->inner(&r, m->Z, m->rstd, m->G, H);
+    else
+        gradient(w, &r, H);
+    f->update(ldk, ldv, r.n, s.K, H, m->W0, m->D, more ? next.WH : NULL);
+    f->sum(r.n, w->n, H, ldv, m->db);
+    if (more) f->add(w->n, w->x->b0 + w->first, m->db, next.b);
 }
 
-/* Padding, W0, D, W, b, and what is left of c_i behind c_C. */
-static void begin(const worker *w, const float *D, const float *db, float *own, int64_t floats)
+static void put(const worker *w, const slot *s, int64_t j)
+{
+    int64_t row = w->x->rows.v_row, t = w->whole->first + j * w->t->o.mini_batch;
+    void *o = la_ttt_at(w->t, w->x->o, t * row + w->first);
+    w->t->half->narrow_rows(w->t->o.mini_batch, w->n, s->V, w->s.ldv, o, row);
+}
+
+/* The rows of o, or where they wait to be narrowed. */
+static float *outputs_of(const worker *w, const slot *s, int64_t j, la_ttt_rows *r)
+{
+    int64_t row = w->x->rows.v_row, t = w->whole->first + j * w->t->o.mini_batch;
+    r->qk_row = w->s.ldk + w->s.C;
+    if (w->t->half) return s->V;
+    r->v_row = row;
+    return (float *)w->x->o + t * row + w->first;
+}
+
+/* Outputs of mini-batch j; Y is still to be read out, or (see `sum_up`) in the place of V. */
+static void answer(const worker *w, int64_t j)
+{
+    const la_ttt_kernels *f = &w->t->rows;
+    const mine *m = &w->m;
+    slot s = slot_at(w, j);
+    la_ttt_rows r = rows_of(w, &s);
+    float *o = outputs_of(w, &s, j, &r);
+    if (w->shares == 1) {
+        product(w, &s, s.QA, w->s.ldk + w->s.C, w->s.ldk + w->s.C, m->Z);
+        f->outer(&r, m->Z, m->rstd, o);
+    } else {
+        if (r.gamma)
+            f->moments(w->s.C, w->shares, w->s.ldv, w->x->rows.dv, answers_of(w, j), m->mean,
+                       m->rstd);
+        f->outputs(&r, s.V, m->mean, m->rstd, o);
+    }
+    if (w->t->half) put(w, &s, j);
+}
+
+/* Y of mini-batch j, and what the other shares want to know of it. */
+static void sum_up(const worker *w, int64_t j)
+{
+    slot s = slot_at(w, j);
+    la_ttt_rows r = rows_of(w, &s);
+    product(w, &s, s.QA, w->s.ldk + w->s.C, w->s.ldk + w->s.C, s.V);
+    w->t->rows.sums(&r, s.V, answers_of(w, j) + w->share * 2 * w->s.C, w->s.C);
+}
+
+/* ---- legs ---- */
+
+/* Memory at the start of leg `leg`, which begins with mini-batch j. */
+static void receive(const worker *w, int64_t leg, int64_t j)
 {
     const la_ttt *t = w->t;
     const mine *m = &w->m;
-    int64_t dv = t->p.dv, n = w->n, ldv = w->ldv;
-    memset(own, 0, (size_t)floats * sizeof *own);
-    for (int64_t i = 0; i < t->p.dk; i++) {
-        memcpy(m->W0 + i * ldv, w->x->W0 + i * dv + w->first, (size_t)n * sizeof *D);
-        memcpy(m->D + i * ldv, D + i * dv + w->first, (size_t)n * sizeof *D);
+    slot s = slot_at(w, j);
+    int64_t ldv = w->s.ldv, ldk = w->s.ldk, n = w->n;
+    if (leg == 0) {
+        await(w->c.begun, 1);
+        const float *D = w->c.from[0] + w->first, *db = w->c.from[1] + w->first;
+        for (int64_t i = 0; i < t->p.dk; i++)
+            memcpy(m->D + i * ldv, D + i * t->p.dv, (size_t)n * sizeof *D);
+        memcpy(m->db, db, (size_t)n * sizeof *db);
+    } else if (w->runners > 1) {
+        mine before;
+        int from = member(w, (int)((leg - 1) % w->runners), w->share);
+        cut_mine(&w->s, w->mines + from * cut_mine(&w->s, NULL, &before), &before);
+        await(w->c.passed + 16 * from, (uint32_t)leg);
+        memcpy(m->D, before.D, (size_t)(ldk * ldv) * sizeof *m->D);
+        memcpy(m->db, before.db, (size_t)n * sizeof *m->db);
     }
-    la_ttt_add(t, m->W0, m->D, w->ldk * ldv, m->W);
-    memcpy(m->db, db + w->first, (size_t)n * sizeof *db);
-    la_ttt_add(t, w->x->b0 + w->first, m->db, n, m->b);
-    for (int64_t i = 0; i < w->C; i++)
-        m->factor[i] = (float)(la_ttt_weight(&t->o, i + 1) / la_ttt_weight(&t->o, w->C));
+    la_ttt_add(t, m->W0, m->D, ldk * ldv, s.WH);
+    la_ttt_add(t, w->x->b0 + w->first, m->db, n, s.b);
 }
 
-/* Its columns of D and db, where they came from. */
-static void end(const worker *w, float *D, float *db)
+static void pass_on(const worker *w, int64_t leg)
 {
-    int64_t dv = w->t->p.dv;
+    _Atomic uint32_t *passed = w->c.passed + 16 * member(w, w->runner, w->share);
+    atomic_store_explicit(passed, (uint32_t)(leg + 1), memory_order_release);
+}
+
+/* This thread's columns of D and db, to where they came from. */
+static void end(const worker *w)
+{
+    float *D = (float *)(uintptr_t)w->c.from[0], *db = (float *)(uintptr_t)w->c.from[1];
     for (int64_t i = 0; i < w->t->p.dk; i++)
-        memcpy(D + i * dv + w->first, w->m.D + i * w->ldv, (size_t)w->n * sizeof *D);
+        memcpy(D + i * w->t->p.dv + w->first, w->m.D + i * w->s.ldv, (size_t)w->n * sizeof *D);
     memcpy(db + w->first, w->m.db, (size_t)w->n * sizeof *db);
 }
 
-static void meet(worker *w)
+/* Alone, mini-batch by mini-batch. */
+static void go_alone(worker *w)
 {
-    tell(w);
-    ask(w);
+    const la_ttt_head *x = w->x;
+    int64_t n = w->whole->n;
+    receive(w, 0, 0);
+    for (int64_t j = 0; j < n; j++) {
+        prepare(w, j);
+        ask_for(w, x->q, x->rows.qk_row, x->rows.dk, j + 1);
+        learn(w, j, j + 1 < n);
+        ask_for(w, x->k, x->rows.qk_row, x->rows.dk, j + 1);
+        answer(w, j);
+        ask_for(w, la_ttt_at(w->t, x->v, w->first), x->rows.v_row, w->n, j + 1);
+    }
+    end(w);
+}
+
+/* Mini-batches [from, to) of a leg; `ahead` of them are the runner's next. */
+static void run_leg(worker *w, int64_t leg, int64_t from, int64_t to, int64_t ahead)
+{
+    const la_ttt_head *x = w->x;
+    for (int64_t j = from; j < to; j++) prepare(w, j);
+    receive(w, leg, from);
+    for (int64_t j = from; j < to; j++) learn(w, j, j + 1 < to);
+    if (to == w->whole->n) end(w);
+    pass_on(w, leg);
+    for (int64_t j = from; w->shares > 1 && j < to; j++) sum_up(w, j);
+    meet(w);
+    for (int64_t j = from; j < to; j++) {
+        ask_for(w, x->q, x->rows.qk_row, x->rows.dk, j + ahead);
+        ask_for(w, x->k, x->rows.qk_row, x->rows.dk, j + ahead);
+        answer(w, j);
+        ask_for(w, la_ttt_at(w->t, x->v, w->first), x->rows.v_row, w->n, j + ahead);
+    }
+}
+
+static void go_by_turns(worker *w)
+{
+    int64_t n = w->whole->n, each = w->s.slots, legs = (n + each - 1) / each;
+    for (int64_t leg = w->runner; leg < legs; leg += w->runners)
+        run_leg(w, leg, leg * each, least(n, (leg + 1) * each), w->runners * each);
+    if (w->runner > 0 || w->share > 0) return;
+    /* The memory is whole again when all columns are behind the last leg. */
+    for (int i = 0; i < w->shares; i++)
+        await(w->c.passed + 16 * member(w, (int)((legs - 1) % w->runners), i), (uint32_t)legs);
+}
+
+/* Padding, W0, and what is left of c_i behind c_C. */
+static void begin(const worker *w, int64_t floats)
+{
+    const la_ttt *t = w->t;
+    const mine *m = &w->m;
+    int64_t C = t->o.mini_batch;
+    bool padded = w->s.C > C || w->s.ldk > t->p.dk || w->s.ldv > w->n;
+    if (padded) memset(m->W0, 0, (size_t)floats * sizeof *m->W0);
+    for (int64_t i = 0; i < t->p.dk; i++)
+        memcpy(m->W0 + i * w->s.ldv, w->x->W0 + i * t->p.dv + w->first,
+               (size_t)w->n * sizeof *m->W0);
+    for (int64_t i = 0; i < C; i++)
+        m->factor[i] = (float)(la_ttt_weight(&t->o, i + 1) / la_ttt_weight(&t->o, C));
 }
 
 void la_ttt_whole(const la_ttt *t, const la_ttt_head *x, const la_ttt_stretch *s, float *D,
-                  float *db, float *base, int share, int shares)
+                  float *db, float *base, int thread, int threads)
 {
-    worker w = {.t = t, .x = x, .share = share, .shares = shares};
-    int64_t floats = cut_mine(&t->p, &t->o, NULL, &w.m);
-    float *own = base + cut_common(&t->p, &t->o, base, &w.c) + share * floats;
-    /* One thread alone has all columns, though there is room for several. */
-    la_problem alone = t->p;
-    if (shares == 1) alone.threads = 1, own = base + cut_common(&t->p, &t->o, base, &w.c);
-    floats = cut_mine(&alone, &t->o, own, &w.m);
-    w.C = t->o.mini_batch, w.Cp = la_ttt_up(w.C), w.ldk = la_ttt_up(t->p.dk);
-    w.ldv = w.each = columns_of(&alone, &t->o);
-    w.first = least(share * w.each, t->p.dv);
-    w.n = least(w.each, t->p.dv - w.first);
-    w.row = w.Cp / ROWS * share / shares * ROWS;
-    w.rows = w.Cp / ROWS * (share + 1) / shares * ROWS - w.row;
-    if (share == 0) w.c.from[0] = D, w.c.from[1] = db;
-    meet(&w);
-    /* The first thread alone knows where the memory is, and it lies where it has to be in the end. */
-    D = (float *)(uintptr_t)w.c.from[0], db = (float *)(uintptr_t)w.c.from[1];
-    begin(&w, D, db, own, floats);
-    for (int64_t i = 0; i < s->n; i++) {
-        save(&w, s->batch + i);
-        batch(&w, s->first + i * w.C, (int)(i & 1), i > 0);
+    team of = team_of(&t->p, &t->o, threads > 1 ? t->p.threads / (t->p.B * t->p.H) : 1);
+    worker w = {.t = t,
+                .x = x,
+                .whole = s,
+                .s = sizes_of(&t->p, &t->o, &of),
+                .runner = thread / of.shares,
+                .runners = of.runners,
+                .share = thread % of.shares,
+                .shares = of.shares};
+    w.mines = base + cut_common(&w.s, base, &w.c);
+    int64_t floats = cut_mine(&w.s, NULL, &w.m);
+    cut_mine(&w.s, w.mines + thread * floats, &w.m);
+    w.first = w.share * of.columns;
+    w.n = least(of.columns, t->p.dv - w.first);
+    begin(&w, floats);
+    if (thread == 0) {
+        w.c.from[0] = D, w.c.from[1] = db;
+        atomic_store_explicit(w.c.begun, 1, memory_order_release);
     }
-    meet(&w);
-    finish(&w, s->first + (s->n - 1) * w.C, (int)((s->n - 1) & 1));
-    end(&w, D, db);
-    meet(&w);
+    if (of.runners == 1)
+        go_alone(&w);
+    else
+        go_by_turns(&w);
 }

@@ -20,6 +20,7 @@ extern la_ttt_plus la_ttt_plus_of_generic, la_ttt_plus_of_avx2, la_ttt_plus_of_a
 extern la_ttt_copy la_ttt_copy_rows_generic, la_ttt_copy_rows_avx2, la_ttt_copy_rows_avx512;
 extern la_ttt_sum la_ttt_sum_rows_generic, la_ttt_sum_rows_avx2, la_ttt_sum_rows_avx512;
 extern la_ttt_product la_ttt_product_of_generic, la_ttt_product_of_avx2, la_ttt_product_of_avx512;
+extern la_ttt_update la_ttt_update_of_generic, la_ttt_update_of_avx2, la_ttt_update_of_avx512;
 extern la_ttt_weigh la_ttt_weigh_rows_generic, la_ttt_weigh_rows_avx2, la_ttt_weigh_rows_avx512;
 extern la_ttt_inner la_ttt_inner_rows_generic, la_ttt_inner_rows_avx2, la_ttt_inner_rows_avx512;
 extern la_ttt_outer la_ttt_outer_rows_generic, la_ttt_outer_rows_avx2, la_ttt_outer_rows_avx512;
@@ -87,7 +88,8 @@ static int64_t forward_floats(const la_problem *p, const la_ttt_options *o)
     room r;
     int64_t shares = la_ttt_shares(p, o);
     int64_t threads = shares > 1 ? shares * p->B * p->H : la_ttt_threads(p, LA_FORWARD);
-    return threads * (room_cut(p, o, NULL, &r) + la_ttt_common_floats(p, o));
+    int64_t commons = shares > 1 ? most(threads, p->B * p->H) : threads;
+    return threads * room_cut(p, o, NULL, &r) + commons * la_ttt_common_floats(p, o);
 }
 
 la_status la_ttt_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
@@ -138,8 +140,8 @@ la_status la_ttt_create(const la_problem *p, const void *opts, const la_device *
             LA_ISA_TABLE(la_ttt_means_of, dev->isa), LA_ISA_TABLE(la_ttt_through_of, dev->isa),
             LA_ISA_TABLE(la_ttt_outputs_of, dev->isa), LA_ISA_TABLE(la_ttt_copy_rows, dev->isa),
             LA_ISA_TABLE(la_ttt_sum_rows, dev->isa), LA_ISA_TABLE(la_ttt_product_of, dev->isa),
-            LA_ISA_TABLE(la_ttt_weigh_rows, dev->isa), LA_ISA_TABLE(la_ttt_inner_rows, dev->isa),
-            LA_ISA_TABLE(la_ttt_outer_rows, dev->isa),
+            LA_ISA_TABLE(la_ttt_weigh_rows, dev->isa), LA_ISA_TABLE(la_ttt_update_of, dev->isa),
+            LA_ISA_TABLE(la_ttt_inner_rows, dev->isa), LA_ISA_TABLE(la_ttt_outer_rows, dev->isa),
             LA_ISA_TABLE(la_ttt_outer_back_rows, dev->isa),
             LA_ISA_TABLE(la_ttt_inner_back_rows, dev->isa)}};
     if (p->dtype == LA_BF16) {

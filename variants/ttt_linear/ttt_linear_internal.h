@@ -84,8 +84,12 @@ typedef void la_ttt_inner_back(const la_ttt_rows *r, float *D, const float *G, c
 
 /* A product of padded matrices. */
 typedef void la_ttt_product(const la_small_product *x);
-/* A_ij = factor_i (A_ij + 1) for j <= first + i, else 0; A [n, C], C a multiple of 16. */
-typedef void la_ttt_weigh(int64_t n, int64_t first, int64_t C, const float *factor, float *A);
+/* A_ij = factor_i (A_ij + 1) for j <= i, else 0; A [C, C], C a multiple of 16. */
+typedef void la_ttt_weigh(int64_t C, const float *factor, float *A, int64_t lda);
+/* D += K'H, K [C, dk], H [C, dv]; and W = W0 + D, unless that is NULL. dk and dv are multiples of 16, and
+ * rows that far apart. */
+typedef void la_ttt_update(int64_t dk, int64_t dv, int64_t C, const float *K, const float *H,
+                           const float *W0, float *D, float *W);
 
 /* Rows [n,d] of a tensor, `row` elements apart, times s, as floats ld apart. */
 typedef void la_ttt_copy(int64_t n, int64_t d, float s, const void *from, int64_t row, float *to,
@@ -129,6 +133,7 @@ typedef struct la_ttt_kernels {
     la_ttt_sum *sum;
     la_ttt_product *product;
     la_ttt_weigh *weigh;
+    la_ttt_update *update;
     la_ttt_inner *inner;
     la_ttt_outer *outer;
     la_ttt_outer_back *outer_back;
@@ -238,9 +243,9 @@ int la_ttt_shares(const la_problem *p, const la_ttt_options *o);
 /* Floats that they share, and what comes first, before any of them starts. */
 int64_t la_ttt_common_floats(const la_problem *p, const la_ttt_options *o);
 void la_ttt_nobody_met(const la_problem *p, const la_ttt_options *o, float *base);
-/* All `shares` threads call this at the same time. D, db: of the first; in and out. */
+/* All `threads` threads call this at the same time. D, db: of the first; in and out. */
 void la_ttt_whole(const la_ttt *t, const la_ttt_head *x, const la_ttt_stretch *s, float *D,
-                  float *db, float *base, int share, int shares);
+                  float *db, float *base, int thread, int threads);
 
 /* Floats of work that backward wants for one thread. */
 int64_t la_ttt_backward_work(const la_problem *p, const la_ttt_options *o);

@@ -10,6 +10,7 @@
 
 la_ttt_product LA_ISA(la_ttt_product_of);
 la_ttt_weigh LA_ISA(la_ttt_weigh_rows);
+la_ttt_update LA_ISA(la_ttt_update_of);
 la_ttt_plus LA_ISA(la_ttt_plus_of);
 la_ttt_copy LA_ISA(la_ttt_copy_rows);
 la_ttt_sum LA_ISA(la_ttt_sum_rows);
@@ -206,14 +207,51 @@ void LA_ISA(la_ttt_product_of)(const la_small_product *x)
     la_small(*x);
 }
 
-void LA_ISA(la_ttt_weigh_rows)(int64_t n, int64_t first, int64_t C, const float *factor, float *A)
+/* Rows [i, i + rows) at columns [j, j + vecs vectors). */
+LA_INLINE void update_block(int64_t i, int64_t j, const int rows, const int vecs, int64_t dk,
+                            int64_t dv, int64_t C, const float *K, const float *H, const float *W0,
+                            float *D, float *W)
+{
+    la_vf sum[16];
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++)
+            sum[m * vecs + v] = la_v_load(D + (i + m) * dv + j + v * LA_VW);
+    la_block_add(rows, vecs, LA_VW, C, K + i, 1, dk, H + j, dv, sum);
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) {
+            int64_t at = (i + m) * dv + j + v * LA_VW;
+            la_v_store(D + at, sum[m * vecs + v]);
+            if (W) la_v_store(W + at, la_v_load(W0 + at) + sum[m * vecs + v]);
+        }
+}
+
+void LA_ISA(la_ttt_update_of)(int64_t dk, int64_t dv, int64_t C, const float *K, const float *H,
+                              const float *W0, float *D, float *W)
+{
+    int64_t j = 0;
+#if defined(__AVX512F__)
+    for (; j + 4 * LA_VW <= dv; j += 4 * LA_VW)
+        for (int64_t i = 0; i < dk; i += 4) update_block(i, j, 4, 4, dk, dv, C, K, H, W0, D, W);
+    for (; j < dv; j += LA_VW)
+        for (int64_t i = 0; i < dk; i += 8) update_block(i, j, 8, 1, dk, dv, C, K, H, W0, D, W);
+#else
+    for (; j < dv; j += 2 * LA_VW)
+        for (int64_t i = 0; i < dk; i += 4) update_block(i, j, 4, 2, dk, dv, C, K, H, W0, D, W);
+#endif
+}
+
+void LA_ISA(la_ttt_weigh_rows)(int64_t C, const float *factor, float *A, int64_t lda)
 {
     la_vf one = la_v_set(1.0f), zero = la_v_set(0.0f);
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < C; i++)
         for (int64_t j = 0; j < C; j += LA_VW) {
-            la_vf at = la_v_set((float)j) + la_v_iota(), here = la_v_set((float)(first + i));
-            la_vf x = la_v_set(factor[i]) * (la_v_load(A + i * C + j) + one);
-            la_v_store(A + i * C + j, la_v_select(la_v_less(here, at), zero, x));
+            la_vf at = la_v_set((float)j) + la_v_iota(), here = la_v_set((float)i);
+            la_vf x = la_v_set(factor[i]) * (la_v_load(A + i * lda + j) + one);
+            la_v_store(A + i * lda + j, la_v_select(la_v_less(here, at), zero, x));
         }
 }
 
