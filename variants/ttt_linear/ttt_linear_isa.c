@@ -63,9 +63,137 @@ LA_INLINE void through_norm(int64_t n, float r, const float *x, const float *a, 
     store(y, c, by * (load(a, c, lanes) - mean - share * load(x, c, lanes)), lanes);
 }
 
+/* ---- some rows at a time of `vecs` whole vectors, in registers from end to end: what they wait for, above
+ * all their sums, overlaps ---- */
+
+#define WIDEST 16 /* vectors of all these rows */
+
+/* From rows of Z, ld apart: normed, in z, and 1/std. */
+LA_INLINE void normed_wide(const la_ttt_rows *r, const int rows, const int vecs, const float *Z,
+                           la_vf *z, float *rstd)
+{
+    float mean[8], n = (float)r->dv;
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++) {
+        la_vf sum = la_v_set(0.0f);
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) {
+            int at = m * vecs + v;
+            z[at] = la_v_load(Z + m * r->ld + v * LA_VW) + la_v_load(r->bias + v * LA_VW);
+            sum += z[at];
+        }
+        mean[m] = la_v_sum(sum) / n;
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++) {
+        la_vf squares = la_v_set(0.0f);
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) {
+            int at = m * vecs + v;
+            z[at] -= la_v_set(mean[m]);
+            squares = la_v_fma(z[at], z[at], squares);
+        }
+        rstd[m] = 1.0f / sqrtf(la_v_sum(squares) / n + (float)LA_TTT_EPS);
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) z[m * vecs + v] *= la_v_set(rstd[m]);
+}
+
+LA_INLINE void inner_wide(const la_ttt_rows *r, int64_t i, const int rows, const int vecs, float *Z,
+                          float *rstd, float *G, float *H)
+{
+    const float *k = r->k + i * r->qk_row, *v = r->v + i * r->v_row;
+    float *z = Z + i * r->ld, *g = G + i * r->ld, *h = H + i * r->ld, n = (float)r->dv;
+    float mean[8], share[8];
+    la_vf x[WIDEST];
+    normed_wide(r, rows, vecs, z, x, rstd + i);
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++) {
+        la_vf sum = la_v_set(0.0f), along = la_v_set(0.0f);
+#pragma GCC unroll 8
+        for (int c = 0; c < vecs; c++) {
+            la_vf gamma = la_v_load(r->gamma + c * LA_VW), xs = x[m * vecs + c];
+            la_vf y = la_v_fma(gamma, xs, la_v_load(r->beta + c * LA_VW));
+            la_vf target = la_v_load(v + m * r->v_row + c * LA_VW);
+            la_vf a = gamma * (y + la_v_load(k + m * r->qk_row + c * LA_VW) - target);
+            sum += a;
+            along = la_v_fma(a, xs, along);
+            la_v_store(z + m * r->ld + c * LA_VW, xs);
+            la_v_store(g + m * r->ld + c * LA_VW, a);
+        }
+        mean[m] = la_v_sum(sum) / n;
+        share[m] = la_v_sum(along) / n;
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++) {
+        la_vf by = la_v_set(rstd[i + m]), eta = la_v_set(r->eta[i + m]);
+#pragma GCC unroll 8
+        for (int c = 0; c < vecs; c++) {
+            float *to = g + m * r->ld + c * LA_VW;
+            la_vf off = la_v_set(mean[m]) + la_v_set(share[m]) * x[m * vecs + c];
+            la_vf gradient = by * (la_v_load(to) - off);
+            la_v_store(to, gradient);
+            la_v_store(h + m * r->ld + c * LA_VW, eta * gradient);
+        }
+    }
+}
+
+LA_INLINE void outer_wide(const la_ttt_rows *r, int64_t i, const int rows, const int vecs, float *Z,
+                          float *rstd, float *o)
+{
+    const float *q = r->q + i * r->qk_row;
+    float *z = Z + i * r->ld, *out = o ? o + i * r->v_row : NULL;
+    la_vf x[WIDEST], s = la_v_set(r->scale);
+    normed_wide(r, rows, vecs, z, x, rstd + i);
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 8
+        for (int c = 0; c < vecs; c++) {
+            la_vf xs = x[m * vecs + c];
+            la_v_store(z + m * r->ld + c * LA_VW, xs);
+            if (!out) continue;
+            la_vf y = la_v_fma(la_v_load(r->gamma + c * LA_VW), xs, la_v_load(r->beta + c * LA_VW));
+            la_vf own = la_v_load(q + m * r->qk_row + c * LA_VW);
+            la_v_store(out + m * r->v_row + c * LA_VW, la_v_fma(s, own, y));
+        }
+}
+
+/* Rows of 2, 4 and 8 vectors have loops of their own; `fn` takes rows i and following, all rows through. */
+#define WIDE_ROWS(fn, r, ...)                                                                      \
+    do {                                                                                           \
+        int64_t i_ = 0;                                                                            \
+        switch (width_of(r)) {                                                                     \
+        case 2:                                                                                    \
+            for (; i_ + 4 <= (r)->n; i_ += 4) fn(r, i_, 4, 2, __VA_ARGS__);                        \
+            for (; i_ < (r)->n; i_++) fn(r, i_, 1, 2, __VA_ARGS__);                                \
+            return;                                                                                \
+        case 4:                                                                                    \
+            for (; i_ + 4 <= (r)->n; i_ += 4) fn(r, i_, 4, 4, __VA_ARGS__);                        \
+            for (; i_ < (r)->n; i_++) fn(r, i_, 1, 4, __VA_ARGS__);                                \
+            return;                                                                                \
+        case 8:                                                                                    \
+            for (; i_ + 2 <= (r)->n; i_ += 2) fn(r, i_, 2, 8, __VA_ARGS__);                        \
+            for (; i_ < (r)->n; i_++) fn(r, i_, 1, 8, __VA_ARGS__);                                \
+            return;                                                                                \
+        default:                                                                                   \
+            break;                                                                                 \
+        }                                                                                          \
+    } while (0)
+
+/* Vectors of a row, where it is one of the widths that have a loop of their own. */
+static int width_of(const la_ttt_rows *r)
+{
+    bool whole = r->gamma && r->dv % LA_VW == 0 && r->dk >= r->dv;
+    int64_t vecs = r->dv / LA_VW;
+    return whole && (vecs == 2 || vecs == 4 || vecs == 8) ? (int)vecs : 0;
+}
+
 void LA_ISA(la_ttt_inner_rows)(const la_ttt_rows *r, float *Z, float *rstd, float *G, float *H)
 {
     int64_t n = r->dv;
+    WIDE_ROWS(inner_wide, r, Z, rstd, G, H);
     for (int64_t i = 0; i < r->n; i++) {
         float *z = Z + i * r->ld, *g = G + i * r->ld, *h = H + i * r->ld;
         const float *k = r->k + i * r->qk_row, *v = r->v + i * r->v_row;
@@ -97,6 +225,7 @@ void LA_ISA(la_ttt_outer_rows)(const la_ttt_rows *r, float *Z, float *rstd, floa
 {
     int64_t n = r->dv;
     la_vf s = la_v_set(r->scale);
+    WIDE_ROWS(outer_wide, r, Z, rstd, o);
     for (int64_t i = 0; i < r->n; i++) {
         float *z = Z + i * r->ld, *out = o ? o + i * r->v_row : NULL;
         const float *q = r->q + i * r->qk_row;
