@@ -49,7 +49,7 @@ typedef struct team {
 
 static int64_t slot_floats(int64_t C, int64_t ldk, int64_t ldv)
 {
-    return C * ldk + C * (ldk + C) + C * ldv + (ldk + C) * ldv + 2 * C + ldv;
+    return C * ldk + C * (ldk + C) + C * ldv + (ldk + C) * ldv + C + ldv;
 }
 
 static team team_of(const la_problem *p, const la_ttt_options *o, int64_t threads)
@@ -150,17 +150,18 @@ static int64_t team_floats(const la_problem *p, const la_ttt_options *o, const t
     return cut_common(&s, NULL, &c) + s.members * cut_mine(&s, NULL, &m);
 }
 
-int64_t la_ttt_common_floats(const la_problem *p, const la_ttt_options *o)
+int64_t la_ttt_common_floats(const la_problem *p, const la_ttt_options *o, bool together)
 {
     if (p->T < o->mini_batch) return 0;
-    team of = team_of(p, o, p->threads / (p->B * p->H)), alone = team_of(p, o, 1);
-    return most(team_floats(p, o, &of), team_floats(p, o, &alone));
+    team of = team_of(p, o, together ? p->threads / (p->B * p->H) : 1);
+    return team_floats(p, o, &of);
 }
 
 void la_ttt_nobody_met(const la_problem *p, const la_ttt_options *o, float *base)
 {
     team of = team_of(p, o, p->threads / (p->B * p->H));
     sizes s = sizes_of(p, o, &of);
+    if (p->T < o->mini_batch) return;
     memset(base, 0, (size_t)(16 + 2 * 16 * s.members) * sizeof *base);
 }
 
@@ -187,7 +188,7 @@ static slot slot_at(const worker *w, int64_t j)
     s.V = s.QA + C * (ldk + C);
     s.WH = s.V + C * ldv;
     s.eta = s.WH + (ldk + C) * ldv;
-    s.b = s.eta + 2 * C;
+    s.b = s.eta + C;
     return s;
 }
 
@@ -280,7 +281,7 @@ static void prepare(const worker *w, int64_t j)
     of->rows.weigh(Cp, w->m.factor, s.QA + ldk, ldk + Cp);
 }
 
-/* Y = s Q W + A H of mini-batch j, less its bias. */
+/* to = a [W; H] or, with K = dk, a W */
 static void product(const worker *w, const slot *s, const float *a, int64_t lda, int64_t K,
                     float *to)
 {
@@ -373,7 +374,7 @@ static float *outputs_of(const worker *w, const slot *s, int64_t j, la_ttt_rows 
     return (float *)w->x->o + t * row + w->first;
 }
 
-/* Outputs of mini-batch j; Y is still to be read out, or (see `sum_up`) in the place of V. */
+/* Outputs of mini-batch j. Where columns are shared, Y is in the place of V: see `sum_up`. */
 static void answer(const worker *w, int64_t j)
 {
     const la_ttt_kernels *f = &w->t->rows;

@@ -86,10 +86,11 @@ int la_ttt_threads(const la_problem *p, la_pass pass)
 static int64_t forward_floats(const la_problem *p, const la_ttt_options *o)
 {
     room r;
-    int64_t shares = la_ttt_shares(p, o);
-    int64_t threads = shares > 1 ? shares * p->B * p->H : la_ttt_threads(p, LA_FORWARD);
-    int64_t commons = shares > 1 ? most(threads, p->B * p->H) : threads;
-    return threads * room_cut(p, o, NULL, &r) + commons * la_ttt_common_floats(p, o);
+    int64_t shares = la_ttt_shares(p, o), heads = p->B * p->H;
+    int64_t threads = shares > 1 ? shares * heads : la_ttt_threads(p, LA_FORWARD);
+    int64_t common = threads * la_ttt_common_floats(p, o, false);
+    if (shares > 1) common = most(common, heads * la_ttt_common_floats(p, o, true));
+    return threads * room_cut(p, o, NULL, &r) + common;
 }
 
 la_status la_ttt_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
@@ -433,11 +434,14 @@ static int64_t own_floats(const la_problem *p, const la_ttt_options *o)
 static void run_chunks(const la_ttt *t, const la_io *io)
 {
     const la_problem *p = &t->p;
-    int64_t own = own_floats(p, &t->o), common = la_ttt_common_floats(p, &t->o);
+    int64_t own = own_floats(p, &t->o);
+    int64_t by_head = la_ttt_common_floats(p, &t->o, true);
+    int64_t by_thread = la_ttt_common_floats(p, &t->o, false);
     int shares = la_ttt_shares(p, &t->o), heads = (int)(p->B * p->H);
     int threads = shares > 1 ? shares * heads : la_ttt_threads(p, LA_FORWARD);
     float *work = io->work, *commons = work + own * threads;
-    for (int i = 0; common && i < threads; i++) la_ttt_nobody_met(p, &t->o, commons + i * common);
+    for (int i = 0; shares > 1 && i < heads; i++)
+        la_ttt_nobody_met(p, &t->o, commons + i * by_head);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         int thread = omp_get_thread_num(), running = omp_get_num_threads();
@@ -449,9 +453,9 @@ static void run_chunks(const la_ttt *t, const la_io *io)
             la_ttt_head_of(t, io, p->T, i / p->H, i % p->H, &x);
             x.wide = r.wide;
             if (together)
-                chunk_head(t, &x, &r, commons + thread / shares * common, thread % shares, shares);
+                chunk_head(t, &x, &r, commons + thread / shares * by_head, thread % shares, shares);
             else
-                chunk_head(t, &x, &r, commons + thread * common, 0, 1);
+                chunk_head(t, &x, &r, commons + thread * by_thread, 0, 1);
         }
     }
 }

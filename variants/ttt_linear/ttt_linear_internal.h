@@ -240,8 +240,9 @@ typedef struct la_ttt_stretch {
 
 /* Threads that share a head. */
 int la_ttt_shares(const la_problem *p, const la_ttt_options *o);
-/* Floats that they share, and what comes first, before any of them starts. */
-int64_t la_ttt_common_floats(const la_problem *p, const la_ttt_options *o);
+/* Floats of a head for all of them, or for one thread that is alone with it; and what comes first, before
+ * any of them starts. */
+int64_t la_ttt_common_floats(const la_problem *p, const la_ttt_options *o, bool together);
 void la_ttt_nobody_met(const la_problem *p, const la_ttt_options *o, float *base);
 /* All `threads` threads call this at the same time. D, db: of the first; in and out. */
 void la_ttt_whole(const la_ttt *t, const la_ttt_head *x, const la_ttt_stretch *s, float *D,
