@@ -104,7 +104,7 @@ typedef struct division {
 
 /* How many legs of a head have carried its state. */
 typedef struct baton {
-    _Alignas(64) _Atomic int64_t passed;
+    _Alignas(64) atomic_uint passed;
 } baton;
 
 /* For each thread of a head, at most. A block is short enough that what is prepared, and the rows it was
@@ -495,11 +495,11 @@ static void run_halves(const instance *in, const division *d, const la_delta_sli
     float *scratch = x->work + d->baton / sizeof(float);
     for (int64_t t = leg->start, at = 0; t < leg->end; t += in->chunk, at++)
         in->prepare(x, t, leg->ready + (size_t)at * (d->ready / sizeof(float)), scratch);
-    la_team_await(&b->passed, s);
+    la_team_await(&b->passed, (unsigned)s);
     if (s > 0) memcpy(x->work, leg->in, d->baton);
     in->scan(x, leg->start, leg->end, leg->ready);
     memcpy(leg->out, x->work, d->baton);
-    atomic_store_explicit(&b->passed, s + 1, memory_order_release);
+    atomic_store_explicit(&b->passed, (unsigned)s + 1, memory_order_release);
 }
 
 /* Leg number s of head h, in the scratch of a thread. */
@@ -525,9 +525,9 @@ static void run_leg(const instance *in, const division *d, const la_io *io, int6
         return;
     }
     if (!whole) in->leg_prepare(&slice, &leg);
-    la_team_await(&b->passed, s);
+    la_team_await(&b->passed, (unsigned)s);
     (whole ? in->leg_whole : in->leg_carry)(&slice, &leg);
-    atomic_store_explicit(&b->passed, s + 1, memory_order_release);
+    atomic_store_explicit(&b->passed, (unsigned)s + 1, memory_order_release);
     if (!whole) in->leg_finish(&slice, &leg);
 }
 

@@ -52,9 +52,9 @@ void la_ka_init(la_ka *ka, la_isa isa)
     ka->slot = la_whole_lines(ka->m * ka->p.dv) + (int64_t)(ka->n_parts - 1) * ka->ldm;
     la_ka_team_init(ka);
     /* One state a thread, or one a segment and one more for each thread that adds them up. */
-    ka->slots = ka->parts           ? la_ka_team_slots(ka)
-                : ka->segments == 1 ? threads
-                                    : heads * ka->segments + threads;
+    ka->slots = ka->parts || ka->runners ? la_ka_team_slots(ka)
+                : ka->segments == 1      ? threads
+                                         : heads * ka->segments + threads;
     ka->per_thread = la_ka_buffer_floats(ka);
     ka->back_per_thread = la_ka_back_floats(ka);
 }
@@ -195,6 +195,11 @@ void la_ka_add(const la_ka *ka, la_ka_state to, la_ka_state a, la_ka_state b)
 
 /* ---- tokens ---- */
 
+float *la_ka_team_at(const la_ka *ka, const la_io *io)
+{
+    return la_ka_slots(ka, io) + ka->slots * ka->slot + ka->p.threads * ka->per_thread;
+}
+
 la_ka_buffers la_ka_buffers_of(const la_ka *ka, const la_io *io, int thread)
 {
     float *base = la_ka_slots(ka, io) + ka->slots * ka->slot;
@@ -239,22 +244,26 @@ static void sweep(const la_ka *ka, const la_io *io, int64_t i, int64_t s, chunk_
     }
 }
 
+void la_ka_forward_head(const la_ka *ka, const la_io *io, int64_t i, int thread, la_ka_state st)
+{
+    bool causal = ka->p.mask == LA_MASK_CAUSAL;
+    la_ka_buffers w = la_ka_buffers_of(ka, io, thread);
+    state_in(ka, io, i, st);
+    la_ka_enter(ka, st);
+    sweep(ka, io, i, 0, causal ? la_ka_chunk_causal : la_ka_chunk_absorb, st, &w);
+    if (!causal) save(ka, io, i, st);
+    if (!causal) sweep(ka, io, i, 0, la_ka_chunk_read, st, &w);
+    la_ka_leave(ka, st);
+    state_out(ka, io, i, st);
+}
+
 /* As many (batch, head) as threads, or more: each goes through its sequence alone. */
 static void forward_by_heads(const la_ka *ka, const la_io *io)
 {
-    bool causal = ka->p.mask == LA_MASK_CAUSAL;
 #pragma omp parallel for num_threads(ka->p.threads) schedule(static)
     for (int64_t i = 0; i < ka->p.B * ka->p.H; i++) {
         int thread = omp_get_thread_num();
-        la_ka_state st = slot_at(ka, io, thread);
-        la_ka_buffers w = la_ka_buffers_of(ka, io, thread);
-        state_in(ka, io, i, st);
-        la_ka_enter(ka, st);
-        sweep(ka, io, i, 0, causal ? la_ka_chunk_causal : la_ka_chunk_absorb, st, &w);
-        if (!causal) save(ka, io, i, st);
-        if (!causal) sweep(ka, io, i, 0, la_ka_chunk_read, st, &w);
-        la_ka_leave(ka, st);
-        state_out(ka, io, i, st);
+        la_ka_forward_head(ka, io, i, thread, slot_at(ka, io, thread));
     }
 }
 
@@ -322,6 +331,8 @@ la_status la_ka_forward(void *self, const la_io *io, la_err *err)
     if (ka->prepare) ka->prepare(ka, io->params, io->work);
     if (ka->recurrent)
         forward_by_steps(ka, io);
+    else if (ka->runners)
+        la_ka_forward_by_turns(ka, io);
     else if (ka->parts)
         la_ka_forward_by_team(ka, io);
     else if (ka->segments == 1)

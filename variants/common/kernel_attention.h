@@ -24,7 +24,7 @@
  *
  * Work is spread over (batch, head). Where these do not keep all threads busy and every query sees every
  * key, each sequence is cut into segments: their sums first, then the state, then their outputs. Causal,
- * the same is done block by block, in kernel_attention_team.c.
+ * see kernel_attention_team.c.
  */
 #ifndef LA_KERNEL_ATTENTION_H
 #define LA_KERNEL_ATTENTION_H
@@ -77,8 +77,10 @@ struct la_ka {
     const la_tile_bf16 *half; /* bf16: what widens and narrows rows */
     int64_t chunk, ldm;
     int64_t segments; /* of each sequence */
-    int64_t parts;    /* of a block of each sequence, where threads share them; 0: they do not */
-    int64_t span;     /* chunks of a part at most, then */
+    int64_t whole;    /* (batch, head), the first ones, that threads do not share */
+    int64_t parts;    /* of a block of each sequence that they share; 0: they do not */
+    int64_t runners;  /* threads that take turns at each of these instead; 0: they do not */
+    int64_t span;     /* chunks of a part, or of a turn, at most */
     int64_t slot;     /* floats of one state in the work buffer */
     int64_t slots, per_thread;
     int64_t back_per_thread; /* floats of a thread in backward */
@@ -151,11 +153,22 @@ void la_ka_empty(const la_ka *ka, la_ka_state st);
 /* The states in the work buffer start there. */
 float *la_ka_slots(const la_ka *ka, const la_io *io);
 la_ka_buffers la_ka_buffers_of(const la_ka *ka, const la_io *io, int thread);
+/* (batch, head) i from end to end, chunk by chunk, by one thread, with st for its state. */
+void la_ka_forward_head(const la_ka *ka, const la_io *io, int64_t i, int thread, la_ka_state st);
 /* Causal, with threads that share sequences: kernel_attention_team.c. team_init chooses whether. */
 void la_ka_team_init(la_ka *ka);
-int64_t la_ka_team_slots(const la_ka *ka);  /* states */
-int64_t la_ka_team_floats(const la_ka *ka); /* and other floats */
+int64_t la_ka_team_slots(const la_ka *ka);              /* states */
+int64_t la_ka_team_floats(const la_ka *ka);             /* and other floats, */
+float *la_ka_team_at(const la_ka *ka, const la_io *io); /* which lie there */
 void la_ka_forward_by_team(const la_ka *ka, const la_io *io);
+/* Where few share one: kernel_attention_turns.c. */
+#define LA_KA_RUNNERS 3 /* at most */
+void la_ka_turns_init(la_ka *ka, int64_t runners);
+int64_t la_ka_turns_slots(const la_ka *ka);
+int64_t la_ka_turns_floats(const la_ka *ka);
+void la_ka_forward_by_turns(const la_ka *ka, const la_io *io);
+/* Floats of states and features that a thread keeps, about: half of an L2 cache of 1 MiB. */
+#define LA_KA_KEPT (128 << 10)
 
 /* ---- rows of tensors: kernel_attention_rows.c ---- */
 
@@ -200,9 +213,10 @@ void la_ka_chunk_read(const la_ka *ka, la_ka_state st, const la_ka_rows *rows,
  * LA_KA_STEP tokens or, where stabilised, a chunk ---- */
 
 int64_t la_ka_step_tokens(const la_ka *ka);
+int64_t la_ka_steps_of(const la_ka *ka, int64_t chunks);
 /* Rows of x from row t on, `most` of them or fewer. */
 la_ka_rows la_ka_few_rows(const la_ka_rows *x, int64_t t, int64_t most);
-/* `to` is `from` with the keys and values of these rows; w->b keeps their features. */
+/* `to` is `from` with the keys and values of these rows, the features of which are in w->b, and stay. */
 void la_ka_step_absorb(const la_ka *ka, la_ka_state from, la_ka_state to, const la_ka_rows *rows,
                        const la_ka_buffers *w);
 /* Outputs, from the state before these rows, which is used up. w->b is what step_absorb left, and kept

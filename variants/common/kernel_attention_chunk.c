@@ -327,17 +327,33 @@ int64_t la_ka_step_tokens(const la_ka *ka)
     return ka->stabilised ? ka->chunk : LA_KA_STEP;
 }
 
+int64_t la_ka_steps_of(const la_ka *ka, int64_t chunks)
+{
+    int64_t step = la_ka_step_tokens(ka);
+    return chunks * ((ka->chunk + step - 1) / step);
+}
+
+/* From features, or exponents. */
+static void absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *w)
+{
+    if (ka->stabilised) {
+        la_ka_new_maxima(ka, st, x->n, w);
+        la_ka_sweeps_get(ka->tile->isa)->exp_keys(x->n, ka->m, w->R, w->b, ka->ldm);
+    }
+    if (st.z) sum_keys(ka, x->n, w);
+    add_to_state(ka, st, x, w);
+}
+
 void la_ka_step_absorb(const la_ka *ka, la_ka_state from, la_ka_state to, const la_ka_rows *x,
                        const la_ka_buffers *w)
 {
     if (ka->stabilised) {
         la_ka_copy_state(ka, to, from);
-        la_ka_chunk_absorb(ka, to, x, w);
+        absorb(ka, to, x, w);
         return;
     }
     la_ka_plain plain = plain_of(ka, from, to, x, w);
     plain.o = NULL;
-    la_ka_features_of_keys(ka, x, w);
     LA_ISA_TABLE(la_ka_plain_carry, ka->tile->isa)(&plain);
 }
 
@@ -365,12 +381,7 @@ void la_ka_chunk_absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
                         const la_ka_buffers *w)
 {
     la_ka_features_of_keys(ka, x, w);
-    if (ka->stabilised) {
-        la_ka_new_maxima(ka, st, x->n, w);
-        la_ka_sweeps_get(ka->tile->isa)->exp_keys(x->n, ka->m, w->R, w->b, ka->ldm);
-    }
-    if (st.z) sum_keys(ka, x->n, w);
-    add_to_state(ka, st, x, w);
+    absorb(ka, st, x, w);
 }
 
 void la_ka_chunk_read(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *w)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Causal kernel attention where (batch, head) alone would leave threads idle: they share the sequences,
- * block by block. A block is cut into parts of some chunks, and nothing but a part's sum of k v' crosses
- * from thread to thread:
+ * Causal kernel attention where (batch, head) alone would leave threads idle: each has as many whole
+ * sequences as all, and they share the rest. Two or three take turns at one (kernel_attention_turns.c);
+ * more go through it block by block. A block is cut into parts of some chunks, and nothing but a part's sum
+ * of k v' crosses from thread to thread:
  *
  *   1  for each part      what it adds to the state before each of its steps, and in all
  *   2  for each part      the state before it, from the sums of the parts before; its outputs
@@ -15,9 +16,7 @@
 #include <string.h>
 
 #include "kernel_attention.h"
-
-#define PART_FLOATS                                                                                \
-    (128 << 10) /* kept for the parts of a thread, about: half of an L2 cache of 1 MiB */
+#include "team.h"
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -33,21 +32,22 @@ static int64_t divisor(int64_t a, int64_t b)
     return a;
 }
 
-static int64_t steps_of(const la_ka *ka, int64_t chunks)
-{
-    int64_t step = la_ka_step_tokens(ka);
-    return chunks * ((ka->chunk + step - 1) / step);
-}
-
 void la_ka_team_init(la_ka *ka)
 {
     int64_t heads = ka->p.B * ka->p.H, threads = ka->p.threads, chunks = la_ka_chunks(ka);
-    ka->parts = ka->span = 0;
-    bool idle = heads % threads && heads < 4 * threads;
+    int64_t rest = heads % threads;
+    ka->parts = ka->runners = ka->span = 0;
+    ka->whole = heads - rest;
+    bool idle = rest && heads < 4 * threads;
     if (ka->recurrent || ka->p.mask != LA_MASK_CAUSAL || !idle || chunks < 2) return;
-    ka->parts = least(threads / divisor(heads, threads), chunks);
-    int64_t each = (heads * ka->parts + threads - 1) / threads;
-    int64_t most = PART_FLOATS / (each * (steps_of(ka, 1) * ka->slot + ka->chunk * ka->ldm));
+    int64_t group = threads / divisor(rest, threads);
+    if (group <= LA_KA_RUNNERS) {
+        la_ka_turns_init(ka, group);
+        return;
+    }
+    ka->parts = least(group, chunks);
+    int64_t each = (rest * ka->parts + threads - 1) / threads;
+    int64_t most = LA_KA_KEPT / (each * (la_ka_steps_of(ka, 1) * ka->slot + ka->chunk * ka->ldm));
     ka->span = least(most < 2 ? 2 : most, (chunks + ka->parts - 1) / ka->parts);
 }
 
@@ -56,24 +56,33 @@ enum { SUMS, BASE = 2, NOW, BEFORE };
 
 static int64_t slots_of_part(const la_ka *ka)
 {
-    return BEFORE + steps_of(ka, ka->span);
+    return BEFORE + la_ka_steps_of(ka, ka->span);
+}
+
+static int64_t units_of(const la_ka *ka)
+{
+    return (ka->p.B * ka->p.H - ka->whole) * ka->parts;
 }
 
 int64_t la_ka_team_slots(const la_ka *ka)
 {
-    return ka->p.B * ka->p.H * ka->parts * slots_of_part(ka);
+    if (ka->runners) return la_ka_turns_slots(ka);
+    return ka->p.threads + units_of(ka) * slots_of_part(ka);
 }
+
+#define BARRIER_FLOATS ((int64_t)(sizeof(la_barrier) / sizeof(float)))
 
 int64_t la_ka_team_floats(const la_ka *ka)
 {
-    return ka->p.B * ka->p.H * ka->parts * ka->span * ka->chunk * ka->ldm;
+    if (ka->runners) return la_ka_turns_floats(ka);
+    return ka->parts ? BARRIER_FLOATS + units_of(ka) * ka->span * ka->chunk * ka->ldm : 0;
 }
 
 /* One part of a sequence, in one thread's hands. */
 typedef struct part {
     const la_ka *ka;
     const la_io *io;
-    int64_t i, r;     /* part r of (batch, head) i */
+    int64_t u, i, r;  /* unit u: part r of (batch, head) i */
     int64_t from, to; /* its chunks of this block */
     int turn;         /* of this block */
     float *keys;      /* features [span chunk, ldm] */
@@ -82,16 +91,19 @@ typedef struct part {
 
 static la_ka_state slot_of(const part *x, int64_t r, int64_t which)
 {
-    int64_t u = x->i * x->ka->parts + r;
-    return la_ka_slot_at(x->ka, la_ka_slots(x->ka, x->io), u * slots_of_part(x->ka) + which);
+    int64_t u = x->u - x->r + r;
+    int64_t first = x->ka->p.threads; /* before them those of whole sequences */
+    return la_ka_slot_at(x->ka, la_ka_slots(x->ka, x->io),
+                         first + u * slots_of_part(x->ka) + which);
 }
 
 static part part_of(const la_ka *ka, const la_io *io, int64_t u)
 {
-    float *keys = la_ka_slots(ka, io) + ka->slots * ka->slot + ka->p.threads * ka->per_thread;
+    float *keys = la_ka_team_at(ka, io) + BARRIER_FLOATS;
     return (part){.ka = ka,
                   .io = io,
-                  .i = u / ka->parts,
+                  .u = u,
+                  .i = ka->whole + u / ka->parts,
                   .r = u % ka->parts,
                   .keys = keys + u * ka->span * ka->chunk * ka->ldm,
                   .w = la_ka_buffers_of(ka, io, omp_get_thread_num())};
@@ -143,6 +155,7 @@ static void absorb(part *x)
             bool last = c + 1 == x->to && t + step >= rows.n;
             la_ka_rows few = la_ka_few_rows(&rows, t, step);
             x->w.b = x->keys + at * step * ka->ldm;
+            la_ka_features_of_keys(ka, &few, &x->w);
             la_ka_step_absorb(ka, added(x, at, false), added(x, at + 1, last), &few, &x->w);
         }
     }
@@ -202,38 +215,50 @@ static void end(const part *x)
     la_ka_copy_state(x->ka, la_ka_part_at(x->ka, x->io->state_out, x->i), base);
 }
 
+/* A thread's parts, with all others of the region. */
+static void parts_of_thread(const la_ka *ka, const la_io *io, const la_team *team)
+{
+    int64_t units = units_of(ka), block = ka->parts * ka->span;
+    int64_t blocks = (la_ka_chunks(ka) + block - 1) / block;
+    int64_t first = la_team_share(team, team->rank, units);
+    int64_t past = la_team_share(team, team->rank + 1, units);
+    for (int64_t u = first; u < past; u++) {
+        part x = part_of(ka, io, u);
+        begin(&x);
+    }
+    for (int64_t b = 0; b < blocks; b++) {
+        for (int64_t u = first; u < past; u++) {
+            part x = part_of(ka, io, u);
+            enter_block(&x, b, blocks);
+            absorb(&x);
+        }
+        /* Also: the state that goes out may be the one that comes in, which all have read. */
+        la_team_wait(team);
+        for (int64_t u = first; u < past; u++) {
+            part x = part_of(ka, io, u);
+            la_ka_state base = slot_of(&x, x.r, BASE);
+            enter_block(&x, b, blocks);
+            go_on(&x, 0, x.r, base);
+            read(&x, base);
+            go_on(&x, x.r, ka->parts, base);
+        }
+    }
+    for (int64_t u = first; u < past; u++) {
+        part x = part_of(ka, io, u);
+        end(&x);
+    }
+}
+
 void la_ka_forward_by_team(const la_ka *ka, const la_io *io)
 {
-    int64_t units = ka->p.B * ka->p.H * ka->parts, block = ka->parts * ka->span;
-    int64_t blocks = (la_ka_chunks(ka) + block - 1) / block;
+    la_barrier *barrier = (la_barrier *)(void *)la_ka_team_at(ka, io);
+    memset(barrier, 0, sizeof *barrier);
 #pragma omp parallel num_threads(ka->p.threads)
     {
-        int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        int64_t first = units * thread / threads, past = units * (thread + 1) / threads;
-        for (int64_t u = first; u < past; u++) {
-            part x = part_of(ka, io, u);
-            begin(&x);
-        }
-        for (int64_t b = 0; b < blocks; b++) {
-            for (int64_t u = first; u < past; u++) {
-                part x = part_of(ka, io, u);
-                enter_block(&x, b, blocks);
-                absorb(&x);
-            }
-            /* Also: the state that goes out may be the one that comes in, which all have read. */
-#pragma omp barrier
-            for (int64_t u = first; u < past; u++) {
-                part x = part_of(ka, io, u);
-                la_ka_state base = slot_of(&x, x.r, BASE);
-                enter_block(&x, b, blocks);
-                go_on(&x, 0, x.r, base);
-                read(&x, base);
-                go_on(&x, x.r, ka->parts, base);
-            }
-        }
-        for (int64_t u = first; u < past; u++) {
-            part x = part_of(ka, io, u);
-            end(&x);
-        }
+        la_team team = {omp_get_thread_num(), omp_get_num_threads(), barrier};
+        for (int64_t i = team.rank; i < ka->whole; i += team.size)
+            la_ka_forward_head(ka, io, i, team.rank,
+                               la_ka_slot_at(ka, la_ka_slots(ka, io), team.rank));
+        parts_of_thread(ka, io, &team);
     }
 }

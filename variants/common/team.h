@@ -21,24 +21,19 @@ typedef struct la_team {
     la_barrier *barrier; /* of this team; not read where size is 1 */
 } la_team;
 
-/* What a thread that waits does between two looks. Lets others run from time to time, where there are more
- * threads than cores. */
-static inline void la_team_pause(int spins)
+/* Until *flag is n or more, of numbers that grow; what was written before it was set is seen behind. Waiting
+ * spins, and lets others run from time to time where there are more threads than cores. */
+static inline void la_team_await(const atomic_uint *flag, unsigned n)
 {
+    for (int spins = 0; (int)(atomic_load_explicit(flag, memory_order_acquire) - n) < 0; spins++) {
 #if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
+        __builtin_ia32_pause();
 #endif
-    if (spins >= 2000) sched_yield();
+        if (spins >= 2000) sched_yield();
+    }
 }
 
-/* Until *count is n; what was written before it was set to that is seen behind. */
-static inline void la_team_await(_Atomic int64_t *count, int64_t n)
-{
-    for (int spins = 0; atomic_load_explicit(count, memory_order_acquire) != n; spins++)
-        la_team_pause(spins);
-}
-
-/* Everything that any member wrote before is seen by all members behind. Waiting spins. */
+/* Everything that any member wrote before is seen by all members behind. */
 static inline void la_team_wait(const la_team *team)
 {
     if (team->size == 1) return;
@@ -49,8 +44,7 @@ static inline void la_team_wait(const la_team *team)
         atomic_store_explicit(&b->phase, phase + 1, memory_order_release);
         return;
     }
-    for (int spins = 0; atomic_load_explicit(&b->phase, memory_order_acquire) == phase; spins++)
-        la_team_pause(spins);
+    la_team_await(&b->phase, phase + 1);
 }
 
 /* Where the share of member `rank` of n things starts; the next one's start is its end. */
