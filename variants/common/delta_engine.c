@@ -495,7 +495,7 @@ static void run_halves(const instance *in, const division *d, const la_delta_sli
     float *scratch = x->work + d->baton / sizeof(float);
     for (int64_t t = leg->start, at = 0; t < leg->end; t += in->chunk, at++)
         in->prepare(x, t, leg->ready + (size_t)at * (d->ready / sizeof(float)), scratch);
-    la_team_await(&b->passed, (unsigned)s);
+    la_team_reach(&b->passed, (unsigned)s);
     if (s > 0) memcpy(x->work, leg->in, d->baton);
     in->scan(x, leg->start, leg->end, leg->ready);
     memcpy(leg->out, x->work, d->baton);
@@ -525,7 +525,7 @@ static void run_leg(const instance *in, const division *d, const la_io *io, int6
         return;
     }
     if (!whole) in->leg_prepare(&slice, &leg);
-    la_team_await(&b->passed, (unsigned)s);
+    la_team_reach(&b->passed, (unsigned)s);
     (whole ? in->leg_whole : in->leg_carry)(&slice, &leg);
     atomic_store_explicit(&b->passed, (unsigned)s + 1, memory_order_release);
     if (!whole) in->leg_finish(&slice, &leg);

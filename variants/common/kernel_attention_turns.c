@@ -162,12 +162,12 @@ static void receive(const runner *x)
     la_ka_state st = state_at(x, 0, false);
     if (x->leg > 0) {
         int from = x->first + (int)((x->leg - 1) % ka->runners);
-        la_team_await(flag_of(x, from), x->before + (unsigned)x->leg);
+        la_team_reach(flag_of(x, from), x->before + (unsigned)x->leg);
         la_ka_copy_state(ka, st, slot_of(x, from, la_ka_steps_of(ka, ka->span)));
         return;
     }
     /* Behind the last leg of the sequence before, all have copied what they were handed. */
-    la_team_await(flag_of(x, x->first + (int)((x->legs - 1) % ka->runners)), x->before);
+    la_team_reach(flag_of(x, x->first + (int)((x->legs - 1) % ka->runners)), x->before);
     if (x->io->state_in)
         la_ka_copy_state(ka, st, la_ka_part_at(ka, x->io->state_in, x->i));
     else

@@ -21,15 +21,16 @@ typedef struct la_team {
     la_barrier *barrier; /* of this team; not read where size is 1 */
 } la_team;
 
-/* Until *flag is n or more, of numbers that grow; what was written before it was set is seen behind. Waiting
- * spins, and lets others run from time to time where there are more threads than cores. */
-static inline void la_team_await(const atomic_uint *flag, unsigned n)
+#define LA_TEAM_SPINS 100 /* about 10 us; then a thread that has no core is given one */
+
+/* Until *flag, which grows, is n or more; what was written before it was set is seen behind. */
+static inline void la_team_reach(const atomic_uint *flag, unsigned n)
 {
     for (int spins = 0; (int)(atomic_load_explicit(flag, memory_order_acquire) - n) < 0; spins++) {
 #if defined(__x86_64__) || defined(__i386__)
         __builtin_ia32_pause();
 #endif
-        if (spins >= 2000) sched_yield();
+        if (spins >= LA_TEAM_SPINS) sched_yield();
     }
 }
 
@@ -44,7 +45,7 @@ static inline void la_team_wait(const la_team *team)
         atomic_store_explicit(&b->phase, phase + 1, memory_order_release);
         return;
     }
-    la_team_await(&b->phase, phase + 1);
+    la_team_reach(&b->phase, phase + 1);
 }
 
 /* Where the share of member `rank` of n things starts; the next one's start is its end. */

@@ -17,10 +17,9 @@
  * product. Everything is a product of matrices padded with zeros to whole vectors; mini-batches that are not
  * whole are done by the first thread with products of any size.
  */
-#include <sched.h>
-#include <stdatomic.h>
 #include <string.h>
 
+#include "team.h"
 #include "ttt_linear_internal.h"
 
 #define COLUMNS    16          /* of a thread: a multiple of so many */
@@ -76,12 +75,12 @@ int la_ttt_shares(const la_problem *p, const la_ttt_options *o)
 
 /* What the threads of one head share. */
 typedef struct common {
-    _Atomic uint32_t *begun;  /* the first of them has the memory ready */
-    _Atomic uint32_t *met;    /* [members], 16 words apart: meetings of a runner's shares so far */
-    _Atomic uint32_t *passed; /* [members], 16 words apart: legs whose end is in its D and db */
-    float *sums;              /* [runners, 2, shares, 2, C]: of Z, of G */
-    float *answers;           /* [runners, slots, shares, 2, C]: of Y */
-    const float **from;       /* D and db of the head as they were */
+    atomic_uint *begun;  /* the first of them has the memory ready */
+    atomic_uint *met;    /* [members], 16 words apart: meetings of a runner's shares so far */
+    atomic_uint *passed; /* [members], 16 words apart: legs whose end is in its D and db */
+    float *sums;         /* [runners, 2, shares, 2, C]: of Z, of G */
+    float *answers;      /* [runners, slots, shares, 2, C]: of Y */
+    const float **from;  /* D and db of the head as they were */
 } common;
 
 /* What a thread has of its own: its columns, ldv of them with padding. Of every slot: */
@@ -114,7 +113,7 @@ static sizes sizes_of(const la_problem *p, const la_ttt_options *o, const team *
 static int64_t cut_common(const sizes *s, float *at, common *c)
 {
     int64_t flags = 16 * s->members;
-    c->begun = at ? (_Atomic uint32_t *)(void *)at : NULL;
+    c->begun = at ? (atomic_uint *)(void *)at : NULL;
     c->met = at ? c->begun + 16 : NULL;
     c->passed = at ? c->met + flags : NULL;
     c->from = at ? (const float **)(void *)(c->passed + flags) : NULL;
@@ -177,7 +176,7 @@ typedef struct worker {
     mine m;
     int runner, runners, share, shares;
     int64_t first, n; /* its columns of v */
-    uint32_t step;    /* meetings so far */
+    unsigned step;    /* meetings so far */
 } worker;
 
 static slot slot_at(const worker *w, int64_t j)
@@ -190,18 +189,6 @@ static slot slot_at(const worker *w, int64_t j)
     s.eta = s.WH + (ldk + C) * ldv;
     s.b = s.eta + C;
     return s;
-}
-
-/* Waits until *flag is at least n. Threads that are not running at the same time are given the core. */
-static void await(const _Atomic uint32_t *flag, uint32_t n)
-{
-    for (int turns = 0; (int32_t)(atomic_load_explicit(flag, memory_order_acquire) - n) < 0;
-         turns++) {
-#if defined(__x86_64__) || defined(__i386__)
-        __builtin_ia32_pause();
-#endif
-        if (turns > 2000) sched_yield();
-    }
 }
 
 /* Member `share` of this runner, or of another one. */
@@ -217,7 +204,7 @@ static void meet(worker *w)
     int me = member(w, w->runner, w->share), base = member(w, w->runner, 0);
     w->step++;
     atomic_store_explicit(w->c.met + 16 * me, w->step, memory_order_release);
-    for (int i = 0; i < w->shares; i++) await(w->c.met + 16 * (base + i), w->step);
+    for (int i = 0; i < w->shares; i++) la_team_reach(w->c.met + 16 * (base + i), w->step);
 }
 
 /* Rows of one head lie a page apart where heads are several, and the hardware does not look ahead: those
@@ -413,7 +400,7 @@ static void receive(const worker *w, int64_t leg, int64_t j)
     slot s = slot_at(w, j);
     int64_t ldv = w->s.ldv, ldk = w->s.ldk, n = w->n;
     if (leg == 0) {
-        await(w->c.begun, 1);
+        la_team_reach(w->c.begun, 1);
         const float *D = w->c.from[0] + w->first, *db = w->c.from[1] + w->first;
         for (int64_t i = 0; i < t->p.dk; i++)
             memcpy(m->D + i * ldv, D + i * t->p.dv, (size_t)n * sizeof *D);
@@ -422,7 +409,7 @@ static void receive(const worker *w, int64_t leg, int64_t j)
         mine before;
         int from = member(w, (int)((leg - 1) % w->runners), w->share);
         cut_mine(&w->s, w->mines + from * cut_mine(&w->s, NULL, &before), &before);
-        await(w->c.passed + 16 * from, (uint32_t)leg);
+        la_team_reach(w->c.passed + 16 * from, (unsigned)leg);
         memcpy(m->D, before.D, (size_t)(ldk * ldv) * sizeof *m->D);
         memcpy(m->db, before.db, (size_t)n * sizeof *m->db);
     }
@@ -432,8 +419,8 @@ static void receive(const worker *w, int64_t leg, int64_t j)
 
 static void pass_on(const worker *w, int64_t leg)
 {
-    _Atomic uint32_t *passed = w->c.passed + 16 * member(w, w->runner, w->share);
-    atomic_store_explicit(passed, (uint32_t)(leg + 1), memory_order_release);
+    atomic_uint *passed = w->c.passed + 16 * member(w, w->runner, w->share);
+    atomic_store_explicit(passed, (unsigned)(leg + 1), memory_order_release);
 }
 
 /* This thread's columns of D and db, to where they came from. */
@@ -489,7 +476,8 @@ static void go_by_turns(worker *w)
     if (w->runner > 0 || w->share > 0) return;
     /* The memory is whole again when all columns are behind the last leg. */
     for (int i = 0; i < w->shares; i++)
-        await(w->c.passed + 16 * member(w, (int)((legs - 1) % w->runners), i), (uint32_t)legs);
+        la_team_reach(w->c.passed + 16 * member(w, (int)((legs - 1) % w->runners), i),
+                      (unsigned)legs);
 }
 
 /* Padding, W0, and what is left of c_i behind c_C. */
