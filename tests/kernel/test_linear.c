@@ -61,7 +61,7 @@ static void test_linear_agrees_over_several_blocks(void **state)
 {
     (void)state;
     for (int64_t H = 1; H <= 3; H += 2)
-        for (int threads = 2; threads <= 3; threads++) {
+        for (int threads = 2; threads <= 5; threads++) {
             subject s;
             subject_open(&s, "linear", "cpu_chunk",
                          problem_of(1, 2500, H, 64, 64, LA_MASK_CAUSAL, threads), "",
@@ -69,6 +69,31 @@ static void test_linear_agrees_over_several_blocks(void **state)
             subject_agrees(&s, NULL, 0);
             subject_close(&s);
         }
+}
+
+/* Two or three threads that take turns change who does what, and no sum. */
+static void test_turns_have_the_bits_of_one_thread(void **state)
+{
+    (void)state;
+    enum { T = 1500, H = 4, D = 64 };
+    const char *const variants[] = {"linear", "performer"};
+    for (size_t i = 0; i < LA_COUNT(variants); i++) {
+        subject one, some;
+        subject_open_training(&one, variants[i], "cpu_chunk",
+                              problem_of(1, T, H, D, D, LA_MASK_CAUSAL, 1), "", LA_INPUTS_DEFAULT);
+        subject_open_training(&some, variants[i], "cpu_chunk",
+                              problem_of(1, T, H, D, D, LA_MASK_CAUSAL, 3), "", LA_INPUTS_DEFAULT);
+        for (int calls = 0; calls < 2; calls++) {
+            float *of_one = one.inst.state.data, *of_some = some.inst.state.data;
+            const float *o = subject_run(&one, calls ? of_one : NULL, of_one);
+            assert_memory_equal(subject_run(&some, calls ? of_some : NULL, of_some), o,
+                                (size_t)(T * H * D) * sizeof *o);
+            assert_memory_equal(of_some, of_one, one.inst.state.bytes);
+            assert_memory_equal(some.inst.saved.data, one.inst.saved.data, one.inst.saved.bytes);
+        }
+        subject_close(&one);
+        subject_close(&some);
+    }
 }
 
 /* No state is the initial state, and the outgoing state is the sums over all tokens. */
@@ -124,6 +149,7 @@ int main(void)
         cmocka_unit_test(test_linear_with_equal_keys_is_the_running_mean),
         cmocka_unit_test(test_linear_agrees_for_any_number_of_threads),
         cmocka_unit_test(test_linear_agrees_over_several_blocks),
+        cmocka_unit_test(test_turns_have_the_bits_of_one_thread),
         cmocka_unit_test(test_linear_state_is_the_sums),
         cmocka_unit_test(test_memory_does_not_grow_with_length),
     };
