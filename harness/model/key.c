@@ -9,7 +9,7 @@
 #include "spec.h"
 #include "text.h"
 
-enum { KEY_FORMAT = 1 }; /* raised when the same configuration trains to another model */
+enum { KEY_FORMAT = 2 }; /* raised when the same configuration trains to another model */
 
 /* "name":{options} with a comma in front. */
 static la_status add_options(la_text *t, const char *name, const la_option *table, size_t n,

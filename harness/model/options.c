@@ -68,7 +68,7 @@ const la_option la_train_option_table[] = {
          "share of the steps over which the longest length grows; 0: all at once"),
     REAL(stop, 0.999, 0, 1, "end when every shape validates at least so; 0: never"),
     INT(validate_every, 50, 1, 1e9, "steps between validations"),
-    INT(validate_examples, 128, 1, 1 << 20, "validation examples of a shape"),
+    INT(validate_examples, 128, 1, 1 << 20, "validation examples of a shape; on the way a quarter"),
     INT(examples, 0, 0, 1e12, "size of a fixed training set; 0: every example is new"),
 };
 const size_t la_train_options_len = LA_COUNT(la_train_option_table);

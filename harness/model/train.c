@@ -111,21 +111,45 @@ static la_status timed_step(la_run *r, la_err *err)
     return r->sample_steps == SAMPLE_STEPS ? add_sample(r, err) : LA_OK;
 }
 
-/* Validates; true in *stop when every shape is learned. */
-static la_status validate(la_run *r, bool *stop, la_err *err)
+/* Of all shapes the mean share of right answers, and the worst. */
+static void val_scores(const la_progress *at, double *mean, double *worst)
 {
-    la_progress *at = &r->t.at;
-    LA_TRY(la_trainer_validate(&r->t, err));
-    double sum = 0, worst = 1;
+    double sum = 0;
+    *worst = 1;
     for (size_t i = 0; i < at->n_val; i++) {
         double share =
             (double)at->val[i].correct / (double)(at->val[i].total ? at->val[i].total : 1);
         sum += share;
-        worst = share < worst ? share : worst;
+        *worst = share < *worst ? share : *worst;
     }
-    at->val_accuracy = sum / (double)at->n_val;
-    double goal = r->t.config->train->stop;
-    *stop = goal > 0 && worst >= goal;
+    *mean = sum / (double)at->n_val;
+}
+
+int64_t la_train_glance(const la_train_opts *o)
+{
+    int64_t part = o->validate_examples / 4, least = LA_TRAIN_GLANCE;
+    part = part > least ? part : least;
+    return part < o->validate_examples ? part : o->validate_examples;
+}
+
+/* Validates; true in *stop when every shape is learned. On the way to the last step a part of the examples shows
+ * where training is; only where each shape passes on these are all of them asked. */
+static la_status validate(la_run *r, bool last, bool *stop, la_err *err)
+{
+    const la_train_opts *o = r->t.config->train;
+    la_progress *at = &r->t.at;
+    int64_t glance = la_train_glance(o);
+    double worst = 1;
+    if (!last) {
+        LA_TRY(la_trainer_validate(&r->t, glance, err));
+        val_scores(at, &at->val_accuracy, &worst);
+    }
+    bool passed = o->stop > 0 && worst >= o->stop;
+    if (last || (passed && glance < o->validate_examples)) {
+        LA_TRY(la_trainer_validate(&r->t, o->validate_examples, err));
+        val_scores(at, &at->val_accuracy, &worst);
+    }
+    *stop = o->stop > 0 && worst >= o->stop;
     return add_point(r, at->val_accuracy, worst, err);
 }
 
@@ -139,7 +163,7 @@ static la_status train_on(la_run *r, la_err *err)
         LA_TRY(timed_step(r, err));
         bool last = at->step >= o->steps, validated = at->step % o->validate_every == 0 || last;
         if (validated)
-            LA_TRY(validate(r, &stop, err));
+            LA_TRY(validate(r, last, &stop, err));
         else if (at->step % every == 0)
             LA_TRY(add_point(r, (double)NAN, (double)NAN, err));
         at->stopped_early = stop && !last;

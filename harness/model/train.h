@@ -51,11 +51,16 @@ typedef struct la_train_opts {
     double curriculum;      /* 0: off; share of those steps over which the longest length grows */
     double stop;            /* 0.999: end when every shape validates at least so; 0: never */
     int64_t validate_every; /* 50 steps */
-    int64_t validate_examples; /* 128 a shape */
+    int64_t validate_examples; /* 128 a shape, of the last validation */
     int64_t examples;          /* size of a fixed training set; 0: every example is new */
 } la_train_opts;
 extern const la_option la_train_option_table[];
 extern const size_t la_train_options_len;
+
+/* Examples of a shape that a validation on the way asks at first: a quarter, and LA_TRAIN_GLANCE at least where there
+ * are so many. */
+#define LA_TRAIN_GLANCE 32
+int64_t la_train_glance(const la_train_opts *o);
 
 /* Everything that decides what is trained. Pointers are borrowed. */
 typedef struct la_train_config {

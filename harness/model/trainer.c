@@ -367,13 +367,14 @@ void la_eval_gather(const la_engine *e, const la_eval *scores, int lanes, la_eva
     }
 }
 
-static la_status validate_shape(la_trainer *t, const la_shape *shape, la_eval *out, la_err *err)
+static la_status validate_shape(la_trainer *t, const la_shape *shape, int64_t wanted, la_eval *out,
+                                la_err *err)
 {
     const la_train_config *c = t->config;
     la_engine *e = &t->engine;
     size_t geometry = la_engine_find(e, shape->T);
     int lanes = e->geometry[geometry].lanes;
-    int64_t B = e->geometry[geometry].B, wanted = c->train->validate_examples;
+    int64_t B = e->geometry[geometry].B;
     *out = (la_eval){.shape = *shape, .examples = wanted};
     for (int64_t done = 0; done < wanted; done += B) {
         la_batch batch = {.task = c->task,
@@ -397,11 +398,11 @@ static la_status validate_shape(la_trainer *t, const la_shape *shape, la_eval *o
     return LA_OK;
 }
 
-la_status la_trainer_validate(la_trainer *t, la_err *err)
+la_status la_trainer_validate(la_trainer *t, int64_t examples, la_err *err)
 {
     t->at.n_val = t->n_shapes;
     la_engine_pack(&t->engine, t->weights, 0, 1);
     for (size_t i = 0; i < t->n_shapes; i++)
-        LA_TRY(validate_shape(t, &t->shapes[i], &t->at.val[i], err));
+        LA_TRY(validate_shape(t, &t->shapes[i], examples, &t->at.val[i], err));
     return LA_OK;
 }

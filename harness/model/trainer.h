@@ -39,8 +39,8 @@ la_status la_trainer_init(la_trainer *t, const la_train_config *config, la_err *
 void la_trainer_release(la_trainer *t); /* accepts zeroed */
 /* One step; LA_E_NONFINITE leaves the weights as they were. */
 la_status la_trainer_step(la_trainer *t, la_err *err);
-/* Scores every shape of the mixture on the validation split into at.val. */
-la_status la_trainer_validate(la_trainer *t, la_err *err);
+/* Scores every shape of the mixture on so many examples of the validation split into at.val. */
+la_status la_trainer_validate(la_trainer *t, int64_t examples, la_err *err);
 double la_learning_rate(const la_train_opts *o, int64_t step);
 /* Longest length that step `step` (from 0) draws its batch from. */
 int64_t la_curriculum_length(const la_train_opts *o, const la_shape *shapes, size_t n,

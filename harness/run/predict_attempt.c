@@ -249,14 +249,15 @@ static double training(const outlook *o)
     const la_train_opts *t = &c->learn->train;
     la_shape shapes[LA_MAX_SHAPES];
     if (!o->longest && c->trained >> o->round & 1) return 0; /* it is found again */
-    double tokens = 0, steps = (double)t->steps;
+    double length = 0, steps = (double)t->steps;
     if (!o->longest && t->stop > 0)
         steps = c->usual_steps > 0 ? c->usual_steps : USUAL_STEPS * steps;
     size_t n = c->task->learned->mixture(c->task_opts, c->learn->lengths, c->learn->n_lengths,
                                          shapes, LA_MAX_SHAPES);
-    for (size_t i = 0; i < n; i++) tokens += (double)(t->validate_examples * shapes[i].T);
-    double validations = ceil(steps / (double)t->validate_every);
-    return o->call_s * (steps + validations * tokens / (3 * (double)t->tokens));
+    for (size_t i = 0; i < n; i++) length += (double)shapes[i].T;
+    double before = ceil(steps / (double)t->validate_every) - 1;
+    double examples = (double)t->validate_examples + before * (double)la_train_glance(t);
+    return o->call_s * (steps + examples * length / (3 * (double)t->tokens));
 }
 
 static double evaluation(const outlook *o)

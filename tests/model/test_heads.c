@@ -125,7 +125,7 @@ static void only_trained_is_never_scored(void **state)
         assert_int_equal(lane->n_rows, 5 * 2);
         for (int64_t i = 0; i < lane->n_rows; i++) assert_true(lane->made.row[i] % 24 >= 4);
     }
-    assert_int_equal(la_trainer_validate(&t, NULL), LA_OK);
+    assert_int_equal(la_trainer_validate(&t, f.config.train->validate_examples, NULL), LA_OK);
     assert_int_equal(t.at.val[0].total, 2 * 128);
     la_trainer_release(&t);
 }

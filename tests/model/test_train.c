@@ -51,7 +51,7 @@ static void no_allocation_in_a_step(void **state)
     start(&t, &f);
     long before = la_mem_count();
     steps(&t, 10);
-    assert_int_equal(la_trainer_validate(&t, NULL), LA_OK);
+    assert_int_equal(la_trainer_validate(&t, f.config.train->validate_examples, NULL), LA_OK);
     assert_int_equal(la_mem_count(), before);
     la_trainer_release(&t);
 }
@@ -258,6 +258,54 @@ static void a_model_learns_and_is_found_again(void **state)
     la_train_result_release(&again);
 }
 
+/* Right answers of a validation on the way are whole numbers of a glance's, those of the last one of all. */
+static la_status whole_answers(const la_curve_point *point, int64_t n, void *context)
+{
+    double glance = *(const double *)context, right = point->val_accuracy * glance;
+    if (isnan(point->val_accuracy) || point->step == n) return LA_OK;
+    assert_true(fabs(right - round(right)) < 1e-9 * glance);
+    points++;
+    return LA_OK;
+}
+
+static void on_the_way_a_part_is_validated(void **state)
+{
+    (void)state;
+    fixture f;
+    la_train_result r;
+    la_err err = {0};
+    learn_config(&f);
+    fixture_set(&f, "train.steps=10");
+    fixture_set(&f, "train.validate_every=1");
+    assert_int_equal(la_train_glance(f.config.train), 32);
+    double asked = 32 * 2; /* two answers an example */
+    points = 0;
+    assert_int_equal(la_train(&f.config, NULL, 0, whole_answers, &asked, &r, &err), LA_OK);
+    assert_int_equal(points, 9);
+    assert_int_equal(r.n_val, 1);
+    assert_int_equal(r.val[0].total, 128 * 2);
+    la_train_result_release(&r);
+    fixture_set(&f, "train.validate_examples=1000");
+    assert_int_equal(la_train_glance(f.config.train), 250);
+    fixture_set(&f, "train.validate_examples=7");
+    assert_int_equal(la_train_glance(f.config.train), 7);
+}
+
+/* Every shape must pass on all examples: a model that stops early was asked all of them. */
+static void who_stops_was_asked_everything(void **state)
+{
+    (void)state;
+    fixture f;
+    la_train_result r;
+    la_err err = {0};
+    learn_config(&f);
+    assert_int_equal(la_train(&f.config, NULL, 0, NULL, NULL, &r, &err), LA_OK);
+    assert_true(r.stopped_early);
+    assert_int_equal(r.val[0].total, 128 * 2);
+    assert_true((double)r.val[0].correct >= 0.98 * (double)r.val[0].total);
+    la_train_result_release(&r);
+}
+
 /* At a length where an evaluation asks the last block at the scored rows only, it scores what the training
  * engine, which never does, finds in its validation. */
 static void few_rows_are_rows_of_all(void **state)
@@ -342,6 +390,8 @@ int main(void)
         cmocka_unit_test(all_positions_have_labels),
         cmocka_unit_test(divergence_is_told),
         cmocka_unit_test(a_model_learns_and_is_found_again),
+        cmocka_unit_test(on_the_way_a_part_is_validated),
+        cmocka_unit_test(who_stops_was_asked_everything),
         cmocka_unit_test(few_rows_are_rows_of_all),
         cmocka_unit_test(planned_bytes_are_taken),
         cmocka_unit_test(no_memory_is_no_crash),

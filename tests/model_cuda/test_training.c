@@ -40,7 +40,8 @@ static void run(const fixture *f, trained *out)
         out->loss[i] = t.step_loss;
         out->norm[i] = t.grad_norm;
     }
-    if (la_trainer_validate(&t, &err) != LA_OK) fail_msg("%s", err.msg);
+    if (la_trainer_validate(&t, t.config->train->validate_examples, &err) != LA_OK)
+        fail_msg("%s", err.msg);
     out->correct = t.at.val[0].correct;
     out->total = t.at.val[0].total;
     out->val_loss = t.at.val[0].loss;
