@@ -77,10 +77,10 @@ static la_status warm_up(const la_measured *what, const la_stop_rule *rule, la_t
     return LA_OK;
 }
 
-/* Half-width of the median's interval over the median, of the first n samples; NaN below 6. */
+/* Half-width of the median's interval over the median, of the first n samples; NaN where it has none. */
 static double half_width(const la_timing *t, size_t n)
 {
-    double *x = n < 6 ? NULL : la_alloc(n * sizeof *x, NULL);
+    double *x = n < LA_INTERVAL_SAMPLES ? NULL : la_alloc(n * sizeof *x, NULL);
     if (!x) return NAN;
     for (size_t i = 0; i < n; i++)
         x[i] = (double)t->samples[i].total_ns / (double)t->samples[i].iters;
@@ -123,7 +123,7 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
     bool few = call_ns > LA_FEW_TIMES * rule->min_time_s * 1e9;
     size_t most = rule->max_samples > 0 ? (size_t)rule->max_samples : DEFAULT_MAX;
     size_t look = (size_t)rule->min_samples;
-    double limit = rule->max_time_s * 1e9 * (few ? 4 : 1);
+    double limit = rule->max_time_s * 1e9 * (few ? LA_FEW_LIMIT : 1);
     const char *stop = NULL;
     if (few && rule->first_counts) {
         LA_TRY(keep(out, 1, rule->first_call_ns, err));
@@ -145,9 +145,10 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
             look = 2 * out->n;
         }
         /* Of slow calls what fits, by the shortest: a busy machine takes no sample from a call that is
-         * not slow enough. Of others at least three. Unless even these take far too long. */
+         * not slow enough. Of others enough for an interval. Unless even these take far too long. */
         call_ns = fmin(call_ns, (double)ns / (double)iters);
-        bool full = few ? (double)out->n * call_ns >= limit : (double)spent >= limit && out->n >= 3;
+        bool full = few ? (double)out->n * call_ns >= limit
+                        : (double)spent >= limit && out->n >= LA_INTERVAL_SAMPLES;
         if (!stop && (full || (double)spent >= 4 * limit)) stop = few ? "slow" : "max_time";
     }
     out->stop_reason = stop;

@@ -185,7 +185,7 @@ static double few_samples(const outlook *o, double call)
     const la_cell *c = o->cell;
     bool ours = !c->peer && c->impl->backend == LA_CPU && c->pass != LA_DECODE && !c->cold;
     bool counted = ours && o->round == 0 && call > LA_COUNTED_S;
-    return fmin(SLOW_SAMPLES, ceil(4 * o->set->max_time_s / call)) - counted;
+    return fmin(SLOW_SAMPLES, ceil(LA_FEW_LIMIT * o->set->max_time_s / call)) - counted;
 }
 
 /* Warm-up and samples; beside them the output of each is hashed. */
@@ -201,7 +201,7 @@ static double measuring(const outlook *o)
     if (o->cell->impl->backend == LA_CUDA) warm = fmax(warm, DEVICE_CALLS * call);
     double times = o->cell->pass == LA_DECODE ? DECODE_TIMES : USUAL_TIMES;
     double s = o->longest ? most : times * fmax(set->min_samples * sample, least);
-    s = fmin(s, fmax(most, SLOW_SAMPLES * sample));
+    s = fmin(s, fmax(most, LA_INTERVAL_SAMPLES * sample));
     if (set->quick) s = SLOW_SAMPLES * sample;
     return warm + s + s / sample * hash;
 }

@@ -95,7 +95,7 @@ static void test_a_call_longer_than_the_time_asked_for_has_three_samples(void **
     assert_int_equal(t.n, 3);
     assert_string_equal(t.stop_reason, "slow");
     la_timing_release(&t);
-    rule.max_time_s = 0.0007; /* four times that are two samples */
+    rule.max_time_s = 0.00035; /* eight times that are two samples */
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
     assert_true(t.n <= 2);
     assert_string_equal(t.stop_reason, "slow");
@@ -122,7 +122,7 @@ static void test_the_first_of_long_calls_may_be_a_sample(void **state)
     assert_int_equal(t.n, 3);
     assert_int_equal(t.samples[0].total_ns, 1600000);
     la_timing_release(&t);
-    rule.max_time_s = 0.0003; /* four times that are less than the first call */
+    rule.max_time_s = 0.00015; /* eight times that are less than the first call */
     s.calls = 0;
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
     assert_int_equal(s.calls, 0);
@@ -193,6 +193,22 @@ static void test_noise_runs_into_the_limit(void **state)
     assert_true(strcmp(t.stop_reason, "max_time") == 0 || strcmp(t.stop_reason, "settled") == 0);
     assert_true(t.half_width > 1e-6);
     assert_true(took < 2);
+    la_timing_release(&t);
+}
+
+static void test_at_the_limit_there_are_samples_for_an_interval(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 20000000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    rule.target = 1e-9;
+    rule.max_time_s = 0.08; /* reached with the fourth */
+    la_timing t;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_string_equal(t.stop_reason, "max_time");
+    assert_int_equal(t.n, LA_INTERVAL_SAMPLES);
+    assert_true(t.half_width >= 0);
     la_timing_release(&t);
 }
 
@@ -307,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_warm_up_is_one_call_and_a_while),
         cmocka_unit_test(test_rule_is_looked_at_once_time_and_samples_are_there),
         cmocka_unit_test(test_noise_runs_into_the_limit),
+        cmocka_unit_test(test_at_the_limit_there_are_samples_for_an_interval),
         cmocka_unit_test(test_a_slow_call_is_its_own_sample),
         cmocka_unit_test(test_quick_takes_three),
         cmocka_unit_test(test_failures_end_the_measuring),
