@@ -298,6 +298,7 @@ la_status la_lane_score(la_lane *lane, size_t geometry, const la_batch *batch, c
     const la_on *on = &lane->on;
     take_means(lane, weights);
     for (la_piece p = {0}; next_piece(lane, geometry, &p);) {
+        if (p.n_rows == 0) continue; /* it only fills up the batch */
         LA_TRY(piece_forward(lane, &p, batch, weights, err));
         for (int64_t done = 0, n; done < p.n_rows; done += n) {
             int64_t first = p.row + done;
