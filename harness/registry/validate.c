@@ -168,7 +168,8 @@ static la_status validate_learned(const la_task *t, la_err *err)
                            "task %s: at most %d groups of answers, with names of small letters, "
                            "digits and _",
                            t->name, LA_MAX_GROUPS);
-    if (t->answers || t->probe_fill || t->probe_score || t->probe_samples || t->probe_score_flops)
+    if (t->answers || t->probe_fill || t->probe_score || t->probe_samples || t->probe_read ||
+        t->probe_score_flops)
         return LA_FAIL(err, LA_E_ARG, "task %s: a learned task has no members of a probe", t->name);
     return LA_OK;
 }

@@ -16,6 +16,11 @@
 #include "sampled_backward.h"
 #include "text.h"
 
+enum {
+    LONG_PROBE = 8192, /* tokens; a shorter one is asked whole, which takes no time */
+    LONG_SHARE = 8     /* a token in so many is read, at most */
+};
+
 void la_cell_release(la_cell *cell)
 {
     if (!cell) return;
@@ -175,6 +180,22 @@ static la_status check_peer(const la_cell *cell, const la_device *device, la_err
     return check_defined(cell, device, why);
 }
 
+bool la_cell_called(const la_cell *cell, la_problem *called)
+{
+    const la_problem *p = &cell->problem;
+    const la_task *t = cell->task;
+    *called = *p;
+    if (!t || t->kind != LA_TASK_PROBE || !t->probe_read || p->T < LONG_PROBE) return false;
+    if (cell->peer || cell->impl->backend != LA_CPU || !(cell->impl->caps & LA_CAP_STATE_IN))
+        return false;
+    if (p->mask != LA_MASK_CAUSAL || !la_sampled_has_cache(cell->variant, p, cell->opts))
+        return false;
+    int64_t rows = t->probe_read(p, cell->task_opts);
+    if (rows < 1 || rows > p->T / LONG_SHARE) return false;
+    called->T = rows;
+    return true;
+}
+
 static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err *why)
 {
     const la_variant *v = cell->variant;
@@ -182,7 +203,9 @@ static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err 
     const la_problem *p = &cell->problem;
     la_pass pass = la_cell_kernel_pass(cell);
     if (!cell->peer) LA_TRY(impl->check(p, pass, cell->opts, device, why));
-    LA_TRY(impl->sizes(p, pass, cell->opts, device, &cell->sizes, why));
+    la_problem called;
+    bool part = la_cell_called(cell, &called);
+    LA_TRY(impl->sizes(&called, pass, cell->opts, device, &cell->sizes, why));
     LA_TRY(v->useful(p, pass, cell->opts, &cell->useful, why));
     cell->really = cell->useful;
     if (impl->cost) LA_TRY(impl->cost(p, pass, cell->opts, &cell->really, why));
@@ -200,6 +223,7 @@ static la_status sizes_and_costs(la_cell *cell, const la_device *device, la_err 
     size_t verification = verification_bytes(cell, device);
     size_t tensors =
         cell->input_bytes + cell->output_bytes + cell->sizes.state + (save ? cell->sizes.saved : 0);
+    if (part) tensors += cell->input_bytes; /* the cache */
     cell->need_bytes = LA_CELL_PROCESS_BYTES + tensors + verification +
                        (ours ? LA_CELL_CONTEXT_BYTES : cell->sizes.work + cell->sizes.instance);
     /* The state twice: decode begins each call with a copy of it. Gradients are verified beside it all. */

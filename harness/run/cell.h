@@ -110,6 +110,9 @@ size_t la_cell_slices(const la_cell *cell, la_shape shapes[LA_MAX_SHAPES]);
 struct cJSON;
 la_status la_cell_learn_read(const struct cJSON *model, const struct cJSON *train, la_learn *out,
                              la_err *err);
+/* What a forward call of the cell is given: its problem, or for a long probe of attention that reads the last tokens
+ * alone those tokens, behind a cache of all others, which answers the same. True in that case. */
+bool la_cell_called(const la_cell *cell, la_problem *called);
 /* The pass that the kernel itself runs: forward for an evaluation. */
 la_pass la_cell_kernel_pass(const la_cell *cell);
 /* The variant is the cell's, or one of its hybrid's layers. */

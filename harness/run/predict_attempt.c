@@ -229,14 +229,17 @@ static double probe(const outlook *o)
     const la_cell *c = o->cell;
     const la_task *t = c->task;
     int64_t answers = t->answers(&c->problem, c->task_opts);
-    int64_t enough = o->call_s > 1 ? ANSWERS_SLOW : ANSWERS;
+    la_problem called;
+    double call_s = o->call_s;
+    if (la_cell_called(c, &called)) call_s *= 2 * (double)called.T / (double)called.Tcap;
+    int64_t enough = call_s > 1 ? ANSWERS_SLOW : ANSWERS;
     int64_t repeats = t->probe_samples ? t->probe_samples(c->task_opts)
                       : answers > 0    ? (enough + answers - 1) / answers
                                        : 1;
     if (!t->probe_samples && repeats > MOST_REPEATS) repeats = MOST_REPEATS;
     int threads = c->problem.threads;
     double bytes = (double)(c->input_bytes + c->output_bytes);
-    double each = o->call_s + numbers_of(c, &c->problem) / (FILLED * threads) + bytes / HASHED;
+    double each = call_s + numbers_of(c, &c->problem) / (FILLED * threads) + bytes / HASHED;
     if (t->probe_score_flops)
         each += t->probe_score_flops(&c->problem, c->task_opts) / (SCORE_OPS * threads);
     return (bytes + (double)(c->sizes.work + c->sizes.instance)) / TOUCHED + (double)repeats * each;

@@ -220,8 +220,8 @@ static void note_end(la_runner *r, size_t i, int round, const la_attempt *a)
     for (size_t s = 0; s < row->n_samples; s++)
         la_runner_note_call(r, i,
                             (double)row->samples[s].total_ns / (double)row->samples[s].iters / 1e9);
-    /* A probe has no samples: its forward was timed once, cold. */
-    if (row->n_samples == 0 && row->outcome == LA_OUTCOME_OK)
+    /* A probe has no samples: its forward was timed once, cold, if it was a whole one. */
+    if (row->n_samples == 0 && row->outcome == LA_OUTCOME_OK && a->call_ns > 0)
         la_runner_note_call(r, i, (double)a->call_ns / 1e9);
 }
 

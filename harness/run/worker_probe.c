@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "clock.h"
 #include "stats.h"
+#include "suite.h"
 #include "worker.h"
 
 #define ENOUGH       256 /* answers: a Wilson interval of 6 points at the middle */
@@ -53,7 +55,29 @@ static bool enough(const la_work *w, const la_score *sum, int64_t samples, int64
     return samples ? done >= samples : sum->total >= answers || done >= MOST_REPEATS;
 }
 
-static la_status repeats(la_work *w, la_score *sum, la_err *err)
+/* The last tokens alone, behind a cache of all others; the rows of all other tokens in `all` are no numbers. */
+static la_status ask_last(la_work *w, float *all, la_err *err)
+{
+    const la_problem *p = &w->cell.problem, *q = &w->inst.problem;
+    la_inputs whole = w->in;
+    int64_t before = p->T - q->T, row = p->H * p->dv;
+    la_sampled_fill_cache(w->cell.variant, q, w->cell.opts, &whole, before, w->inst.state.data);
+    LA_TRY(la_inputs_piece(w->cell.variant, w->cell.opts, &whole, before, q->T, &w->in, err));
+    w->io = la_instance_io(&w->inst, &w->in);
+    w->io.state_in = w->io.state_out = w->inst.state.data;
+    w->io.pos = before;
+    la_status st = la_work_checked_call(w, err);
+    la_inputs_release(&w->in);
+    w->in = whole;
+    memset(all, 0xff, (size_t)(p->B * p->T * row) * sizeof *all);
+    for (int64_t b = 0; b < p->B; b++)
+        memcpy(all + (b * p->T + before) * row, (const float *)w->inst.o.data + b * q->T * row,
+               (size_t)(q->T * row) * sizeof *all);
+    return st;
+}
+
+/* `all`: for the output of a whole sequence whose last tokens alone are asked; NULL: all of them are. */
+static la_status repeats(la_work *w, float *all, la_score *sum, la_err *err)
 {
     const la_task *t = w->cell.task;
     int64_t samples = t->probe_samples ? t->probe_samples(w->cell.task_opts) : 0;
@@ -64,9 +88,9 @@ static la_status repeats(la_work *w, la_score *sum, la_err *err)
         la_probe_io io = probe_io(w, repeat);
         LA_TRY(t->probe_fill(&io, err));
         LA_TRY(la_work_phase(w, "forward", err));
-        LA_TRY(la_work_checked_call(w, err));
+        LA_TRY(all ? ask_last(w, all, err) : la_work_checked_call(w, err));
         LA_TRY(la_work_phase(w, "score", err));
-        LA_TRY(t->probe_score(&io, w->inst.o.data, sum, err));
+        LA_TRY(t->probe_score(&io, all ? all : w->inst.o.data, sum, err));
         if (none) break;
     }
     return LA_OK;
@@ -92,11 +116,17 @@ la_status la_work_probe(la_work *w, la_err *err)
     LA_TRY(la_inputs_alloc(c->variant, &c->problem, c->opts, &w->in, err));
     LA_TRY(la_inputs_draw_params(&w->in, w->job.seed, err));
     LA_TRY(la_work_phase(w, "create", err));
-    LA_TRY(la_instance_create(c->variant, c->impl, &c->problem, LA_FORWARD, c->opts, &w->device,
+    la_problem called;
+    bool part = la_cell_called(c, &called);
+    LA_TRY(la_instance_create(c->variant, c->impl, &called, LA_FORWARD, c->opts, &w->device,
                               &w->inst, err));
     w->io = la_instance_io(&w->inst, &w->in);
     la_score sum = {0};
-    LA_TRY(repeats(w, &sum, err));
+    float *all = part ? la_alloc(c->output_bytes, err) : NULL;
+    la_status st = part && !all ? LA_E_NOMEM : repeats(w, all, &sum, err);
+    la_free(all);
+    if (part) w->first_ns = 0; /* of no whole call, by which others are expected */
+    LA_TRY(st);
     if (sum.total == 0 && sum.figures[0].n == 0)
         return LA_FAIL(err, LA_E_INTERNAL, "task %s scored no answers", c->task->name);
     add_figures(w, &sum);

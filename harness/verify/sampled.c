@@ -218,19 +218,37 @@ la_status la_sampled_forward(const la_variant *variant, const la_problem *p, con
     return LA_OK;
 }
 
-/* Drawn keys or values [B, L, heads, d] as a cache part [B, heads, cap, d] of L - 1 tokens. */
-static void fill_cache(const la_part *part, const void *drawn, void *to)
+/* The first of drawn keys or values [B, cap, heads, d] as a cache part [B, heads, cap, d]. */
+static void fill_part(const la_part *part, const void *drawn, int64_t tokens, void *to)
 {
     int64_t B = part->shape[0], heads = part->shape[1], cap = part->shape[2];
     size_t row = (size_t)part->shape[3] * la_dtype_size(part->dtype);
     for (int64_t b = 0; b < B; b++)
         for (int64_t h = 0; h < heads; h++) {
             char *at = (char *)to + (size_t)((b * heads + h) * cap) * row;
-            for (int64_t t = 0; t < cap - 1; t++)
+            for (int64_t t = 0; t < tokens; t++)
                 memcpy(at + (size_t)t * row,
                        (const char *)drawn + (size_t)((b * cap + t) * heads + h) * row, row);
-            memset(at + (size_t)(cap - 1) * row, 0, row);
+            memset(at + (size_t)tokens * row, 0, (size_t)(cap - tokens) * row);
         }
+}
+
+bool la_sampled_has_cache(const la_variant *variant, const la_problem *p, const void *opts)
+{
+    la_part parts[LA_MAX_PARTS];
+    if (!variant->state_parts) return false;
+    size_t n = variant->state_parts(p, opts, parts, LA_MAX_PARTS);
+    return is_kv_cache(variant, p, parts, n);
+}
+
+void la_sampled_fill_cache(const la_variant *variant, const la_problem *p, const void *opts,
+                           const la_inputs *in, int64_t tokens, void *state)
+{
+    la_part parts[LA_MAX_PARTS];
+    size_t offsets[LA_MAX_PARTS], n = variant->state_parts(p, opts, parts, LA_MAX_PARTS);
+    la_state_layout(parts, n, offsets);
+    fill_part(&parts[0], in->t[LA_T_K].data, tokens, (char *)state + offsets[0]);
+    fill_part(&parts[1], in->t[LA_T_V].data, tokens, (char *)state + offsets[1]);
 }
 
 /* The last row of every batch entry. */
@@ -265,13 +283,9 @@ static la_status decode_from_inputs(const la_variant *variant, const la_problem 
                                     const void *opts, const la_inputs *in, la_inputs *token,
                                     void *state, la_err *err)
 {
-    la_part parts[LA_MAX_PARTS];
-    size_t offsets[LA_MAX_PARTS], n = variant->state_parts(p, opts, parts, LA_MAX_PARTS);
-    if (!is_kv_cache(variant, p, parts, n))
+    if (!la_sampled_has_cache(variant, p, opts))
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s has no state to decode from", variant->name);
-    la_state_layout(parts, n, offsets);
-    fill_cache(&parts[0], in->t[LA_T_K].data, (char *)state + offsets[0]);
-    fill_cache(&parts[1], in->t[LA_T_V].data, (char *)state + offsets[1]);
+    la_sampled_fill_cache(variant, p, opts, in, p->Tcap - 1, state);
     return la_inputs_piece(variant, opts, in, p->Tcap - 1, 1, token, err);
 }
 

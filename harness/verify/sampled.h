@@ -45,6 +45,12 @@ la_status la_sampled_check(const la_sampled *sampled, const la_variant *variant,
  * has the cell's full length as T. */
 bool la_sampled_walks(const la_variant *variant, const la_problem *whole, const void *opts);
 
+/* Whether the state is a cache of the keys and values of all p->Tcap tokens; and such a cache of the first `tokens`
+ * tokens of `in`, which are p->Tcap long. */
+bool la_sampled_has_cache(const la_variant *variant, const la_problem *p, const void *opts);
+void la_sampled_fill_cache(const la_variant *variant, const la_problem *p, const void *opts,
+                           const la_inputs *in, int64_t tokens, void *state);
+
 void la_sampled_release(la_sampled *sampled); /* accepts NULL and zeroed */
 
 /* Host bytes that the two functions above take at their peak, besides inputs, state and output, for a memory

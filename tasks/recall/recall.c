@@ -107,6 +107,11 @@ static int64_t answers(const la_problem *p, const void *task_opts)
     return p->B * p->H * la_recall_pairs(p, task_opts);
 }
 
+static int64_t read_rows(const la_problem *p, const void *task_opts)
+{
+    return la_recall_pairs(p, task_opts);
+}
+
 static const char definition[] =
     "Pairs (key, value) are written at random tokens of the first half: k = key, v = one of\n"
     "256 code vectors, beta = 1, g = 0. The last tokens ask: q = sharpness * key. The output\n"
@@ -145,4 +150,5 @@ LA_TASK(recall) = {
     .answers = answers,
     .probe_fill = la_recall_fill,
     .probe_score = la_recall_score,
+    .probe_read = read_rows,
 };

@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "alloc.h"
@@ -154,6 +155,49 @@ static void test_refusals_are_cells_with_a_reason(void **state)
     refused(c, "f16");
 }
 
+static bool called_in_part(const char *variant, int64_t len, int64_t pairs, la_mask mask,
+                           la_problem *called)
+{
+    const la_task *recall = la_tasks_find("recall");
+    la_cell cell = small_cell(variant, LA_EVAL, len);
+    cell.problem.mask = mask;
+    cell.task = recall;
+    cell.opts = la_zalloc(cell.variant->options_size + 1, NULL);
+    cell.task_opts = la_zalloc(recall->options_size, NULL);
+    la_options_default(cell.variant->options, cell.variant->options_len, cell.opts);
+    la_options_default(recall->options, recall->options_len, cell.task_opts);
+    char number[24];
+    snprintf(number, sizeof number, "%d", (int)pairs);
+    assert_int_equal(la_options_set(recall->options, recall->options_len, cell.task_opts, "recall",
+                                    "pairs", number, NULL),
+                     LA_OK);
+    bool part = la_cell_called(&cell, called);
+    cell.task = NULL; /* a timed one never is */
+    la_problem whole;
+    assert_false(la_cell_called(&cell, &whole));
+    assert_int_equal(whole.T, len);
+    la_free(cell.opts);
+    la_free(cell.task_opts);
+    return part;
+}
+
+static void test_a_long_probe_of_attention_asks_the_last_tokens(void **state)
+{
+    (void)state;
+    if (!la_tasks_find("recall")) skip();
+    la_problem p;
+    assert_true(called_in_part("softmax", 8192, 32, LA_MASK_CAUSAL, &p));
+    assert_int_equal(p.T, 32);
+    assert_int_equal(p.Tcap, 8192);
+    assert_true(called_in_part("flash", 8192, 1024, LA_MASK_CAUSAL, &p));
+    assert_false(called_in_part("flash", 8192, 1025, LA_MASK_CAUSAL, &p));
+    assert_false(called_in_part("softmax", 8191, 32, LA_MASK_CAUSAL, &p));
+    assert_false(called_in_part("softmax", 8192, 32, LA_MASK_BIDIRECTIONAL, &p));
+    assert_false(called_in_part("local", 8192, 32, LA_MASK_CAUSAL, &p)); /* its cache is a window */
+    assert_false(called_in_part("linear", 8192, 32, LA_MASK_CAUSAL, &p));
+    assert_int_equal(p.T, 8192);
+}
+
 static void test_impossible_problems_are_errors(void **state)
 {
     (void)state;
@@ -223,6 +267,7 @@ int main(void)
         cmocka_unit_test(test_sizes_are_those_of_the_impl),
         cmocka_unit_test(test_bytes_follow_the_type),
         cmocka_unit_test(test_refusals_are_cells_with_a_reason),
+        cmocka_unit_test(test_a_long_probe_of_attention_asks_the_last_tokens),
         cmocka_unit_test(test_impossible_problems_are_errors),
         cmocka_unit_test(test_broken_json_is_refused),
         cmocka_unit_test(test_seed_is_shared_by_passes_and_not_by_rounds),

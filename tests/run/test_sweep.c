@@ -15,7 +15,7 @@
 #include "registry.h"
 #include "scratch.h"
 
-enum { T = 96 };
+enum { T = 96, LONG = 8192 };
 
 typedef struct sweep {
     scratch s;
@@ -51,7 +51,9 @@ static la_status all_cells(la_plan *plan, la_err *err)
         LA_TRY(scratch_add_pass(plan, name, LA_DECODE, T, 2, err));
         if (la_tasks_find("recall")) LA_TRY(scratch_add_pass(plan, name, LA_EVAL, T, 1, err));
     }
-    return LA_OK;
+    if (!la_tasks_find("recall")) return LA_OK;
+    LA_TRY(scratch_add_pass(plan, "softmax", LA_EVAL, LONG, 1, err));
+    return scratch_add_pass(plan, "flash", LA_EVAL, LONG, 1, err);
 }
 
 static int run_sweep(void **state)
@@ -180,7 +182,10 @@ static void test_recall_is_scored(void **state)
                               "accuracy BETWEEN lo AND hi AND n >= 256") > 3);
     assert_int_equal(number(state, "SELECT count(*) FROM v_accuracy WHERE variant = 'softmax' AND "
                                    "metric = 'accuracy' AND accuracy = 1.0"),
-                     1);
+                     2);
+    assert_int_equal(number(state, "SELECT count(*) FROM v_accuracy WHERE seqlen = 8192 AND "
+                                   "metric = 'accuracy' AND accuracy = 1.0 AND n >= 256"),
+                     2);
 }
 
 static void test_listener_hears_of_each_attempt(void **state)

@@ -18,6 +18,7 @@
 #include "labench/kit.h"
 #include "registry.h"
 #include "sampled.h"
+#include "suite.h"
 
 enum { SEED = 7, LONG = 1500 };
 
@@ -174,6 +175,47 @@ static void clear_folder(bool damage_only)
 }
 
 /* Forward and decode cells of every impl share what is kept; a damaged file is computed anew. */
+/* Forward over the last tokens behind a cache of those before them gives the rows of forward over all. */
+static void test_a_filled_cache_answers_like_the_whole(void **state)
+{
+    (void)state;
+    enum { WHOLE = 300, ASKED = 7 };
+    static const char *const names[] = {"softmax", "flash"};
+    for (size_t i = 0; i < LA_COUNT(names); i++) {
+        const la_variant *v = la_registry_find(names[i]);
+        const la_impl *impl = &v->impls[0];
+        la_problem p = problem_of(WHOLE, LA_MASK_CAUSAL), q = p;
+        la_inputs in, last;
+        la_instance all, few;
+        q.T = ASKED;
+        assert_true(la_sampled_has_cache(v, &p, NULL));
+        assert_int_equal(la_inputs_draw(v, &p, NULL, LA_INPUTS_DEFAULT, SEED, &in, NULL), LA_OK);
+        assert_int_equal(la_inputs_piece(v, NULL, &in, WHOLE - ASKED, ASKED, &last, NULL), LA_OK);
+        assert_int_equal(la_instance_create(v, impl, &p, LA_FORWARD, NULL, &device, &all, NULL),
+                         LA_OK);
+        assert_int_equal(la_instance_create(v, impl, &q, LA_FORWARD, NULL, &device, &few, NULL),
+                         LA_OK);
+        la_io io = la_instance_io(&all, &in), part = la_instance_io(&few, &last);
+        la_sampled_fill_cache(v, &q, NULL, &in, WHOLE - ASKED, few.state.data);
+        part.state_in = part.state_out = few.state.data;
+        part.pos = WHOLE - ASKED;
+        assert_int_equal(impl->forward(all.self, &io, NULL), LA_OK);
+        assert_int_equal(impl->forward(few.self, &part, NULL), LA_OK);
+        const float *want = all.o.data, *got = few.o.data;
+        int64_t row = p.H * p.dv;
+        for (int64_t b = 0; b < p.B; b++)
+            for (int64_t e = 0; e < ASKED * row; e++)
+                assert_true(fabsf(got[b * ASKED * row + e] -
+                                  want[(b * WHOLE + WHOLE - ASKED) * row + e]) < 1e-5f);
+        la_instance_release(&all);
+        la_instance_release(&few);
+        la_inputs_release(&last);
+        la_inputs_release(&in);
+    }
+    la_problem p = problem_of(WHOLE, LA_MASK_CAUSAL);
+    assert_false(la_sampled_has_cache(la_registry_find("deltanet"), &p, NULL));
+}
+
 static void test_kept_rows_are_shared_and_checked(void **state)
 {
     (void)state;
@@ -252,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward_cells_of_every_impl_pass),
         cmocka_unit_test(test_decode_cells_of_every_impl_pass),
+        cmocka_unit_test(test_a_filled_cache_answers_like_the_whole),
         cmocka_unit_test(test_kept_rows_are_shared_and_checked),
         cmocka_unit_test(test_what_is_wrong_is_found),
         cmocka_unit_test(test_borders_of_chunks_are_sampled),

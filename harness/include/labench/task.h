@@ -163,6 +163,8 @@ typedef struct la_task {
     /* Forward passes of a probe, each with parameters drawn anew: samples of what both inputs and
      * parameters do. NULL: as many as give enough answers, all with the same parameters. */
     int64_t (*probe_samples)(const void *task_opts);
+    /* Tokens whose output probe_score reads: the last so many of each sequence. NULL: any. */
+    int64_t (*probe_read)(const la_problem *, const void *task_opts);
     /* What probe_score computes of one forward pass, in float64 FLOP spread over the threads: sweeps are
      * estimated by it. NULL: next to nothing. */
     double (*probe_score_flops)(const la_problem *, const void *task_opts);
