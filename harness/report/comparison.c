@@ -126,6 +126,11 @@ static int by_identity(const void *a, const void *b)
     return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
 }
 
+static void sort_by_identity(rows *r)
+{
+    if (r->n) qsort(r->v, r->n, sizeof *r->v, by_identity);
+}
+
 static int by_ordinal(const void *a, const void *b)
 {
     const pair *x = a, *y = b;
@@ -152,7 +157,7 @@ static la_status tell_impls_apart(rows *r, la_err *err)
         la_free(r->v[i].identity);
         r->v[i].identity = longer;
     }
-    qsort(r->v, r->n, sizeof *r->v, by_identity);
+    sort_by_identity(r);
     return LA_OK;
 }
 
@@ -181,8 +186,8 @@ static la_status add_pair(comparison *c, const row *a, const row *b, la_err *err
 static la_status match(comparison *c, la_err *err)
 {
     rows *a = &c->rows[0], *b = &c->rows[1];
-    qsort(a->v, a->n, sizeof *a->v, by_identity);
-    qsort(b->v, b->n, sizeof *b->v, by_identity);
+    sort_by_identity(a);
+    sort_by_identity(b);
     if (!c->side[0]->variant && (repeats(a) || repeats(b))) {
         LA_TRY(tell_impls_apart(a, err));
         LA_TRY(tell_impls_apart(b, err));
@@ -201,12 +206,12 @@ static la_status match(comparison *c, la_err *err)
         if (x->ok && !y->ok) c->result->failed[1]++;
         if (!x->ok && y->ok) c->result->failed[0]++;
     }
-    qsort(c->pairs, c->n, sizeof *c->pairs, by_ordinal);
     if (c->n == 0)
         return LA_FAIL(err, LA_E_NOTFOUND,
                        "%s and %s have no measured cell in common: 'labench export time' shows "
                        "what each has",
                        c->side[0]->name, c->side[1]->name);
+    qsort(c->pairs, c->n, sizeof *c->pairs, by_ordinal);
     return LA_OK;
 }
 
