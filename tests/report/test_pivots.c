@@ -5,27 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "alloc.h"
 #include "export.h"
 #include "synthetic.h"
 #include "timed_cells.h"
 
 static fixture f;
-
-static int setup(void **state)
-{
-    (void)state;
-    fixture_open(&f);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fixture_release(&f);
-    assert_int_equal(la_mem_live(), 0);
-    return 0;
-}
 
 static char *exported(const char *what, const char *by, const char *format, bool bare)
 {
@@ -292,7 +276,7 @@ static void test_what_cannot_be_a_table_is_refused(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) FIXTURE_TEST(name, &f)
     const struct CMUnitTest tests[] = {
         TEST(test_rows_are_variants_and_columns_lengths),
         TEST(test_bold_are_the_best_and_those_that_may_be),

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "alloc.h"
+
 void expect_status(la_status got, la_status want, const la_err *err)
 {
     if (got != want)
@@ -62,6 +64,19 @@ void fixture_release(fixture *f)
     if (dir) closedir(dir);
     rmdir(f->folder);
     *f = (fixture){0};
+}
+
+int fixture_setup(void **state)
+{
+    fixture_open(*state);
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    fixture_release(*state);
+    assert_int_equal(la_mem_live(), 0);
+    return 0;
 }
 
 la_machine_row sample_machine(void)

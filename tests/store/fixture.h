@@ -29,6 +29,11 @@ void fixture_folder(fixture *f);  /* an empty folder; nothing opened */
 void fixture_open(fixture *f);    /* folder, store, machine, device, build, sweep */
 void fixture_reopen(fixture *f);  /* closes and opens again for writing */
 void fixture_release(fixture *f); /* closes, deletes the folder */
+/* Before and after a test of FIXTURE_TEST, whose state is the fixture. Nothing may be allocated after it. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+#define FIXTURE_TEST(name, f)                                                                      \
+    cmocka_unit_test_prestate_setup_teardown(name, fixture_setup, fixture_teardown, f)
 
 la_machine_row sample_machine(void);
 la_device_row sample_device(void);

@@ -4,25 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "alloc.h"
 #include "fixture.h"
 
 static fixture f;
-
-static int start(void **state)
-{
-    (void)state;
-    fixture_open(&f);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    fixture_release(&f);
-    assert_int_equal(la_mem_live(), 0);
-    return 0;
-}
 
 static void test_a_sound_file_is_counted(void **state)
 {
@@ -103,7 +87,7 @@ static void test_the_schema_of_the_file_is_told(void **state)
     assert_int_equal(facts.schema, LA_SCHEMA_VERSION);
 }
 
-#define TEST(t) cmocka_unit_test_setup_teardown(t, start, stop)
+#define TEST(t) FIXTURE_TEST(t, &f)
 
 int main(void)
 {

@@ -8,23 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "alloc.h"
 #include "export.h"
-
-static int setup(void **state)
-{
-    static fixture f;
-    fixture_open(&f);
-    *state = &f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_release(*state);
-    assert_int_equal(la_mem_live(), 0);
-    return 0;
-}
 
 /* The export as text; free it. */
 static char *exported(fixture *f, int64_t sweep, const char *what, const char *format)
@@ -294,7 +278,8 @@ static void test_a_file_appears_whole_or_not_at_all(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    static fixture f;
+#define TEST(name) FIXTURE_TEST(name, &f)
     const struct CMUnitTest tests[] = {
         TEST(test_every_kind_exports_in_every_format),
         TEST(test_a_step_of_difficulty_is_named),

@@ -14,24 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "alloc.h"
-
 static fixture f;
-
-static int setup(void **state)
-{
-    (void)state;
-    fixture_open(&f);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fixture_release(&f);
-    assert_int_equal(la_mem_live(), 0);
-    return 0;
-}
 
 static void close_store(void)
 {
@@ -547,7 +530,7 @@ static void test_no_room_is_found_when_opening(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) FIXTURE_TEST(name, &f)
     const struct CMUnitTest tests[] = {
         TEST(test_other_files_are_not_ours),
         TEST(test_an_empty_file_is_made_ours_and_holds_nothing_to_read),

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "alloc.h"
 #include "fixture.h"
 #include "store_internal.h"
 #include "text.h"
@@ -166,14 +165,6 @@ static int start(void **state)
 {
     (void)state;
     fixture_folder(&f);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    fixture_release(&f);
-    assert_int_equal(la_mem_live(), 0);
     return 0;
 }
 
@@ -391,7 +382,7 @@ static void test_a_kill_at_any_statement_loses_nothing(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_prestate_setup_teardown(name, start, fixture_teardown, &f)
     const struct CMUnitTest tests[] = {
         TEST(test_every_version_has_its_file_and_the_last_is_todays),
         TEST(test_reading_changes_nothing),

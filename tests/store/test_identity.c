@@ -16,21 +16,6 @@ extern const char la_schema_sql[];
 
 static fixture f;
 
-static int setup(void **state)
-{
-    (void)state;
-    fixture_open(&f);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fixture_release(&f);
-    assert_int_equal(la_mem_live(), 0);
-    return 0;
-}
-
 static bool listed(const char *const *list, size_t n, const char *word)
 {
     for (size_t i = 0; i < n; i++)
@@ -260,7 +245,7 @@ static void test_decode_counts_tokens_of_one_call(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) FIXTURE_TEST(name, &f)
     const struct CMUnitTest tests[] = {
         TEST(test_every_column_of_a_cell_is_identity_or_listed_as_none),
         TEST(test_the_key_is_made_of_the_identity),

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "alloc.h"
 #include "fixture.h"
 
 static fixture a, b; /* files to merge; the merged one lies in a's folder */
@@ -15,8 +14,7 @@ static char out_path[192];
 
 static int start(void **state)
 {
-    (void)state;
-    fixture_open(&a);
+    fixture_setup(state);
     fixture_open(&b);
     snprintf(out_path, sizeof out_path, "%s/out.db", a.folder);
     return 0;
@@ -24,11 +22,8 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-    (void)state;
-    fixture_release(&a);
     fixture_release(&b);
-    assert_int_equal(la_mem_live(), 0);
-    return 0;
+    return fixture_teardown(state);
 }
 
 /* Merges files, given by path, into out_path. */
@@ -469,7 +464,7 @@ static void test_what_cannot_be_merged_into(void **state)
     refused(a.path, LA_E_ARG, "into itself");
 }
 
-#define TEST(t) cmocka_unit_test_setup_teardown(t, start, stop)
+#define TEST(t) cmocka_unit_test_prestate_setup_teardown(t, start, stop, &a)
 
 int main(void)
 {

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alloc.h"
 #include "fixture.h"
 #include "store_internal.h"
 
@@ -54,14 +53,6 @@ static int start(void **state)
     (void)state;
     fixture_folder(&f);
     make_version_1();
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    fixture_release(&f);
-    assert_int_equal(la_mem_live(), 0);
     return 0;
 }
 
@@ -137,11 +128,14 @@ static void test_an_old_file_that_lacks_a_table_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_reading_leaves_an_old_file_as_it_is, start, stop),
-        cmocka_unit_test_setup_teardown(test_writing_brings_an_old_file_up_to_date, start, stop),
-        cmocka_unit_test_setup_teardown(test_a_foreign_trigger_keeps_an_old_file_old, start, stop),
-        cmocka_unit_test_setup_teardown(test_an_old_file_that_lacks_a_table_is_refused, start,
-                                        stop),
+        cmocka_unit_test_prestate_setup_teardown(test_reading_leaves_an_old_file_as_it_is, start,
+                                                 fixture_teardown, &f),
+        cmocka_unit_test_prestate_setup_teardown(test_writing_brings_an_old_file_up_to_date, start,
+                                                 fixture_teardown, &f),
+        cmocka_unit_test_prestate_setup_teardown(test_a_foreign_trigger_keeps_an_old_file_old,
+                                                 start, fixture_teardown, &f),
+        cmocka_unit_test_prestate_setup_teardown(test_an_old_file_that_lacks_a_table_is_refused,
+                                                 start, fixture_teardown, &f),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
 #include "fixture.h"
 
 enum { CELLS = 150 };
@@ -32,14 +31,6 @@ static int start(void **state)
     snprintf(saved, sizeof saved, "%s/saved.db", f.folder);
     snprintf(copy, sizeof copy, "VACUUM INTO '%s'", damaged);
     assert_int_equal(raw_sql(f.path, copy), 0);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    fixture_release(&f);
-    assert_int_equal(la_mem_live(), 0);
     return 0;
 }
 
@@ -212,7 +203,7 @@ static void test_a_file_of_an_older_schema(void **state)
     assert_int_equal(found.sweeps, 1);
 }
 
-#define TEST(t) cmocka_unit_test_setup_teardown(t, start, stop)
+#define TEST(t) cmocka_unit_test_prestate_setup_teardown(t, start, fixture_teardown, &f)
 
 int main(void)
 {

@@ -7,23 +7,6 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-#include "alloc.h"
-
-static int setup(void **state)
-{
-    static fixture f;
-    fixture_open(&f);
-    *state = &f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_release(*state);
-    assert_int_equal(la_mem_live(), 0);
-    return 0;
-}
-
 static void assert_text(la_store *store, const char *sql, const char *want)
 {
     char got[512];
@@ -377,7 +360,8 @@ static void test_a_query_reads_and_is_one_statement(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    static fixture f;
+#define TEST(name) FIXTURE_TEST(name, &f)
     const struct CMUnitTest tests[] = {
         TEST(test_machine_device_and_build_are_found_again),
         TEST(test_peaks_are_kept_by_threads),

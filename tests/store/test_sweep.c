@@ -9,23 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "alloc.h"
-
-static int setup(void **state)
-{
-    static fixture f;
-    fixture_open(&f);
-    *state = &f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_release(*state);
-    assert_int_equal(la_mem_live(), 0);
-    return 0;
-}
-
 static void test_planning_twice_finds_the_same_cells(void **state)
 {
     fixture *f = *state;
@@ -423,7 +406,8 @@ static void test_a_handle_is_not_used_across_a_fork(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    static fixture f;
+#define TEST(name) FIXTURE_TEST(name, &f)
     const struct CMUnitTest tests[] = {
         TEST(test_planning_twice_finds_the_same_cells),
         TEST(test_one_key_for_two_different_cells_is_refused),
