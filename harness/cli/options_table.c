@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "registry.h"
 #include "sizes.h"
 #include "text.h"
 
@@ -82,11 +83,14 @@ static la_status unknown_flag(la_command command, const char *word, la_err *err)
     const char *of = la_commands[command].name;
     size_t len = strcspn(word + 2, "=");
     snprintf(name, sizeof name, "%.*s", (int)(len < 60 ? len : 60), word + 2);
-    const char *best = NULL;
+    const char *best = NULL, *longer = NULL;
     int least = 3;
     for (int i = 0; i < LA_FLAG_COUNT; i++) {
+        if (!belongs((la_flag_id)i, command)) continue;
         int d = la_edit_distance(name, la_flags[i].name);
-        if (belongs((la_flag_id)i, command) && d < least) least = d, best = la_flags[i].name;
+        if (d < least && d < (int)len) least = d, best = la_flags[i].name;
+        if (!longer && len > 2 && strncmp(la_flags[i].name, name, len) == 0)
+            longer = la_flags[i].name;
     }
     /* --length is sample's, but in run somebody may have meant --lengths. */
     int known = flag_find(word + 2, len);
@@ -99,11 +103,28 @@ static la_status unknown_flag(la_command command, const char *word, la_err *err)
                                least == 1 ? best : "");
     }
     la_quote(name, q);
+    if (longer && least > 1) best = longer;
     if (best)
         return LA_FAIL(err, LA_E_ARG,
                        "no flag '--%s'. Nearest: --%s. 'labench %s --help' shows all.", q, best,
                        of);
     return LA_FAIL(err, LA_E_ARG, "no flag '--%s'. 'labench %s --help' shows all.", q, of);
+}
+
+/* Variants and tasks are values of flags, except where a command says otherwise. */
+static la_status unwanted_word(la_command command, const char *word, la_err *err)
+{
+    static const la_flag_id takes_variants[] = {LA_FLAG_VARIANT, LA_FLAG_VARIANTS};
+    const char *flag = NULL, *of = la_commands[command].name;
+    char q[64];
+    for (size_t i = 0; i < LA_COUNT(takes_variants) && la_registry_find(word); i++)
+        if (belongs(takes_variants[i], command)) flag = la_flags[takes_variants[i]].name;
+    if (la_tasks_find(word) && belongs(LA_FLAG_TASKS, command)) flag = la_flags[LA_FLAG_TASKS].name;
+    la_quote(word, q);
+    if (flag)
+        return LA_FAIL(err, LA_E_ARG, "'labench %s' takes no word '%s'. Write --%s %s", of, q, flag,
+                       q);
+    return LA_FAIL(err, LA_E_ARG, "'labench %s' takes no word '%s'", of, q);
 }
 
 typedef struct parser {
@@ -158,7 +179,7 @@ la_status la_flags_parse(la_command command, int argc, char **argv, int first, l
                          la_word_taker word, void *context, bool *help, la_err *err)
 {
     struct option longs[LA_FLAG_COUNT + 1];
-    char shorts[2 * LA_FLAG_COUNT + 3], q[64];
+    char shorts[2 * LA_FLAG_COUNT + 3];
     parser p = {.command = command, .flag = flag, .context = context};
     const char *of = la_commands[command].name;
     getopt_tables(command, longs, shorts);
@@ -172,9 +193,7 @@ la_status la_flags_parse(la_command command, int argc, char **argv, int first, l
         if (at >= argc) return LA_OK;
         const char *now = argv[at];
         if (only_words || (now[0] == '-' && now[1] == '-' && !now[2])) {
-            if (only_words && !word)
-                return LA_FAIL(err, LA_E_ARG, "'labench %s' takes no word '%s'", of,
-                               la_quote(now, q));
+            if (only_words && !word) return unwanted_word(command, now, err);
             if (only_words) LA_TRY(word(context, now, err));
             only_words = true;
             optind = at + 1;
@@ -190,9 +209,7 @@ la_status la_flags_parse(la_command command, int argc, char **argv, int first, l
         int code = getopt_long(argc, argv, shorts, longs, NULL);
         if (code == -1) return LA_OK;
         if (code == 1) {
-            if (!word)
-                return LA_FAIL(err, LA_E_ARG, "'labench %s' takes no word '%s'", of,
-                               la_quote(optarg, q));
+            if (!word) return unwanted_word(command, optarg, err);
             LA_TRY(word(context, optarg, err));
             continue;
         }
