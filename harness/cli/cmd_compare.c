@@ -123,7 +123,10 @@ static la_status find(const compare_args *args, int i, const char *variant, foun
         *word = variant ? (args->stored.sweep ? args->stored.sweep : "last") : args->word[i];
     char name[9];
     LA_TRY(la_side_split(word, la_db_path(args->stored.db), f->path, sizeof f->path, &sweep, err));
-    LA_TRY(la_store_open(f->path, LA_STORE_READ, &f->store, err));
+    if (sweep == word)
+        LA_TRY(la_store_open(f->path, LA_STORE_READ, &f->store, err));
+    else
+        LA_TRY(la_side_open(f->path, "labench compare a.db b.db:last", &f->store, err));
     LA_TRY(find_sweep(f, sweep, err));
     LA_TRY(la_store_sweep_name(f->store, f->side.sweep, name, err));
     f->side.store = f->store;

@@ -7,6 +7,7 @@
 #include "alloc.h"
 #include "commands.h"
 #include "log.h"
+#include "sides.h"
 #include "store.h"
 
 typedef struct merge_args {
@@ -59,7 +60,7 @@ static la_status merge(const merge_args *args, la_err *err)
     la_merged *each = la_zalloc(n * sizeof *each, err);
     la_status st = in && each ? LA_OK : LA_E_NOMEM;
     for (size_t i = 0; i < n && st == LA_OK; i++)
-        st = la_store_open(args->files[i + 1], LA_STORE_READ, &in[i], err);
+        st = la_side_open(args->files[i + 1], "labench merge all.db a.db b.db", &in[i], err);
     if (st == LA_OK) st = la_store_open(args->files[0], LA_STORE_WRITE, &out, err);
     if (st == LA_OK) st = la_store_merge(out, in, n, each, err);
     for (size_t i = 0; i < n && st == LA_OK; i++) tell(args->files[i + 1], &each[i]);

@@ -113,9 +113,12 @@ static la_status read_label(side *s, la_err *err)
     return st;
 }
 
-static la_status open_side(side *s, const char *sweep, la_err *err)
+static la_status open_side(side *s, bool of_with, const char *sweep, la_err *err)
 {
-    LA_TRY(la_store_open(s->path, LA_STORE_READ, &s->store, err));
+    if (of_with)
+        LA_TRY(la_side_open(s->path, "--with other.db:last", &s->store, err));
+    else
+        LA_TRY(la_store_open(s->path, LA_STORE_READ, &s->store, err));
     LA_TRY(la_store_sweep_resolve(s->store, sweep, &s->sweep, err));
     LA_TRY(la_store_sweep_name(s->store, s->sweep, s->id, err));
     return read_label(s, err);
@@ -153,11 +156,11 @@ static la_status open_sides(const plot_args *args, side *sides, la_err *err)
     if (strlen(db) >= sizeof sides->path)
         return LA_FAIL(err, LA_E_ARG, "the path %.60s... is too long", db);
     snprintf(sides->path, sizeof sides->path, "%s", db);
-    LA_TRY(open_side(&sides[0], args->sweep ? args->sweep : "last", err));
+    LA_TRY(open_side(&sides[0], false, args->sweep ? args->sweep : "last", err));
     for (size_t i = 0; i < args->n_with; i++) {
         side *s = &sides[i + 1];
         LA_TRY(la_side_split(args->with[i], db, s->path, sizeof s->path, &sweep, err));
-        LA_TRY(open_side(s, sweep, err));
+        LA_TRY(open_side(s, true, sweep, err));
     }
     return args->n_with ? name_sides(sides, args->n_with + 1, err) : LA_OK;
 }
