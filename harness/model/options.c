@@ -58,7 +58,7 @@ const size_t la_model_options_len = LA_COUNT(la_model_option_table);
 const la_option la_train_option_table[] = {
     INT(steps, 600, 1, 1e9, "steps at most"),
     INT(tokens, 4096, 1, 1 << 28, "tokens of a step"),
-    REAL(lr, 1e-2, 0, 1e6, "learning rate after warm-up"),
+    REAL(lr, 1e-2, 1e-12, 1e6, "learning rate after warm-up"),
     REAL(weight_decay, 0.1, 0, 100, "decoupled, on matrices and the embedding"),
     REAL(clip, 1.0, 0, 1e9, "largest norm of the gradient; 0: none"),
     INT(warmup, 100, 0, 1e9, "steps of linear warm-up"),

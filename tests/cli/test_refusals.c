@@ -99,6 +99,7 @@ static const struct {
     {ALL "--seeds 3", 2, "--seeds is for learned tasks"},
     {ALL "--train-lengths 64", 2, "--train-lengths is for learned tasks"},
     {LEARN "--seeds 0", 2, "--seeds"},
+    {LEARN "--lr 0", 2, "train.lr must lie in 1e-12..1000000, not 0"},
     {LEARN "--lr fast", 2, "train.lr is a number, not 'fast'"},
     {LEARN "--lr 0.01,0.01", 2, "train.lr names '0.01' twice"},
     {LEARN "--lr 1,2,3,4,5,6,7,8,9", 2, "9 learning rates are more than 8"},
