@@ -31,12 +31,12 @@ static void test_ttt_linear_agrees_for_any_number_of_threads(void **state)
 static void test_ttt_linear_by_turns_has_the_bits_of_one_thread(void **state)
 {
     (void)state;
-    enum { T = 1000, H = 2, D = 64 };
+    enum { T = 1000, H = 3, D = 64 };
     subject one, some;
     subject_open_training(&one, "ttt_linear", "cpu_chunk",
                           problem_of(1, T, H, D, D, LA_MASK_CAUSAL, 1), "", LA_INPUTS_DEFAULT);
     subject_open_training(&some, "ttt_linear", "cpu_chunk",
-                          problem_of(1, T, H, D, D, LA_MASK_CAUSAL, 2 * H), "", LA_INPUTS_DEFAULT);
+                          problem_of(1, T, H, D, D, LA_MASK_CAUSAL, 2), "", LA_INPUTS_DEFAULT);
     size_t floats = (size_t)(T * H * D) * sizeof(float), bytes = one.inst.state.bytes;
     for (int calls = 0; calls < 2; calls++) {
         float *of_one = one.inst.state.data, *of_some = some.inst.state.data;

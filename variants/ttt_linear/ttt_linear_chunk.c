@@ -67,9 +67,21 @@ static team team_of(const la_problem *p, const la_ttt_options *o, int64_t thread
     return of;
 }
 
+int64_t la_ttt_shared(const la_problem *p)
+{
+    int64_t heads = p->B * p->H, rest = heads % p->threads;
+    return 2 * rest <= p->threads && heads < 4 * p->threads ? rest : 0;
+}
+
+/* Threads for each head that is shared. */
+static int64_t group_of(const la_problem *p)
+{
+    return la_ttt_shared(p) ? p->threads / la_ttt_shared(p) : 1;
+}
+
 int la_ttt_shares(const la_problem *p, const la_ttt_options *o)
 {
-    team of = team_of(p, o, p->threads / (p->B * p->H));
+    team of = team_of(p, o, group_of(p));
     return of.runners * of.shares;
 }
 
@@ -152,13 +164,13 @@ static int64_t team_floats(const la_problem *p, const la_ttt_options *o, const t
 int64_t la_ttt_common_floats(const la_problem *p, const la_ttt_options *o, bool together)
 {
     if (p->T < o->mini_batch) return 0;
-    team of = team_of(p, o, together ? p->threads / (p->B * p->H) : 1);
+    team of = team_of(p, o, together ? group_of(p) : 1);
     return team_floats(p, o, &of);
 }
 
 void la_ttt_nobody_met(const la_problem *p, const la_ttt_options *o, float *base)
 {
-    team of = team_of(p, o, p->threads / (p->B * p->H));
+    team of = team_of(p, o, group_of(p));
     sizes s = sizes_of(p, o, &of);
     if (p->T < o->mini_batch) return;
     memset(base, 0, (size_t)(16 + 2 * 16 * s.members) * sizeof *base);
@@ -498,7 +510,7 @@ static void begin(const worker *w, int64_t floats)
 void la_ttt_whole(const la_ttt *t, const la_ttt_head *x, const la_ttt_stretch *s, float *D,
                   float *db, float *base, int thread, int threads)
 {
-    team of = team_of(&t->p, &t->o, threads > 1 ? t->p.threads / (t->p.B * t->p.H) : 1);
+    team of = team_of(&t->p, &t->o, threads > 1 ? group_of(&t->p) : 1);
     worker w = {.t = t,
                 .x = x,
                 .whole = s,

@@ -83,14 +83,27 @@ int la_ttt_threads(const la_problem *p, la_pass pass)
     return heads < p->threads ? (int)heads : p->threads;
 }
 
+/* Of a forward by mini-batches. */
+typedef struct crew {
+    int threads, shares; /* shares: threads of each shared head */
+    int64_t whole;       /* heads, the first ones, that are not shared */
+} crew;
+
+static crew crew_of(const la_problem *p, const la_ttt_options *o)
+{
+    int64_t heads = p->B * p->H, shared = la_ttt_shared(p);
+    int shares = la_ttt_shares(p, o);
+    if (shares == 1) return (crew){la_ttt_threads(p, LA_FORWARD), 1, heads};
+    int threads = heads > shared ? p->threads : (int)(shares * shared);
+    return (crew){threads, shares, heads - shared};
+}
+
 static int64_t forward_floats(const la_problem *p, const la_ttt_options *o)
 {
     room r;
-    int64_t shares = la_ttt_shares(p, o), heads = p->B * p->H;
-    int64_t threads = shares > 1 ? shares * heads : la_ttt_threads(p, LA_FORWARD);
-    int64_t common = threads * la_ttt_common_floats(p, o, false);
-    if (shares > 1) common = most(common, heads * la_ttt_common_floats(p, o, true));
-    return threads * room_cut(p, o, NULL, &r) + common;
+    crew c = crew_of(p, o);
+    return c.threads * (room_cut(p, o, NULL, &r) + la_ttt_common_floats(p, o, false)) +
+           (p->B * p->H - c.whole) * la_ttt_common_floats(p, o, true);
 }
 
 la_status la_ttt_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
@@ -430,33 +443,39 @@ static int64_t own_floats(const la_problem *p, const la_ttt_options *o)
     return room_cut(p, o, NULL, &r);
 }
 
-/* By mini-batches: `shares` threads a head, or one, a head after the other. */
+/* Head i, by thread `share` of `shares`. */
+static void run_head(const la_ttt *t, const la_io *io, int64_t i, room *r, float *common, int share,
+                     int shares)
+{
+    la_ttt_head x;
+    la_ttt_head_of(t, io, t->p.T, i / t->p.H, i % t->p.H, &x);
+    x.wide = r->wide;
+    chunk_head(t, &x, r, common, share, shares);
+}
+
+/* By mini-batches: whole heads, one after the other, then those that threads share. */
 static void run_chunks(const la_ttt *t, const la_io *io)
 {
     const la_problem *p = &t->p;
-    int64_t own = own_floats(p, &t->o);
+    crew c = crew_of(p, &t->o);
+    int64_t own = own_floats(p, &t->o), heads = p->B * p->H;
     int64_t by_head = la_ttt_common_floats(p, &t->o, true);
     int64_t by_thread = la_ttt_common_floats(p, &t->o, false);
-    int shares = la_ttt_shares(p, &t->o), heads = (int)(p->B * p->H);
-    int threads = shares > 1 ? shares * heads : la_ttt_threads(p, LA_FORWARD);
-    float *work = io->work, *commons = work + own * threads;
-    for (int i = 0; shares > 1 && i < heads; i++)
-        la_ttt_nobody_met(p, &t->o, commons + i * by_head);
-#pragma omp parallel num_threads(threads) if (threads > 1)
+    float *work = io->work, *alone = work + own * c.threads;
+    float *commons = alone + by_thread * c.threads;
+    for (int64_t i = c.whole; i < heads; i++)
+        la_ttt_nobody_met(p, &t->o, commons + (i - c.whole) * by_head);
+#pragma omp parallel num_threads(c.threads) if (c.threads > 1)
     {
         int thread = omp_get_thread_num(), running = omp_get_num_threads();
-        bool together = shares > 1 && running == threads;
+        int64_t whole = running == c.threads ? c.whole : heads, team = thread / c.shares;
         room r;
         room_cut(p, &t->o, work + own * thread, &r);
-        for (int i = together ? thread / shares : thread; i < heads; i += running) {
-            la_ttt_head x;
-            la_ttt_head_of(t, io, p->T, i / p->H, i % p->H, &x);
-            x.wide = r.wide;
-            if (together)
-                chunk_head(t, &x, &r, commons + thread / shares * by_head, thread % shares, shares);
-            else
-                chunk_head(t, &x, &r, commons + thread * by_thread, 0, 1);
-        }
+        for (int64_t i = thread; i < whole; i += running)
+            run_head(t, io, i, &r, alone + thread * by_thread, 0, 1);
+        if (whole + team < heads)
+            run_head(t, io, whole + team, &r, commons + team * by_head, thread % c.shares,
+                     c.shares);
     }
 }
 

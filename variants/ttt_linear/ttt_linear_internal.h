@@ -238,7 +238,9 @@ typedef struct la_ttt_stretch {
     int64_t first, n, batch;
 } la_ttt_stretch;
 
-/* Threads that share a head. */
+/* Heads that threads share, the last ones: of the others all threads have as many. */
+int64_t la_ttt_shared(const la_problem *p);
+/* Threads that share such a head; 1: it is too small. */
 int la_ttt_shares(const la_problem *p, const la_ttt_options *o);
 /* Floats of a head for all of them, or for one thread that is alone with it; and what comes first, before
  * any of them starts. */
