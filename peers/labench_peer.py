@@ -277,6 +277,8 @@ MIN_SAMPLE_NS = 1e6  # and 1000 times the cost of a clock reading: under 0.1 % o
 WARMUP_NS = 20e6     # warm-up goes on this long, or for 3 calls, whichever is more
 WARMUP_CALLS = 3
 FEW_TIMES = 2        # a call longer than this many times min_time_s gets three samples
+FEW_LIMIT = 8        # which take this many times max_time_s at most
+INTERVAL_SAMPLES = 6 # of all others: the fewest whose median has an interval
 DEVICE_WARMUP_NS = 300e6  # likewise of a device's time (worker_device.c), but
 DEVICE_WARMUP_MOST = 2e9  # never longer than this by our clock
 SETTLED = 0.05       # relative change of the half-width that counts as none
@@ -399,7 +401,8 @@ class Timing:
         # A call far longer than the whole time asked for: three samples, no stop rule to look at.
         few = call_ns > FEW_TIMES * rule["min_time_s"] * 1e9
         most = rule["max_samples"] if rule["max_samples"] > 0 else DEFAULT_MAX
-        limit = rule["max_time_s"] * 1e9 * (4 if few else 1)
+        limit = rule["max_time_s"] * 1e9 * (FEW_LIMIT if few else 1)
+        least = 3 if few else INTERVAL_SAMPLES
         # The rule is looked at only when n reaches 10, 20, 40, ...: looking after each sample and
         # stopping when it looks good makes intervals too narrow.
         check, before_last, last = 10, math.nan, math.nan
@@ -425,8 +428,8 @@ class Timing:
                         self.stop_reason = "settled"
                         return
                 before_last, last = last, now
-            # At least three, unless even these take far too long.
-            if spent >= limit and (n >= 3 or spent >= 4 * limit):
+            # So many at least, unless even these take far too long.
+            if spent >= limit and (n >= least or spent >= 4 * limit):
                 return
 
 

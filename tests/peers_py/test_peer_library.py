@@ -107,6 +107,10 @@ class StopRule(unittest.TestCase):
         self.assertIn(t.stop_reason, ("max_time", "settled"))
         self.assertGreaterEqual(sum(ns for _, ns in t.samples), 0.3e9)
 
+    def test_a_wide_call_has_samples_for_an_interval(self):
+        t = self.timing(lambda n: 4e8 if n % 2 else 5.5e8)
+        self.assertEqual((t.stop_reason, len(t.samples)), ("max_time", 6))  # 1.5 s are over with the fourth
+
     def test_a_slow_call_has_three_samples_and_no_warm_up(self):
         t = self.timing(lambda n: 7e8, first=700_000_000)
         self.assertEqual((t.stop_reason, len(t.samples), t.warmup_iters), ("slow", 3, 0))
