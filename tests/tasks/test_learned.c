@@ -406,6 +406,9 @@ static void test_learned_tasks_are_validated(void **state)
     t.answers = probe->answers;
     assert_int_equal(la_task_validate(&t, NULL), LA_E_ARG);
     t.answers = NULL;
+    t.probe_read = probe->probe_read;
+    assert_int_equal(la_task_validate(&t, NULL), LA_E_ARG);
+    t.probe_read = NULL;
     l.make = NULL;
     assert_int_equal(la_task_validate(&t, NULL), LA_E_ARG);
     l.make = good->learned->make;

@@ -281,6 +281,13 @@ static void test_recall_scores_answers_and_guesses(void **state)
     score = (la_score){0};
     assert_int_equal(recall->probe_score(&io, o, &score, NULL), LA_OK);
     assert_int_equal(score.correct, score.total);
+    /* What lies before the tokens that are read does not matter. */
+    int64_t read = recall->probe_read(&p, opts);
+    assert_int_equal(read, 2048);
+    for (int64_t i = 0; i < (p.T - read) * p.H * p.dv; i++) o[i] = NAN;
+    score = (la_score){0};
+    assert_int_equal(recall->probe_score(&io, o, &score, NULL), LA_OK);
+    assert_int_equal(score.correct, 4096);
     la_free(o);
     la_inputs_release(&in);
     la_free(opts);
