@@ -2,7 +2,6 @@
 #include "emulator.h"
 #include "watched.h"
 
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <ucontext.h>
@@ -43,17 +42,10 @@ const size_t stack_bytes = 128 << 10;
 const size_t shared_most = 227 << 10;
 const unsigned threads_most = 1024, warp = 32;
 
-/* A place to jump to, on another stack. The library's longjmp would take the sanitizer's marks off the stack that it
- * leaves, so that variables of a kernel were watched up to its first barrier; the compiler's does not. */
-#if LA_WATCHED
+/* A place to jump to, on another stack. The library's longjmp looks for clean-ups at every jump, and would take the
+ * sanitizer's marks off the stack that it leaves, so that variables of a kernel were watched up to its first barrier;
+ * the compiler's does neither. */
 typedef void *place[5];
-#define LA_PLACE(here)    __builtin_setjmp(here)
-#define LA_JUMP_TO(there) __builtin_longjmp(there, 1)
-#else
-typedef jmp_buf place;
-#define LA_PLACE(here)    _setjmp(here)
-#define LA_JUMP_TO(there) _longjmp(there, 1)
-#endif
 
 struct copy {
     void *to;
@@ -66,10 +58,9 @@ const int names = 16;
 
 struct fiber {
     thread self;
-    ucontext_t
-        context; /* to start it; from then on the jump, which asks no kernel for signal masks */
     place left;
-    bool started = false;
+    bool started =
+        false; /* by a context; from then on the jump, which asks no kernel for signal masks */
     waiting state = runs;
     std::unique_ptr<char[]> stack{new char[stack_bytes]};
     void *frames = nullptr;               /* the sanitizer's, of the stack it left */
@@ -110,13 +101,12 @@ void in_scheduler()
 #endif
 }
 
-void leaving_fiber(fiber *f, bool for_good)
+void leaving_fiber(fiber *f)
 {
 #if LA_WATCHED
-    __sanitizer_start_switch_fiber(for_good ? nullptr : &f->frames, scheduler.stack,
-                                   scheduler.bytes);
+    __sanitizer_start_switch_fiber(&f->frames, scheduler.stack, scheduler.bytes);
 #else
-    (void)f, (void)for_good;
+    (void)f;
 #endif
 }
 
@@ -132,40 +122,46 @@ void in_fiber(fiber *f)
 
 LA_UNWATCHED void jump_to_scheduler()
 {
-    LA_JUMP_TO(scheduler_left);
-}
-
-LA_UNWATCHED void jump_to_fiber(fiber *f)
-{
-    if (f->started) LA_JUMP_TO(f->left);
-    f->started = true;
-    setcontext(&f->context);
-}
-
-LA_UNWATCHED void body()
-{
-    fiber *f = fibers[now->flat].get();
-    in_fiber(f);
-    (*kernel)();
-    f->state = ended;
-    leaving_fiber(f, true);
-    jump_to_scheduler();
+    __builtin_longjmp(scheduler_left, 1);
 }
 
 LA_UNWATCHED void wait_as(waiting state)
 {
     fiber *f = fibers[now->flat].get();
     f->state = state;
-    leaving_fiber(f, false);
-    if (LA_PLACE(f->left) == 0) jump_to_scheduler();
+    leaving_fiber(f);
+    if (__builtin_setjmp(f->left) == 0) jump_to_scheduler();
     in_fiber(fibers[now->flat].get());
+}
+
+/* A fiber has the same place in every block of every launch. */
+LA_UNWATCHED void body()
+{
+    in_fiber(fibers[now->flat].get());
+    for (;;) {
+        (*kernel)();
+        wait_as(ended);
+    }
+}
+
+LA_UNWATCHED void jump_to_fiber(fiber *f)
+{
+    if (f->started) __builtin_longjmp(f->left, 1);
+    ucontext_t context;
+    f->started = true;
+    getcontext(&context);
+    context.uc_stack.ss_sp = f->stack.get();
+    context.uc_stack.ss_size = stack_bytes;
+    context.uc_link = nullptr;
+    makecontext(&context, body, 0);
+    setcontext(&context);
 }
 
 LA_UNWATCHED void resume(fiber *f)
 {
     now = &f->self;
     leaving_scheduler(f);
-    if (LA_PLACE(scheduler_left) == 0) jump_to_fiber(f);
+    if (__builtin_setjmp(scheduler_left) == 0) jump_to_fiber(f);
     in_scheduler();
 }
 
@@ -178,13 +174,15 @@ unsigned draw()
 
 void run_from(size_t first, size_t n)
 {
-    size_t start = draw() % n;
+    size_t at = draw() % n;
     bool backwards = draw() & 1;
     for (size_t k = 0; k < n; k++) {
-        size_t i = first + (start + (backwards ? n - k : k)) % n;
-        fiber *f = fibers[i].get();
-        if (f->state != runs) continue;
-        resume(f);
+        fiber *f = fibers[first + at].get();
+        if (f->state == runs) resume(f);
+        if (backwards)
+            at = at ? at - 1 : n - 1;
+        else
+            at = at + 1 < n ? at + 1 : 0;
     }
 }
 
@@ -260,12 +258,6 @@ void begin(fiber *f, unsigned flat)
     f->state = runs;
     f->copies.clear();
     f->products.clear();
-    f->started = false;
-    getcontext(&f->context);
-    f->context.uc_stack.ss_sp = f->stack.get();
-    f->context.uc_stack.ss_size = stack_bytes;
-    f->context.uc_link = nullptr;
-    makecontext(&f->context, body, 0);
 }
 } // namespace
 
@@ -438,14 +430,19 @@ void check_left(size_t threads)
             if (!group.empty()) stop("a block ends before a product of its warps was waited for");
 }
 
+bool untouched(const unsigned char *p, size_t bytes)
+{
+    return p[0] == 0xff && memcmp(p, p + 1, bytes - 1) == 0;
+}
+
 /* What a sanitizer would have said, without one. */
 void check_shared(size_t bytes)
 {
     const unsigned char *pool = arena + margin;
     la_watch_open(arena, sizeof arena);
-    for (size_t i = 0; i < margin_checked; i++)
-        if (pool[bytes + i] != 0xff || pool[-1 - (ptrdiff_t)i] != 0xff)
-            stop("a thread wrote outside the shared memory of its block");
+    if (!untouched(pool - margin_checked, margin_checked) ||
+        !untouched(pool + bytes, margin_checked))
+        stop("a thread wrote outside the shared memory of its block");
 }
 
 void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &of)
