@@ -110,8 +110,8 @@ static la_status spawn(const char *dir, const char *script, pid_t *pid, la_err *
     posix_spawn_file_actions_addopen(&files, 2, "words", O_WRONLY | O_CREAT | O_TRUNC, 0600);
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&how, &none);
-    posix_spawnattr_setpgroup(&how, 0);
-    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    /* A session of its own has no terminal, where a group that is not in its foreground is stopped. */
+    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
     /* -d: no start-up file of the user's, so that figures look the same everywhere. */
     char name[] = "gnuplot", defaults[] = "-d", file[160];
     snprintf(file, sizeof file, "%.150s", script);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Figures of several sweeps, over a base, of samples; every kind has the same bytes twice; gnuplot that
- * never ends.
+ * never ends, and one that looks for a terminal.
  */
 #include "synthetic.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "figure.h"
@@ -309,40 +311,86 @@ static void test_resident_memory_is_dotted_on_request(void **state)
     fixture_release(&f);
 }
 
+/* A gnuplot of our own comes first in PATH; returns what that was. */
+static char *pretend(const fixture *f, const char *script)
+{
+    char program[128], search[4096], *path = strdup(getenv("PATH"));
+    snprintf(program, sizeof program, "%s/gnuplot", f->folder);
+    FILE *out = fopen(program, "w");
+    fprintf(out, "#!/bin/sh\n%s", script);
+    fclose(out);
+    chmod(program, 0755);
+    snprintf(search, sizeof search, "%s:%s", f->folder, path);
+    setenv("PATH", search, 1);
+    return path;
+}
+
+static void pretend_no_more(char *path)
+{
+    setenv("PATH", path, 1);
+    free(path);
+}
+
 static void test_a_gnuplot_without_end_is_stopped(void **state)
 {
     (void)state;
     fixture f;
     la_err err = {0};
     const char *kinds[] = {"time"};
-    char program[128], dir[128], search[4096];
+    char dir[128], name[160];
     fixture_open(&f);
     synthetic_variant(&f, "any");
-    snprintf(program, sizeof program, "%s/gnuplot", f.folder);
-    FILE *script = fopen(program, "w");
-    fputs("#!/bin/sh\nsleep 100 &\nwait\n", script);
-    fclose(script);
-    chmod(program, 0755);
-    char *path = strdup(getenv("PATH"));
-    snprintf(search, sizeof search, "%s:%s", f.folder, path);
-    setenv("PATH", search, 1);
+    char *path = pretend(&f, "sleep 100 &\nwait\n");
     snprintf(dir, sizeof dir, "%s/hung", f.folder);
     int limit = la_gnuplot_limit_s;
     assert_int_equal(limit, 60);
     la_gnuplot_limit_s = 1;
     la_status st = la_report_plots(f.store, f.sweep, kinds, 1, dir, NULL, NULL, NULL, &err);
     la_gnuplot_limit_s = limit;
-    setenv("PATH", path, 1);
-    free(path);
+    pretend_no_more(path);
     expect_status(st, LA_E_ENV, &err);
     assert_non_null(strstr(err.msg, "more than 1 s"));
-    snprintf(search, sizeof search, "%s/time.dat", dir);
-    assert_int_equal(access(search, R_OK), 0);
-    snprintf(search, sizeof search, "%s/time.svg", dir);
-    assert_int_not_equal(access(search, R_OK), 0);
+    snprintf(name, sizeof name, "%s/time.dat", dir);
+    assert_int_equal(access(name, R_OK), 0);
+    snprintf(name, sizeof name, "%s/time.svg", dir);
+    assert_int_not_equal(access(name, R_OK), 0);
     remove_folder(dir);
-    unlink(program);
     fixture_release(&f);
+}
+
+/* Draws as the foreground of a terminal of its own; 0 where gnuplot came to its end with status 3. */
+static int draw_in_a_terminal(const char *terminal, const char *dir)
+{
+    la_text text = {0};
+    la_err err = {0};
+    if (setsid() < 0 || open(terminal, O_RDWR) < 0) return 1;
+    la_gnuplot_limit_s = 5;
+    la_text_add(&text, "plot x\n");
+    la_gnuplot_draw(&(la_plot_how){0}, dir, "time", "Time", &text, &text, &err);
+    la_text_release(&text);
+    return strstr(err.msg, "ended with status 3") ? 0 : 2;
+}
+
+/* What is no foreground of a terminal is stopped where it reads or sets it. */
+static void test_a_gnuplot_is_not_stopped_by_the_terminal(void **state)
+{
+    (void)state;
+    fixture f;
+    int status = -1, terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    char name[64];
+    assert_true(terminal >= 0);
+    assert_int_equal(grantpt(terminal) | unlockpt(terminal), 0);
+    assert_int_equal(ptsname_r(terminal, name, sizeof name), 0);
+    fixture_folder(&f);
+    char *path = pretend(&f, "stty sane < /dev/tty\nread line < /dev/tty\nexit 3\n");
+    pid_t pid = fork();
+    if (pid == 0) _exit(draw_in_a_terminal(name, f.folder));
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    close(terminal);
+    pretend_no_more(path);
+    fixture_release(&f);
+    assert_int_equal(status, 0);
 }
 
 int main(void)
@@ -356,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_maps_of_ratios_and_of_the_fastest),
         cmocka_unit_test(test_resident_memory_is_dotted_on_request),
         cmocka_unit_test(test_a_gnuplot_without_end_is_stopped),
+        cmocka_unit_test(test_a_gnuplot_is_not_stopped_by_the_terminal),
     };
     return cmocka_run_group_tests_name("figures", tests, NULL, NULL);
 }
