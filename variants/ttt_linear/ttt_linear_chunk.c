@@ -220,8 +220,10 @@ static void meet(worker *w)
 }
 
 /* Rows of one head lie a page apart where heads are several, and the hardware does not look ahead: those
- * of mini-batch j are asked for, one tensor at a time with arithmetic between. */
-static void ask_for(const worker *w, const void *tensor, int64_t row, int64_t d, int64_t j)
+ * of mini-batch j are asked for, one tensor at a time with arithmetic between. Where rows of o are not
+ * there when they are written, what is stored next waits for them. */
+static void ask_for(const worker *w, const void *tensor, int64_t row, int64_t d, int64_t j,
+                    bool writes)
 {
     if (j >= w->whole->n) return;
     int64_t C = w->t->o.mini_batch, t = w->whole->first + j * C;
@@ -229,7 +231,11 @@ static void ask_for(const worker *w, const void *tensor, int64_t row, int64_t d,
     const char *at = la_ttt_at(w->t, tensor, t * row);
     row *= (int64_t)la_dtype_size(w->t->p.dtype);
     for (int64_t i = 0; i < C; i++, at += row)
-        for (int64_t c = 0; c < bytes; c += 64) __builtin_prefetch(at + c, 0, 2);
+        for (int64_t c = 0; c < bytes; c += 64)
+            if (writes)
+                __builtin_prefetch(at + c, 1, 3);
+            else
+                __builtin_prefetch(at + c, 0, 2);
 }
 
 /* This thread's columns of the padded rows; s is in Q already. */
@@ -251,7 +257,8 @@ static la_ttt_rows rows_of(const worker *w, const slot *s)
     return r;
 }
 
-static void prepare(const worker *w, int64_t j)
+/* K, s Q, V and eta of mini-batch j. */
+static void bring(const worker *w, int64_t j)
 {
     const la_ttt *of = w->t;
     const la_ttt_options *o = &of->o;
@@ -266,10 +273,18 @@ static void prepare(const worker *w, int64_t j)
     of->rows.copy(C, w->n, 1.0f, la_ttt_at(of, w->x->v, t * r->v_row + w->first), r->v_row, s.V,
                   w->s.ldv);
     for (int64_t i = 0; i < C; i++) s.eta[i] = rate * w->x->beta_in[(t + i) * w->x->gate_row];
-    of->tile->transpose(C, ldk, s.K, ldk, w->m.turned, Cp);
+}
+
+/* A of mini-batch j. */
+static void score(const worker *w, int64_t j)
+{
+    const la_ttt *of = w->t;
+    int64_t Cp = w->s.C, ldk = w->s.ldk;
+    slot s = slot_at(w, j);
+    of->tile->transpose(of->o.mini_batch, ldk, s.K, ldk, w->m.turned, Cp);
     of->rows.product(&(la_small_product){.M = Cp,
                                          .N = Cp,
-                                         .K = r->dk,
+                                         .K = w->x->rows.dk,
                                          .a = s.QA,
                                          .down = ldk + Cp,
                                          .along = 1,
@@ -347,6 +362,7 @@ static void learn(worker *w, int64_t j, bool more)
     la_ttt_rows r = rows_of(w, &s);
     save(w, j);
     product(w, &s, s.K, ldk, w->x->rows.dk, m->Z);
+    if (w->runners == 1) ask_for(w, w->x->v, w->x->rows.v_row, w->n, j + 1, false);
     if (w->shares == 1)
         f->inner(&r, m->Z, m->rstd, m->G, H);
     else
@@ -451,12 +467,13 @@ static void go_alone(worker *w)
     int64_t n = w->whole->n;
     receive(w, 0, 0);
     for (int64_t j = 0; j < n; j++) {
-        prepare(w, j);
-        ask_for(w, x->q, x->rows.qk_row, x->rows.dk, j + 1);
+        bring(w, j);
+        ask_for(w, x->q, x->rows.qk_row, x->rows.dk, j + 1, false);
+        score(w, j);
+        ask_for(w, x->o, x->rows.v_row, w->n, j, true);
         learn(w, j, j + 1 < n);
-        ask_for(w, x->k, x->rows.qk_row, x->rows.dk, j + 1);
+        ask_for(w, x->k, x->rows.qk_row, x->rows.dk, j + 1, false);
         answer(w, j);
-        ask_for(w, la_ttt_at(w->t, x->v, w->first), x->rows.v_row, w->n, j + 1);
     }
     end(w);
 }
@@ -465,7 +482,7 @@ static void go_alone(worker *w)
 static void run_leg(worker *w, int64_t leg, int64_t from, int64_t to, int64_t ahead)
 {
     const la_ttt_head *x = w->x;
-    for (int64_t j = from; j < to; j++) prepare(w, j);
+    for (int64_t j = from; j < to; j++) bring(w, j), score(w, j);
     receive(w, leg, from);
     for (int64_t j = from; j < to; j++) learn(w, j, j + 1 < to);
     if (to == w->whole->n) end(w);
@@ -473,10 +490,10 @@ static void run_leg(worker *w, int64_t leg, int64_t from, int64_t to, int64_t ah
     for (int64_t j = from; w->shares > 1 && j < to; j++) sum_up(w, j);
     meet(w);
     for (int64_t j = from; j < to; j++) {
-        ask_for(w, x->q, x->rows.qk_row, x->rows.dk, j + ahead);
-        ask_for(w, x->k, x->rows.qk_row, x->rows.dk, j + ahead);
+        ask_for(w, x->q, x->rows.qk_row, x->rows.dk, j + ahead, false);
+        ask_for(w, x->k, x->rows.qk_row, x->rows.dk, j + ahead, false);
         answer(w, j);
-        ask_for(w, la_ttt_at(w->t, x->v, w->first), x->rows.v_row, w->n, j + ahead);
+        ask_for(w, la_ttt_at(w->t, x->v, w->first), x->rows.v_row, w->n, j + ahead, false);
     }
 }
 
