@@ -24,7 +24,7 @@
 
 #define COLUMNS    16          /* of a thread: a multiple of so many */
 #define LEG_FLOATS (136 << 10) /* kept for a leg, about: half of an L2 cache of 1 MiB */
-#define LEG        8 /* mini-batches of a leg, where there are many: handing on takes about one's time */
+#define LEG        8  /* mini-batches of a leg at least: handing on takes about as long as one */
 #define LEGS       16 /* of a head, where mini-batches are few */
 
 static int64_t most(int64_t a, int64_t b)
@@ -490,6 +490,7 @@ static void run_leg(worker *w, int64_t leg, int64_t from, int64_t to, int64_t ah
     for (int64_t j = from; w->shares > 1 && j < to; j++) sum_up(w, j);
     meet(w);
     for (int64_t j = from; j < to; j++) {
+        ask_for(w, la_ttt_at(w->t, x->o, w->first), x->rows.v_row, w->n, j, true);
         ask_for(w, x->q, x->rows.qk_row, x->rows.dk, j + ahead, false);
         ask_for(w, x->k, x->rows.qk_row, x->rows.dk, j + ahead, false);
         answer(w, j);
