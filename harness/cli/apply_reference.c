@@ -68,9 +68,9 @@ static la_status run_head(const job *j, int64_t b, int64_t h, la_err *err)
     for (size_t i = 0; i < a->n_parts; i++) {
         int64_t of = a->parts[i].shape[1], slot = b * of + h / (p->H / of);
         int64_t pieces = p->B * of;
-        in[i] = a->has_state
-                    ? (const double *)j->state_in[i].data + slot * (a->state_in[i].n / pieces)
-                    : NULL;
+        in[i] = a->has_state ? (const double *)j->state_in[i].data +
+                                   slot * (la_part_elements(&a->parts[i]) / pieces)
+                             : NULL;
         out[i] = a->with_state
                      ? (double *)a->state[i].data + slot * (la_part_elements(&a->parts[i]) / pieces)
                      : NULL;
@@ -111,6 +111,23 @@ static la_status widen_drawn(la_npy *npy, const la_buffer *wide, la_err *err)
     return LA_OK;
 }
 
+/* A window that was not yet full when it was written has fewer places than this call's: they are the first ones. */
+static la_status widen_state(la_apply *a, size_t part, la_buffer *out, la_err *err)
+{
+    la_buffer written = {0};
+    const la_npy *npy = &a->state_in[part];
+    int64_t slices = a->p.B * a->parts[part].shape[1];
+    size_t have = (size_t)(npy->n / slices) * sizeof(double),
+           room = (size_t)(la_part_elements(&a->parts[part]) / slices) * sizeof(double);
+    la_status st = widen(npy, &written, err);
+    if (st == LA_OK) st = la_buffer_init(out, (size_t)slices * room, err);
+    if (st == LA_OK) memset(out->data, 0, (size_t)slices * room);
+    for (int64_t i = 0; i < slices && have && st == LA_OK; i++)
+        memcpy((char *)out->data + (size_t)i * room, (char *)written.data + (size_t)i * have, have);
+    la_buffer_release(&written);
+    return st;
+}
+
 static la_status widen_all(job *j, la_err *err)
 {
     la_apply *a = j->a;
@@ -121,7 +138,7 @@ static la_status widen_all(job *j, la_err *err)
         if (a->drawn[i]) LA_TRY(widen_drawn(&a->param[i], &j->param[i], err));
     }
     for (size_t i = 0; i < a->n_parts; i++) {
-        if (a->has_state) LA_TRY(widen(&a->state_in[i], &j->state_in[i], err));
+        if (a->has_state) LA_TRY(widen_state(a, i, &j->state_in[i], err));
         if (!a->with_state) continue;
         size_t bytes = (size_t)la_part_elements(&a->parts[i]) * sizeof(double);
         LA_TRY(la_buffer_init(&a->state[i], bytes, err));
