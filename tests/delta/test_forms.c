@@ -106,6 +106,28 @@ static void test_threads_do_not_change_the_result(void **state)
     }
 }
 
+/* What threads make of a shared chunk is not seen half made by another: 100 calls have the same bits. */
+static void test_shared_chunks_are_whole(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < LA_COUNT(names); n++) {
+        const la_variant *v = la_registry_find(names[n]);
+        const la_impl *impl = form(v, "cpu_chunk");
+        la_problem p = problem(1, 800, 1, 40, 100);
+        p.threads = 3;
+        la_inputs in = inputs(v, &p, LA_INPUTS_DEFAULT);
+        float *want = floats(outputs(&p)), *got = floats(outputs(&p));
+        call(v, impl, &p, LA_FORWARD, 50, &in, 0, NULL, NULL, want);
+        for (int i = 0; i < 100; i++) {
+            call(v, impl, &p, LA_FORWARD, 50, &in, 0, NULL, NULL, got);
+            assert_memory_equal(got, want, (size_t)outputs(&p) * sizeof *got);
+        }
+        la_free(want);
+        la_free(got);
+        la_inputs_release(&in);
+    }
+}
+
 /* Value heads that share a query/key head are heads with that q and k. */
 static void test_grouped_heads_are_repeated_keys(void **state)
 {
@@ -143,6 +165,7 @@ int main(void)
         cmocka_unit_test(test_both_forms_are_decode_steps),
         cmocka_unit_test(test_a_sequence_may_be_cut_anywhere),
         cmocka_unit_test(test_threads_do_not_change_the_result),
+        cmocka_unit_test(test_shared_chunks_are_whole),
         cmocka_unit_test(test_grouped_heads_are_repeated_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

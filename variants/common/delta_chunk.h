@@ -49,9 +49,9 @@ static inline void la_chunk_copies_at(la_chunk_ready *r, int64_t dk, int64_t chu
     r->q = at, r->k_in = at + size, r->k_out = at + 2 * size;
 }
 
-/* The copies and the decay of the whole chunk from token t on alone, into their places in `ready`; scratch is of
- * la_delta_sums_floats floats. Where threads share a head each makes its own copies: taking those of another core
- * costs more than exponentials do. */
+/* The copies and the decay of the whole chunk from token t on alone, into their places in `ready`, which are not
+ * those of other threads; scratch is of la_delta_sums_floats floats. Where threads share a head each makes its own:
+ * taking those of another core costs more than exponentials do. */
 typedef void la_delta_copies_fn(const la_delta_slice *x, int64_t t, la_chunk_ready ready,
                                 float *scratch);
 la_delta_copies_fn la_delta_copies_generic, la_delta_copies_avx2, la_delta_copies_avx512;

@@ -45,7 +45,7 @@ static chunk begin(const la_delta_slice *x)
     return c;
 }
 
-/* The decayed copies of the chunk from token t on: as prepared, or made here, behind U. */
+/* The decayed copies of the chunk from token t on and its whole decay: as prepared, or made here, behind U. */
 static void copies(chunk *c, int64_t t, float *ready)
 {
     const la_delta_slice *x = c->x;
@@ -55,7 +55,8 @@ static void copies(chunk *c, int64_t t, float *ready)
     }
     float *own = x->work + la_delta_scan_floats(x->dk, x->w, x->chunk);
     la_chunk_copies_at(&c->r, x->dk, x->chunk, own);
-    LA_ISA(la_delta_copies)(x, t, c->r, own + la_delta_copies_floats(x->decay, x->dk, x->chunk));
+    c->r.whole = own + la_delta_copies_floats(x->decay, x->dk, x->chunk);
+    LA_ISA(la_delta_copies)(x, t, c->r, c->r.whole + la_delta_up(x->dk));
 }
 
 /* The chunk from token t on, prepared in `ready`. */

@@ -130,10 +130,10 @@ static halves_floats halves_of(const la_recurrence *m, const la_problem *p, int6
         return (halves_floats){la_delta_scan_bf16_floats(dk, w, chunk),
                                la_delta_prepare_bf16_floats(m->decay, dk, chunk),
                                la_delta_ready_bf16_floats(dk, chunk)};
-    int64_t copies = la_delta_copies_floats(m->decay, dk, chunk);
     return (halves_floats){
-        la_delta_scan_floats(dk, w, chunk) + copies + la_delta_sums_floats(m->decay, dk, chunk),
-        la_delta_prepare_floats(m->decay, dk, chunk) + copies, la_delta_scores_floats(dk, chunk)};
+        la_delta_scan_floats(dk, w, chunk) + la_delta_own_floats(m->decay, dk, chunk),
+        la_delta_prepare_floats(m->decay, dk, chunk) + la_delta_copies_floats(m->decay, dk, chunk),
+        la_delta_scores_floats(dk, chunk)};
 }
 
 /* A relay (delta_relay.h) serves where threads share heads, or some would have none at the end, and the

@@ -90,6 +90,14 @@ static inline int64_t la_delta_sums_floats(la_decay decay, int64_t dk, int64_t c
     return decay == LA_DECAY_CHANNEL ? 2 * la_delta_up(chunk) * la_delta_up(dk) : 0;
 }
 
+/* What a scan whose chunks were prepared apart makes of its own: copies, the decay of the chunk, sums. */
+static inline int64_t la_delta_own_floats(la_decay decay, int64_t dk, int64_t chunk)
+{
+    if (decay != LA_DECAY_CHANNEL) return 0;
+    return la_delta_copies_floats(decay, dk, chunk) + la_delta_up(dk) +
+           la_delta_sums_floats(decay, dk, chunk);
+}
+
 static inline int64_t la_delta_ready_floats(la_decay decay, int64_t dk, int64_t chunk)
 {
     return la_delta_scores_floats(dk, chunk) + la_delta_copies_floats(decay, dk, chunk);
