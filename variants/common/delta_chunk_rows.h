@@ -197,6 +197,8 @@ LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t la
         if (j == 0) ask(c, (c->n + r) / rows);
         prefetch(c, c->v + j, from, (int)some, c->x->v_row, vecs * LA_VW);
         if (part & OUTPUT) prefetch(c, c->o + j, from, (int)some, c->x->v_row, vecs * LA_VW);
+        if (part == UPDATE && j == 0 && c->asks)
+            prefetch(c, c->q, from, (int)some, c->x->qk_row, c->x->dk);
         carry_rows(c, r, j, rows, vecs);
     }
     for (; r < dk; r++) carry_rows(c, r, j, 1, vecs);

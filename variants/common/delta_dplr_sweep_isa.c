@@ -14,6 +14,7 @@
  * of every chunk of C = LA_DELTA_BACK tokens: chunks can be prepared apart from each other, by any thread.
  */
 #include "delta_dplr.h"
+#include "delta_relay.h"
 #include "delta_rows.h"
 
 enum { C = LA_DELTA_BACK };
@@ -227,6 +228,24 @@ static void chunk(const la_delta_slice *x, int64_t t, const float *ready)
 void LA_ISA(la_dplr_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready)
 {
     for (int64_t t = t0; t < t1; t += C, ready += la_dplr_ready_floats(x->dk)) chunk(x, t, ready);
+}
+
+/* ---- a leg of a relay ---- */
+
+void LA_ISA(la_dplr_leg_prepare)(const la_delta_slice *x, const la_delta_leg *leg)
+{
+    float *ready = leg->ready;
+    for (int64_t t = leg->start; t < leg->end; t += C, ready += la_dplr_ready_floats(x->dk))
+        LA_ISA(la_dplr_prepare)(x, t, ready, leg->scratch + la_dplr_scan_floats(x->dk, x->w));
+}
+
+/* What the sweep keeps of the state is what is handed on. */
+void LA_ISA(la_dplr_leg_carry)(const la_delta_slice *x, const la_delta_leg *leg)
+{
+    size_t bytes = (size_t)la_dplr_scan_floats(x->dk, x->w) * sizeof *x->work;
+    if (leg->start > 0) memcpy(x->work, leg->in, bytes);
+    LA_ISA(la_dplr_scan)(x, leg->start, leg->end, leg->ready);
+    memcpy(leg->out, x->work, bytes);
 }
 
 void LA_ISA(la_dplr_sweep)(const la_delta_slice *x)

@@ -33,8 +33,7 @@ typedef struct instance {
     la_delta_kernel *forward, *decode;
     la_delta_prepare_fn *prepare; /* the halves of the chunk form, or NULL */
     la_delta_scan_fn *scan;
-    /* The chunk form as a relay. */
-    la_delta_leg_fn *leg_whole, *leg_prepare, *leg_carry, *leg_finish;
+    la_delta_leg_kernels legs;
     la_delta_prepare_fn *prepare_wide; /* bf16 only: that of float32 */
     la_delta_backward_kernel *backward;
     const la_tile *tile;
@@ -97,15 +96,9 @@ typedef struct division {
     size_t work;    /* bytes of one thread; of one job where chunks are shared */
     size_t prepare; /* scratch of one thread to prepare chunks */
     size_t ready;   /* bytes of one prepared chunk */
-    /* Of a relay, where `leg` is not 0. Every so many legs one is whole, where `turns` is not 0. */
-    int64_t leg, whole, turns; /* chunks of a leg and of a whole one */
-    size_t kept, baton;        /* bytes of what a leg keeps, and of a state that is handed on */
+    bool relayed;
+    la_delta_relay relay;
 } division;
-
-/* How many legs of a head have carried its state. */
-typedef struct baton {
-    _Alignas(64) atomic_uint passed;
-} baton;
 
 /* For each thread of a head, at most. A block is short enough that what is prepared, and the rows it was
  * prepared from, are still in the cores' own caches when columns go through it, and long enough that
@@ -136,92 +129,10 @@ static halves_floats halves_of(const la_recurrence *m, const la_problem *p, int6
         la_delta_scores_floats(dk, chunk)};
 }
 
-/* A relay (delta_relay.h) serves where threads share heads, or some would have none at the end, and the
- * sequence is long enough for many legs; where threads share heads, also only while a leg that is kept
- * fits a core's own cache. To carry the state is half of the work or more, but for the additive rule: no
- * gain beyond two threads. The rank-one rule goes by its two halves, of which the second is the chain.
- * (So could bf16 rows, and were no faster than shared columns.) */
-#define LEG_CHUNKS    16
-#define LEG_BYTES     (512 << 10)
-#define CHUNKS_ENOUGH 64 /* for each thread */
-
-static bool in_halves(const la_recurrence *m)
-{
-    return m->write == LA_WRITE_RANK_ONE;
-}
-
-/* Floats of one chunk of a leg: prepared, and kept. */
-static int64_t leg_ready_floats(const la_recurrence *m, const la_problem *p, int64_t chunk)
-{
-    return in_halves(m) ? halves_of(m, p, p->dv, chunk).ready
-                        : la_delta_ready_floats(m->decay, p->dk, chunk);
-}
-
-static int64_t leg_kept_floats(const la_recurrence *m, const la_problem *p, int64_t chunk)
-{
-    return in_halves(m) ? 0 : la_delta_leg_floats(p->dk, p->dv, chunk);
-}
-
-static int64_t leg_bytes(const la_recurrence *m, const la_problem *p, int64_t chunk)
-{
-    int64_t floats = leg_ready_floats(m, p, chunk) + leg_kept_floats(m, p, chunk);
-    return floats * (int64_t)sizeof(float);
-}
-
-static bool relays(const la_recurrence *m, la_delta_form form, const la_problem *p, la_pass pass,
-                   int64_t chunk)
-{
-    int64_t heads = p->B * p->H, threads = p->threads, chunks = (p->T + chunk - 1) / chunk;
-    la_delta_form with_halves = in_halves(m) ? LA_DELTA_RECURRENT : LA_DELTA_CHUNK;
-    if (form != with_halves || pass != LA_FORWARD) return false;
-    if (p->dtype == LA_BF16 && !in_halves(m)) return false;
-    if (heads % threads == 0 || heads > 4 * threads) return false;
-    if (heads * chunks < CHUNKS_ENOUGH * threads) return false;
-    if (heads > threads) return true;
-    return (m->write == LA_WRITE_ADDITIVE || threads <= 2 * heads) &&
-           leg_bytes(m, p, chunk) * LEG_CHUNKS / 2 <= LEG_BYTES;
-}
-
-static void divide_legs(division *d, const la_recurrence *m, const la_problem *p, int64_t chunk)
-{
-    int64_t heads = p->B * p->H, threads = d->threads, chunks = (p->T + chunk - 1) / chunk;
-    bool halves = in_halves(m), whole = heads > threads && !halves;
-    int64_t most = whole ? LEG_CHUNKS : LEG_BYTES / leg_bytes(m, p, chunk);
-    d->slices = 1, d->columns = la_delta_up(p->dv);
-    d->leg = heads * chunks / (8 * threads) < LEG_CHUNKS ? LEG_CHUNKS / 2 : LEG_CHUNKS;
-    if (d->leg > most) d->leg = most < 1 ? 1 : most;
-    if (whole)
-        d->turns = 1;
-    else if (m->write == LA_WRITE_ADDITIVE)
-        d->turns = (threads + heads - 1) / heads;
-    d->whole = whole ? d->leg : d->leg + d->leg / 4;
-    int64_t work = la_delta_leg_work(m->decay, p->dk, p->dv, chunk);
-    int64_t alone = la_delta_chunk_work(m->decay, p->dk, p->dv, chunk);
-    int64_t state = la_delta_up(p->dk) * la_delta_up(p->dv);
-    if (work < alone) work = alone;
-    if (halves) {
-        halves_floats of = halves_of(m, p, p->dv, chunk);
-        work = of.scan + of.prepare, state = of.scan;
-    }
-    if (!whole) {
-        int64_t kept = (d->leg + 1) * leg_kept_floats(m, p, chunk);
-        d->kept = la_align((size_t)kept * sizeof(float));
-        d->ready = (size_t)leg_ready_floats(m, p, chunk) * sizeof(float);
-    }
-    d->work = la_align((size_t)work * sizeof(float));
-    d->baton = la_align((size_t)state * sizeof(float));
-}
-
-static size_t leg_scratch(const division *d)
-{
-    return la_align((size_t)d->leg * d->ready) + d->kept + d->work;
-}
-
 /* Bytes of scratch of the whole call. */
 static size_t scratch_of(const division *d, int64_t heads)
 {
-    if (d->leg > 0)
-        return (size_t)heads * (sizeof(baton) + 2 * d->baton) + leg_scratch(d) * (size_t)d->threads;
+    if (d->relayed) return la_delta_relay_bytes(&d->relay);
     if (d->block == 0) return d->work * (size_t)d->threads;
     return d->work * (size_t)(heads * d->slices) + d->prepare * (size_t)d->threads +
            2 * d->ready * (size_t)(heads * d->block);
@@ -262,16 +173,18 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     /* Starting threads costs about a microsecond, as much as this many multiply-adds on one core. */
     double work = (double)heads * (double)(pass == LA_DECODE ? 1 : p->T) * (double)(p->dk * p->dv);
     if (work < 65536.0) d.threads = 1;
-    if (d.threads > 1 && relays(m, form, p, pass, chunk)) {
-        divide_legs(&d, m, p, chunk);
+    bool rank_one = m->write == LA_WRITE_RANK_ONE; /* of which the recurrent form has halves */
+    bool halves = form == (rank_one ? LA_DELTA_RECURRENT : LA_DELTA_CHUNK) && pass == LA_FORWARD;
+    if (d.threads > 1 && halves && la_delta_relays(m, p, chunk)) {
+        d.relayed = true;
+        d.relay = la_delta_relay_of(m, p, chunk);
+        d.columns = la_delta_up(p->dv);
         return d;
     }
     if (heads < d.threads && pass != LA_BACKWARD) d.slices = (d.threads + heads - 1) / heads;
     d.columns = la_delta_up((p->dv + d.slices - 1) / d.slices);
     d.slices = (p->dv + d.columns - 1) / d.columns;
-    bool rank_one = m->write == LA_WRITE_RANK_ONE; /* of which the recurrent form has halves */
-    bool halves = rank_one ? form == LA_DELTA_RECURRENT : form == LA_DELTA_CHUNK;
-    bool shared = d.threads > heads && halves && pass == LA_FORWARD;
+    bool shared = d.threads > heads && halves;
     int64_t shares = heads * d.slices;
     if (pass == LA_BACKWARD) shares *= (p->T - 1) / segment_of(form, chunk) + 1;
     if (!shared && shares < d.threads) d.threads = (int)shares;
@@ -321,6 +234,8 @@ static void choose_kernels(instance *in, la_isa isa)
         in->forward = recurrent ? KERNEL(la_dplr_sweep) : KERNEL(la_dplr_forward);
         in->prepare = KERNEL(la_dplr_prepare);
         in->scan = KERNEL(la_dplr_scan);
+        in->legs = (la_delta_leg_kernels){.prepare = KERNEL(la_dplr_leg_prepare),
+                                          .carry = KERNEL(la_dplr_leg_carry)};
         in->backward = KERNEL(la_dplr_backward);
     } else {
         in->forward = recurrent ? in->decode
@@ -329,10 +244,10 @@ static void choose_kernels(instance *in, la_isa isa)
         in->prepare = narrow ? LA_BF16_TABLE(la_delta_prepare_bf16, isa)
                              : LA_ISA_TABLE(la_delta_prepare, isa);
         in->prepare_wide = LA_ISA_TABLE(la_delta_prepare, isa);
-        in->leg_whole = LA_ISA_TABLE(la_delta_leg_whole, isa);
-        in->leg_prepare = LA_ISA_TABLE(la_delta_leg_prepare, isa);
-        in->leg_carry = LA_ISA_TABLE(la_delta_leg_carry, isa);
-        in->leg_finish = LA_ISA_TABLE(la_delta_leg_finish, isa);
+        in->legs = (la_delta_leg_kernels){.whole = LA_ISA_TABLE(la_delta_leg_whole, isa),
+                                          .prepare = LA_ISA_TABLE(la_delta_leg_prepare, isa),
+                                          .carry = LA_ISA_TABLE(la_delta_leg_carry, isa),
+                                          .finish = LA_ISA_TABLE(la_delta_leg_finish, isa)};
         in->scan =
             narrow ? LA_BF16_TABLE(la_delta_scan_bf16, isa) : LA_ISA_TABLE(la_delta_scan, isa);
         in->backward = KERNEL(la_delta_backward);
@@ -481,72 +396,17 @@ static void run_shared(const instance *in, const division *d, const la_io *io)
     }
 }
 
-/* The first chunk of leg number s. */
-static int64_t leg_start(const division *d, int64_t s)
-{
-    int64_t wholes = d->turns ? (s + d->turns - 1) / d->turns : 0;
-    return wholes * d->whole + (s - wholes) * d->leg;
-}
+/* One call, as a relay asks for its heads. */
+typedef struct call {
+    const instance *in;
+    const division *d;
+    const la_io *io;
+} call;
 
-/* The leg by halves: what the second one keeps of the state is what is handed on. */
-static void run_halves(const instance *in, const division *d, const la_delta_slice *x,
-                       const la_delta_leg *leg, baton *b, int64_t s)
+static la_delta_slice whole_head(const void *what, int64_t head)
 {
-    float *scratch = x->work + d->baton / sizeof(float);
-    for (int64_t t = leg->start, at = 0; t < leg->end; t += in->chunk, at++)
-        in->prepare(x, t, leg->ready + (size_t)at * (d->ready / sizeof(float)), scratch);
-    la_team_reach(&b->passed, (unsigned)s);
-    if (s > 0) memcpy(x->work, leg->in, d->baton);
-    in->scan(x, leg->start, leg->end, leg->ready);
-    memcpy(leg->out, x->work, d->baton);
-    atomic_store_explicit(&b->passed, (unsigned)s + 1, memory_order_release);
-}
-
-/* Leg number s of head h, in the scratch of a thread. */
-static void run_leg(const instance *in, const division *d, const la_io *io, int64_t h, int64_t s,
-                    char *own)
-{
-    la_delta_slice slice = slice_of(in, d, io, in->p.T, h);
-    int64_t heads = in->p.B * in->p.H, end = leg_start(d, s + 1) * in->chunk;
-    char *states = (char *)io->work + (size_t)heads * sizeof(baton) + (size_t)h * 2 * d->baton;
-    char *kept = own + la_align((size_t)d->leg * d->ready);
-    baton *b = (baton *)io->work + h;
-    la_delta_leg leg = {.start = leg_start(d, s) * in->chunk,
-                        .end = end < in->p.T ? end : in->p.T,
-                        .ready = (float *)(void *)own,
-                        .kept = (float *)(void *)kept,
-                        .scratch = (float *)(void *)(kept + d->kept),
-                        .in = (float *)(void *)(states + (size_t)(s % 2) * d->baton),
-                        .out = (float *)(void *)(states + (size_t)(1 - s % 2) * d->baton)};
-    bool whole = d->turns > 0 && s % d->turns == 0;
-    slice.work = leg.scratch;
-    if (in_halves(in->member)) {
-        run_halves(in, d, &slice, &leg, b, s);
-        return;
-    }
-    if (!whole) in->leg_prepare(&slice, &leg);
-    la_team_reach(&b->passed, (unsigned)s);
-    (whole ? in->leg_whole : in->leg_carry)(&slice, &leg);
-    atomic_store_explicit(&b->passed, (unsigned)s + 1, memory_order_release);
-    if (!whole) in->leg_finish(&slice, &leg);
-}
-
-/* Legs are taken in their order, the heads in turn, so that whoever a leg waits for is under way. */
-static void run_relay(const instance *in, const division *d, const la_io *io)
-{
-    int64_t heads = in->p.B * in->p.H, legs = 0;
-    while (leg_start(d, legs) * in->chunk < in->p.T) legs++;
-    legs *= heads;
-    char *own = (char *)io->work + (size_t)heads * (sizeof(baton) + 2 * d->baton);
-    _Alignas(64) _Atomic int64_t taken = 0;
-    for (int64_t h = 0; h < heads; h++)
-        atomic_store_explicit(&((baton *)io->work)[h].passed, 0, memory_order_relaxed);
-#pragma omp parallel num_threads(d->threads)
-    {
-        char *mine = own + leg_scratch(d) * (size_t)omp_get_thread_num();
-        for (int64_t i; (i = atomic_fetch_add_explicit(&taken, 1, memory_order_relaxed)) < legs;)
-            run_leg(in, d, io, i % heads, i / heads, mine);
-    }
+    const call *c = what;
+    return slice_of(c->in, c->d, c->io, c->in->p.T, head);
 }
 
 static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kernel *kernel)
@@ -555,8 +415,8 @@ static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kern
     division d = divide(in->member, in->form, &in->p, pass, in->chunk);
     int64_t jobs = in->p.B * in->p.H * d.slices;
     bool wide = widens(in->member, in->form, &in->p, pass);
-    if (d.leg > 0) {
-        run_relay(in, &d, io);
+    if (d.relayed) {
+        la_delta_relay_run(&d.relay, &in->legs, whole_head, &(call){in, &d, io}, io->work);
         return;
     }
     if (d.block > 0) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The chunk form as a relay, for threads that share a head. The sequence is cut into legs of a few chunks;
- * whoever is free takes the next one:
+ * A relay of threads that share a head. The sequence is cut into legs of a few chunks, which threads take:
  *
  *   1 prepare  what needs no state: scores, decays, copies; of the additive rule also what the leg
  *              writes, chunk by chunk from a state of zeros
@@ -9,8 +8,9 @@
  *   3 finish   outputs, from the kept states
  *
  * Of the additive rule one leg in turn of the threads is whole: whoever has it does nothing twice while the
- * others prepare, and it is the longer for that. The rank-one rule has no third part: a sweep makes
- * outputs as it goes. Which thread takes which leg changes no bit of a result.
+ * others prepare, and it is the longer for that; it carries the state through their legs as well, so that
+ * nobody waits who is not late. The rank-one rule has no third part: a sweep makes outputs as it goes.
+ * Which thread takes which leg changes no bit of a result.
  *
  * Nothing but the state crosses from core to core, and while one thread carries, another prepares or
  * finishes: two threads are twice as fast as long as to carry is at most half of the work. A line
@@ -28,6 +28,7 @@ typedef struct la_delta_leg {
     float *scratch;     /* la_delta_leg_work floats; of a whole leg the slice's work */
     const float *in;    /* the state before the leg, [K,W] padded; not read by the first */
     float *out;         /* and behind it */
+    float *held;        /* of the additive rule: the state before the leg, to finish it */
 } la_delta_leg;
 
 static inline int64_t la_delta_leg_floats(int64_t dk, int64_t w, int64_t length)
@@ -49,5 +50,39 @@ la_delta_leg_fn la_delta_leg_prepare_generic, la_delta_leg_prepare_avx2,
     la_delta_leg_prepare_avx512;
 la_delta_leg_fn la_delta_leg_carry_generic, la_delta_leg_carry_avx2, la_delta_leg_carry_avx512;
 la_delta_leg_fn la_delta_leg_finish_generic, la_delta_leg_finish_avx2, la_delta_leg_finish_avx512;
+/* Of the rank-one rule, whose chunks are LA_DELTA_BACK tokens. */
+la_delta_leg_fn la_dplr_leg_prepare_generic, la_dplr_leg_prepare_avx2, la_dplr_leg_prepare_avx512,
+    la_dplr_leg_prepare_avx512_bf16;
+la_delta_leg_fn la_dplr_leg_carry_generic, la_dplr_leg_carry_avx2, la_dplr_leg_carry_avx512,
+    la_dplr_leg_carry_avx512_bf16;
+
+/* ---- who takes which leg ---- */
+
+typedef struct la_delta_leg_kernels {
+    la_delta_leg_fn *whole, *prepare, *carry, *finish; /* finish NULL: nothing to do */
+} la_delta_leg_kernels;
+
+/* How a call is divided. */
+typedef struct la_delta_relay {
+    int64_t T, heads, chunk; /* tokens; heads of all batch entries; tokens of a chunk */
+    int threads;
+    bool additive;
+    int64_t leg, whole,
+        turns;    /* chunks of a leg and of a whole one; every so many is whole, or 0 */
+    int64_t legs; /* of a head */
+    size_t ready, kept, work,
+        state; /* bytes: a prepared chunk, what a leg keeps, a thread's own, a state */
+} la_delta_relay;
+
+/* Whether forward by chunks is relayed. */
+bool la_delta_relays(const la_recurrence *m, const la_problem *p, int64_t chunk);
+la_delta_relay la_delta_relay_of(const la_recurrence *m, const la_problem *p, int64_t chunk);
+/* Of scratch of a call. */
+size_t la_delta_relay_bytes(const la_delta_relay *r);
+/* All columns of a head of a call. */
+typedef la_delta_slice la_delta_head_fn(const void *call, int64_t head);
+/* work: la_delta_relay_bytes, 64-byte aligned. */
+void la_delta_relay_run(const la_delta_relay *r, const la_delta_leg_kernels *kernels,
+                        la_delta_head_fn *head, const void *call, void *work);
 
 #endif

@@ -106,6 +106,7 @@ static void sum_up(const la_delta_slice *x, const la_delta_leg *leg)
     int64_t n = chunks_of(x, leg);
     float *scratch = c.written + c.C * c.W;
     kept first = kept_at(x, leg, 0);
+    c.asks = true;
     memset(first.S, 0, (size_t)(x->dk * c.W) * sizeof *first.S);
     for (int64_t r = 0; r < x->dk; r++) first.fade[r] = 1.0f;
     for (int64_t i = 0; i < n; i++) {
@@ -145,7 +146,7 @@ void LA_ISA(la_delta_leg_carry)(const la_delta_slice *x, const la_delta_leg *leg
     chunk c = begin(x, leg);
     int64_t n = chunks_of(x, leg);
     bool additive = x->write == LA_WRITE_ADDITIVE;
-    float *in = additive ? leg->scratch : kept_at(x, leg, 0).S;
+    float *in = additive ? leg->held : kept_at(x, leg, 0).S;
     if (leg->start == 0)
         load_state(x, in, c.W);
     else
@@ -162,13 +163,11 @@ void LA_ISA(la_delta_leg_carry)(const la_delta_slice *x, const la_delta_leg *leg
 void LA_ISA(la_delta_leg_finish)(const la_delta_slice *x, const la_delta_leg *leg)
 {
     chunk c = begin(x, leg);
-    float *now = c.written + c.C * c.W;
     for (int64_t i = 0, n = chunks_of(x, leg); i < n; i++) {
         int64_t t = leg->start + i * x->chunk;
         enter(&c, leg, i);
         if (x->write == LA_WRITE_ADDITIVE) {
-            join(&c, kept_at(x, leg, i), leg->scratch, now);
-            c.S = now;
+            join(&c, kept_at(x, leg, i), leg->held, c.S);
         }
         (c.decay == LA_BY_TOKEN ? output_decay_chunk : output_chunk)(&c);
         if (x->saved && t > 0 && t % x->segment == 0)

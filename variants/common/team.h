@@ -23,15 +23,21 @@ typedef struct la_team {
 
 #define LA_TEAM_SPINS 100 /* about 10 us; then a thread that has no core is given one */
 
+/* Between looks at something that others change; after some in vain, with the core given away. */
+static inline void la_team_pause(int spins)
+{
+    if (spins == 0) return;
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+    if (spins > LA_TEAM_SPINS) sched_yield();
+}
+
 /* Until *flag, which grows, is n or more; what was written before it was set is seen behind. */
 static inline void la_team_reach(const atomic_uint *flag, unsigned n)
 {
-    for (int spins = 0; (int)(atomic_load_explicit(flag, memory_order_acquire) - n) < 0; spins++) {
-#if defined(__x86_64__) || defined(__i386__)
-        __builtin_ia32_pause();
-#endif
-        if (spins >= LA_TEAM_SPINS) sched_yield();
-    }
+    for (int spins = 1; (int)(atomic_load_explicit(flag, memory_order_acquire) - n) < 0; spins++)
+        la_team_pause(spins);
 }
 
 /* Everything that any member wrote before is seen by all members behind. */
