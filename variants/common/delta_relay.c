@@ -51,13 +51,6 @@ bool la_delta_relays(const la_recurrence *m, const la_problem *p, int64_t chunk)
            chunk_bytes(m, p, chunk) * LEG_CHUNKS / 2 <= LEG_BYTES;
 }
 
-/* The first chunk of leg number s. */
-static int64_t leg_start(const la_delta_relay *r, int64_t s)
-{
-    int64_t wholes = r->turns ? (s + r->turns - 1) / r->turns : 0;
-    return wholes * r->whole + (s - wholes) * r->leg;
-}
-
 static void cut(la_delta_relay *r, const la_recurrence *m, const la_problem *p)
 {
     int64_t chunks = (p->T + r->chunk - 1) / r->chunk;
@@ -69,8 +62,7 @@ static void cut(la_delta_relay *r, const la_recurrence *m, const la_problem *p)
         r->turns = 1;
     else if (r->additive)
         r->turns = (r->threads + r->heads - 1) / r->heads;
-    r->whole = whole ? r->leg : r->leg + r->leg / 4;
-    while (leg_start(r, r->legs) < chunks) r->legs++;
+    r->legs = (chunks + r->leg - 1) / r->leg;
 }
 
 la_delta_relay la_delta_relay_of(const la_recurrence *m, const la_problem *p, int64_t chunk)
@@ -159,9 +151,9 @@ static bool is_whole(const la_delta_relay *r, int64_t s)
 static la_delta_leg leg_at(const call *c, int64_t h, int64_t s)
 {
     const la_delta_relay *r = c->r;
-    int64_t end = leg_start(r, s + 1) * r->chunk;
+    int64_t tokens = r->leg * r->chunk, end = (s + 1) * tokens;
     char *states = c->states + (size_t)h * 2 * r->state;
-    return (la_delta_leg){.start = leg_start(r, s) * r->chunk,
+    return (la_delta_leg){.start = s * tokens,
                           .end = end < r->T ? end : r->T,
                           .in = (float *)(void *)(states + (size_t)(s % 2) * r->state),
                           .out = (float *)(void *)(states + (size_t)(1 - s % 2) * r->state)};

@@ -8,9 +8,8 @@
  *   3 finish   outputs, from the kept states
  *
  * Of the additive rule one leg in turn of the threads is whole: whoever has it does nothing twice while the
- * others prepare, and it is the longer for that; it carries the state through their legs as well, so that
- * nobody waits who is not late. The rank-one rule has no third part: a sweep makes outputs as it goes.
- * Which thread takes which leg changes no bit of a result.
+ * others prepare, carries the state through their legs as well, and goes on. The rank-one rule has no
+ * third part: a sweep makes outputs as it goes. Which thread takes which leg changes no bit of a result.
  *
  * Nothing but the state crosses from core to core, and while one thread carries, another prepares or
  * finishes: two threads are twice as fast as long as to carry is at most half of the work. A line
@@ -38,9 +37,7 @@ static inline int64_t la_delta_leg_floats(int64_t dk, int64_t w, int64_t length)
 
 static inline int64_t la_delta_leg_work(la_decay decay, int64_t dk, int64_t w, int64_t length)
 {
-    int64_t state = la_delta_up(dk) * la_delta_up(w), U = la_delta_up(length) * la_delta_up(w);
-    int64_t prepare = la_delta_prepare_floats(decay, dk, length);
-    return state + U + (prepare > state ? prepare : state);
+    return la_delta_up(length) * la_delta_up(w) + la_delta_prepare_floats(decay, dk, length);
 }
 
 /* `whole` is all three of a leg whose state is there already: it keeps nothing and does no work twice. */

@@ -23,7 +23,7 @@ static chunk begin(const la_delta_slice *x, const la_delta_leg *leg)
 {
     chunk c = {.x = x, .C = la_delta_up(x->chunk), .W = la_delta_up(x->w)};
     c.decay = la_chunk_decay_of(x->decay);
-    c.written = leg->scratch + la_delta_up(x->dk) * c.W;
+    c.written = leg->scratch;
     return c;
 }
 
