@@ -26,7 +26,7 @@
 static int64_t ready_floats(const la_recurrence *m, const la_problem *p, int64_t chunk)
 {
     return m->write == LA_WRITE_RANK_ONE ? la_dplr_ready_floats(p->dk)
-                                         : la_delta_ready_floats(m->decay, p->dk, chunk);
+                                         : la_delta_leg_ready(m->write, m->decay, p->dk, chunk);
 }
 
 static int64_t kept_floats(const la_recurrence *m, const la_problem *p, int64_t chunk)
@@ -81,7 +81,8 @@ la_delta_relay la_delta_relay_of(const la_recurrence *m, const la_problem *p, in
     if (r.turns != 1) {
         int64_t kept = (r.leg + 1) * kept_floats(m, p, chunk) + (r.additive ? state : 0);
         r.kept = la_align((size_t)kept * sizeof(float));
-        r.ready = (size_t)ready_floats(m, p, chunk) * sizeof(float);
+        int64_t last = r.additive ? la_delta_ready_floats(m->decay, p->dk, chunk) : 0;
+        r.ready = (size_t)(r.leg * ready_floats(m, p, chunk) + last) * sizeof(float);
     }
     r.work = la_align((size_t)work * sizeof(float));
     r.state = la_align((size_t)state * sizeof(float));
@@ -124,7 +125,7 @@ typedef struct member {
 
 static size_t area_bytes(const la_delta_relay *r)
 {
-    return la_align((size_t)r->leg * r->ready) + r->kept;
+    return la_align(r->ready) + r->kept;
 }
 
 static size_t member_bytes(const la_delta_relay *r)
@@ -265,7 +266,7 @@ static bool prepare_one(member *m)
     held_leg *l = m->legs + i;
     *l = (held_leg){.taken = true, .h = h, .s = s, .slice = c->head(c->what, h)};
     char *area = m->areas + (size_t)i * area_bytes(r);
-    char *kept = area + la_align((size_t)r->leg * r->ready);
+    char *kept = area + la_align(r->ready);
     l->leg = leg_at(c, h, s);
     l->leg.ready = (float *)(void *)area;
     l->leg.scratch = l->slice.work = (float *)(void *)m->own;

@@ -22,7 +22,7 @@
 
 typedef struct la_delta_leg {
     int64_t start, end; /* tokens; start is a multiple of the chunk */
-    float *ready;       /* la_delta_ready_floats a chunk */
+    float *ready;       /* la_delta_leg_ready a chunk, and la_delta_ready_floats of the last */
     float *kept;        /* la_delta_leg_floats a chunk, and one more */
     float *scratch;     /* la_delta_leg_work floats; of a whole leg the slice's work */
     const float *in;    /* the state before the leg, [K,W] padded; not read by the first */
@@ -33,6 +33,16 @@ typedef struct la_delta_leg {
 static inline int64_t la_delta_leg_floats(int64_t dk, int64_t w, int64_t length)
 {
     return (la_delta_up(dk) + la_delta_up(length)) * la_delta_up(w) + la_delta_up(dk);
+}
+
+/* From one prepared chunk to the next. Copies of k are of no more use to the additive rule once what they write
+ * is summed: the next chunk lies over them. */
+static inline int64_t la_delta_leg_ready(la_write_rule write, la_decay decay, int64_t dk,
+                                         int64_t length)
+{
+    if (write == LA_WRITE_ADDITIVE && decay == LA_DECAY_CHANNEL)
+        return la_delta_scores_floats(dk, length) + la_delta_up(length) * la_delta_up(dk);
+    return la_delta_ready_floats(decay, dk, length);
 }
 
 static inline int64_t la_delta_leg_work(la_decay decay, int64_t dk, int64_t w, int64_t length)
@@ -68,7 +78,7 @@ typedef struct la_delta_relay {
         turns;    /* chunks of a leg and of a whole one; every so many is whole, or 0 */
     int64_t legs; /* of a head */
     size_t ready, kept, work,
-        state; /* bytes: a prepared chunk, what a leg keeps, a thread's own, a state */
+        state; /* bytes: what is prepared of a leg, what it keeps, a thread's own, a state */
 } la_delta_relay;
 
 /* Whether forward by chunks is relayed. */

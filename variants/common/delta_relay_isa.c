@@ -34,7 +34,7 @@ static int64_t chunks_of(const la_delta_slice *x, const la_delta_leg *leg)
 
 static float *ready_at(const la_delta_slice *x, const la_delta_leg *leg, int64_t i)
 {
-    return leg->ready + i * la_delta_ready_floats(x->decay, x->dk, x->chunk);
+    return leg->ready + i * la_delta_leg_ready(x->write, x->decay, x->dk, x->chunk);
 }
 
 static void prepare(const la_delta_slice *x, const la_delta_leg *leg, int64_t i, float *scratch)
