@@ -84,6 +84,26 @@ static void test_repetition_changes_nothing(void **state)
         }
 }
 
+/* A region inside a region has one thread: it does all parts, and nobody is waited for. */
+static void test_one_thread_runs_for_many(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < LA_COUNT(names); n++) {
+        const la_variant *v = la_registry_find(names[n]);
+        la_problem p = shared(0);
+        la_inputs in = inputs(v, &p, LA_INPUTS_DEFAULT);
+        float *want = floats(outputs(&p)), *got = floats(outputs(&p));
+        call(v, runner(v), &p, LA_FORWARD, 16, &in, 0, NULL, NULL, want);
+#pragma omp parallel num_threads(2)
+#pragma omp master
+        call(v, runner(v), &p, LA_FORWARD, 16, &in, 0, NULL, NULL, got);
+        assert_memory_equal(got, want, (size_t)outputs(&p) * sizeof *got);
+        la_free(want);
+        la_free(got);
+        la_inputs_release(&in);
+    }
+}
+
 /* The saved states of all heads, in the order in which backward reads them. */
 static float *saved_states(const la_variant *v, const la_problem *p, const la_inputs *in,
                            int64_t *n)
@@ -132,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_relay_is_one_thread),
         cmocka_unit_test(test_repetition_changes_nothing),
+        cmocka_unit_test(test_one_thread_runs_for_many),
         cmocka_unit_test(test_training_finds_the_same_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,8 +100,8 @@ typedef struct course {
 
 /* A leg that a thread has taken and not finished. */
 typedef struct held_leg {
-    bool taken, carried;
-    int64_t h, s;
+    bool taken;
+    int64_t h, s; /* head, and which of its legs */
     la_delta_slice slice;
     la_delta_leg leg;
 } held_leg;
@@ -209,20 +209,16 @@ static bool take_whole(member *m)
     return true;
 }
 
-/* A leg of this thread's own. */
+/* The leg of this thread's own whose state is there; of the additive rule others carry it as well. */
 static bool carry_own(member *m)
 {
-    for (int i = 0; i < AREAS; i++) {
+    const call *c = m->c;
+    for (int i = 0; !c->r->additive && i < AREAS; i++) {
         held_leg *l = m->legs + i;
-        if (!l->taken || l->carried || passed(m->c, l->h) < l->s) continue;
-        if (m->c->r->additive) {
-            l->carried = passed(m->c, l->h) > l->s;
-            continue;
-        }
-        m->c->kernels->carry(&l->slice, &l->leg);
-        pass(m->c, l->h, l->s);
-        l->carried = true;
-        l->taken = m->c->kernels->finish != NULL;
+        if (!l->taken || passed(c, l->h) != l->s) continue;
+        c->kernels->carry(&l->slice, &l->leg);
+        pass(c, l->h, l->s);
+        l->taken = c->kernels->finish != NULL;
         return true;
     }
     return false;
@@ -232,7 +228,7 @@ static bool finish_one(member *m)
 {
     for (int i = 0; i < AREAS; i++) {
         held_leg *l = m->legs + i;
-        if (!l->taken || !l->carried) continue;
+        if (!l->taken || passed(m->c, l->h) <= l->s) continue;
         m->c->kernels->finish(&l->slice, &l->leg);
         l->taken = false;
         return true;
