@@ -158,7 +158,7 @@ static void leave(const flash *f, const flash_block *b, char *o, int64_t o_step,
         int64_t rows = b->rows - i * w < w ? b->rows - i * w : w;
         float *sum = b->sum + i * w;
         for (int64_t r = 0; r < rows; r++) {
-            double top = fabs(f->scale) * (double)b->top[i * w + r];
+            double top = 0.6931471805599453 * (double)b->top[i * w + r];
             if (lse) lse[i * w + r] = (float)(top + (double)logf(sum[r]));
             sum[r] = 1.0f / sum[r];
         }
@@ -236,8 +236,7 @@ static void merge(const flash_block *to, const flash_block *from)
     for (int64_t r = 0; r < to->panels * w; r++) {
         float top = fmaxf(to->top[r], from->top[r]), *o = to->ot + r / w * dv * w + r % w;
         const float *x = from->ot + r / w * dv * w + r % w;
-        float c = exp2f((to->top[r] - top) * to->scale2);
-        float d = exp2f((from->top[r] - top) * to->scale2);
+        float c = exp2f(to->top[r] - top), d = exp2f(from->top[r] - top);
         for (int64_t i = 0; i < dv; i++) o[i * w] = c * o[i * w] + d * x[i * w];
         to->sum[r] = c * to->sum[r] + d * from->sum[r];
         to->top[r] = top;

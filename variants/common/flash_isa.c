@@ -4,9 +4,12 @@
  * pairs, and weights are rounded where the second product reads them; scores, maxima, sums and the
  * output are float32 in every build.
  */
+#include <float.h>
 #include <math.h>
 
 #include "flash_kernels.h"
+
+enum { NV = LA_VPANEL, PANEL = NV * LA_VW, MR = LA_VW == 16 ? 8 : 4 };
 
 /* Scores of keys [from, end) that a row may not see become -inf: row i of the panel sees those with
  * hidden + i <= j < visible + i. */
@@ -16,7 +19,7 @@ static void mask(float *scores, int vectors, int64_t from, int64_t end, int64_t 
     la_vf zero = la_v_set(0.0f), never = la_v_set(-INFINITY);
     for (int64_t j = from; j < end; j++)
         for (int v = 0; v < vectors; v++) {
-            float *s = scores + (j * LA_VPANEL + v) * LA_VW;
+            float *s = scores + j * PANEL + v * LA_VW;
             la_vf late = la_v_set((float)(visible + v * LA_VW - j)) + la_v_iota();
             la_vf early = la_v_set((float)(j + 1 - hidden - v * LA_VW)) - la_v_iota();
             la_vf x = la_v_select(la_v_less(zero, late), la_v_load(s), never);
@@ -40,16 +43,18 @@ LA_INLINE la_vf weight(la_vf x)
 
 /* Scores [n, panel] become weights in pairs of keys [ceil(n / 2), panel], in the same place: a row of
  * pairs lies no later than the scores it is made of. l: sums of the weights, before they are rounded. */
-LA_INLINE void weigh(const int vectors, float *scores, int64_t n, const la_vf *m, la_vf scale,
+LA_INLINE void weigh(const int vectors, float *scores, int64_t n, const la_vf *top, la_vf scale,
                      la_vf *l)
 {
     la_pair *pairs = (la_pair *)(void *)scores;
+    la_vf low[NV];
+    for (int v = 0; v < vectors; v++) low[v] = la_v_set(0.0f) - top[v];
     for (int64_t j = 0; j < n; j += 2)
         for (int v = 0; v < vectors; v++) {
-            const float *s = scores + (j * LA_VPANEL + v) * LA_VW;
-            la_vf a = weight((la_v_load(s) - m[v]) * scale), b = la_v_set(0.0f);
-            if (j + 1 < n) b = weight((la_v_load(s + LA_VPANEL * LA_VW) - m[v]) * scale);
-            _mm512_storeu_si512(pairs + (j / 2 * LA_VPANEL + v) * LA_VW, la_v_pair_of(a, b));
+            const float *s = scores + j * PANEL + v * LA_VW;
+            la_vf a = weight(la_v_fma(la_v_load(s), scale, low[v])), b = la_v_set(0.0f);
+            if (j + 1 < n) b = weight(la_v_fma(la_v_load(s + PANEL), scale, low[v]));
+            _mm512_storeu_si512(pairs + j / 2 * PANEL + v * LA_VW, la_v_pair_of(a, b));
             l[v] += a + b;
         }
 }
@@ -57,13 +62,15 @@ LA_INLINE void weigh(const int vectors, float *scores, int64_t n, const la_vf *m
 enum { NARROW = 0 };
 
 /* Scores [n, panel] become weights; l: their sums. */
-LA_INLINE void weigh(const int vectors, float *scores, int64_t n, const la_vf *m, la_vf scale,
+LA_INLINE void weigh(const int vectors, float *scores, int64_t n, const la_vf *top, la_vf scale,
                      la_vf *l)
 {
+    la_vf low[NV];
+    for (int v = 0; v < vectors; v++) low[v] = la_v_set(0.0f) - top[v];
     for (int64_t j = 0; j < n; j++)
         for (int v = 0; v < vectors; v++) {
-            float *s = scores + (j * LA_VPANEL + v) * LA_VW;
-            la_vf p = la_v_exp2((la_v_load(s) - m[v]) * scale);
+            float *s = scores + j * PANEL + v * LA_VW;
+            la_vf p = la_v_exp2(la_v_fma(la_v_load(s), scale, low[v]));
             la_v_store(s, p);
             l[v] += p;
         }
@@ -71,59 +78,147 @@ LA_INLINE void weigh(const int vectors, float *scores, int64_t n, const la_vf *m
 #endif
 
 /* The online softmax of one panel, of which the first `vectors` (a constant where this is inlined) hold
- * rows: scores become weights relative to the new running maximum, what was summed before is brought to
- * it. */
-LA_INLINE void online(const int vectors, const flash_block *b, float *top, float *sum, float *ot,
-                      int64_t n)
+ * rows. m: the greatest of their scores. Scores become weights relative to the new running maximum; c: what
+ * brings to it what was summed before. Returns whether some c is not 1. */
+LA_INLINE bool online(const int vectors, const flash_block *b, int64_t n, const la_vf *m,
+                      float *top, float *sum, la_vf *c)
 {
-    enum { NV = LA_VPANEL };
-    la_vf m[NV], c[NV], l[NV], scale = la_v_set(b->scale2);
-    for (int v = 0; v < vectors; v++) m[v] = la_v_load(top + v * LA_VW);
-    for (int64_t j = 0; j < n; j++)
-        for (int v = 0; v < vectors; v++)
-            m[v] = la_v_max(m[v], la_v_load(b->scores + (j * NV + v) * LA_VW));
+    la_vf to[NV], l[NV], scale = la_v_set(b->scale2);
     bool moved = false;
     for (int v = 0; v < vectors; v++) {
         la_vf before = la_v_load(top + v * LA_VW);
-        c[v] = la_v_exp2((before - m[v]) * scale);
-        moved |= la_v_hmax(m[v] - before) > 0.0f;
+        to[v] = la_v_max(before, m[v] * scale);
+        c[v] = la_v_exp2(before - to[v]);
+        moved |= la_v_hmax(to[v] - before) > 0.0f;
         l[v] = la_v_set(0.0f); /* this tile's own, so that long sums keep their last digits */
-        la_v_store(top + v * LA_VW, m[v]);
+        la_v_store(top + v * LA_VW, to[v]);
     }
-    weigh(vectors, b->scores, n, m, scale, l);
+    weigh(vectors, b->scores, n, to, scale, l);
     for (int v = 0; v < vectors; v++) {
-        float *to = sum + v * LA_VW;
-        la_v_store(to, la_v_fma(la_v_load(to), c[v], l[v]));
+        float *old = sum + v * LA_VW;
+        la_v_store(old, la_v_fma(la_v_load(old), c[v], l[v]));
     }
-    if (!moved) return;
+    return moved;
+}
+
+/* The same with the maxima still to be found, and the output brought to the new one. */
+LA_INLINE void settle(const int vectors, const flash_block *b, int64_t n, float *top, float *sum,
+                      float *ot)
+{
+    la_vf m[NV], c[NV];
+    for (int v = 0; v < vectors; v++) m[v] = la_v_set(-FLT_MAX);
+    for (int64_t j = 0; j < n; j++)
+        for (int v = 0; v < vectors; v++)
+            m[v] = la_v_max(m[v], la_v_load(b->scores + j * PANEL + v * LA_VW));
+    if (!online(vectors, b, n, m, top, sum, c)) return;
     for (int64_t i = 0; i < b->dv; i++)
         for (int v = 0; v < vectors; v++) {
-            float *o = ot + (i * NV + v) * LA_VW;
+            float *o = ot + i * PANEL + v * LA_VW;
             la_v_store(o, la_v_load(o) * c[v]);
         }
 }
 
-static void online_of(int vectors, const flash_block *b, float *top, float *sum, float *ot,
-                      int64_t n)
+static void settle_of(int vectors, const flash_block *b, int64_t n, float *top, float *sum,
+                      float *ot)
 {
     switch (vectors) {
     case 1:
-        online(1, b, top, sum, ot, n);
+        settle(1, b, n, top, sum, ot);
         break;
     case 2:
-        online(2, b, top, sum, ot, n);
+        settle(2, b, n, top, sum, ot);
         break;
     default:
-        online(LA_VPANEL, b, top, sum, ot, n);
+        settle(NV, b, n, top, sum, ot);
         break;
     }
 }
+
+/* ---- a tile that all rows of a full panel see, float32: few passes over its scores ---- */
+
+/* Sums over n of x[i rs] times a vector of y [n, panel]: those of the rows of one block. */
+LA_INLINE void outer(int64_t n, const float *x, int64_t rs, int64_t cs, const float *y,
+                     la_vf c[MR][NV])
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; i++)
+#pragma GCC unroll 3
+        for (int v = 0; v < NV; v++) c[i][v] = la_v_set(0.0f);
+    for (int64_t e = 0; e < n; e++, x += cs, y += PANEL) {
+        la_vf lanes[NV];
+#pragma GCC unroll 3
+        for (int v = 0; v < NV; v++) lanes[v] = la_v_load(y + v * LA_VW);
+#pragma GCC unroll 8
+        for (int i = 0; i < MR; i++) {
+            la_vf one = la_v_set(x[i * rs]);
+#pragma GCC unroll 3
+            for (int v = 0; v < NV; v++) c[i][v] = la_v_fma(one, lanes[v], c[i][v]);
+        }
+    }
+}
+
+/* Scores of n keys, and the greatest of every lane. */
+static __attribute__((noinline)) void score_whole(int64_t n, int64_t dk, const float *k,
+                                                  int64_t k_step, const float *qt, float *scores,
+                                                  float *most)
+{
+    for (int v = 0; v < NV; v++) la_v_store(most + v * LA_VW, la_v_set(-FLT_MAX));
+    for (int64_t j = 0; j < n; j += MR) {
+        la_vf c[MR][NV];
+        outer(dk, k + j * k_step, k_step, 1, qt, c);
+#pragma GCC unroll 3
+        for (int v = 0; v < NV; v++) {
+            la_vf m = la_v_load(most + v * LA_VW);
+#pragma GCC unroll 8
+            for (int i = 0; i < MR; i++) {
+                la_v_store(scores + (j + i) * PANEL + v * LA_VW, c[i][v]);
+                m = la_v_max(m, c[i][v]);
+            }
+            la_v_store(most + v * LA_VW, m);
+        }
+    }
+}
+
+/* ot = ot times `before` of its lane, plus V' times weights. */
+static __attribute__((noinline)) void output_whole(int64_t n, int64_t dv, const float *values,
+                                                   int64_t v_step, const float *weights,
+                                                   const float *before, float *ot)
+{
+    for (int64_t j = 0; j < dv; j += MR) {
+        la_vf c[MR][NV];
+        outer(n, values + j, 1, v_step, weights, c);
+#pragma GCC unroll 3
+        for (int v = 0; v < NV; v++) {
+            la_vf by = la_v_load(before + v * LA_VW);
+#pragma GCC unroll 8
+            for (int i = 0; i < MR; i++) {
+                float *o = ot + (j + i) * PANEL + v * LA_VW;
+                la_v_store(o, la_v_fma(la_v_load(o), by, c[i][v]));
+            }
+        }
+    }
+}
+
+static void add_whole(const flash_block *b, const flash_keys *keys, int64_t panel)
+{
+    float most[PANEL], before[PANEL], *top = b->top + panel * PANEL, *sum = b->sum + panel * PANEL;
+    la_vf m[NV], c[NV];
+    score_whole(keys->n, b->dk, keys->k, keys->k_step, (const float *)b->qt + panel * b->dk * PANEL,
+                b->scores, most);
+    for (int v = 0; v < NV; v++) m[v] = la_v_load(most + v * LA_VW);
+    online(NV, b, keys->n, m, top, sum, c);
+    for (int v = 0; v < NV; v++) la_v_store(before + v * LA_VW, c[v]);
+    output_whole(keys->n, b->dv, keys->v, keys->v_step, b->scores, before,
+                 b->ot + panel * b->dv * PANEL);
+}
+
+/* ---- any tile ---- */
 
 /* Scores of the keys of a span against its lanes; qt and scores are those of the panel. */
 static void score(const flash_block *b, const flash_span *s, const uint32_t *k, int64_t k_step,
                   const uint32_t *qt, float *scores)
 {
-    const int64_t w = LA_VPANEL * LA_VW, n = s->end - s->from, lanes = s->last - s->first;
+    const int64_t w = PANEL, n = s->end - s->from, lanes = s->last - s->first;
     const void *rows = k + s->from * k_step, *cols = qt + s->first;
     float *to = scores + s->from * w + s->first;
     if (NARROW)
@@ -136,7 +231,7 @@ static void score(const flash_block *b, const flash_span *s, const uint32_t *k, 
 static void output(const flash_block *b, const flash_span *s, const uint32_t *v, int64_t v_step,
                    const uint32_t *weights, float *ot)
 {
-    const int64_t w = LA_VPANEL * LA_VW, n = s->end - s->from, lanes = s->last - s->first;
+    const int64_t w = PANEL, n = s->end - s->from, lanes = s->last - s->first;
     const int64_t from = NARROW ? s->from / 2 : s->from;
     const void *rows = v + from * v_step, *p = weights + from * w + s->first;
     if (NARROW)
@@ -146,32 +241,43 @@ static void output(const flash_block *b, const flash_span *s, const uint32_t *v,
         b->tile->tn(b->dv, lanes, n, 1.0f, rows, v_step, p, w, true, ot + s->first, w, NULL);
 }
 
+static void add_part(const flash_block *b, const flash_keys *keys, int64_t panel)
+{
+    int64_t rows = b->rows - panel * PANEL < PANEL ? b->rows - panel * PANEL : PANEL;
+    int vectors = (int)((rows + LA_VW - 1) / LA_VW), lanes = vectors * LA_VW;
+    int64_t n = keys->n, hidden = keys->hidden, visible = keys->visible, dv = b->dv;
+    if (visible + rows - 1 < n) n = visible + rows - 1; /* what the last row sees */
+    int64_t start = hidden > 0 ? hidden : 0;            /* what the first row sees */
+    if (NARROW) start &= ~INT64_C(1);
+    n -= start, hidden -= start, visible -= start;
+    if (n <= 0) return;
+    const uint32_t *k = (const uint32_t *)keys->k + start * keys->k_step;
+    const uint32_t *v = (const uint32_t *)keys->v + start / (NARROW + 1) * keys->v_step;
+    const uint32_t *qt = (const uint32_t *)b->qt + panel * (NARROW ? b->k2 : b->dk) * PANEL;
+    float *ot = b->ot + panel * dv * PANEL, *p = b->scores;
+    /* Borders of spans at pairs of keys: a little more is scored, and hidden like the rest. */
+    int64_t early = NARROW ? hidden & ~INT64_C(1) : hidden, late = visible | NARROW;
+    for (flash_span s = {0}; la_flash_next(&s, LA_VW, n, lanes, early, late);)
+        score(b, &s, k, keys->k_step, qt, p);
+    int64_t seen = hidden + lanes - 1 < n ? hidden + lanes - 1 : n; /* by all rows, from here */
+    mask(p, vectors, 0, seen, hidden, visible);
+    int64_t rest = seen > visible ? seen : visible;
+    mask(p, vectors, rest > 0 ? rest : 0, n, hidden, visible);
+    settle_of(vectors, b, n, b->top + panel * PANEL, b->sum + panel * PANEL, ot);
+    for (flash_span s = {0}; la_flash_next(&s, LA_VW, n, lanes, early, late);)
+        output(b, &s, v, keys->v_step, (const uint32_t *)(const void *)p, ot);
+}
+
 void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
 {
-    const int64_t w = LA_VPANEL * LA_VW, dv = b->dv;
+    bool blocks = !NARROW && keys->n % MR == 0 && b->dv % MR == 0;
     for (int64_t i = 0; i < b->panels; i++) {
-        int64_t rows = b->rows - i * w < w ? b->rows - i * w : w;
-        int vectors = (int)((rows + LA_VW - 1) / LA_VW), lanes = vectors * LA_VW;
-        int64_t n = keys->n, hidden = keys->hidden + i * w, visible = keys->visible + i * w;
-        if (visible + rows - 1 < n) n = visible + rows - 1; /* what the last row sees */
-        int64_t start = hidden > 0 ? hidden : 0;            /* what the first row sees */
-        if (NARROW) start &= ~INT64_C(1);
-        n -= start, hidden -= start, visible -= start;
-        if (n <= 0) continue;
-        const uint32_t *k = (const uint32_t *)keys->k + start * keys->k_step;
-        const uint32_t *v = (const uint32_t *)keys->v + start / (NARROW + 1) * keys->v_step;
-        const uint32_t *qt = (const uint32_t *)b->qt + i * (NARROW ? b->k2 : b->dk) * w;
-        float *ot = b->ot + i * dv * w, *p = b->scores;
-        /* Borders of spans at pairs of keys: a little more is scored, and hidden like the rest. */
-        int64_t early = NARROW ? hidden & ~INT64_C(1) : hidden, late = visible | NARROW;
-        for (flash_span s = {0}; la_flash_next(&s, LA_VW, n, lanes, early, late);)
-            score(b, &s, k, keys->k_step, qt, p);
-        int64_t seen = hidden + lanes - 1 < n ? hidden + lanes - 1 : n; /* by all rows, from here */
-        mask(p, vectors, 0, seen, hidden, visible);
-        int64_t rest = seen > visible ? seen : visible;
-        mask(p, vectors, rest > 0 ? rest : 0, n, hidden, visible);
-        online_of(vectors, b, b->top + i * w, b->sum + i * w, ot, n);
-        for (flash_span s = {0}; la_flash_next(&s, LA_VW, n, lanes, early, late);)
-            output(b, &s, v, keys->v_step, (const uint32_t *)(const void *)p, ot);
+        flash_keys own = *keys; /* as the panel's first row sees them */
+        own.hidden += i * PANEL, own.visible += i * PANEL;
+        bool full = b->rows - i * PANEL > PANEL - LA_VW; /* no vector without a row */
+        if (blocks && full && own.hidden + PANEL - 1 <= 0 && own.visible >= own.n)
+            add_whole(b, &own, i);
+        else
+            add_part(b, &own, i);
     }
 }

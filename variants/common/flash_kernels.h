@@ -25,7 +25,7 @@ typedef struct flash_block {
     float scale2;                     /* |s| log2(e), so that weights are powers of 2 */
     void *qt;  /* [panels, dk, panel] floats, [panels, k2, panel] pairs; negated when s < 0 */
     float *ot; /* [panels, dv, panel] not yet divided by sum */
-    float *top, *sum; /* [panels, panel] running maximum of q.k, sum of the weights */
+    float *top, *sum; /* [panels, panel] running maximum of scale2 q.k, sum of the weights */
     float *scores;    /* [FLASH_KEYS, panel] */
     void *kt, *vt;    /* a tile made contiguous, or put in pairs: see flash_keys */
 } flash_block;
