@@ -356,8 +356,16 @@ LA_INLINE la_vf la_v_exp2_(la_vf n, la_vf r)
 LA_INLINE la_vf la_v_exp2(la_vf x)
 {
 #if defined(__AVX512DQ__)
-    la_vf r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); /* 0 for -inf */
-    return _mm512_scalef_ps(la_v_exp2_half_(r), x - r);
+    /* 2^r for 0 <= r <= 1, times 2^floor(x), which the instruction forms; r is 0 for -inf. */
+    la_vf r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    la_vf y = la_v_set(2.1565985e-4f);
+    y = la_v_fma(y, r, la_v_set(1.2482288e-3f));
+    y = la_v_fma(y, r, la_v_set(9.6737752e-3f));
+    y = la_v_fma(y, r, la_v_set(5.5486184e-2f));
+    y = la_v_fma(y, r, la_v_set(2.4022909e-1f));
+    y = la_v_fma(y, r, la_v_set(6.9314706e-1f));
+    y = la_v_fma(y, r, la_v_set(1.0f));
+    return _mm512_scalef_ps(y, x);
 #else
     x = la_v_max(la_v_set(-127.0f), x);
     la_vf n = la_v_round_(x);
