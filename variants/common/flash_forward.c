@@ -10,9 +10,10 @@
 #include "labench/kit.h"
 
 enum {
-    MAX_PANELS = 8,       /* of a block: its Q and O stay in L2 with a tile of K and V */
-    BLOCKS_A_THREAD = 12, /* wanted, so that threads end together */
-    SPLIT_KEYS = 1024,    /* of the cache, worth a part of their own */
+    BLOCK_BYTES = 384 * 1024, /* of a block's Q and O: they stay in L2 with a tile of K and V */
+    FEW_PANELS = 8,           /* fewer would copy tiles too often, wherever they stay */
+    BLOCKS_A_THREAD = 12,     /* wanted, so that threads end together */
+    SPLIT_KEYS = 1024,        /* of the cache, worth a part of their own */
 };
 
 /* Floats of each array of a block's working set, each a multiple of 64 bytes. */
@@ -52,7 +53,9 @@ static flash plan(const la_problem *p, int64_t window, const la_device *dev)
     }
     int64_t all = (p->T + f.tile->panel - 1) / f.tile->panel;
     int64_t panels = all * p->B * p->H / ((int64_t)p->threads * BLOCKS_A_THREAD);
-    f.panels = panels < 2 ? 2 : panels > MAX_PANELS ? MAX_PANELS : panels;
+    int64_t most = BLOCK_BYTES / (f.tile->panel * (f.k2 + p->dv) * (int64_t)sizeof(float));
+    if (most < FEW_PANELS) most = FEW_PANELS;
+    f.panels = panels < 2 ? 2 : panels > most ? most : panels;
     if (f.panels > all) f.panels = all;
     /* Few rows over a long cache: each block's keys are shared out too. */
     int64_t units = p->B * p->H * ((all + f.panels - 1) / f.panels);
