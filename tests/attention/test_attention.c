@@ -422,7 +422,7 @@ static void test_memory_does_not_grow_with_length(void **state)
 {
     (void)state;
     la_sizes small, large;
-    la_problem p = problem(1, 8192, 2, 64, 64, LA_MASK_CAUSAL);
+    la_problem p = problem(1, 1 << 15, 2, 64, 64, LA_MASK_CAUSAL);
     la_err err;
     const la_impl *impl = &variant->impls[0];
     ok(impl->sizes(&p, LA_FORWARD, NULL, &devices[0], &small, &err), &err);
