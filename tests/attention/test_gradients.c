@@ -218,6 +218,7 @@ static void test_groups_add_up_their_query_heads(void **state)
     for (int mask = 0; mask < 2; mask++) {
         check(problem(2, 70, 6, 2, 8, 12, (la_mask)mask), LA_INPUTS_DEFAULT);
         check(problem(1, 450, 4, 1, 16, 8, (la_mask)mask), LA_INPUTS_DEFAULT);
+        check(problem(1, 600, 2, 1, 16, 8, (la_mask)mask), LA_INPUTS_DEFAULT);
     }
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Textbook attention on the CPU: backward, each product one sweep over the whole score matrix, and decode. A
  * sweep is spread over threads by blocks of rows, so that one head is as well served as many; inside a
- * block OpenBLAS runs on the calling thread, or, for short sequences, tile products. In bf16 backward
- * works on widened copies of its inputs: beside T x T floats of weights they are small.
+ * block OpenBLAS runs on the calling thread, or, for short sequences and for sums down columns of scores,
+ * tile products. In bf16 backward works on widened copies of its inputs: beside T x T floats of weights
+ * they are small.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -29,9 +30,20 @@ size_t la_softmax_score_floats(const la_problem *p)
     return la_align((size_t)(p->B * p->H * p->T * p->Tcap) * sizeof(float)) / sizeof(float);
 }
 
+enum {
+    MOST_ROWS = 512,              /* of a block in backward */
+    COPIED_ROWS = 128,            /* of MOST_ROWS columns of scores: 264 KiB, they stay in L2 */
+    COPIED_STEP = MOST_ROWS + 16, /* of a copy: no power of two, which would be few sets of L1 */
+};
+
+static bool by_tiles(const la_problem *p)
+{
+    return p->Tcap <= SOFTMAX_TILE_KEYS;
+}
+
 static size_t scratch_floats(const la_problem *p)
 {
-    if (p->Tcap > SOFTMAX_TILE_KEYS) return 0;
+    if (!by_tiles(p)) return (size_t)(COPIED_ROWS * COPIED_STEP) + LA_TILE_SCRATCH(COPIED_ROWS);
     int64_t widest = p->dk > p->dv ? p->dk : p->dv;
     return (size_t)LA_TILE_SCRATCH(widest > p->Tcap ? widest : p->Tcap);
 }
@@ -39,9 +51,8 @@ static size_t scratch_floats(const la_problem *p)
 /* The calling thread's. */
 static float *scratch_of(const la_problem *p, const la_io *io)
 {
-    size_t own = scratch_floats(p);
-    if (own == 0) return NULL;
-    return (float *)io->work + la_softmax_score_floats(p) + (size_t)omp_get_thread_num() * own;
+    size_t own = (size_t)omp_get_thread_num() * scratch_floats(p);
+    return (float *)io->work + la_softmax_score_floats(p) + own;
 }
 
 /* C[M,N] = alpha op(A) op(B), or +=. */
@@ -111,7 +122,7 @@ static int64_t block_rows(const la_problem *p)
 {
     int64_t blocks = (4 * p->threads + p->B * p->H - 1) / (p->B * p->H);
     int64_t rows = (p->T + blocks - 1) / blocks;
-    return rows < 64 ? 64 : rows > 512 ? 512 : rows;
+    return rows < 64 ? 64 : rows > MOST_ROWS ? MOST_ROWS : rows;
 }
 
 /* A small problem is over before a second thread is awake. */
@@ -186,6 +197,26 @@ static void query_slopes(const softmax *f, const head *x, const slopes *g, int64
           pos > 0, to, p->H * dk);
 }
 
+/* C [n,d] = alpha S' X, or +=, of n columns of scores S [T, steps of len] and rows X [T,d]. Rows of scores lie
+ * pages apart: each is read once, into a copy that the product meets in L2. */
+static void by_columns(const softmax *f, float *scratch, int64_t n, int64_t d, float alpha,
+                       const float *S, int64_t len, const float *X, int64_t step, bool add,
+                       float *C, int64_t ldc)
+{
+    int64_t T = f->p.T;
+    if (by_tiles(&f->p)) {
+        times(f, scratch, true, false, n, d, T, alpha, S, len, X, step, add, C, ldc);
+        return;
+    }
+    for (int64_t t = 0; t < T; t += COPIED_ROWS) {
+        int64_t rows = T - t < COPIED_ROWS ? T - t : COPIED_ROWS;
+        for (int64_t r = 0; r < rows; r++)
+            memcpy(scratch + r * COPIED_STEP, S + (t + r) * len, (size_t)n * sizeof *S);
+        f->tile->tn(n, d, rows, alpha, scratch, COPIED_STEP, X + t * step, step, add || t > 0, C,
+                    ldc, scratch + COPIED_ROWS * COPIED_STEP);
+    }
+}
+
 /* Rows first.. of dK and dV of one (batch, kv head): its query heads are added up in order. */
 static void key_slopes(const softmax *f, const la_io *io, const la_grads *grads, int64_t pos,
                        int64_t kv, int64_t first, int64_t rows)
@@ -196,14 +227,14 @@ static void key_slopes(const softmax *f, const la_io *io, const la_grads *grads,
     for (int64_t n = 0; n < group; n++) {
         int64_t i = kv * group + n; /* = b H + h */
         head x = head_of(p, io, pos, i);
-        x.scratch = scratch_of(p, io);
         slopes g = slopes_of(p, io, grads, pos, i);
+        float *scratch = scratch_of(p, io);
         if (g.dk)
-            times(f, x.scratch, true, false, rows, p->dk, p->T, s, g.a + pos + first, len, x.q,
-                  p->H * p->dk, n > 0, g.dk + first * p->Hkv * p->dk, p->Hkv * p->dk);
+            by_columns(f, scratch, rows, p->dk, s, g.a + pos + first, len, x.q, p->H * p->dk, n > 0,
+                       g.dk + first * p->Hkv * p->dk, p->Hkv * p->dk);
         if (g.dv)
-            times(f, x.scratch, true, false, rows, p->dv, p->T, 1.0f, g.weights + pos + first, len,
-                  g.dout, p->H * p->dv, n > 0, g.dv + first * p->Hkv * p->dv, p->Hkv * p->dv);
+            by_columns(f, scratch, rows, p->dv, 1.0f, g.weights + pos + first, len, g.dout,
+                       p->H * p->dv, n > 0, g.dv + first * p->Hkv * p->dv, p->Hkv * p->dv);
     }
 }
 
@@ -218,7 +249,7 @@ static void backward_rows(const softmax *f, const la_io *io, const la_grads *gra
         return;
     }
     head x = head_of(p, io, pos, i);
-    x.scratch = scratch_of(p, io);
+    x.scratch = by_tiles(p) ? scratch_of(p, io) : NULL;
     slopes g = slopes_of(p, io, grads, pos, i);
     if (sweep == 0 && a) weight_slopes(f, &x, &g, pos, first, rows);
     if (sweep == 1 && a) score_slopes(f, &g, pos, first, rows);
