@@ -20,6 +20,7 @@ enum {
     LANE_WORK =
         1
         << 30, /* bytes of a kernel's scratch: pages cost more than a second a GiB at first touch */
+    FRONTS = 16 /* lengths that a long example is read to */
 };
 
 /* Bytes of scratch that one sequence takes in the block that wants most. */
@@ -94,23 +95,102 @@ void la_model_free(la_model *model)
     la_free(model);
 }
 
-static void score(const float *weights, la_lane *lane, const la_batch *batch, la_eval *out)
+/* What a causal model answers does not depend on what follows: of a long example the network reads the tokens up to
+ * the last that is scored. */
+typedef struct fronts {
+    la_geometry geometry[FRONTS]; /* lengths of what is read */
+    size_t n;
+    unsigned char *of; /* [batches] its geometry */
+} fronts;
+
+static bool reads_fronts(const la_net *spec, const la_device *device, int64_t T)
 {
-    lane->status = la_lane_make(lane, 0, batch, &lane->err);
-    if (lane->status == LA_OK)
-        lane->status = la_lane_score(lane, 0, batch, weights, out, &lane->err);
+    return T >= LA_LONG_TEST && device->backend != LA_CUDA && spec->mask == LA_MASK_CAUSAL &&
+           spec->head.kind == LA_HEAD_TOKENS && !spec->learned_positions;
 }
 
-static la_status run_batch(const float *weights, la_engine *e, const la_batch *batch,
-                           la_eval *scores, la_eval *out, la_err *err)
+/* Tokens of the batch's examples that are read at most. */
+static la_status longest_front(const la_batch *batch, int32_t *tokens, la_answer *answers,
+                               int64_t *longest, la_err *err)
+{
+    *longest = 1;
+    for (int64_t i = 0; i < batch->count; i++) {
+        int64_t n = 0;
+        LA_TRY(batch->task->learned->make(batch->task_opts, batch->seed, batch->split,
+                                          &batch->shape, batch->first + (uint64_t)i, tokens,
+                                          answers, &n, err));
+        for (int64_t j = 0; j < n; j++)
+            if (answers[j].group != LA_ONLY_TRAINED && answers[j].position >= *longest)
+                *longest = answers[j].position + 1;
+    }
+    return LA_OK;
+}
+
+/* Rounded up, so that there are few lengths. */
+static unsigned char geometry_of(fronts *f, const la_geometry *whole, int64_t front)
+{
+    int64_t unit = (whole->T + FRONTS - 1) / FRONTS, T = (front + unit - 1) / unit * unit;
+    size_t i = 0;
+    if (T > whole->T) T = whole->T;
+    while (i < f->n && f->geometry[i].T != T) i++;
+    if (i == f->n) {
+        LA_ASSERT(f->n < FRONTS);
+        f->geometry[f->n] = *whole;
+        f->geometry[f->n++].T = T;
+    }
+    return (unsigned char)i;
+}
+
+static la_status find_fronts(fronts *f, const la_batch *all, const la_geometry *whole,
+                             int64_t most_answers, la_err *err)
+{
+    int32_t *tokens = la_alloc((size_t)all->shape.T * sizeof *tokens, err);
+    la_answer *answers = tokens ? la_alloc((size_t)most_answers * sizeof *answers, err) : NULL;
+    la_status st = answers ? LA_OK : LA_E_NOMEM;
+    la_batch batch = *all;
+    for (int64_t done = 0; st == LA_OK && done < all->count; done += whole->B) {
+        int64_t longest;
+        batch.first = all->first + (uint64_t)done;
+        batch.count = all->count - done < whole->B ? all->count - done : whole->B;
+        st = longest_front(&batch, tokens, answers, &longest, err);
+        if (st == LA_OK) f->of[done / whole->B] = geometry_of(f, whole, longest);
+    }
+    la_free(tokens);
+    la_free(answers);
+    return st;
+}
+
+/* How each batch of `all` is computed; f->of is the caller's to free, also after an error. */
+static la_status fronts_of(fronts *f, const la_net *spec, const la_device *device,
+                           const la_batch *all, const la_geometry *whole, int64_t most_answers,
+                           la_err *err)
+{
+    *f = (fronts){.of = la_zalloc((size_t)((all->count + whole->B - 1) / whole->B), err)};
+    if (!f->of) return LA_E_NOMEM;
+    if (reads_fronts(spec, device, all->shape.T))
+        return find_fronts(f, all, whole, most_answers, err);
+    f->geometry[f->n++] = *whole;
+    return LA_OK;
+}
+
+static void score(const float *weights, la_lane *lane, size_t geometry, const la_batch *batch,
+                  la_eval *out)
+{
+    lane->status = la_lane_make(lane, geometry, batch, &lane->err);
+    if (lane->status == LA_OK)
+        lane->status = la_lane_score(lane, geometry, batch, weights, out, &lane->err);
+}
+
+static la_status run_batch(const float *weights, la_engine *e, size_t geometry,
+                           const la_batch *batch, la_eval *scores, la_eval *out, la_err *err)
 {
     int lanes = e->n_lanes;
     memset(scores, 0, (size_t)lanes * sizeof *scores);
     if (lanes < e->threads)
-        score(weights, &e->lane[0], batch, &scores[0]);
+        score(weights, &e->lane[0], geometry, batch, &scores[0]);
     else {
 #pragma omp parallel for schedule(static, 1) num_threads(e->threads)
-        for (int i = 0; i < lanes; i++) score(weights, &e->lane[i], batch, &scores[i]);
+        for (int i = 0; i < lanes; i++) score(weights, &e->lane[i], geometry, batch, &scores[i]);
     }
     for (int i = 0; i < lanes; i++) {
         la_lane *lane = &e->lane[i];
@@ -123,10 +203,10 @@ static la_status run_batch(const float *weights, la_engine *e, const la_batch *b
     return LA_OK;
 }
 
-static la_status run_all(const float *weights, la_engine *e, la_batch *batch, int64_t examples,
-                         la_eval *out, la_err *err)
+static la_status run_all(const float *weights, la_engine *e, const unsigned char *geometry,
+                         la_batch *batch, la_eval *out, la_err *err)
 {
-    int64_t B = e->geometry[0].B;
+    int64_t B = e->geometry[0].B, examples = batch->count;
     uint64_t first = batch->first;
     la_eval *scores = la_zalloc((size_t)e->n_lanes * sizeof *scores, err);
     XXH3_state_t *hash = XXH3_createState();
@@ -136,7 +216,7 @@ static la_status run_all(const float *weights, la_engine *e, la_batch *batch, in
     for (int64_t done = 0; st == LA_OK && done < examples; done += B) {
         batch->first = first + (uint64_t)done;
         batch->count = examples - done < B ? examples - done : B;
-        st = run_batch(weights, e, batch, scores, out, err);
+        st = run_batch(weights, e, geometry[done / B], batch, scores, out, err);
         XXH3_128bits_update(hash, batch->digest, (size_t)batch->count * LA_EXAMPLE_DIGEST);
     }
     if (st == LA_OK) la_hex_digest(XXH3_128bits_digest(hash), out->digest);
@@ -171,25 +251,33 @@ la_status la_model_eval(la_model *model, const la_task *task, const void *task_o
                        (long long)model->spec.V, task->name);
     if (examples < 1) return LA_FAIL(err, LA_E_ARG, "at least 1 example is scored");
     int64_t answers = task->learned->most_answers(task_opts, shape);
-    la_geometry geometry =
+    if (answers < 1) answers = 1;
+    la_geometry whole =
         la_eval_geometry(&model->spec, c->device, shape->T, examples, la_train_threads(c));
-    la_engine engine;
-    LA_TRY(la_engine_init(&engine, &model->spec, c->device, la_train_threads(c), false, &geometry,
-                          1, answers > 0 ? answers : 1, false, err));
-    engine.host_threads = c->threads;
-    float *weights = NULL;
-    la_status st = weights_up(model, &engine.site, &weights, err);
-    la_gemm_threads(la_train_threads(c));
-    la_engine_pack(&engine, model->weights, 0, 1);
     la_batch batch = {.task = task,
                       .task_opts = task_opts,
                       .shape = *shape,
                       .split = split,
                       .seed = seed,
-                      .first = first};
-    if (st == LA_OK) st = run_all(weights, &engine, &batch, examples, out, err);
+                      .first = first,
+                      .count = examples};
+    la_engine engine = {0};
+    float *weights = NULL;
+    fronts f;
+    la_status st = fronts_of(&f, &model->spec, c->device, &batch, &whole, answers, err);
+    if (st == LA_OK)
+        st = la_engine_init(&engine, &model->spec, c->device, la_train_threads(c), false,
+                            f.geometry, f.n, answers, false, err);
+    if (st != LA_OK) goto done;
+    engine.host_threads = c->threads;
+    st = weights_up(model, &engine.site, &weights, err);
+    la_gemm_threads(la_train_threads(c));
+    la_engine_pack(&engine, model->weights, 0, 1);
+    if (st == LA_OK) st = run_all(weights, &engine, f.of, &batch, out, err);
     out->loss /= (double)(out->total ? out->total : 1);
     if (weights != model->weights) la_site_give(&engine.site, weights);
     la_engine_release(&engine);
+done:
+    la_free(f.of);
     return st;
 }

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "alloc.h"
 #include "digest.h"
 #include "head.h"
 #include "token_jobs.h"
@@ -59,6 +60,29 @@ static uint64_t example_index(const la_batch *batch, int64_t i)
     return shuffled(batch->seed, index / batch->set, index % batch->set, batch->set);
 }
 
+/* Sequence i of the batch, the lane's at-th: of an example that is longer than T the first T tokens, and the
+ * digest of all. */
+static la_status make_example(la_lane *lane, int64_t T, const la_batch *batch, int64_t i,
+                              int64_t at, la_err *err)
+{
+    int32_t *front = lane->made.tokens + at * T, *tokens = front;
+    la_answer *answers = lane->answers + at * lane->engine->most_answers;
+    int64_t *n = lane->n_answers + at, whole = batch->shape.T;
+    if (whole > T && !(tokens = la_alloc((size_t)whole * sizeof *tokens, err))) return LA_E_NOMEM;
+    la_status st =
+        batch->task->learned->make(batch->task_opts, batch->seed, batch->split, &batch->shape,
+                                   example_index(batch, i), tokens, answers, n, err);
+    if (st == LA_OK && batch->digest && i < batch->count) {
+        XXH128_hash_t hash[2] = {XXH3_128bits(tokens, (size_t)whole * sizeof *tokens),
+                                 XXH3_128bits(answers, (size_t)*n * sizeof *answers)};
+        memcpy(batch->digest + i * LA_EXAMPLE_DIGEST, hash, sizeof hash);
+    }
+    if (tokens == front) return st;
+    if (st == LA_OK) memcpy(front, tokens, (size_t)T * sizeof *front);
+    la_free(tokens);
+    return st;
+}
+
 /* Tokens and answers of sequences first..last-1 of the batch; on a device's host by several threads. */
 static la_status make_examples(la_lane *lane, int64_t T, const la_batch *batch, int64_t first,
                                int64_t last, la_err *err)
@@ -68,12 +92,8 @@ static la_status make_examples(la_lane *lane, int64_t T, const la_batch *batch, 
     int threads = e->site.on_device ? e->host_threads : 1;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
     for (int64_t i = first; i < last; i++) {
-        int64_t at = i - first;
         la_err why = {0};
-        la_status st = batch->task->learned->make(
-            batch->task_opts, batch->seed, batch->split, &batch->shape, example_index(batch, i),
-            lane->made.tokens + at * T, lane->answers + at * e->most_answers, lane->n_answers + at,
-            &why);
+        la_status st = make_example(lane, T, batch, i, i - first, &why);
         if (st == LA_OK) continue;
 #pragma omp critical(la_examples)
         {
@@ -152,11 +172,6 @@ la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la
             for (int64_t j = 0; j < n; j++)
                 if (trains || answers[j].group != LA_ONLY_TRAINED)
                     add_row(lane, (i - first) * T, &answers[j]);
-        if (batch->digest) {
-            XXH128_hash_t hash[2] = {XXH3_128bits(tokens, (size_t)T * sizeof *tokens),
-                                     XXH3_128bits(answers, (size_t)n * sizeof *answers)};
-            memcpy(batch->digest + i * LA_EXAMPLE_DIGEST, hash, sizeof hash);
-        }
     }
     return lane_up(lane, g, err);
 }

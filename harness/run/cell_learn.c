@@ -12,9 +12,8 @@
 #include "cell.h"
 #include "text.h"
 
-#define TEST_TOKENS    (INT64_C(1) << 18) /* of all examples together, where that leaves enough */
-#define TEST_PAIRS     (INT64_C(1) << 31) /* and pairs of tokens, which attention looks at */
-#define ENOUGH_ANSWERS 64                 /* a Wilson interval of 12 points at the middle */
+#define TEST_TOKENS (INT64_C(1) << 18) /* of all examples together, where that leaves enough */
+#define TEST_PAIRS  (INT64_C(1) << 31) /* and pairs of tokens, which attention looks at */
 
 la_train_config la_cell_train_config(const la_cell *cell, const la_device *device, uint64_t seed,
                                      double lr)
@@ -255,7 +254,7 @@ la_status la_cell_learn_sizes(la_cell *cell, const la_device *device, la_err *wh
 int64_t la_cell_examples(const la_cell *cell, const la_shape *shape)
 {
     int64_t answers = cell->task->learned->most_answers(cell->task_opts, shape);
-    int64_t least = answers > 0 ? (ENOUGH_ANSWERS + answers - 1) / answers : 1;
+    int64_t least = answers > 0 ? (LA_TEST_ANSWERS + answers - 1) / answers : 1;
     int64_t examples = TEST_TOKENS / shape->T, by_pairs = TEST_PAIRS / shape->T / shape->T;
     if (examples > by_pairs) examples = by_pairs;
     if (examples > LA_CELL_EXAMPLES) examples = LA_CELL_EXAMPLES;

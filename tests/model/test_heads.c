@@ -338,11 +338,89 @@ static void next_tokens_are_for_heads_of_tokens(void **state)
     }
 }
 
+/* Tokens of an example behind which nothing is asked. */
+static int64_t early_of(uint64_t index)
+{
+    return 512 << index % 2;
+}
+
+static la_status make_early(const void *opts, uint64_t seed, la_split split, const la_shape *shape,
+                            uint64_t index, int32_t *tokens, la_answer *answers, int64_t *n,
+                            la_err *err)
+{
+    la_shape early = {.T = early_of(index), .n = shape->n};
+    for (int64_t t = early.T; t < shape->T; t++) tokens[t] = (int32_t)(1 + t % 7);
+    return pairs_task.learned->make(opts, seed, split, &early, index, tokens, answers, n, err);
+}
+
+static la_eval asked_long(const fixture *f, const char *path, int64_t T, int64_t examples,
+                          size_t *peak)
+{
+    la_learned learned = *pairs_task.learned;
+    la_task task = pairs_task;
+    la_model *model;
+    la_eval eval;
+    la_err err = {0};
+    learned.make = make_early;
+    task.learned = &learned;
+    la_shape shape = {.T = T, .n = 2};
+    assert_int_equal(la_model_load(&f->config, path, &model, &err), LA_OK);
+    size_t before = la_mem_live();
+    la_mem_peak_reset();
+    if (la_model_eval(model, &task, f->config.task_opts, &shape, LA_SPLIT_TEST, f->config.seed, 0,
+                      examples, &eval, &err) != LA_OK)
+        fail_msg("%s", err.msg);
+    *peak = la_mem_peak() - before;
+    la_model_free(model);
+    return eval;
+}
+
+/* A causal model reads a long example up to its last answer: the scores are those of all of it, and so is the digest. A
+ * bidirectional one reads it to its end. */
+static void long_examples_are_read_to_their_last_answer(void **state)
+{
+    enum { LONG = LA_LONG_TEST, SHORT = 1024 };
+    static const char *const variants[] = {"flash", "gla", "linear", "fnet"};
+    (void)state;
+    char dir[32], digest[33] = "";
+    folder(dir);
+    for (size_t v = 0; v < LA_COUNT(variants); v++)
+        for (int threads = 1; threads <= 2; threads++) {
+            fixture f;
+            la_train_result r;
+            la_model_bytes whole;
+            size_t peak, ignored;
+            fixture_init(&f, variants[v], 64);
+            f.config.threads = threads;
+            fixture_set(&f, "train.steps=3");
+            fixture_set(&f, "train.lr=0.1");
+            fixture_set(&f, "train.tokens=128");
+            train(&f, dir, &r);
+            la_eval eval = asked_long(&f, r.path, LONG, 3, &peak);
+            la_eval all = asked_long(&f, r.path, SHORT, 3, &ignored);
+            assert_int_equal(eval.total, 6);
+            assert_int_equal(la_eval_bytes(&f.config, 1, LONG, &whole, NULL), LA_OK);
+            if (f.config.mask == LA_MASK_CAUSAL) {
+                assert_int_equal(eval.correct, all.correct);
+                assert_true(fabs(eval.loss - all.loss) < 1e-5 * all.loss);
+                assert_true(peak < whole.host / 4);
+            } else
+                assert_true(peak > whole.host / 2);
+            if (!*digest) snprintf(digest, sizeof digest, "%s", eval.digest);
+            assert_string_equal(eval.digest, digest);
+            assert_string_not_equal(eval.digest, all.digest);
+            unlink(r.path);
+            la_train_result_release(&r);
+        }
+    rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heads_learn),
         cmocka_unit_test(evaluations_agree_with_validation),
+        cmocka_unit_test(long_examples_are_read_to_their_last_answer),
         cmocka_unit_test(only_trained_is_never_scored),
         cmocka_unit_test(groups_are_counted),
         cmocka_unit_test(lengths_grow),

@@ -63,6 +63,10 @@ typedef struct la_answer {
                        * training, and never scored */
 } la_answer;
 
+/* A sweep reads at least so many scored answers, and hardly more from so many tokens on. */
+#define LA_TEST_ANSWERS 64 /* a Wilson interval of 12 points at the middle */
+#define LA_LONG_TEST    32768
+
 #define LA_ONLY_TRAINED (-1)
 #define LA_MAX_SHAPES   64 /* of one mixture */
 #define LA_MAX_GROUPS   8  /* of answers */
