@@ -11,8 +11,9 @@
 #include "examples.h"
 
 const char *const la_pairs_fillers[] = {"zero", "noise", "distractor", "uniform", NULL};
+const char *const la_pairs_spreads[] = {"auto", "whole", "parts", NULL};
 const int64_t la_pairs_lengths[] = {64, 128, 256, 0};
-const char *const la_pairs_asking[] = {"eval_pairs", "eval_a", NULL};
+const char *const la_pairs_asking[] = {"eval_pairs", "eval_a", "eval_spread", NULL};
 
 const la_option la_pairs_table[LA_PAIRS_TABLE_OVERWRITE] = {
     {"vocab", LA_OPTION_INT, offsetof(la_pairs_options, vocab), 512, 4, 1 << 20, NULL,
@@ -29,6 +30,8 @@ const la_option la_pairs_table[LA_PAIRS_TABLE_OVERWRITE] = {
      "where training asks: slot g has weight (g+1)^(a-1); 1: uniform"},
     {"eval_a", LA_OPTION_REAL, offsetof(la_pairs_options, eval_a), 1, 1e-3, 10, NULL,
      "the same at a length of the sweep; 1: distance grows with the length"},
+    {"eval_spread", LA_OPTION_CHOICE, offsetof(la_pairs_options, eval_spread), LA_PAIRS_AUTO, 0, 0,
+     la_pairs_spreads, LA_PAIRS_SPREAD},
     {"updates", LA_OPTION_REAL, offsetof(la_pairs_options, updates), 0.5, 0, 1, NULL,
      "share of the keys that are written again"},
 };
@@ -229,13 +232,23 @@ static void write_context(memory *m, bool loose, const la_pairs_options *o,
     }
 }
 
-/* The first pairs are asked at the slots drawn first. */
-static void draw_questions(memory *m, double a, const la_example *example)
+static int64_t parts_of(const la_pairs_options *o, const la_shape *shape, int64_t slots)
 {
-    uint64_t stream = la_example_stream(example, SLOTS);
-    for (int64_t g = 0; g < m->slots; g++) m->asked[g] = -1;
-    la_draw_power(stream, a, m->slots, m->n, m->drawn);
-    for (int64_t i = 0; i < m->n; i++) m->asked[m->drawn[i].slot] = (int32_t)i;
+    int64_t parts = (LA_TEST_ANSWERS + shape->n - 1) / shape->n;
+    bool weighted = o->eval_a < 1 || o->eval_a > 1;
+    if (!shape->far || weighted || o->eval_spread == LA_PAIRS_WHOLE) return 1;
+    if (o->eval_spread == LA_PAIRS_AUTO && shape->T < LA_LONG_TEST) return 1;
+    return slots / parts < shape->n ? 1 : parts;
+}
+
+void la_pairs_questions(const la_pairs_options *o, const la_shape *shape, uint64_t stream,
+                        uint64_t index, int64_t slots, la_drawn *drawn, int32_t *asked)
+{
+    int64_t parts = parts_of(o, shape, slots), part = (int64_t)(index % (uint64_t)parts);
+    int64_t from = slots * part / parts, end = slots * (part + 1) / parts;
+    for (int64_t g = 0; g < slots; g++) asked[g] = -1;
+    la_draw_power(stream, shape->far ? o->eval_a : o->a, end - from, shape->n, drawn);
+    for (int64_t i = 0; i < shape->n; i++) asked[from + drawn[i].slot] = (int32_t)i;
 }
 
 void la_pairs_mark(unsigned char *any, int32_t id)
@@ -310,7 +323,8 @@ la_status la_pairs_make(const la_pairs_kind *kind, const la_pairs_options *o, ui
     LA_TRY(memory_open(&m, o, shape, err));
     la_example example = la_example_of(kind->task, kind->version, seed, split, shape, index);
     write_context(&m, kind->loose, o, &example, tokens);
-    draw_questions(&m, shape->far ? o->eval_a : o->a, &example);
+    la_pairs_questions(o, shape, la_example_stream(&example, SLOTS), index, m.slots, m.drawn,
+                       m.asked);
     fill(&m, o, &example, shape->T, tokens);
     *n_answers = ask(&m, tokens, answers);
     la_scratch_close(&m.scratch);

@@ -33,6 +33,8 @@ static const la_option options[] = {
      "where training asks: slot g has weight (g+1)^(a-1); 1: uniform"},
     {"eval_a", LA_OPTION_REAL, offsetof(la_pairs_options, eval_a), 1, 1e-3, 10, NULL,
      "the same at a length of the sweep; 1: distance grows with the length"},
+    {"eval_spread", LA_OPTION_CHOICE, offsetof(la_pairs_options, eval_spread), LA_PAIRS_AUTO, 0, 0,
+     la_pairs_spreads, LA_PAIRS_SPREAD},
 };
 
 static const char definition[] =
@@ -60,7 +62,9 @@ static const char definition[] =
     "Sizes     n a square, 6n <= T, g <= W - 1\n"
     "Training  T 64, 128 and 256 with n 4, 9, 16, 25 and 36 where they fit, a = 0.01\n"
     "Sweep     n = eval_pairs (0: as trained, 16 of the mixture), a = eval_a = 1: questions\n"
-    "          uniform over the rest, so distance grows with T\n"
+    "          uniform over the rest, so distance grows with T;\n"
+    "          from 32k tokens on (eval_spread = auto) one example asks in one of p equal parts of\n"
+    "          the slots and the next in the next, p = 64/n rounded up: together uniform too\n"
     "Chance    1 / (V - 2W), naming any value; 1/n for who knows the example's values only,\n"
     "          1/g for who looks at one of the key's two tokens\n"
     "Differs   from the source: the filler is zero unless told (there: uniform), and comes\n"
@@ -212,13 +216,9 @@ static void fill(grid *m, const la_pairs_options *o, const la_example *example, 
     for (int64_t t = m->context; t < T; t++) tokens[t] = la_pairs_filler(o, m->any, stream, t, T);
 }
 
-static int64_t ask(grid *m, double a, const la_example *example, int32_t *tokens,
-                   la_answer *answers)
+static int64_t ask(const grid *m, int32_t *tokens, la_answer *answers)
 {
     int64_t len = 0;
-    for (int64_t g = 0; g < m->slots; g++) m->asked[g] = -1;
-    la_draw_power(la_example_stream(example, SLOTS), a, m->slots, m->n, m->drawn);
-    for (int64_t i = 0; i < m->n; i++) m->asked[m->drawn[i].slot] = (int32_t)i;
     for (int64_t g = 0; g < m->slots; g++) {
         int32_t i = m->asked[g];
         if (i < 0) continue;
@@ -242,7 +242,9 @@ static la_status make(const void *task_opts, uint64_t seed, la_split split, cons
     la_example example = la_example_of(name, VERSION, seed, split, shape, index);
     write_context(&m, o, &example, tokens);
     fill(&m, o, &example, shape->T, tokens);
-    *n_answers = ask(&m, shape->far ? o->eval_a : o->a, &example, tokens, answers);
+    la_pairs_questions(o, shape, la_example_stream(&example, SLOTS), index, m.slots, m.drawn,
+                       m.asked);
+    *n_answers = ask(&m, tokens, answers);
     la_scratch_close(&m.scratch);
     return LA_OK;
 }

@@ -28,6 +28,8 @@ static const la_option options[] = {
      "where training asks: slot g has weight (g+1)^(a-1); 1: uniform"},
     {"eval_a", LA_OPTION_REAL, offsetof(la_pairs_options, eval_a), 1, 1e-3, 10, NULL,
      "the same at a length of the sweep; 1: distance grows with the length"},
+    {"eval_spread", LA_OPTION_CHOICE, offsetof(la_pairs_options, eval_spread), LA_PAIRS_AUTO, 0, 0,
+     la_pairs_spreads, LA_PAIRS_SPREAD},
     {"updates", LA_OPTION_REAL, offsetof(la_pairs_options, updates), 0.5, 0, 1, NULL,
      "share of the keys that are written again"},
 };
@@ -58,7 +60,9 @@ static const char definition[] =
     "Sizes     T even, 4n + 2u <= T (5n with updates 0.5), n <= V/2 - 1\n"
     "Training  T 64, 128 and 256 with n 4, 9, 16, 25 and 36 where they fit, a = 0.01\n"
     "Sweep     n = eval_pairs (0: as trained, 16 of the mixture), a = eval_a = 1: questions\n"
-    "          uniform over the rest, so distance grows with T\n"
+    "          uniform over the rest, so distance grows with T;\n"
+    "          from 32k tokens on (eval_spread = auto) one example asks in one of p equal parts of\n"
+    "          the slots and the next in the next, p = 64/n rounded up: together uniform too\n"
     "Answers   groups `kept` (told once) and `overwritten`; distance is to the value that\n"
     "          counts\n"
     "Chance    1 / (V - V/2); a model that never forgets gets `kept` right and `overwritten`\n"

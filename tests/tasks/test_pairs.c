@@ -138,6 +138,101 @@ static void test_far_questions_cover_the_whole_rest(void **state)
     la_subject_release(&s);
 }
 
+/* First token of an example's answers behind the context, and the last, in slots. */
+static void ends_of(const la_made *m, int64_t context, int64_t step, int64_t *first, int64_t *last)
+{
+    *first = (m->answers[0].position - context) / step;
+    *last = (m->answers[m->n - 1].position - context) / step;
+}
+
+/* From 32k tokens on example i asks in part i of as many as 64 answers take examples, each pair once. */
+static void test_long_examples_ask_in_one_part_after_the_other(void **state)
+{
+    static const struct {
+        const char *task, *options;
+        int64_t T, context, step, parts;
+    } cases[] = {
+        {"mqar", "", 32768, 32, 2, 4},
+        {"mqar", "eval_pairs=4", 32770, 8, 2, 16},
+        {"mqar", "eval_pairs=24", 65536, 48, 2, 3},
+        {"overwrite", "filler=distractor", 65536, 48, 2, 4},
+        {"forgetting_mqar", "", 32768, 48, 2, 4},
+        {"compositional_mqar", "", 32768, 48, 3, 4},
+        {"mqar", "eval_spread=parts", 1024, 32, 2, 4},
+    };
+    (void)state;
+    for (size_t i = 0; i < LA_COUNT(cases); i++) {
+        la_subject s = la_subject_of(cases[i].task, cases[i].options);
+        la_shape shape;
+        assert_int_equal(s.task->learned->shape_at(s.opts, cases[i].T, &shape, NULL), LA_OK);
+        int64_t slots = (shape.T - cases[i].context) / cases[i].step, parts = cases[i].parts;
+        for (int64_t index = 0; index < 2 * parts; index++) {
+            la_made m = la_made_of(&s, SEED, LA_SPLIT_TEST, shape, (uint64_t)index);
+            int64_t first, last, part = index % parts;
+            ends_of(&m, cases[i].context, cases[i].step, &first, &last);
+            assert_int_equal(m.n, shape.n);
+            for (int64_t a = 0; a < m.n; a++)
+                for (int64_t b = 0; b < a; b++)
+                    assert_int_not_equal(m.answers[a].label, m.answers[b].label);
+            assert_true(first >= slots * part / parts && last < slots * (part + 1) / parts);
+            la_made_release(&m);
+        }
+        la_subject_release(&s);
+    }
+}
+
+/* No shorter length, no other weight, no part too small for the pairs, none where one example has the answers. */
+static void test_other_examples_ask_everywhere(void **state)
+{
+    static const struct {
+        const char *options;
+        int64_t T;
+    } cases[] = {
+        {"", 32766},
+        {"eval_spread=whole", 65536},
+        {"eval_a=0.5 eval_spread=parts", 32768},
+        {"eval_pairs=64", 32768},
+        {"eval_pairs=33 eval_spread=parts", 196}, /* 65 slots: one part has 32 */
+    };
+    (void)state;
+    for (size_t i = 0; i < LA_COUNT(cases); i++) {
+        char options[96];
+        snprintf(options, sizeof options, "%s eval_spread=whole", cases[i].options);
+        la_subject s = la_subject_of("mqar", cases[i].options),
+                   whole = la_subject_of("mqar", options);
+        la_shape shape;
+        assert_int_equal(s.task->learned->shape_at(s.opts, cases[i].T, &shape, NULL), LA_OK);
+        for (uint64_t index = 0; index < 4; index++) {
+            la_made m = la_made_of(&s, SEED, LA_SPLIT_TEST, shape, index);
+            la_made w = la_made_of(&whole, SEED, LA_SPLIT_TEST, shape, index);
+            assert_true(la_made_equal(&m, &w));
+            la_made_release(&m);
+            la_made_release(&w);
+        }
+        la_subject_release(&s);
+        la_subject_release(&whole);
+    }
+}
+
+/* All parts together are the law of the whole. */
+static void test_parts_together_cover_the_whole_rest(void **state)
+{
+    la_subject s = la_subject_of("mqar", "eval_spread=parts");
+    la_shape shape;
+    int64_t tenths[10] = {0}, first[10] = {0};
+    (void)state;
+    assert_int_equal(s.task->learned->shape_at(s.opts, 8032, &shape, NULL), LA_OK);
+    for (uint64_t index = 0; index < 60; index++) {
+        la_made m = la_made_of(&s, SEED, LA_SPLIT_TEST, shape, index);
+        for (int64_t a = 0; a < m.n; a++) tenths[(m.answers[a].position - 32) / 800]++;
+        first[slot_of(&m, 32, 0) / 400]++;
+        la_made_release(&m);
+    }
+    la_assert_uniform("tenths of the rest, by parts", tenths, 10);
+    la_assert_uniform("tenths, first pair, by parts", first, 10);
+    la_subject_release(&s);
+}
+
 static void test_keys_and_values_are_different_and_uniform(void **state)
 {
     enum { EXAMPLES = 4000 };
@@ -367,6 +462,9 @@ int main(void)
         cmocka_unit_test(test_far_slots_are_uniform_unless_told),
         cmocka_unit_test(test_first_slot_is_drawn_first_as_often_as_computed),
         cmocka_unit_test(test_far_questions_cover_the_whole_rest),
+        cmocka_unit_test(test_long_examples_ask_in_one_part_after_the_other),
+        cmocka_unit_test(test_other_examples_ask_everywhere),
+        cmocka_unit_test(test_parts_together_cover_the_whole_rest),
         cmocka_unit_test(test_keys_and_values_are_different_and_uniform),
         cmocka_unit_test(test_every_pair_is_asked_once),
         cmocka_unit_test(test_fillers_are_what_they_are_called),

@@ -173,8 +173,9 @@ static void test_asking_options_are_options_of_the_task(void **state)
 /* What is trained is the same under all values of an asking option. */
 static void test_asking_options_leave_training_examples_alone(void **state)
 {
-    static const char *const asked[][2] = {{"mqar", "eval_pairs=4 eval_a=0.5"},
-                                           {"overwrite", "eval_pairs=4 eval_a=0.5"}};
+    static const char *const asked[][2] = {
+        {"mqar", "eval_pairs=4 eval_a=0.5 eval_spread=parts"},
+        {"overwrite", "eval_pairs=4 eval_a=0.5 eval_spread=parts"}};
     (void)state;
     for (size_t i = 0; i < LA_COUNT(asked); i++) {
         la_subject plain = la_subject_of(asked[i][0], ""),
