@@ -13,12 +13,14 @@
 #include "labench/simd.h"
 #include "rng_tables.h"
 
-enum { LANES = LA_VW / 2 };
+enum { LANES = LA_VW / 2, GROUP = 16 };
 typedef double vd __attribute__((vector_size(8 * LANES)));
 typedef int64_t vi __attribute__((vector_size(8 * LANES)));
 typedef uint64_t vu __attribute__((vector_size(8 * LANES)));
 typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef int32_t vm __attribute__((vector_size(4 * LANES)));
+typedef float v2f __attribute__((vector_size(8 * LANES)));
+typedef int32_t v2i __attribute__((vector_size(8 * LANES)));
 
 #define NEAR 0x1p-45 /* what a value may be off by before its float is asked of the library */
 
@@ -51,30 +53,44 @@ LA_INLINE vu product32(vu a, vu b)
 #endif
 }
 
+/* The lanes where a and b differ, as bits. */
 LA_INLINE int differs(vf a, vf b)
 {
+#if defined(__AVX512F__)
+    return _mm256_cmp_ps_mask((__m256)a, (__m256)b, _CMP_NEQ_UQ);
+#elif defined(__AVX2__)
+    return _mm_movemask_ps((__m128)(a != b));
+#else
     vm d = a != b;
     int any = 0;
     for (int i = 0; i < LANES; i++) any |= d[i];
     return any;
+#endif
 }
 
-/* Philox 4x32-10 (Salmon et al. 2011) of LANES counters that follow `n`; the upper halves of what
- * it returns are not zero. */
-LA_INLINE void philox(uint64_t stream, uint64_t n, vu c[4])
+/* The keys of the ten rounds of Philox 4x32-10 (Salmon et al. 2011). */
+LA_INLINE void philox_keys(uint64_t stream, vu key[10][2])
 {
-    vu count = {0}, none = {0};
-    for (int i = 0; i < LANES; i++) count[i] = n + (uint64_t)i;
     uint32_t k0 = (uint32_t)stream, k1 = (uint32_t)(stream >> 32);
+    for (int round = 0; round < 10; round++) {
+        key[round][0] = (vu){0} + k0;
+        key[round][1] = (vu){0} + k1;
+        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+    }
+}
+
+/* Its words of the counters `count`; their upper halves are not zero. */
+LA_INLINE void philox(const vu key[10][2], vu count, vu c[4])
+{
+    const vu none = {0};
     c[0] = count, c[1] = count >> 32, c[2] = c[3] = none;
 #pragma GCC unroll 10
     for (int round = 0; round < 10; round++) {
         vu a = product32(c[0], none + 0xD2511F53u), b = product32(c[2], none + 0xCD9E8D57u);
-        c[0] = (b >> 32) ^ c[1] ^ (none + k0);
-        c[2] = (a >> 32) ^ c[3] ^ (none + k1);
+        c[0] = (b >> 32) ^ c[1] ^ key[round][0];
+        c[2] = (a >> 32) ^ c[3] ^ key[round][1];
         c[1] = b;
         c[3] = a;
-        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
     }
 }
 
@@ -166,32 +182,59 @@ LA_INLINE int narrowed(vd z, vd off, vf *to)
 }
 
 /* Vectors of the four lanes of LANES blocks, block after block. */
-LA_INLINE void put_blocks(vf z[4], float *out)
+LA_INLINE void put_blocks(const vf z[4], float *out)
 {
-    for (int b = 0; b < LANES; b++)
-        for (int j = 0; j < 4; j++) out[4 * b + j] = z[j][b];
+    v2f a, b;
+    v2i first, last;
+    memcpy(&a, z, sizeof a);
+    memcpy(&b, z + 2, sizeof b);
+    for (int i = 0; i < 2 * LANES; i++) {
+        first[i] = i % 4 * LANES + i / 4;
+        last[i] = first[i] + LANES / 2;
+    }
+    v2f low = __builtin_shuffle(a, b, first), high = __builtin_shuffle(a, b, last);
+    memcpy(out, &low, sizeof low);
+    memcpy(out + 2 * LANES, &high, sizeof high);
 }
 
+/* The normal numbers of LANES blocks from Philox' words and the radii of their pairs, and whether all of
+ * them are certain. */
+LA_INLINE int put_normals(const vu c[4], const vd radius[2], double scale, float *out)
+{
+    vf z[4];
+    int unsure = 0;
+    for (int i = 0; i < 2; i++) {
+        vd cosine, sine, off = radius[i] * (fabs(scale) * NEAR);
+        turn(unit(c[2 * i + 1]), &cosine, &sine);
+        unsure |= narrowed(scale * (radius[i] * cosine), off, &z[2 * i]);
+        unsure |= narrowed(scale * (radius[i] * sine), off, &z[2 * i + 1]);
+    }
+    put_blocks(z, out);
+    return !unsure;
+}
+
+/* Step by step for GROUP vectors: their chains of operations are long, and only short loops let the core
+ * work on several at a time. */
 void LA_ISA(la_normals)(uint64_t stream, uint64_t block, double scale, float *out, int64_t blocks)
 {
-    for (int64_t b = 0; b < blocks; b += LANES) {
-        vu c[4];
-        vf z[4];
-        int unsure = 0;
-        philox(stream, block + (uint64_t)b, c);
-        for (int i = 0; i < 4; i += 2) {
-            vd cosine, sine, radius = square_root(-2.0 * logarithm(unit(c[i])));
-            vd off = radius * (fabs(scale) * NEAR);
-            turn(unit(c[i + 1]), &cosine, &sine);
-            unsure |= narrowed(scale * (radius * cosine), off, &z[i]);
-            unsure |= narrowed(scale * (radius * sine), off, &z[i + 1]);
+    int64_t whole = blocks / LANES * LANES;
+    vu key[10][2], c[GROUP][4], count;
+    vd radius[GROUP][2];
+    for (int i = 0; i < LANES; i++) count[i] = block + (uint64_t)i;
+    philox_keys(stream, key);
+    for (int64_t b = 0; b < whole; b += GROUP * LANES) {
+        int n = (int)(whole - b < GROUP * LANES ? (whole - b) / LANES : GROUP);
+        for (int g = 0; g < n; g++, count += LANES) philox(key, count, c[g]);
+        for (int g = 0; g < n; g++)
+            for (int i = 0; i < 2; i++)
+                radius[g][i] = square_root(-2.0 * logarithm(unit(c[g][2 * i])));
+        for (int g = 0; g < n; g++) {
+            int64_t at = b + g * LANES;
+            if (!put_normals(c[g], radius[g], scale, out + 4 * at))
+                la_normals_plain(stream, block + (uint64_t)at, scale, out + 4 * at, LANES);
         }
-        int64_t n = blocks - b < LANES ? blocks - b : LANES;
-        if (n == LANES && !unsure)
-            put_blocks(z, out + 4 * b);
-        else
-            la_normals_plain(stream, block + (uint64_t)b, scale, out + 4 * b, n);
     }
+    la_normals_plain(stream, block + (uint64_t)whole, scale, out + 4 * whole, blocks - whole);
 }
 
 void LA_ISA(la_decays)(float *x, int64_t n)
