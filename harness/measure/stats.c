@@ -88,6 +88,40 @@ static double autocorrelation(const double *x, size_t n)
     return c0 > 1e-24 * (double)n * mean * mean ? c1 / c0 : 0.0;
 }
 
+/* The k-th smallest, k from 0; what lies before it is then no larger, what lies behind it no smaller (Hoare's
+ * find). */
+static double kth(double *x, int64_t n, int64_t k)
+{
+    for (int64_t from = 0, to = n - 1; from < to;) {
+        double pivot = x[from + (to - from) / 2];
+        int64_t i = from, j = to;
+        while (i <= j) {
+            while (x[i] < pivot) i++;
+            while (x[j] > pivot) j--;
+            if (i > j) break;
+            double t = x[i];
+            x[i++] = x[j];
+            x[j--] = t;
+        }
+        if (k > j && k < i) break;
+        if (k <= j)
+            to = j;
+        else
+            from = i;
+    }
+    return x[k];
+}
+
+/* That of quantile, of numbers in any order, which are moved about. */
+static double median_of(double *x, size_t n)
+{
+    size_t below = (n - 1) / 2;
+    double low = kth(x, (int64_t)n, (int64_t)below), high = INFINITY;
+    if (n % 2) return low;
+    for (size_t i = below + 1; i < n; i++) high = fmin(high, x[i]);
+    return low + 0.5 * (high - low);
+}
+
 /* Median of the slopes of all pairs, times the run's length: how far the time drifted. */
 static double theil_sen(const double *x, size_t n)
 {
@@ -101,8 +135,7 @@ static double theil_sen(const double *x, size_t n)
             size_t i = a * (n - 1) / (used - 1), j = b * (n - 1) / (used - 1);
             slopes[count++] = (x[j] - x[i]) / (double)(j - i);
         }
-    qsort(slopes, count, sizeof *slopes, by_value);
-    double slope = quantile(slopes, count, 0.5);
+    double slope = median_of(slopes, count); /* sorting 80 000 of them would take 10 ms */
     la_free(slopes);
     return slope * (double)(n - 1);
 }
