@@ -13,7 +13,7 @@
 #include "stats.h"
 
 #define MIN_SAMPLE_NS 1e6    /* and 1000 times the cost of a clock reading: under 0.1 % of it */
-#define WARMUP_NS     20e6   /* warm-up goes on this long, and for one call at least */
+#define WARMUP_NS     20e6   /* warm-up goes on this long */
 #define DEVICE_CALLS  3      /* of a device, whose warm-up its own clock rules */
 #define SETTLED       0.05   /* relative change of the half-width that counts as none */
 #define DEFAULT_MAX   100000 /* samples */
@@ -55,23 +55,32 @@ static la_status keep(la_timing *out, int64_t iters, int64_t total_ns, la_err *e
     return LA_OK;
 }
 
-/* Warm-up; leaves the shortest call's time in *call_ns. */
+static double warmup_ns(const la_stop_rule *rule)
+{
+    return fmin(WARMUP_NS, rule->min_time_s * 1e9 / 4);
+}
+
+/* A call as long as a warm-up has warmed everything by being verified; a device has clocks to raise. */
+static bool is_warm(const la_measured *what, const la_stop_rule *rule)
+{
+    double enough = what->warm ? rule->min_time_s * 1e9 : warmup_ns(rule);
+    return rule->first_call_ns > 0 && (double)rule->first_call_ns >= enough;
+}
+
+/* Warm-up, of one call at least; *call_ns: the shortest call so far. */
 static la_status warm_up(const la_measured *what, const la_stop_rule *rule, la_timing *out,
                          double *call_ns, la_err *err)
 {
-    *call_ns = rule->first_call_ns > 0 ? (double)rule->first_call_ns : (double)INFINITY;
-    /* A call as long as the whole time asked for has warmed everything by being verified. */
-    if (*call_ns >= rule->min_time_s * 1e9 && isfinite(*call_ns)) return LA_OK;
-    double budget = fmin(WARMUP_NS, rule->min_time_s * 1e9 / 4);
+    int64_t start = la_now_ns();
     for (bool more = true; more;) {
         int64_t ns;
         LA_TRY(one_sample(what, 1, &ns, err));
         out->warmup_iters++;
-        out->warmup_ns += ns;
+        out->warmup_ns = what->warm ? out->warmup_ns + ns : la_now_ns() - start;
         *call_ns = fmin(*call_ns, (double)ns);
         more = what->warm
                    ? out->warmup_iters < DEVICE_CALLS || !what->warm(what->context, out->warmup_ns)
-                   : (double)out->warmup_ns < budget;
+                   : (double)out->warmup_ns < warmup_ns(rule);
         if (!what->warm && (double)out->warmup_ns > rule->max_time_s * 1e9) break;
     }
     return LA_OK;
@@ -116,8 +125,8 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
     *out = (la_timing){.half_width = NAN, .stop_reason = "slow"};
     if (rule->slow_s > 0 && (double)rule->first_call_ns > rule->slow_s * 1e9)
         return keep(out, 1, rule->first_call_ns, err);
-    double call_ns;
-    LA_TRY(warm_up(what, rule, out, &call_ns, err));
+    double call_ns = rule->first_call_ns > 0 ? (double)rule->first_call_ns : (double)INFINITY;
+    if (!is_warm(what, rule)) LA_TRY(warm_up(what, rule, out, &call_ns, err));
     int64_t iters = iterations(what, call_ns), spent = 0;
     /* A call far longer than the whole time asked for: three samples, no stop rule to look at. */
     bool few = call_ns > LA_FEW_TIMES * rule->min_time_s * 1e9;
@@ -133,6 +142,12 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
     while (!stop) {
         int64_t ns;
         LA_TRY(one_sample(what, iters, &ns, err));
+        if (out->n + (size_t)out->warmup_iters == 0 && (double)ns < MIN_SAMPLE_NS) {
+            /* Only its first call was that long. */
+            LA_TRY(warm_up(what, rule, out, &call_ns, err));
+            iters = iterations(what, call_ns);
+            continue;
+        }
         if (what->after) LA_TRY(what->after(what->context, err));
         LA_TRY(keep(out, iters, ns, err));
         spent += ns;

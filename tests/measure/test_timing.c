@@ -154,6 +154,42 @@ static void test_warm_up_is_one_call_and_a_while(void **state)
     la_timing_release(&t);
 }
 
+static void test_long_first_call_is_the_warm_up(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 14000000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    la_timing t;
+    rule.max_samples = 3;
+    rule.first_call_ns = 13000000; /* a quarter of the time asked for */
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_int_equal(t.warmup_iters, 0);
+    assert_int_equal(s.calls, 3);
+    la_timing_release(&t);
+    rule.first_call_ns = 12000000;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_int_equal(t.warmup_iters, 1);
+    la_timing_release(&t);
+}
+
+/* Its pages were new, or something else ran: samples still hold as many calls as the clock needs. */
+static void test_short_call_is_warmed_up_though_its_first_was_long(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 20000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    la_timing t;
+    rule.max_samples = 3;
+    rule.first_call_ns = 30000000;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_true(t.warmup_ns >= 12500000);
+    assert_int_equal(t.n, 3);
+    for (size_t i = 0; i < t.n; i++) assert_true(t.samples[i].iters > 10);
+    la_timing_release(&t);
+}
+
 static void test_rule_is_looked_at_once_time_and_samples_are_there(void **state)
 {
     (void)state;
@@ -321,6 +357,8 @@ int main(void)
         cmocka_unit_test(test_a_call_longer_than_the_time_asked_for_has_three_samples),
         cmocka_unit_test(test_the_first_of_long_calls_may_be_a_sample),
         cmocka_unit_test(test_warm_up_is_one_call_and_a_while),
+        cmocka_unit_test(test_long_first_call_is_the_warm_up),
+        cmocka_unit_test(test_short_call_is_warmed_up_though_its_first_was_long),
         cmocka_unit_test(test_rule_is_looked_at_once_time_and_samples_are_there),
         cmocka_unit_test(test_noise_runs_into_the_limit),
         cmocka_unit_test(test_at_the_limit_there_are_samples_for_an_interval),
