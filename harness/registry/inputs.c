@@ -2,12 +2,13 @@
 #include "inputs.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "elements.h"
 #include "labench/kit.h"
 
-enum { DRAWN = 1 << 18 }; /* floats of a block that is drawn before it is rounded */
+enum { DRAWN = 1 << 14 }; /* floats that a thread draws and shapes while they are in its cache */
 
 const char *const la_tensor_names[LA_T_COUNT] = {"q", "k", "v", "x", "beta", "g", "a", "b"};
 
@@ -176,9 +177,8 @@ static void scale_all(float *x, int64_t n, float factor)
     for (int64_t i = 0; i < n; i++) x[i] *= factor;
 }
 
-static void unit_rows(float *x, int64_t rows, int64_t d, int threads)
+static void unit_rows(float *x, int64_t rows, int64_t d)
 {
-#pragma omp parallel for num_threads(threads) if (rows > 4096) schedule(static)
     for (int64_t r = 0; r < rows; r++) {
         double norm = 0.0;
         for (int64_t c = 0; c < d; c++) norm += (double)x[r * d + c] * (double)x[r * d + c];
@@ -197,93 +197,118 @@ static void duplicate_keys(char *k, int64_t B, int64_t T, size_t row)
         }
 }
 
-static void draw_gate(float *g, int64_t n, la_input_kind kind, int threads)
+typedef struct drawing {
+    const la_variant *variant;
+    const la_problem *p;
+    la_input_kind kind;
+    uint64_t seed;
+} drawing;
+
+/* Elements `at` and on of a tensor, as they are drawn. */
+static void fill(const drawing *d, int which, int64_t at, float *x, int64_t n)
 {
-    la_random_to_decays(g, n, threads);
-    for (int64_t i = 0; i < n; i++) {
-        if (kind == LA_INPUTS_NO_DECAY)
-            g[i] = 0.0f;
-        else if (kind == LA_INPUTS_STRONG_DECAY && i % 3 != 2)
-            g[i] = i % 3 == 0 ? -50.0f : 0.0f;
-    }
+    la_random_fill_normal(la_stream(d->seed, (uint64_t)which, 0), (uint64_t)at, x, n, 1);
 }
 
-static void draw_beta(const la_variant *variant, float *beta, int64_t n, la_input_kind kind)
+/* What becomes of n of them: of a gate. */
+static void shape_gate(const drawing *d, int64_t at, float *g, int64_t n)
+{
+    la_random_to_decays(g, n, 1);
+    if (d->kind == LA_INPUTS_NO_DECAY) memset(g, 0, (size_t)n * sizeof *g);
+    for (int64_t i = 0; d->kind == LA_INPUTS_STRONG_DECAY && i < n; i++)
+        if ((at + i) % 3 != 2) g[i] = (at + i) % 3 == 0 ? -50.0f : 0.0f;
+}
+
+static void shape_beta(const drawing *d, int64_t at, float *beta, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         double z = (double)beta[i];
-        if (variant->inputs & LA_IN_DT)
+        if (d->variant->inputs & LA_IN_DT)
             beta[i] = (float)log1p(exp(z - 2.0));
-        else if (kind == LA_INPUTS_BETA_EDGES)
-            beta[i] = (float)(i % 3);
+        else if (d->kind == LA_INPUTS_BETA_EDGES)
+            beta[i] = (float)((at + i) % 3);
         else
             beta[i] = (float)(1.0 / (1.0 + exp(-z)));
     }
 }
 
-/* rwkv7: a = -kappa, b = kappa * iclr, kappa of unit norm and iclr in (0,1). */
-static void draw_ab(float *a, float *b, int64_t rows, int64_t d, int threads)
+/* Whole rows of q, k, v or x. */
+static void shape_rows(const drawing *d, int which, float *x, int64_t n)
 {
-    unit_rows(a, rows, d, threads);
-    la_random_to_gated(a, b, rows * d, threads);
-    scale_all(a, rows * d, -1.0f);
-}
-
-/* What becomes of n drawn numbers (whole rows) of q, k, v or x. */
-static void shape_rows(const la_variant *variant, const la_problem *p, int which,
-                       la_input_kind kind, float *x, int64_t n)
-{
-    bool unit = which == LA_T_K && (variant->inputs & LA_IN_UNIT_KEYS);
-    if (unit) unit_rows(x, n / p->dk, p->dk, p->threads);
+    const la_problem *p = d->p;
+    bool unit = which == LA_T_K && (d->variant->inputs & LA_IN_UNIT_KEYS);
+    if (unit) unit_rows(x, n / p->dk, p->dk);
     /* |q.k| is about sqrt(dk) for normal rows: s q.k then reaches +-1e4. */
-    if (kind == LA_INPUTS_BIG_LOGITS && which == LA_T_Q)
-        scale_all(x, n, (float)(3e3 / (la_variant_scale(variant, p) * sqrt((double)p->dk))));
-    if (kind == LA_INPUTS_WIDE && !unit && which != LA_T_X) scale_all(x, n, 3.0f);
+    if (d->kind == LA_INPUTS_BIG_LOGITS && which == LA_T_Q)
+        scale_all(x, n, (float)(3e3 / (la_variant_scale(d->variant, p) * sqrt((double)p->dk))));
+    if (d->kind == LA_INPUTS_WIDE && !unit && which != LA_T_X) scale_all(x, n, 3.0f);
 }
 
-/* A tensor of the problem's type: what f32 would get, rounded. Of other types than f32 a block of rows
- * at a time, so that no float32 copy of a long sequence is needed. */
-static la_status draw_typed(const la_variant *variant, const la_problem *p, int which,
-                            la_input_kind kind, uint64_t seed, la_buffer *to, la_err *err)
+static int64_t whole_rows(int64_t row)
 {
-    uint64_t stream = la_stream(seed, (uint64_t)which, 0);
-    int64_t n = la_tensor_elements(variant, p, (la_tensor)which), shape[4];
+    return row < DRAWN ? DRAWN / row * row : row;
+}
+
+/* A tensor of the problem's type: what f32 would get, rounded. */
+static la_status draw_typed(const drawing *d, int which, la_buffer *to, la_err *err)
+{
+    const la_problem *p = d->p;
+    int64_t n = la_tensor_elements(d->variant, p, (la_tensor)which), shape[4];
     if (n == 0) return LA_OK;
-    if (p->dtype == LA_F32) {
-        la_random_fill_normal(stream, 0, to->data, n, p->threads);
-        shape_rows(variant, p, which, kind, to->data, n);
-        return LA_OK;
+    int rank = la_tensor_shape(d->variant, p, (la_tensor)which, shape);
+    int64_t block = whole_rows(shape[rank - 1]);
+    float *all = NULL;
+    if (p->dtype != LA_F32) {
+        all = la_alloc((size_t)(block * p->threads) * sizeof *all, err);
+        if (!all) return LA_E_NOMEM;
     }
-    int rank = la_tensor_shape(variant, p, (la_tensor)which, shape);
-    int64_t row = shape[rank - 1], block = row < DRAWN ? DRAWN / row * row : row;
-    float *x = la_alloc((size_t)(block < n ? block : n) * sizeof *x, err);
-    if (!x) return LA_E_NOMEM;
+#pragma omp parallel for num_threads(p->threads) if (n > block) schedule(static)
     for (int64_t at = 0; at < n; at += block) {
         int64_t now = n - at < block ? n - at : block;
-        la_random_fill_normal(stream, (uint64_t)at, x, now, p->threads);
-        shape_rows(variant, p, which, kind, x, now);
-        la_elements_from_float(x, now, p->dtype,
-                               (char *)to->data + (size_t)at * la_dtype_size(p->dtype));
+        float *x = all ? all + omp_get_thread_num() * block : (float *)to->data + at;
+        fill(d, which, at, x, now);
+        shape_rows(d, which, x, now);
+        if (all)
+            la_elements_from_float(x, now, p->dtype,
+                                   (char *)to->data + (size_t)at * la_dtype_size(p->dtype));
     }
-    la_free(x);
+    la_free(all);
     return LA_OK;
 }
 
 /* Gates and their like: float32 in every type. */
-static void draw_gates(const la_variant *variant, const la_problem *p, la_input_kind kind,
-                       uint64_t seed, la_inputs *out)
+static void draw_gates(const drawing *d, la_inputs *out)
 {
-    int64_t n[LA_T_COUNT];
-    for (int i = LA_T_BETA; i < LA_T_COUNT; i++) {
-        n[i] = la_tensor_elements(variant, p, (la_tensor)i);
-        if (n[i])
-            la_random_fill_normal(la_stream(seed, (uint64_t)i, 0), 0, out->t[i].data, n[i],
-                                  p->threads);
+    for (int which = LA_T_BETA; which <= LA_T_G; which++) {
+        int64_t n = la_tensor_elements(d->variant, d->p, (la_tensor)which);
+        float *x = out->t[which].data;
+#pragma omp parallel for num_threads(d->p->threads) if (n > DRAWN) schedule(static)
+        for (int64_t at = 0; at < n; at += DRAWN) {
+            int64_t now = n - at < DRAWN ? n - at : DRAWN;
+            fill(d, which, at, x + at, now);
+            if (which == LA_T_BETA)
+                shape_beta(d, at, x + at, now);
+            else
+                shape_gate(d, at, x + at, now);
+        }
     }
-    if (n[LA_T_BETA]) draw_beta(variant, out->t[LA_T_BETA].data, n[LA_T_BETA], kind);
-    if (n[LA_T_G]) draw_gate(out->t[LA_T_G].data, n[LA_T_G], kind, p->threads);
-    if (n[LA_T_A])
-        draw_ab(out->t[LA_T_A].data, out->t[LA_T_B].data, n[LA_T_A] / p->dk, p->dk, p->threads);
+}
+
+/* rwkv7: a = -kappa, b = kappa * iclr, kappa of unit norm and iclr in (0,1). */
+static void draw_ab(const drawing *d, la_inputs *out)
+{
+    int64_t n = la_tensor_elements(d->variant, d->p, LA_T_A), dk = d->p->dk;
+    int64_t block = whole_rows(dk);
+    float *a = out->t[LA_T_A].data, *b = out->t[LA_T_B].data;
+#pragma omp parallel for num_threads(d->p->threads) if (n > block) schedule(static)
+    for (int64_t at = 0; at < n; at += block) {
+        int64_t now = n - at < block ? n - at : block;
+        fill(d, LA_T_A, at, a + at, now);
+        fill(d, LA_T_B, at, b + at, now);
+        unit_rows(a + at, now / dk, dk);
+        la_random_to_gated(a + at, b + at, now, 1);
+        scale_all(a + at, now, -1.0f);
+    }
 }
 
 la_status la_inputs_draw(const la_variant *variant, const la_problem *p, const void *opts,
@@ -293,13 +318,14 @@ la_status la_inputs_draw(const la_variant *variant, const la_problem *p, const v
         return LA_FAIL(err, LA_E_UNSUPPORTED,
                        "inputs of type f64 are not drawn: use f32, bf16 or f16");
     LA_TRY(la_inputs_alloc(variant, p, opts, out, err));
+    drawing d = {variant, p, kind, seed};
     la_status st = LA_OK;
-    for (int i = 0; i <= LA_T_X && st == LA_OK; i++)
-        st = draw_typed(variant, p, i, kind, seed, &out->t[i], err);
+    for (int i = 0; i <= LA_T_X && st == LA_OK; i++) st = draw_typed(&d, i, &out->t[i], err);
     la_buffer *k = &out->t[LA_T_K];
     if (st == LA_OK && k->data && kind == LA_INPUTS_BETA_EDGES)
         duplicate_keys(k->data, p->B, p->T, k->bytes / (size_t)(p->B * p->T));
-    draw_gates(variant, p, kind, seed, out);
+    draw_gates(&d, out);
+    draw_ab(&d, out);
     if (st == LA_OK) st = la_inputs_draw_params(out, seed, err);
     if (st != LA_OK) la_inputs_release(out);
     return st;
