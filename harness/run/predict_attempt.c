@@ -197,7 +197,8 @@ static double measuring(const outlook *o)
     if (call > SLOW_S) return 0;
     if (call > LA_FEW_TIMES * least) return few_samples(o, call) * (call + hash);
     double sample = fmax(call, 1e-3);
-    double warm = call > least ? 0 : fmax(call, fmin(WARM_S, least / 4));
+    double warm = fmin(WARM_S, least / 4);
+    if (call >= warm) warm = 0; /* the first one was it */
     if (o->cell->impl->backend == LA_CUDA) warm = fmax(warm, DEVICE_CALLS * call);
     double times = o->cell->pass == LA_DECODE ? DECODE_TIMES : USUAL_TIMES;
     double s = o->longest ? most : times * fmax(set->min_samples * sample, least);
