@@ -75,20 +75,24 @@ static inline int64_t la_dplr_forward_work(int64_t dk, int64_t w)
     return la_dplr_walk_floats(K) + la_dplr_chunk_floats(K, W, false) + LA_DELTA_BACK * W;
 }
 
-/* The recurrent form: what one prepared chunk holds, scratch to prepare it, what a scan keeps of w columns. */
+/* The recurrent form: what one prepared chunk holds (rows and numbers of pairs of tokens), scratch to prepare
+ * it, what a scan keeps of w columns. */
+#define LA_DPLR_NUMBERS 8
+
 static inline int64_t la_dplr_ready_floats(int64_t dk)
 {
-    return LA_DELTA_BACK * (5 * la_delta_up(dk) + 1);
+    const int64_t pairs = LA_DELTA_BACK / 2;
+    return pairs * LA_DPLR_NUMBERS + (9 * pairs + 2) * la_delta_up(dk);
 }
 
 static inline int64_t la_dplr_prepare_floats(int64_t dk)
 {
-    return la_delta_up(dk);
+    return 3 * la_delta_up(dk);
 }
 
 static inline int64_t la_dplr_scan_floats(int64_t dk, int64_t w)
 {
-    return (la_delta_up(dk) + 1) * la_delta_up(w);
+    return (la_delta_up(dk) + 2) * la_delta_up(w);
 }
 
 static inline int64_t la_dplr_sweep_work(int64_t dk, int64_t w)

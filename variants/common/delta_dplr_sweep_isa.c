@@ -1,185 +1,325 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Diagonal plus rank one, token by token: one sweep over S a token. Compiled once per instruction set.
+ * Diagonal plus rank one, a pair of tokens at a time: one sweep over S a pair. Compiled once per instruction set.
  *
  *   w = S'a;   S <- Diag(exp g) S + b w' + k v';   o = S' (s q)
  *
- * Two things make a sweep cheap. What the next token's a reads is what this one leaves, so that it is summed
- * on the way. And rows are not scaled by their decay at every token: with P the decays since the last
- * token that did so, S = Diag(P) Z is kept as Z,
+ * Rows are not scaled by their decay at every pair: with P the decays since the last pair that did so, S =
+ * Diag(P) Z is kept as Z. With g, d the decays of the pair's tokens 1 and 2,
  *
- *   Z <- Z + (b / P) w' + (k / P) v',   o = Z' (P s q),   w of the next token = Z' (P a)
+ *   Z <- Z + (b1 / (P g)) w1' + (k1 / (P g)) v1' + (b2 / (P g d)) w2' + (k2 / (P g d)) v2'
+ *   w1 = Z' (P a1)                                                  both of Z before the pair
+ *   w2 = Z' (P g a2) + (b1'a2) w1 + (k1'a2) v1,   o1 = Z' (P g s q1) + (b1's q1) w1 + (k1's q1) v1
+ *   o2 = Z' (P g d s q2)                                            of Z behind it
  *
- * which leaves four multiply-adds for each element of S. Z becomes S where a channel would fall below e^-20
- * (so that P and 1 / P stay numbers of float32 and their exponents keep their digits), and at the end
- * of every chunk of C = LA_DELTA_BACK tokens: chunks can be prepared apart from each other, by any thread.
+ * which leaves four multiply-adds a token for each element of S: what the next pair's a read is what this one
+ * leaves, so that it is summed on the way, and numbers that need no state replace the state between the tokens. Z
+ * becomes S where a channel would fall below e^-20 (so that P and 1 / P stay numbers of float32 and their
+ * exponents keep their digits), and at the end of every chunk of C = LA_DELTA_BACK tokens: chunks can be
+ * prepared apart from each other, by any thread.
  */
 #include "delta_dplr.h"
 #include "delta_relay.h"
 #include "delta_rows.h"
 
 enum { C = LA_DELTA_BACK };
-#define FALL 20.0f /* of a channel's log P, at most */
+#define LOW 2e-9f /* about e^-20: of a channel's P, at least */
 
 /* ---- without the state ---- */
 
-/* One token as the sweep takes it, rows of K. Before anything else, S is scaled by `rows` where `scaled`. */
-typedef struct token {
-    const float *k, *b, *q, *a; /* k / P, b / P, P s q, P a of the next token */
-    const float *rows;
-    bool scaled;
-} token;
+/* A prepared pair: rows of K as they meet Z (FADE, by which Z is scaled, only where it is), and numbers. Of the
+ * pair behind the chunk there are A1 and A2. */
+enum { A1, A2, Q1, Q2, B1, B2, K1, K2, FADE, ROWS };
+enum { BA, KA, BQ, KQ, SCALED, NUMBERS = LA_DPLR_NUMBERS };
 
-static token token_at(const float *ready, int64_t K, int64_t i)
+static float *rows_at(float *ready, int64_t K, int64_t pair)
 {
-    const float *p = ready + C + i * 5 * K;
-    return (token){.k = p,
-                   .b = p + K,
-                   .q = p + 2 * K,
-                   .a = p + 3 * K,
-                   .rows = p + 4 * K,
-                   .scaled = ready[i] != 0.0f};
+    return ready + C / 2 * NUMBERS + pair * ROWS * K;
 }
 
-/* G, the log of P, behind a token; true where a channel has fallen too far. */
-LA_INLINE bool fall(int64_t dk, const float *g, float *G)
+/* Where the two tokens from t on are among rows of `row`, elements from r on; the second may not be there. */
+typedef struct pair_rows {
+    la_rows x;
+    int64_t first, second;
+} pair_rows;
+
+LA_INLINE pair_rows rows_of(la_rows x, int64_t t, bool both)
 {
-    la_vf lowest = la_v_set(0.0f);
-    la_rows gates = la_floats(g, 0);
-    for (int64_t r = 0; r < dk; r += LA_VW) {
-        la_vf sum = la_v_load(G + r) + la_rows_load(&gates, r, dk - r);
-        la_v_store(G + r, sum);
-        lowest = la_v_min(sum, lowest);
-    }
-    return la_v_hmax(la_v_set(0.0f) - lowest) > FALL;
+    return (pair_rows){x, t * x.row, (t + both) * x.row};
 }
 
-/* The five rows of token t, whose P is exp(G), or 1 where S is scaled. */
-LA_INLINE void prepare_token(const la_delta_slice *x, int64_t t, float *to, float *G, bool scaled)
+/* exp(g). P is a product of these, as in the recurrence itself: no sum of many g loses digits of its exponent. */
+LA_INLINE la_vf decay_of(la_vf g)
 {
-    int64_t K = la_delta_up(x->dk), dk = x->dk, row = x->gate_row * dk;
-    bool more = t + 1 < x->T;
-    la_rows k = la_elements(x->k, t * x->qk_row, 0), q = la_elements(x->q, t * x->qk_row, 0);
-    la_rows b = la_floats(x->b + t * row, 0), a = la_floats(x->a + (t + more) * row, 0);
-    const la_vf one = la_v_set(1.0f), scale = la_v_set(x->scale);
+    return la_v_exp2(g * la_v_set(1.44269504088896341f));
+}
+
+/* Decays of the pair of tokens from t on, P [K] being before them: the second token's into later, P g into
+ * first and P g d into fade. True where a channel of that is too low. */
+LA_INLINE bool pair_decays(const la_delta_slice *x, int64_t t, bool both, const float *P,
+                           float *later, float *first, float *fade)
+{
+    int64_t K = la_delta_up(x->dk), dk = x->dk;
+    pair_rows g = rows_of(la_floats(x->g, x->gate_row * dk), t, both);
+    la_vf lowest = la_v_set(1.0f);
     for (int64_t r = 0; r < K; r += LA_VW) {
         int64_t n = dk > r ? dk - r : 0;
-        la_vf p = la_v_exp_falling(la_v_load(G + r)), inverse = one;
-        if (scaled) {
-            la_v_store(to + 4 * K + r, p);
-            la_v_store(G + r, la_v_set(0.0f));
-            p = one;
-        } else {
-            inverse = one / p;
+        la_vf one = la_v_load(P + r) * decay_of(la_rows_load(&g.x, g.first + r, n));
+        la_vf two = decay_of(la_rows_load(&g.x, g.second + r, both ? n : 0));
+        la_v_store(later + r, two);
+        la_v_store(first + r, one);
+        la_v_store(fade + r, one * two);
+        lowest = la_v_min(one * two, lowest);
+    }
+    return -la_v_hmax(la_v_set(0.0f) - lowest) < LOW;
+}
+
+/* Rows and numbers of the pair from its decays. */
+LA_INLINE void prepare_pair(const la_delta_slice *x, int64_t t, bool both, const float *P,
+                            const float *later, const float *first, bool scaled, float *numbers,
+                            float *to)
+{
+    int64_t K = la_delta_up(x->dk), dk = x->dk;
+    pair_rows a = rows_of(la_floats(x->a, x->gate_row * dk), t, both);
+    pair_rows b = rows_of(la_floats(x->b, x->gate_row * dk), t, both);
+    pair_rows k = rows_of(la_elements(x->k, 0, x->qk_row), t, both);
+    pair_rows q = rows_of(la_elements(x->q, 0, x->qk_row), t, both);
+    const la_vf zero = la_v_set(0.0f), one = la_v_set(1.0f);
+    la_vf ba = zero, ka = zero, bq = zero, kq = zero;
+    for (int64_t r = 0; r < K; r += LA_VW) {
+        int64_t n = dk > r ? dk - r : 0, m = both ? n : 0;
+        la_vf a2 = la_rows_load(&a.x, a.second + r, m), b1 = la_rows_load(&b.x, b.first + r, n);
+        la_vf k1 = la_rows_load(&k.x, k.first + r, n), q1 = la_rows_load(&q.x, q.first + r, n);
+        la_vf b2 = la_rows_load(&b.x, b.second + r, m), k2 = la_rows_load(&k.x, k.second + r, m);
+        la_vf q2 = la_rows_load(&q.x, q.second + r, m), in = la_v_load(first + r);
+        la_vf out = la_v_load(later + r);
+        la_v_store(to + A1 * K + r, la_v_load(P + r) * la_rows_load(&a.x, a.first + r, n));
+        la_v_store(to + A2 * K + r, in * a2);
+        la_v_store(to + Q1 * K + r, in * q1);
+        ba = la_v_fma(b1, a2, ba), ka = la_v_fma(k1, a2, ka);
+        bq = la_v_fma(b1, q1, bq), kq = la_v_fma(k1, q1, kq);
+        if (!scaled) {
+            la_vf fade = la_v_load(to + FADE * K + r), grow = one / fade;
+            q2 = fade * q2, b2 = grow * b2, k2 = grow * k2;
+            out = grow * out;
         }
-        la_v_store(to + r, inverse * la_rows_load(&k, r, n));
-        la_v_store(to + K + r, inverse * la_rows_load(&b, r, n));
-        la_v_store(to + 2 * K + r, p * (scale * la_rows_load(&q, r, n)));
-        la_v_store(to + 3 * K + r, p * la_rows_load(&a, r, more ? n : 0));
+        la_v_store(to + Q2 * K + r, q2);
+        la_v_store(to + B1 * K + r, out * b1);
+        la_v_store(to + K1 * K + r, out * k1);
+        la_v_store(to + B2 * K + r, b2);
+        la_v_store(to + K2 * K + r, k2);
+    }
+    numbers[BA] = la_v_sum(ba), numbers[KA] = la_v_sum(ka);
+    numbers[BQ] = la_v_sum(bq), numbers[KQ] = la_v_sum(kq);
+    numbers[SCALED] = scaled ? 1.0f : 0.0f;
+}
+
+/* What the pair from t on reads S with, where that is not scaled; zeros where there is none. */
+static void prepare_reads(const la_delta_slice *x, int64_t t, float *to)
+{
+    int64_t K = la_delta_up(x->dk), row = x->gate_row * x->dk;
+    int64_t there = t < x->T ? t : 0;
+    bool both = there + 1 < x->T;
+    pair_rows g = rows_of(la_floats(x->g, row), there, both);
+    pair_rows a = rows_of(la_floats(x->a, row), there, both);
+    for (int64_t r = 0; r < K; r += LA_VW) {
+        int64_t n = t < x->T && x->dk > r ? x->dk - r : 0;
+        la_vf fade = decay_of(la_rows_load(&g.x, g.first + r, n));
+        la_v_store(to + A1 * K + r, la_rows_load(&a.x, a.first + r, n));
+        la_v_store(to + A2 * K + r, fade * la_rows_load(&a.x, a.second + r, both ? n : 0));
     }
 }
 
-/* Chunk tokens [t, t + C) into `ready`: C flags, then 5 rows a token. scratch: a row. */
+/* Lines of two tokens' g, a, b, q and k, to be asked for. */
+enum { LINES = 10 };
+typedef struct lines {
+    const char *at[LINES];
+} lines;
+
+/* Those of the tokens from t on, or of the last one where there are none. */
+LA_INLINE lines lines_of(const la_delta_slice *x, int64_t t)
+{
+    lines to;
+    int64_t row = x->gate_row * x->dk;
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        int64_t at = t + i < x->T ? t + i : x->T - 1;
+        to.at[5 * i] = (const char *)(x->g + at * row);
+        to.at[5 * i + 1] = (const char *)(x->a + at * row);
+        to.at[5 * i + 2] = (const char *)(x->b + at * row);
+        to.at[5 * i + 3] = la_elements(x->q, at * x->qk_row, 0).p;
+        to.at[5 * i + 4] = la_elements(x->k, at * x->qk_row, 0).p;
+    }
+    return to;
+}
+
+/* In channels [r, r + 16), and of bf16 twice as many. */
+LA_INLINE void ask(const lines *from, int64_t r)
+{
+#pragma GCC unroll 16
+    for (int i = 0; i < LINES; i++)
+        __builtin_prefetch(from->at[i] + r * (int64_t)sizeof(float), 0, 2);
+}
+
+/* scratch: 3 rows. */
+LA_INLINE void prepare(const la_delta_slice *x, int64_t t, float *ready, float *scratch, bool asks)
+{
+    int64_t K = la_delta_up(x->dk), end = x->T - t < C ? x->T : t + C, i = 0;
+    float *ones = scratch, *later = scratch + K, *first = later + K;
+    const float *P = ones;
+    for (int64_t r = 0; r < K; r++) ones[r] = 1.0f;
+    for (; t < end; t += 2, i++) {
+        bool both = t + 1 < x->T;
+        float *numbers = ready + i * NUMBERS, *to = rows_at(ready, K, i), *fade = to + FADE * K;
+        lines ahead = lines_of(x, t + C);
+        for (int64_t r = 0; asks && r < x->dk; r += 16) ask(&ahead, r);
+        bool scaled = pair_decays(x, t, both, P, later, first, fade) || t + 2 >= end;
+        if (scaled)
+            prepare_pair(x, t, both, P, later, first, true, numbers, to);
+        else
+            prepare_pair(x, t, both, P, later, first, false, numbers, to);
+        P = scaled ? ones : fade;
+    }
+    prepare_reads(x, t, rows_at(ready, K, i));
+}
+
+/* Chunk tokens [t, t + C) into `ready`: numbers and rows of its pairs. */
 void LA_ISA(la_dplr_prepare)(const la_delta_slice *x, int64_t t, float *ready, float *scratch)
 {
-    int64_t K = la_delta_up(x->dk), row = x->gate_row * x->dk;
-    int64_t n = x->T - t < C ? x->T - t : C;
-    la_rows_ask(x, la_floats(x->g, row), x->dk, t + C, false);
-    la_rows_ask(x, la_floats(x->a, row), x->dk, t + C, false);
-    la_rows_ask(x, la_floats(x->b, row), x->dk, t + C, false);
-    la_rows_ask(x, la_elements(x->q, 0, x->qk_row), x->dk, t + C, false);
-    la_rows_ask(x, la_elements(x->k, 0, x->qk_row), x->dk, t + C, false);
-    memset(scratch, 0, (size_t)K * sizeof *scratch);
-    for (int64_t i = 0; i < n; i++) {
-        float *to = ready + C + i * 5 * K;
-        bool scaled = fall(x->dk, x->g + (t + i) * row, scratch) || i + 1 == n;
-        ready[i] = scaled ? 1.0f : 0.0f;
-        if (scaled)
-            prepare_token(x, t + i, to, scratch, true);
-        else
-            prepare_token(x, t + i, to, scratch, false);
-    }
+    prepare(x, t, ready, scratch, true);
 }
 
 /* ---- with the state ---- */
 
-/* One sweep for `vecs` vectors of columns: S [K] rows of as many, v and o at these columns of one token;
- * held is what the token's a read, and becomes what the next one's reads. */
-LA_INLINE void sweep(const token *t, int64_t K, const int vecs, bool scaled, la_rows v, la_rows o,
-                     int64_t last, float *S, la_vf *held)
+enum { VECS = 2 }; /* of columns, at most */
+
+/* A pair at a panel of `vecs` vectors of columns, of which the last has `last`. */
+typedef struct step {
+    const float *numbers, *rows;
+    la_rows v, o;          /* at these columns */
+    int64_t first, second; /* of v and o: where the tokens are; the same where there is one */
+    int64_t last;
+} step;
+
+LA_INLINE la_vf take(const step *at, int64_t i, const int vecs, int n)
 {
-    enum { SUMS = 4 };
-    const int rows = SUMS / vecs; /* with sums of their own: they cover the latency */
-    la_vf u[4], out[SUMS], next[SUMS];
-#pragma GCC unroll 4
-    for (int n = 0; n < vecs; n++) u[n] = la_rows_load(&v, n * LA_VW, n + 1 < vecs ? LA_VW : last);
-#pragma GCC unroll 4
-    for (int n = 0; n < SUMS; n++) out[n] = next[n] = la_v_set(0.0f);
-    for (int64_t r = 0; r < K; r += rows, S += rows * vecs * LA_VW)
-#pragma GCC unroll 4
-        for (int m = 0; m < rows; m++) {
-            la_vf k = la_v_set(t->k[r + m]), b = la_v_set(t->b[r + m]);
-            la_vf q = la_v_set(t->q[r + m]), a = la_v_set(t->a[r + m]);
-#pragma GCC unroll 4
-            for (int n = 0; n < vecs; n++) {
-                float *at = S + (m * vecs + n) * LA_VW;
-                la_vf s = la_v_load(at);
-                if (scaled) s = la_v_set(t->rows[r + m]) * s;
-                s = la_v_fma(b, held[n], la_v_fma(k, u[n], s));
-                la_v_store(at, s);
-                out[m * vecs + n] = la_v_fma(q, s, out[m * vecs + n]);
-                next[m * vecs + n] = la_v_fma(a, s, next[m * vecs + n]);
-            }
+    return la_rows_load(&at->v, i + n * LA_VW, n + 1 < vecs ? LA_VW : at->last);
+}
+
+LA_INLINE void give(const step *at, int64_t i, const int vecs, int n, la_vf value)
+{
+    la_rows_store(&at->o, i + n * LA_VW, value, n + 1 < vecs ? LA_VW : at->last);
+}
+
+/* Asks for v and o of the pair from t on. */
+LA_INLINE void ask_columns(const la_delta_slice *x, const step *at, int64_t t, const int vecs)
+{
+    for (int64_t i = t; i < t + 2 && i < x->T; i++)
+#pragma GCC unroll 2
+        for (int n = 0; n < vecs; n++) {
+            int64_t e = i * x->v_row + n * LA_VW;
+            __builtin_prefetch((const la_element *)at->v.p + e, 0, 2);
+            __builtin_prefetch((const la_element *)at->o.p + e, 1, 2);
         }
-#pragma GCC unroll 4
-    for (int n = 0; n < vecs; n++) {
-        la_vf sum = out[n];
-        held[n] = next[n];
-#pragma GCC unroll 4
-        for (int m = 1; m < rows; m++) sum += out[m * vecs + n], held[n] += next[m * vecs + n];
-        la_rows_store(&o, n * LA_VW, sum, n + 1 < vecs ? LA_VW : last);
-    }
 }
 
-/* A panel of columns [j, j + vecs vectors), of which the last has `last`, through one prepared chunk. */
-LA_INLINE void panel(const la_delta_slice *x, int64_t t, const float *ready, int64_t j,
-                     int64_t last, const int vecs, float *held)
+/* Rows [0, 16) of what a sweep does to S; sums are those of outputs and of what the next pair's a read. */
+LA_INLINE void sweep_rows(const float *rows, const float *next, int64_t K, const int vecs,
+                          bool scaled, float *S, const la_vf *v, const la_vf *w, la_vf *o,
+                          la_vf *held)
 {
-    int64_t K = la_delta_up(x->dk), n = x->T - t < C ? x->T - t : C;
-    float *S = x->work + K * j;
-    la_vf w[4];
-    la_rows_ask(x, la_elements(x->v, j, x->v_row), vecs * LA_VW, t + C, false);
-    la_rows_ask(x, la_elements(x->o, j, x->v_row), vecs * LA_VW, t + C, true);
-#pragma GCC unroll 4
-    for (int m = 0; m < vecs; m++) w[m] = la_v_load(held + j + m * LA_VW);
-    for (int64_t i = 0; i < n; i++) {
-        token at = token_at(ready, K, i);
-        int64_t row = (t + i) * x->v_row + j;
-        la_rows v = la_elements(x->v, row, 0), o = la_elements(x->o, row, 0);
-        if (at.scaled)
-            sweep(&at, K, vecs, true, v, o, last, S, w);
-        else
-            sweep(&at, K, vecs, false, v, o, last, S, w);
+#pragma GCC unroll 2
+    for (int64_t r = 0; r < 16; r++, S += vecs * LA_VW) {
+        la_vf q1 = la_v_set(rows[Q1 * K + r]), q2 = la_v_set(rows[Q2 * K + r]);
+        la_vf k1 = la_v_set(rows[K1 * K + r]), k2 = la_v_set(rows[K2 * K + r]);
+        la_vf b1 = la_v_set(rows[B1 * K + r]), b2 = la_v_set(rows[B2 * K + r]);
+        la_vf a1 = la_v_set(next[A1 * K + r]), a2 = la_v_set(next[A2 * K + r]);
+#pragma GCC unroll 2
+        for (int n = 0; n < vecs; n++) {
+            la_vf s = la_v_load(S + n * LA_VW);
+            o[n] = la_v_fma(q1, s, o[n]);
+            if (scaled) s = la_v_set(rows[FADE * K + r]) * s;
+            s = la_v_fma(k2, v[VECS + n], la_v_fma(k1, v[n], s));
+            s = la_v_fma(b2, w[VECS + n], la_v_fma(b1, w[n], s));
+            la_v_store(S + n * LA_VW, s);
+            o[VECS + n] = la_v_fma(q2, s, o[VECS + n]);
+            held[n] = la_v_fma(a1, s, held[n]);
+            held[VECS + n] = la_v_fma(a2, s, held[VECS + n]);
+        }
     }
-#pragma GCC unroll 4
-    for (int m = 0; m < vecs; m++) la_v_store(held + j + m * LA_VW, w[m]);
 }
 
-#if defined(__AVX512F__)
-enum { WIDE = 4 };
-#else
-enum { WIDE = 2 };
-#endif
+/* One sweep over S [K] of the panel's vectors. held: what the pair's a read but for what its first token writes,
+ * then that of the next one. ahead: lines to ask for on the way, or NULL. */
+LA_INLINE void sweep(const step *at, int64_t K, float scale, const int vecs, bool scaled, float *S,
+                     la_vf *held, const lines *ahead)
+{
+    const float *rows = at->rows, *next = rows + ROWS * K, *numbers = at->numbers;
+    const la_vf by = la_v_set(scale);
+    la_vf v[2 * VECS], w[2 * VECS], o[2 * VECS];
+#pragma GCC unroll 2
+    for (int n = 0; n < vecs; n++) {
+        v[n] = take(at, at->first, vecs, n), v[VECS + n] = take(at, at->second, vecs, n);
+        w[n] = held[n];
+        w[VECS + n] = la_v_fma(la_v_set(numbers[KA]), v[n], held[VECS + n]);
+        w[VECS + n] = la_v_fma(la_v_set(numbers[BA]), w[n], w[VECS + n]);
+        o[n] = o[VECS + n] = held[n] = held[VECS + n] = la_v_set(0.0f);
+    }
+    for (int64_t r = 0; r < K; r += 16) {
+        if (ahead) ask(ahead, r);
+        sweep_rows(rows + r, next + r, K, vecs, scaled, S + r * vecs * LA_VW, v, w, o, held);
+    }
+#pragma GCC unroll 2
+    for (int n = 0; n < vecs; n++) {
+        o[n] = la_v_fma(la_v_set(numbers[KQ]), v[n], o[n]);
+        o[n] = la_v_fma(la_v_set(numbers[BQ]), w[n], o[n]);
+        give(at, at->second, vecs, n, by * o[VECS + n]);
+        give(at, at->first, vecs, n, by * o[n]);
+    }
+}
+
+/* A panel from column j on through the prepared chunk from token t on. kept [2] rows of W: held. */
+LA_INLINE void panel(const la_delta_slice *x, int64_t t, float *ready, int64_t j, int64_t last,
+                     const int vecs, bool asks, float *kept)
+{
+    int64_t K = la_delta_up(x->dk), W = la_delta_up(x->w), end = x->T - t < C ? x->T : t + C;
+    int64_t row = x->v_row;
+    float *S = x->work + K * j, scale = x->scale;
+    step at = {.v = la_elements(x->v, j, row), .o = la_elements(x->o, j, row), .last = last};
+    la_vf held[2 * VECS];
+#pragma GCC unroll 2
+    for (int n = 0; n < vecs; n++) {
+        held[n] = la_v_load(kept + j + n * LA_VW);
+        held[VECS + n] = la_v_load(kept + W + j + n * LA_VW);
+    }
+    for (int64_t i = 0; t < end; t += 2, i++) {
+        at.numbers = ready + i * NUMBERS, at.rows = rows_at(ready, K, i);
+        at.first = t * row, at.second = t + 1 < end ? at.first + row : at.first;
+        ask_columns(x, &at, t + C, vecs);
+        lines ahead;
+        if (asks) ahead = lines_of(x, t + C);
+        if (at.numbers[SCALED] != 0.0f)
+            sweep(&at, K, scale, vecs, true, S, held, asks ? &ahead : NULL);
+        else
+            sweep(&at, K, scale, vecs, false, S, held, asks ? &ahead : NULL);
+    }
+#pragma GCC unroll 2
+    for (int n = 0; n < vecs; n++) {
+        la_v_store(kept + j + n * LA_VW, held[n]);
+        la_v_store(kept + W + j + n * LA_VW, held[VECS + n]);
+    }
+}
 
 /* Columns of the panel that starts at j; each panel has its K rows of S one after the other. */
 static int64_t panel_columns(const la_delta_slice *x, int64_t j)
 {
-    int64_t vectors = (x->w - j + LA_VW - 1) / LA_VW;
-    return (vectors >= WIDE ? WIDE : vectors >= 2 ? 2 : 1) * LA_VW;
+    return x->w - j > LA_VW ? VECS * LA_VW : LA_VW;
 }
 
-static void take_state(const la_delta_slice *x, float *held)
+/* held [2,W]: what the first pair reads, as `ready` has it. */
+static void take_state(const la_delta_slice *x, float *ready, float *held)
 {
-    int64_t K = la_delta_up(x->dk);
+    int64_t K = la_delta_up(x->dk), W = la_delta_up(x->w);
+    const float *a = rows_at(ready, K, 0);
     for (int64_t j = 0, columns; j < x->w; j += columns) {
         columns = panel_columns(x, j);
         int64_t there = x->w - j < columns ? x->w - j : columns;
@@ -187,7 +327,8 @@ static void take_state(const la_delta_slice *x, float *held)
         memset(S, 0, (size_t)(K * columns) * sizeof *S);
         for (int64_t r = 0; x->S_in && r < x->dk; r++)
             memcpy(S + r * columns, x->S_in + r * x->S_row + j, (size_t)there * sizeof *S);
-        x->tile->vm(x->dk, columns, 1.0f, S, columns, x->a, false, held + j);
+        x->tile->vm(x->dk, columns, 1.0f, S, columns, a + A1 * K, false, held + j);
+        x->tile->vm(x->dk, columns, 1.0f, S, columns, a + A2 * K, false, held + W + j);
     }
 }
 
@@ -204,20 +345,19 @@ static void give_state(const la_delta_slice *x, float *to)
 }
 
 /* The chunk from token t on. */
-static void chunk(const la_delta_slice *x, int64_t t, const float *ready)
+static void chunk(const la_delta_slice *x, int64_t t, float *ready, bool asks)
 {
-    float *held = x->work + la_delta_up(x->dk) * la_delta_up(x->w);
-    if (t == 0) take_state(x, held);
+    int64_t K = la_delta_up(x->dk), W = la_delta_up(x->w);
+    float *held = x->work + K * W;
+    if (t == 0) take_state(x, ready, held);
     for (int64_t j = 0, columns; j < x->w; j += columns) {
         columns = panel_columns(x, j);
         int64_t last = x->w - j - (columns - LA_VW);
         last = last < LA_VW ? last : LA_VW;
-        if (columns == 4 * LA_VW)
-            panel(x, t, ready, j, last, 4, held);
-        else if (columns == 2 * LA_VW)
-            panel(x, t, ready, j, last, 2, held);
+        if (columns == LA_VW)
+            panel(x, t, ready, j, last, 1, asks && j == 0, held);
         else
-            panel(x, t, ready, j, last, 1, held);
+            panel(x, t, ready, j, last, VECS, asks && j == 0, held);
     }
     int64_t done = t + C;
     if (x->saved && done < x->T && done % x->segment == 0)
@@ -227,7 +367,8 @@ static void chunk(const la_delta_slice *x, int64_t t, const float *ready)
 
 void LA_ISA(la_dplr_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready)
 {
-    for (int64_t t = t0; t < t1; t += C, ready += la_dplr_ready_floats(x->dk)) chunk(x, t, ready);
+    for (int64_t t = t0; t < t1; t += C, ready += la_dplr_ready_floats(x->dk))
+        chunk(x, t, ready, false);
 }
 
 /* ---- a leg of a relay ---- */
@@ -253,7 +394,7 @@ void LA_ISA(la_dplr_sweep)(const la_delta_slice *x)
     float *ready = x->work + la_dplr_scan_floats(x->dk, x->w);
     float *scratch = ready + la_dplr_ready_floats(x->dk);
     for (int64_t t = 0; t < x->T; t += C) {
-        LA_ISA(la_dplr_prepare)(x, t, ready, scratch);
-        chunk(x, t, ready);
+        prepare(x, t, ready, scratch, false);
+        chunk(x, t, ready, true);
     }
 }
