@@ -129,6 +129,13 @@ static halves_floats halves_of(const la_recurrence *m, const la_problem *p, int6
         la_delta_scores_floats(dk, chunk)};
 }
 
+/* Two threads of a head each take half of its columns under the rank-one rule, and prepare its tokens for
+ * themselves: that is an eighth of the work, and nothing is handed on. */
+static bool splits(const la_recurrence *m, const la_problem *p)
+{
+    return m->write == LA_WRITE_RANK_ONE && p->threads == 2 * p->B * p->H && p->dv > LA_DELTA_ALIGN;
+}
+
 /* Bytes of scratch of the whole call. */
 static size_t scratch_of(const division *d, int64_t heads)
 {
@@ -174,7 +181,8 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     double work = (double)heads * (double)(pass == LA_DECODE ? 1 : p->T) * (double)(p->dk * p->dv);
     if (work < 65536.0) d.threads = 1;
     bool rank_one = m->write == LA_WRITE_RANK_ONE; /* of which the recurrent form has halves */
-    bool halves = form == (rank_one ? LA_DELTA_RECURRENT : LA_DELTA_CHUNK) && pass == LA_FORWARD;
+    bool halves = form == (rank_one ? LA_DELTA_RECURRENT : LA_DELTA_CHUNK) && pass == LA_FORWARD &&
+                  !splits(m, p);
     if (d.threads > 1 && halves && la_delta_relays(m, p, chunk)) {
         d.relayed = true;
         d.relay = la_delta_relay_of(m, p, chunk);
