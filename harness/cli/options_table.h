@@ -136,7 +136,7 @@ enum {
     X(SEED, "seed", 0, "N", "1", LA_IN_RUN | LA_IN_APPLY | LA_IN_SAMPLE, "of every random number") \
     X(ROUNDS, "rounds", 0, "N", "3", LA_IN_RUN, "fresh processes per cell")                        \
     X(TIME, "time", 0, "S", "0.1", LA_IN_RUN, "least time measured in an attempt")                 \
-    X(MAX_TIME, "max-time", 0, "S", "0.75", LA_IN_RUN, "most time measured in an attempt")         \
+    X(MAX_TIME, "max-time", 0, "S", "0.5", LA_IN_RUN, "most time measured in an attempt")          \
     X(TARGET, "target", 0, "PCT", "3", LA_IN_RUN, "half-width of the interval to stop at")         \
     X(MIN_SAMPLES, "min-samples", 0, "N", "10", LA_IN_RUN, "samples before stopping")              \
     X(QUICK, "quick", 0, NULL, NULL, LA_IN_RUN,                                                    \

@@ -409,7 +409,7 @@ static la_status fill_defaults(la_run_args *args, la_err *err)
     if (args->spec.jobs == 0) args->spec.jobs = cpu.cores < LA_JOBS_MAX ? cpu.cores : LA_JOBS_MAX;
     set->jobs = args->spec.jobs;
     set->cores = cpu.cores;
-    if (set->max_time_s == 0) set->max_time_s = quick ? 0.3 : careful ? 15 : 0.75;
+    if (set->max_time_s == 0) set->max_time_s = quick ? 0.3 : careful ? 15 : 0.5;
     if (set->min_time_s == 0) set->min_time_s = quick ? 0.3 : careful ? 0.5 : 0.1;
     if (set->min_time_s > set->max_time_s) set->min_time_s = set->max_time_s;
     if (set->target == 0) set->target = careful ? 0.01 : 0.03;

@@ -30,7 +30,7 @@ typedef struct la_measured { /* what is timed, and what is done around it, untim
 /* A call longer than this many times min_time_s gets three samples, and no interval. */
 #define LA_FEW_TIMES 2
 /* They take this many times max_time_s altogether, at most. */
-#define LA_FEW_LIMIT 8
+#define LA_FEW_LIMIT 12
 /* Seconds of a verified call that is one of those three: what only a first call does is lost in them. */
 #define LA_COUNTED_S 2.0
 /* The fewest samples whose median has an interval: calls that are no few are made so often. */

@@ -95,7 +95,7 @@ static void test_a_call_longer_than_the_time_asked_for_has_three_samples(void **
     assert_int_equal(t.n, 3);
     assert_string_equal(t.stop_reason, "slow");
     la_timing_release(&t);
-    rule.max_time_s = 0.00035; /* eight times that are two samples */
+    rule.max_time_s = 0.00023; /* twelve times that are two samples */
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
     assert_true(t.n <= 2);
     assert_string_equal(t.stop_reason, "slow");
@@ -122,7 +122,7 @@ static void test_the_first_of_long_calls_may_be_a_sample(void **state)
     assert_int_equal(t.n, 3);
     assert_int_equal(t.samples[0].total_ns, 1600000);
     la_timing_release(&t);
-    rule.max_time_s = 0.00015; /* eight times that are less than the first call */
+    rule.max_time_s = 0.0001; /* twelve times that are less than the first call */
     s.calls = 0;
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
     assert_int_equal(s.calls, 0);

@@ -129,7 +129,7 @@ static void test_an_unknown_peak_depends_on_the_instructions(void **state)
 static la_run_settings usual_settings(void)
 {
     return (la_run_settings){
-        .min_time_s = 0.2, .max_time_s = 0.75, .min_samples = 10, .jobs = 2, .cores = 2};
+        .min_time_s = 0.2, .max_time_s = 0.5, .min_samples = 10, .jobs = 2, .cores = 2};
 }
 
 static void between(double s, double least, double most)
