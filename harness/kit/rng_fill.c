@@ -80,7 +80,7 @@ LA_INLINE void philox_keys(uint64_t stream, vu key[10][2])
 }
 
 /* Its words of the counters `count`; their upper halves are not zero. */
-LA_INLINE void philox(const vu key[10][2], vu count, vu c[4])
+LA_INLINE void philox(vu key[10][2], vu count, vu c[4])
 {
     const vu none = {0};
     c[0] = count, c[1] = count >> 32, c[2] = c[3] = none;
