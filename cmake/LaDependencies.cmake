@@ -34,12 +34,6 @@ pkg_check_modules(UUID REQUIRED IMPORTED_TARGET uuid)
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
 pkg_check_modules(FFTW3F REQUIRED IMPORTED_TARGET fftw3f)
 
-# XXH3 by the widest vectors of the CPU: a part that the library may be built without.
-include(CheckSymbolExists)
-set(CMAKE_REQUIRED_LIBRARIES PkgConfig::XXHASH)
-check_symbol_exists(XXH3_64bits_withSeed_dispatch "xxhash.h;xxh_x86dispatch.h" LA_XXHASH_DISPATCH)
-unset(CMAKE_REQUIRED_LIBRARIES)
-
 # OpenBLAS in its OpenMP flavour, by its own path: with the pthread flavour, thread binding
 # leaves BLAS a single thread, and Debian's libblas.so may point there.
 find_path(LA_OPENBLAS_INCLUDE cblas.h

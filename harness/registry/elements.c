@@ -3,9 +3,6 @@
 
 #include <string.h>
 #include <xxhash.h>
-#ifdef LA_XXHASH_DISPATCH
-#include <xxh_x86dispatch.h> /* puts its own functions behind the names of xxhash.h */
-#endif
 
 #include "labench/bf16.h"
 #include "labench/f16.h"
