@@ -152,8 +152,7 @@ typedef struct la_engine {
 typedef struct la_batch {
     const la_task *task;
     const void *task_opts;
-    la_shape
-        shape; /* its examples may be longer than the geometry: the network reads their first tokens */
+    la_shape shape; /* longer than the geometry: the network reads the first tokens */
     la_split split;
     uint64_t seed, first, set;
     int64_t count;        /* examples that are scored; the rest of B only fills up */

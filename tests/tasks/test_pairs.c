@@ -119,13 +119,11 @@ static void test_first_slot_is_drawn_first_as_often_as_computed(void **state)
     la_subject_release(&s);
 }
 
-/* Questions of a long example lie anywhere behind the pairs, so distance grows with the length. */
-static void test_far_questions_cover_the_whole_rest(void **state)
+static void assert_whole_rest_is_asked(const char *options)
 {
-    la_subject s = la_subject_of("mqar", "");
+    la_subject s = la_subject_of("mqar", options);
     la_shape shape;
     int64_t tenths[10] = {0}, first[10] = {0};
-    (void)state;
     assert_int_equal(s.task->learned->shape_at(s.opts, 8032, &shape, NULL), LA_OK);
     for (uint64_t index = 0; index < 60; index++) {
         la_made m = la_made_of(&s, SEED, LA_SPLIT_TEST, shape, index);
@@ -136,6 +134,13 @@ static void test_far_questions_cover_the_whole_rest(void **state)
     la_assert_uniform("tenths of the rest", tenths, 10);
     la_assert_uniform("tenths, first pair", first, 10);
     la_subject_release(&s);
+}
+
+/* Questions of a long example lie anywhere behind the pairs, so distance grows with the length. */
+static void test_far_questions_cover_the_whole_rest(void **state)
+{
+    (void)state;
+    assert_whole_rest_is_asked("");
 }
 
 /* First token of an example's answers behind the context, and the last, in slots. */
@@ -217,20 +222,8 @@ static void test_other_examples_ask_everywhere(void **state)
 /* All parts together are the law of the whole. */
 static void test_parts_together_cover_the_whole_rest(void **state)
 {
-    la_subject s = la_subject_of("mqar", "eval_spread=parts");
-    la_shape shape;
-    int64_t tenths[10] = {0}, first[10] = {0};
     (void)state;
-    assert_int_equal(s.task->learned->shape_at(s.opts, 8032, &shape, NULL), LA_OK);
-    for (uint64_t index = 0; index < 60; index++) {
-        la_made m = la_made_of(&s, SEED, LA_SPLIT_TEST, shape, index);
-        for (int64_t a = 0; a < m.n; a++) tenths[(m.answers[a].position - 32) / 800]++;
-        first[slot_of(&m, 32, 0) / 400]++;
-        la_made_release(&m);
-    }
-    la_assert_uniform("tenths of the rest, by parts", tenths, 10);
-    la_assert_uniform("tenths, first pair, by parts", first, 10);
-    la_subject_release(&s);
+    assert_whole_rest_is_asked("eval_spread=parts");
 }
 
 static void test_keys_and_values_are_different_and_uniform(void **state)
