@@ -74,8 +74,8 @@ static void step(chunk *c, int64_t t, float *ready)
         (c->decay == LA_BY_TOKEN ? additive_decay_chunk : additive_chunk)(c);
     int64_t done = t + c->n;
     if (x->saved && c->ahead > 0 && done % x->segment == 0)
-        copy_state(x, c->S, c->W, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
-    if (x->S_out && c->ahead == 0) copy_state(x, c->S, c->W, x->S_out);
+        la_state_give(x, c->S, c->W, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
+    if (x->S_out && c->ahead == 0) la_state_give(x, c->S, c->W, x->S_out);
 }
 
 void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready)
@@ -83,7 +83,7 @@ void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, floa
     chunk c = begin(x);
     int64_t floats = la_delta_scores_floats(x->dk, x->chunk);
     c.asks = c.decay == LA_BY_CHANNEL;
-    if (t0 == 0) load_state(x, c.S, c.W);
+    if (t0 == 0) la_state_take(x, x->S_in, la_delta_up(x->dk), c.W, c.S);
     for (int64_t t = t0; t < t1; t += x->chunk, ready += floats) {
         c.coming = t + x->chunk < t1 ? ready + floats : NULL;
         c.lines = (floats / 16 * 8 + x->chunk + x->dk - 1) / (x->chunk + x->dk);
@@ -107,7 +107,7 @@ static void walk(chunk *c, int64_t t, int64_t end)
 void LA_ISA(la_delta_chunk)(const la_delta_slice *x)
 {
     chunk c = begin(x);
-    load_state(x, c.S, c.W);
+    la_state_take(x, x->S_in, la_delta_up(x->dk), c.W, c.S);
     walk(&c, 0, x->T);
 }
 
@@ -116,7 +116,7 @@ void LA_ISA(la_delta_leg_whole)(const la_delta_slice *x, const la_delta_leg *leg
     chunk c = begin(x);
     size_t bytes = (size_t)(x->dk * c.W) * sizeof *c.S;
     if (leg->start == 0)
-        load_state(x, c.S, c.W);
+        la_state_take(x, x->S_in, la_delta_up(x->dk), c.W, c.S);
     else
         memcpy(c.S, leg->in, bytes);
     walk(&c, leg->start, leg->end);

@@ -6,8 +6,6 @@
 #ifndef LA_DELTA_CHUNK_ROWS_H
 #define LA_DELTA_CHUNK_ROWS_H
 
-#include <string.h>
-
 #include "delta_chunk.h"
 #include "labench/simd.h"
 #include "register_block.h"
@@ -234,20 +232,6 @@ LA_INLINE void use_copies(chunk *c)
 {
     c->q_in = c->r.q, c->k_in = c->r.k_in, c->k_out = c->r.k_out;
     c->row = la_delta_up(c->x->dk);
-}
-
-/* S from and into [dk] rows of the caller's. */
-static inline void load_state(const la_delta_slice *x, float *S, int64_t W)
-{
-    memset(S, 0, (size_t)(x->dk * W) * sizeof *S);
-    for (int64_t i = 0; x->S_in && i < x->dk; i++)
-        memcpy(S + i * W, x->S_in + i * x->S_row, (size_t)x->w * sizeof *S);
-}
-
-static inline void copy_state(const la_delta_slice *x, const float *S, int64_t W, float *to)
-{
-    for (int64_t i = 0; i < x->dk; i++)
-        memcpy(to + i * x->S_row, S + i * W, (size_t)x->w * sizeof *S);
 }
 
 #endif

@@ -148,7 +148,7 @@ void LA_ISA(la_delta_leg_carry)(const la_delta_slice *x, const la_delta_leg *leg
     bool additive = x->write == LA_WRITE_ADDITIVE;
     float *in = additive ? leg->held : kept_at(x, leg, 0).S;
     if (leg->start == 0)
-        load_state(x, in, c.W);
+        la_state_take(x, x->S_in, la_delta_up(x->dk), c.W, in);
     else
         memcpy(in, leg->in, (size_t)(x->dk * c.W) * sizeof *in);
     if (additive) join(&c, kept_at(x, leg, n), in, leg->out);
@@ -157,7 +157,7 @@ void LA_ISA(la_delta_leg_carry)(const la_delta_slice *x, const la_delta_leg *leg
         c.S_after = i + 1 < n ? kept_at(x, leg, i + 1).S : leg->out;
         (c.decay == LA_BY_TOKEN ? update_delta_decay : update_delta)(&c);
     }
-    if (x->S_out && leg->end == x->T) copy_state(x, leg->out, c.W, x->S_out);
+    if (x->S_out && leg->end == x->T) la_state_give(x, leg->out, c.W, x->S_out);
 }
 
 void LA_ISA(la_delta_leg_finish)(const la_delta_slice *x, const la_delta_leg *leg)
@@ -171,6 +171,6 @@ void LA_ISA(la_delta_leg_finish)(const la_delta_slice *x, const la_delta_leg *le
         }
         (c.decay == LA_BY_TOKEN ? output_decay_chunk : output_chunk)(&c);
         if (x->saved && t > 0 && t % x->segment == 0)
-            copy_state(x, c.S, c.W, x->saved + (t / x->segment - 1) * x->dk * x->S_row);
+            la_state_give(x, c.S, c.W, x->saved + (t / x->segment - 1) * x->dk * x->S_row);
     }
 }

@@ -122,20 +122,4 @@ static inline void la_rows_exp(int64_t K, const double *a, const double *b, floa
     for (int64_t r = 0; r < K; r += LA_VW) la_v_store(to + r, la_v_exp(la_v_load(to + r)));
 }
 
-/* S [K,W] from rows of w floats (NULL: zeros), zeros around them. */
-static inline void la_state_take(const la_delta_slice *x, const float *from, int64_t K, int64_t W,
-                                 float *S)
-{
-    memset(S, 0, (size_t)(K * W) * sizeof *S);
-    for (int64_t r = 0; from && r < x->dk; r++)
-        memcpy(S + r * W, from + r * x->S_row, (size_t)x->w * sizeof *S);
-}
-
-/* And back into rows of the caller's (NULL: not wanted). */
-static inline void la_state_give(const la_delta_slice *x, const float *S, int64_t W, float *to)
-{
-    for (int64_t r = 0; to && r < x->dk; r++)
-        memcpy(to + r * x->S_row, S + r * W, (size_t)x->w * sizeof *S);
-}
-
 #endif

@@ -5,6 +5,8 @@
 #ifndef LA_DELTA_SLICE_H
 #define LA_DELTA_SLICE_H
 
+#include <string.h>
+
 #include "delta_engine.h"
 #include "labench/tile.h"
 
@@ -160,5 +162,21 @@ la_delta_scan_fn la_delta_scan_generic, la_delta_scan_avx2, la_delta_scan_avx512
 la_delta_kernel la_delta_chunk_bf16_avx512_bf16;
 la_delta_prepare_fn la_delta_prepare_bf16_avx512_bf16;
 la_delta_scan_fn la_delta_scan_bf16_avx512_bf16;
+
+/* S [K,W] from rows of w floats (NULL: zeros), zeros around them. */
+static inline void la_state_take(const la_delta_slice *x, const float *from, int64_t K, int64_t W,
+                                 float *S)
+{
+    memset(S, 0, (size_t)(K * W) * sizeof *S);
+    for (int64_t r = 0; from && r < x->dk; r++)
+        memcpy(S + r * W, from + r * x->S_row, (size_t)x->w * sizeof *S);
+}
+
+/* And back into rows of the caller's (NULL: not wanted). */
+static inline void la_state_give(const la_delta_slice *x, const float *S, int64_t W, float *to)
+{
+    for (int64_t r = 0; to && r < x->dk; r++)
+        memcpy(to + r * x->S_row, S + r * W, (size_t)x->w * sizeof *S);
+}
 
 #endif
