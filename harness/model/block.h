@@ -6,7 +6,8 @@
 
 #include "engine.h"
 
-typedef struct la_rows { /* the N = B T rows of one lane in one block */
+typedef struct
+    la_rows { /* the N = B T rows of one lane in one block; or, behind the op, N of them */
     const la_layers *L;
     const la_block *b;
     la_acts *a;
@@ -14,6 +15,8 @@ typedef struct la_rows { /* the N = B T rows of one lane in one block */
     la_lane *lane;
     const la_matrix *matrix; /* [LA_MATRICES] */
     int64_t B, T, N;
+    float *in, *out; /* the stream in front of the block and behind it */
+    float *dx, *dy;  /* gradients: of the stream, in place; of the joint projection */
 } la_rows;
 
 /* block_gates.c: beta (or dt) and g from the joint projection a->y, and from their gradients to

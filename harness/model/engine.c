@@ -34,6 +34,7 @@ typedef struct la_most { /* of any batch, for one lane */
     int64_t N, T;        /* rows of a piece */
     int64_t B, tokens;   /* of all pieces */
     int64_t jobs;        /* numbers of the tables of all pieces */
+    int64_t kept;        /* rows of a piece that are kept alone */
     int threads;
 } la_most;
 
@@ -49,6 +50,9 @@ static la_most most_of(const la_engine *e, int index)
         int64_t N = la_lane_piece(g, index) * g->T;
         int64_t jobs = la_token_jobs_layout(N, e->spec->V).size * (B * g->T / N);
         if (jobs > most.jobs) most.jobs = jobs;
+        int64_t scored = la_lane_piece(g, index) * e->most_answers;
+        int64_t kept = scored < N / LA_KEPT_SHARE ? scored : N / LA_KEPT_SHARE;
+        if (kept > most.kept) most.kept = kept;
         if (N > most.N) most.N = N;
         if (B * g->T > most.tokens) most.tokens = B * g->T;
         if (g->threads > most.threads) most.threads = g->threads;
@@ -87,6 +91,18 @@ static void layout_acts(la_arena *m, const la_block *b, la_acts *a, int64_t N)
     a->h2 = floats(m, mlp * b->d);
     a->uv = floats(m, mlp * 2 * b->mlp);
     a->hm = floats(m, mlp * b->mlp);
+}
+
+static void layout_kept(la_arena *m, const la_engine *e, la_kept *kept, int64_t most)
+{
+    const la_block *b = &e->spec->block[e->spec->layers - 1];
+    int64_t P = b->gate_column >= 0 ? b->P : 0, trained = e->training ? most : 0;
+    kept->most = most;
+    kept->o = floats(m, most * b->width);
+    kept->y = floats(m, most * P);
+    kept->x = floats(m, most * b->d);
+    kept->dx = floats(m, trained * b->d);
+    kept->dy = floats(m, trained * P);
 }
 
 /* One block's gradients, reused by all blocks: the most that any needs. */
@@ -222,6 +238,7 @@ static void layout_lane(la_arena *m, la_arena *held, la_engine *e, la_lane *lane
         layout_acts(m, &spec->block[l], &lane->acts[l], N);
     }
     m->used = m->most;
+    layout_kept(m, e, &lane->kept, most.kept);
     layout_head(m, e, lane);
     lane->means.tile = e->tile;
     lane->means.scratch = floats(m, most.threads * LA_PRODUCT_SCRATCH);

@@ -65,6 +65,19 @@ typedef struct la_normed {
     float *x, *y, *mean, *rstd;
 } la_normed;
 
+/* The rows of a piece that the head reads. Behind the op of the last block rows go one by one, so where they
+ * are few the block ends with them alone: row i is then row at[i] - from of the piece. */
+typedef struct la_kept {
+    const int32_t *at;
+    int64_t from, n;
+    bool alone;         /* else all rows of the piece are there, in lane->x and lane->dx */
+    int64_t most;       /* there is room for so many; 0: never alone */
+    float *o, *y;       /* what the op gave; the joint projection, where a gate stands in it */
+    float *x, *dx, *dy; /* the stream behind the block; gradients of it and of y */
+} la_kept;
+/* A row in so many at most is kept alone: beyond, moving rows eats what it saves. */
+#define LA_KEPT_SHARE 2
+
 /* A batch as it is made: tokens, and of each scored row its place, its label, and the row of the stream that
  * answers it; jobs: tables of la_token_jobs, one for each piece. */
 typedef struct la_made {
@@ -100,10 +113,7 @@ typedef struct la_lane {
     int32_t *distance, *group, *right;
     int64_t n_rows, T; /* of the batch in work: rows that are scored, length */
     la_on on;
-    const int32_t
-        *wanted; /* rows of the piece in work, which begins at row wanted_from, that the head
-                            * reads; only their number where it reads more than a few */
-    int64_t n_wanted, wanted_from;
+    la_kept kept;       /* of the piece in work */
     la_answer *answers; /* [sequences][most_answers] */
     int64_t *n_answers; /* [sequences] */
     /* of the batch in work */
@@ -199,11 +209,10 @@ la_status la_kernel_backward(la_kernel *k, const la_block *b, la_lane *lane, con
 void la_few_init(la_few *f, const la_engine *e, const la_block *b, const la_kernel *k);
 la_status la_few_create(la_few *f, const la_engine *e, const la_block *b, la_err *err);
 void la_few_destroy(la_few *f);
-/* Whether n rows are few enough to be asked for alone. */
-bool la_few_pays(const la_few *f, int64_t n);
-/* a->o at rows[i] - first, i < n, and zeros elsewhere. */
-la_status la_few_forward(const la_few *f, const la_acts *a, const int32_t *rows, int64_t n,
-                         int64_t first, la_err *err);
+/* Whether these rows are few enough for that. */
+bool la_few_pays(const la_few *f, const la_kept *kept);
+/* The op at the kept rows alone, into kept->o. */
+la_status la_few_forward(const la_few *f, const la_acts *a, const la_kept *kept, la_err *err);
 
 /* block.c: `in` and `out` are the stream before and behind the block; the same buffer when nothing is kept
  * for backward. */

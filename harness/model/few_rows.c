@@ -29,7 +29,7 @@ void la_few_init(la_few *f, const la_engine *e, const la_block *b, const la_kern
     if (k->on_device) return; /* a call a row would wait more than it computes */
     if (p.mask != LA_MASK_CAUSAL || p.B != 1 || p.T < LEAST_TOKENS) return;
     if (!(k->impl->caps & LA_CAP_DECODE) || !b->variant->state_parts || b->n_params) return;
-    if (b->variant->family != LA_FAMILY_QUADRATIC) return;
+    if (b->variant->family != LA_FAMILY_QUADRATIC || b->skip >= 0) return;
     p.T = 1;
     size_t n = b->variant->state_parts(&p, b->opts, parts, LA_MAX_PARTS);
     if (!is_cache(parts, n, &p)) return;
@@ -54,9 +54,9 @@ void la_few_destroy(la_few *f)
     f->self = NULL;
 }
 
-bool la_few_pays(const la_few *f, int64_t n)
+bool la_few_pays(const la_few *f, const la_kept *kept)
 {
-    return f->impl && n * LEAST_SHARE <= f->problem.Tcap;
+    return f->impl && kept->alone && kept->n * LEAST_SHARE <= f->problem.Tcap;
 }
 
 /* Rows 0..T-1 of x [T, heads, d] into a part [heads, Tcap, d]. */
@@ -70,21 +70,20 @@ static void fill(const la_few *f, int part, int64_t T, int64_t d, const float *x
                    (size_t)d * sizeof *to);
 }
 
-la_status la_few_forward(const la_few *f, const la_acts *a, const int32_t *rows, int64_t n,
-                         int64_t first, la_err *err)
+la_status la_few_forward(const la_few *f, const la_acts *a, const la_kept *kept, la_err *err)
 {
     const la_problem *p = &f->problem;
     int64_t last = -1, q = p->H * p->dk, k = p->Hkv * p->dk, v = p->Hkv * p->dv, o = p->H * p->dv;
-    for (int64_t i = 0; i < n; i++) last = rows[i] - first > last ? rows[i] - first : last;
+    for (int64_t i = 0; i < kept->n; i++)
+        if (kept->at[i] - kept->from > last) last = kept->at[i] - kept->from;
     fill(f, 0, last + 1, p->dk, a->part[1]);
     fill(f, 1, last + 1, p->dv, a->part[2]);
-    memset(a->o, 0, (size_t)(p->Tcap * o) * sizeof *a->o);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t t = rows[i] - first;
+    for (int64_t i = 0; i < kept->n; i++) {
+        int64_t t = kept->at[i] - kept->from;
         la_io io = {.q = a->part[0] + t * q,
                     .k = a->part[1] + t * k,
                     .v = a->part[2] + t * v,
-                    .o = a->o + t * o,
+                    .o = kept->o + i * o,
                     .state_in = f->state,
                     .state_out = f->state,
                     .pos = t,

@@ -20,14 +20,20 @@ static bool pools(const la_net *spec)
     return spec->head.kind == LA_HEAD_CLASSES && spec->head.mean;
 }
 
+bool la_head_takes_rows(const la_net *spec)
+{
+    return spec->head.kind != LA_HEAD_DECODER && !pools(spec);
+}
+
 void la_head_want(la_lane *lane, const la_piece *p)
 {
-    lane->wanted = lane->made.row + p->row;
-    lane->n_wanted = p->n_rows;
-    lane->wanted_from = p->from * p->g->T;
     const la_net *spec = lane->engine->spec;
-    /* Scored rows are not the rows that are read: all of them, then. */
-    if (spec->head.kind == LA_HEAD_DECODER || pools(spec)) lane->n_wanted = p->N;
+    la_kept *kept = &lane->kept;
+    kept->at = lane->on.made.row + p->row;
+    kept->from = p->from * p->g->T;
+    kept->n = p->n_rows;
+    kept->alone = la_head_takes_rows(spec) && kept->n > 0 && kept->n <= kept->most &&
+                  kept->n * LA_KEPT_SHARE <= p->N;
 }
 
 static const la_matrix *matrix_of(const la_engine *e, int which)
@@ -71,15 +77,23 @@ static void product_grad(la_lane *lane, const la_matrix *m, int64_t n, const flo
 static void gather(const la_lane *lane, const la_piece *p, int64_t first, int64_t n, float *to)
 {
     const la_net *spec = lane->engine->spec;
-    lane->engine->layers->gather(n, spec->d, lane->on.made.source + first, p->from * p->g->T,
-                                 lane->x[spec->layers], to);
+    const la_layers *L = lane->engine->layers;
+    if (lane->kept.alone)
+        L->copy_rows(1, n * spec->d, lane->kept.x + (first - p->row) * spec->d, 0, to, 0);
+    else
+        L->gather(n, spec->d, lane->on.made.source + first, p->from * p->g->T,
+                  lane->x[spec->layers], to);
 }
 
 static void scatter(const la_lane *lane, const la_piece *p, int64_t first, int64_t n,
                     const float *from)
 {
-    lane->engine->layers->scatter(n, lane->engine->spec->d, lane->on.made.source + first,
-                                  p->from * p->g->T, from, lane->dx);
+    const la_layers *L = lane->engine->layers;
+    int64_t d = lane->engine->spec->d;
+    if (lane->kept.alone)
+        L->copy_rows(1, n * d, from, 0, lane->kept.dx + (first - p->row) * d, 0);
+    else
+        L->scatter(n, d, lane->on.made.source + first, p->from * p->g->T, from, lane->dx);
 }
 
 /* Gathered rows into decode[0].x, through the two layers into final.x. */

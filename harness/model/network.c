@@ -241,7 +241,7 @@ static la_status piece_backward(la_lane *lane, const la_piece *p, const la_batch
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
-    e->layers->zero(p->N * spec->d, lane->dx);
+    if (!lane->kept.alone) e->layers->zero(p->N * spec->d, lane->dx);
     for (int64_t done = 0, n; done < p->n_rows; done += n) {
         int64_t first = p->row + done;
         n = head_block(lane, p, done);

@@ -153,17 +153,24 @@ static double answers_a_token(const la_train_config *c, int64_t T)
     return count > 0 ? sum / count : 0;
 }
 
-/* A weight takes 2 FLOP a token forward and 4 backward. */
+/* Rows a token that stand behind the op of the last block, where `answers` are asked. */
+static double rows_behind(const la_net *spec, double answers)
+{
+    return la_head_takes_rows(spec) && answers * LA_KEPT_SHARE <= 1 ? answers : 1;
+}
+
+/* A weight takes 2 FLOP a row forward and 4 backward. */
 double la_train_flops_per_token(const la_train_config *config, int64_t T)
 {
     la_net spec;
     if (la_net_init(config, &spec, NULL) != LA_OK) return 0;
-    double flops = 3.0 * la_head_flops(&spec, T) * answers_a_token(config, T);
+    double answers = answers_a_token(config, T), flops = 3.0 * la_head_flops(&spec, T) * answers;
     for (int64_t l = 0; l < spec.layers; l++) {
         const la_block *b = &spec.block[l];
-        double weights = (double)(3 * b->mlp * b->d);
-        if (b->project) weights += (double)((b->P + b->width) * b->d);
-        weights += (double)(b->decay_rank * b->decay_width);
+        double behind = (double)(3 * b->mlp * b->d);
+        double weights = (double)(b->decay_rank * b->decay_width);
+        if (b->project) behind += (double)(b->width * b->d), weights += (double)(b->P * b->d);
+        weights += behind * (l + 1 < spec.layers ? 1 : rows_behind(&spec, answers));
         la_problem p = la_block_problem(&spec, b, 1, T, 1);
         la_cost cost = {0};
         if (b->variant->useful) (void)b->variant->useful(&p, LA_FWDBWD, b->opts, &cost, NULL);

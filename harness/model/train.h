@@ -98,7 +98,8 @@ int64_t la_train_parameters(const la_train_config *config);
 /* Bytes that one sequence's state takes in all layers after T tokens (KV caches, recurrent states); 0 for
  * variants without a state. */
 size_t la_train_state_bytes(const la_train_config *config, int64_t T);
-/* FLOP of a training step's matrix products and mixers a token (forward and backward). */
+/* FLOP of a training step's matrix products and mixers a token (forward and backward), as they are computed:
+ * behind the last mixer and in the head at scored positions alone. */
 double la_train_flops_per_token(const la_train_config *config, int64_t T);
 /* Canonical JSON of everything that decides the model (threads and instruction set do not), and its
  * XXH3-128 as 32 hex digits, the content key. *json is for la_free; may be NULL. */
