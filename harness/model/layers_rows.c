@@ -106,7 +106,8 @@ void la_layer_step_grad(int64_t N, int64_t H, const float *A_log, const float *d
 
 void la_layer_skip(int64_t N, int64_t H, int64_t D, const float *w, const float *v, float *o)
 {
-    for (int64_t i = 0; i < N * H * D; i++) o[i] += w[i / D % H] * v[i];
+    for (int64_t row = 0; row < N * H; row++, v += D, o += D)
+        for (int64_t i = 0; i < D; i++) o[i] += w[row % H] * v[i];
 }
 
 void la_layer_skip_grad(int64_t N, int64_t H, int64_t D, const float *w, const float *v,
