@@ -4,7 +4,7 @@
  *   layers_norm.c   norms of rows and of heads        layers_act.c    activations, gates, rope
  *   layers_conv.c   short convolution                 layers_loss.c   cross entropy
  *   layers_embed.c  embedding, dropout                layers_optim.c  AdamW, sums
- *   layers_table.c  the table
+ *   layers_gates.c  decays, skip, rank one        layers_table.c  the table
  */
 #ifndef LA_LAYERS_ISA_H
 #define LA_LAYERS_ISA_H
@@ -41,6 +41,14 @@ LA_LAYER_DECLARE(cross_entropy);
 LA_LAYER_DECLARE(adamw);
 LA_LAYER_DECLARE(sum_squares);
 LA_LAYER_DECLARE(add);
+LA_LAYER_DECLARE(shift);
+LA_LAYER_DECLARE(times);
+LA_LAYER_DECLARE(bounded_grad);
+LA_LAYER_DECLARE(skip);
+LA_LAYER_DECLARE(skip_grad);
+LA_LAYER_DECLARE(rank_one);
+LA_LAYER_DECLARE(rank_one_grad);
+LA_LAYER_DECLARE(removal_grad);
 
 /* ---- a row, vector by vector ----
  * LA_LANES(body, n, ...) calls an inlined body(lanes, ...) with the constant LA_VW where n numbers are

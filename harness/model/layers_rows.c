@@ -63,30 +63,6 @@ void la_layer_add_places(int64_t n, int64_t D, int64_t T, const int32_t *at, con
     for (int64_t i = 0; i < n; i++) add_up(D, table + at[i] % T * D, y + i * D);
 }
 
-void la_layer_shift(int64_t N, int64_t n, const float *x, int64_t ldx, const float *bias, float *y)
-{
-    for (int64_t i = 0; i < N; i++)
-        for (int64_t c = 0; c < n; c++) y[i * n + c] = x[i * ldx + c] + bias[c];
-}
-
-void la_layer_times(int64_t N, int64_t n, float scale, const float *w, const float *x, float *y)
-{
-    for (int64_t i = 0; i < N; i++)
-        for (int64_t c = 0; c < n; c++) y[i * n + c] = scale * w[c] * x[i * n + c];
-}
-
-void la_layer_bounded_grad(int64_t N, int64_t n, float rate, const float *g, const float *dg,
-                           float *df, int64_t ldf, float *dbias)
-{
-    float by = 1.0f / rate;
-    for (int64_t i = 0; i < N; i++)
-        for (int64_t c = 0; c < n; c++) {
-            float through = dg[i * n + c] * g[i * n + c] * (1.0f + by * g[i * n + c]);
-            df[i * ldf + c] = through;
-            dbias[c] += through;
-        }
-}
-
 void la_layer_step(int64_t N, int64_t H, const float *A_log, const float *g, float *dt)
 {
     for (int64_t i = 0; i < N; i++)
@@ -101,64 +77,6 @@ void la_layer_step_grad(int64_t N, int64_t H, const float *A_log, const float *d
             int64_t e = i * H + h;
             dA_log[h] -= ddt[e] * dt[e];
             dg[e] -= ddt[e] * expf(-A_log[h]);
-        }
-}
-
-void la_layer_skip(int64_t N, int64_t H, int64_t D, const float *w, const float *v, float *o)
-{
-    for (int64_t row = 0; row < N * H; row++, v += D, o += D)
-        for (int64_t i = 0; i < D; i++) o[i] += w[row % H] * v[i];
-}
-
-void la_layer_skip_grad(int64_t N, int64_t H, int64_t D, const float *w, const float *v,
-                        const float *dout, float *dv, float *dw)
-{
-    for (int64_t row = 0; row < N * H; row++) {
-        float sum = 0.0f;
-        for (int64_t i = row * D; i < (row + 1) * D; i++) {
-            sum += dout[i] * v[i];
-            dv[i] += w[row % H] * dout[i];
-        }
-        dw[row % H] += sum;
-    }
-}
-
-void la_layer_rank_one(int64_t N, int64_t D, const float *k, const float *a, const float *iclr,
-                       const float *replacement, float *b, float *key)
-{
-    for (int64_t i = 0; i < N; i++)
-        for (int64_t c = 0; c < D; c++) {
-            int64_t e = i * D + c;
-            b[e] = -a[e] * iclr[e];
-            key[e] = k[e] * (1.0f + (iclr[e] - 1.0f) * replacement[c]);
-        }
-}
-
-void la_layer_rank_one_grad(int64_t N, int64_t D, const float *k, const float *a, const float *iclr,
-                            const float *replacement, float *dk, float *da, float *db,
-                            float *dreplacement)
-{
-    for (int64_t i = 0; i < N; i++)
-        for (int64_t c = 0; c < D; c++) {
-            int64_t e = i * D + c;
-            float through = db[e], dkey = dk[e], less = iclr[e] - 1.0f;
-            da[e] -= through * iclr[e];
-            db[e] = dkey * k[e] * replacement[c] - through * a[e];
-            dreplacement[c] += dkey * k[e] * less;
-            dk[e] = dkey * (1.0f + less * replacement[c]);
-        }
-}
-
-void la_layer_removal_grad(int64_t N, int64_t D, const float *k, const float *removal,
-                           const float *da, const float *diclr, float *dk, float *dremoval,
-                           float *dbias)
-{
-    for (int64_t i = 0; i < N; i++)
-        for (int64_t c = 0; c < D; c++) {
-            int64_t e = i * D + c;
-            dk[e] -= removal[c] * da[e];
-            dremoval[c] -= k[e] * da[e];
-            dbias[c] += diclr[e];
         }
 }
 

@@ -15,16 +15,8 @@ LA_LAYER_PLAIN(sum_rows);
 LA_LAYER_PLAIN(gather);
 LA_LAYER_PLAIN(scatter);
 LA_LAYER_PLAIN(add_places);
-LA_LAYER_PLAIN(shift);
-LA_LAYER_PLAIN(times);
-LA_LAYER_PLAIN(bounded_grad);
 LA_LAYER_PLAIN(step);
 LA_LAYER_PLAIN(step_grad);
-LA_LAYER_PLAIN(skip);
-LA_LAYER_PLAIN(skip_grad);
-LA_LAYER_PLAIN(rank_one);
-LA_LAYER_PLAIN(rank_one_grad);
-LA_LAYER_PLAIN(removal_grad);
 LA_LAYER_PLAIN(gemm);
 
 #endif
