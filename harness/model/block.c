@@ -79,7 +79,6 @@ static void mixer_inputs(const la_rows *r)
 {
     const la_block *b = r->b;
     la_acts *a = r->a;
-    linear(r, LA_MATRIX_IN, a->h, at(r->w, b->in_b), false, a->y);
     for (int i = 0; i < b->n_parts; i++) {
         const la_stream_part *p = &b->part[i];
         if (b->conv > 0)
@@ -125,6 +124,74 @@ static la_rows rows_of(la_lane *lane, int64_t layer, int64_t B, int64_t T, const
                      .dx = lane->dx,
                      .dy = lane->dy};
 }
+
+/* ---- the first block: what is the same in all rows of a token ---- */
+
+static bool starts_distinct(const la_rows *r)
+{
+    return r->lane->distinct.alone && r->b == r->lane->engine->spec->block;
+}
+
+/* The tokens, each once, with `own` for what they do not share with all rows. */
+static la_rows distinct_rows(const la_rows *r, la_acts *own)
+{
+    const la_distinct *distinct = &r->lane->distinct;
+    la_rows some = *r;
+    *own = *r->a;
+    own->y = distinct->y;
+    some.a = own;
+    some.N = distinct->n;
+    some.in = distinct->x;
+    some.dx = distinct->dx;
+    some.dy = distinct->dy;
+    return some;
+}
+
+static void in_front(const la_rows *r)
+{
+    const la_block *b = r->b;
+    const la_acts *a = r->a;
+    norm(r, r->in, b->norm1_w, b->norm1_b, a->h, a->mean1, a->rstd1);
+    if (b->project) linear(r, LA_MATRIX_IN, a->h, at(r->w, b->in_b), false, a->y);
+}
+
+/* From the stream to the joint projection. */
+static void project_in(const la_rows *r)
+{
+    if (!starts_distinct(r)) {
+        in_front(r);
+        return;
+    }
+    la_acts own;
+    la_rows some = distinct_rows(r, &own);
+    in_front(&some);
+    r->L->gather(r->N, r->b->P, r->lane->distinct.of, 0, own.y, r->a->y);
+}
+
+static void in_front_grad(const la_rows *r)
+{
+    const la_block *b = r->b;
+    const la_acts *a = r->a;
+    float *dh = r->lane->dh;
+    if (b->project) linear_grad(r, LA_MATRIX_IN, a->h, r->dy, grad_at(r, b->in_b), dh);
+    norm_grad(r, r->in, b->norm1_w, b->norm1_b, a->mean1, a->rstd1, dh);
+}
+
+static void project_in_grad(const la_rows *r)
+{
+    if (!starts_distinct(r)) {
+        in_front_grad(r);
+        return;
+    }
+    la_acts own;
+    la_rows some = distinct_rows(r, &own);
+    r->L->zero(some.N * r->b->P, some.dy);
+    r->L->scatter(r->N, r->b->P, r->lane->distinct.of, 0, r->dy, some.dy);
+    r->L->zero(some.N * r->b->d, some.dx);
+    in_front_grad(&some);
+}
+
+/* ---- the last block: rows that the head reads ---- */
 
 /* Whether the block ends with the kept rows alone. */
 static bool ends_alone(const la_rows *r)
@@ -194,7 +261,7 @@ la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B
     la_rows rows = rows_of(lane, layer, B, T, weights), *r = &rows;
     const la_block *b = r->b;
     la_acts *a = r->a, own;
-    norm(r, r->in, b->norm1_w, b->norm1_b, a->h, a->mean1, a->rstd1);
+    project_in(r);
     if (b->project) mixer_inputs(r);
     const float *x = b->project ? a->part[0] : a->h;
     bool few = la_few_pays(&k->few, &lane->kept);
@@ -252,7 +319,6 @@ static void mixer_inputs_grad(const la_rows *r)
             r->L->copy_rows(r->N, p->width, lane->dpart[i], p->width, lane->dy + p->column, b->P);
     }
     la_gates_backward(r);
-    linear_grad(r, LA_MATRIX_IN, a->h, lane->dy, grad_at(r, b->in_b), lane->dh);
 }
 
 /* To the gradient of what the op gave. */
@@ -305,6 +371,6 @@ la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t 
     LA_TRY(la_kernel_backward(k, b, lane, a, x, weights, dout, dx, err));
     if (b->skip >= 0) la_skip_backward(r, dout);
     if (b->project) mixer_inputs_grad(r);
-    norm_grad(r, r->in, b->norm1_w, b->norm1_b, a->mean1, a->rstd1, lane->dh);
+    project_in_grad(r);
     return LA_OK;
 }

@@ -105,6 +105,24 @@ static void layout_kept(la_arena *m, const la_engine *e, la_kept *kept, int64_t 
     kept->dy = floats(m, trained * P);
 }
 
+/* On a device sums over equal tokens would have to be sorted first. */
+static void layout_distinct(la_arena *m, const la_engine *e, la_distinct *distinct, int64_t N)
+{
+    const la_net *spec = e->spec;
+    const la_block *b = &spec->block[0];
+    bool can = b->project && spec->positions < 0 && e->device->backend != LA_CUDA;
+    int64_t most = !can ? 0 : spec->V < N / LA_KEPT_SHARE ? spec->V : N / LA_KEPT_SHARE;
+    int64_t trained = e->training ? most : 0;
+    distinct->most = most;
+    distinct->token = la_arena_take(m, (size_t)most * sizeof(int32_t));
+    distinct->of = la_arena_take(m, (size_t)(can ? N : 0) * sizeof(int32_t));
+    distinct->place = la_arena_take(m, (size_t)(can ? spec->V : 0) * sizeof(int32_t));
+    distinct->x = floats(m, most * b->d);
+    distinct->y = floats(m, most * b->P);
+    distinct->dx = floats(m, trained * b->d);
+    distinct->dy = floats(m, trained * b->P);
+}
+
 /* One block's gradients, reused by all blocks: the most that any needs. */
 static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_most most)
 {
@@ -239,6 +257,7 @@ static void layout_lane(la_arena *m, la_arena *held, la_engine *e, la_lane *lane
     }
     m->used = m->most;
     layout_kept(m, e, &lane->kept, most.kept);
+    layout_distinct(m, e, &lane->distinct, N);
     layout_head(m, e, lane);
     lane->means.tile = e->tile;
     lane->means.scratch = floats(m, most.threads * LA_PRODUCT_SCRATCH);

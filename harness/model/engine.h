@@ -78,6 +78,19 @@ typedef struct la_kept {
 /* A row in so many at most is kept alone: beyond, moving rows eats what it saves. */
 #define LA_KEPT_SHARE 2
 
+/* The tokens of a piece, each once. Where the stream in front of the first block is the embedding and nothing
+ * else, what stands in front of its op is the same in all rows of a token, up to the joint projection. */
+typedef struct la_distinct {
+    int32_t *token; /* [most] */
+    int32_t *of;    /* [rows] each row's place among them */
+    int32_t *place; /* [V] of a token, while they are found */
+    int64_t n;
+    bool alone;     /* the first block computes them alone and copies them to all rows */
+    int64_t most;   /* there is room for so many; 0: never alone */
+    float *x, *y;   /* their embedding and joint projection */
+    float *dx, *dy; /* gradients of these, without what goes past the block */
+} la_distinct;
+
 /* A batch as it is made: tokens, and of each scored row its place, its label, and the row of the stream that
  * answers it; jobs: tables of la_token_jobs, one for each piece. */
 typedef struct la_made {
@@ -113,9 +126,10 @@ typedef struct la_lane {
     int32_t *distance, *group, *right;
     int64_t n_rows, T; /* of the batch in work: rows that are scored, length */
     la_on on;
-    la_kept kept;       /* of the piece in work */
-    la_answer *answers; /* [sequences][most_answers] */
-    int64_t *n_answers; /* [sequences] */
+    la_kept kept;         /* of the piece in work */
+    la_distinct distinct; /* likewise */
+    la_answer *answers;   /* [sequences][most_answers] */
+    int64_t *n_answers;   /* [sequences] */
     /* of the batch in work */
     struct la_tally {
         double loss;
@@ -204,6 +218,9 @@ la_status la_kernel_forward(la_kernel *k, const la_block *b, const la_lane *lane
 la_status la_kernel_backward(la_kernel *k, const la_block *b, la_lane *lane, const la_acts *a,
                              const float *x, const float *weights, const float *dout, float *dx,
                              la_err *err);
+
+/* distinct.c: those of N rows. */
+void la_distinct_find(la_distinct *distinct, int64_t N, const int32_t *tokens);
 
 /* few_rows.c: ready where `k`, the kernel of the last block of an evaluation, can be asked at single rows. */
 void la_few_init(la_few *f, const la_engine *e, const la_block *b, const la_kernel *k);

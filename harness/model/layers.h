@@ -130,7 +130,8 @@ typedef struct la_layers {
     /* Each row of y [N, M] = or += row; and row += the sum of all rows of y. */
     void (*spread)(int64_t N, int64_t M, const float *row, bool add, float *y);
     void (*sum_rows)(int64_t N, int64_t M, const float *y, float *row);
-    /* y[i] = x[at[i] - first], and back y[at[i] - first] += x[i]; equal places are neighbours. */
+    /* y[i] = x[at[i] - first], and back y[at[i] - first] += x[i]; equal places are neighbours where it is a
+     * device that adds. */
     void (*gather)(int64_t n, int64_t D, const int32_t *at, int64_t first, const float *x,
                    float *y);
     void (*scatter)(int64_t n, int64_t D, const int32_t *at, int64_t first, const float *x,

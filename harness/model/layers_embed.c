@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Embedding and dropout.
+ * Embedding, rows that are added where they belong, and dropout.
  */
 #include "layers_isa.h"
 
@@ -36,6 +36,15 @@ void LA_LAYER(embed_grad)(int64_t N, int64_t T, int64_t D, const int32_t *tokens
         float *row = dtable + tokens[i] * D, *at = dpositions ? dpositions + i % T * D : NULL;
         for (int64_t j = 0; j < D; j += LA_VW)
             LA_LANES(add_row, D - j, dx + j, row + j, at ? at + j : NULL);
+    }
+}
+
+void LA_LAYER(scatter)(int64_t n, int64_t D, const int32_t *at, int64_t first, const float *x,
+                       float *y)
+{
+    for (int64_t i = 0; i < n; i++, x += D) {
+        float *row = y + (at[i] - first) * D;
+        for (int64_t j = 0; j < D; j += LA_VW) LA_LANES(add_row, D - j, x + j, row + j, NULL);
     }
 }
 

@@ -36,6 +36,7 @@ LA_LAYER_DECLARE(swiglu_grad);
 LA_LAYER_DECLARE(rope);
 LA_LAYER_DECLARE(embed);
 LA_LAYER_DECLARE(embed_grad);
+LA_LAYER_DECLARE(scatter);
 LA_LAYER_DECLARE(dropout);
 LA_LAYER_DECLARE(cross_entropy);
 LA_LAYER_DECLARE(adamw);

@@ -51,12 +51,6 @@ void la_layer_gather(int64_t n, int64_t D, const int32_t *at, int64_t first, con
         memcpy(y + i * D, x + (at[i] - first) * D, (size_t)D * sizeof *y);
 }
 
-void la_layer_scatter(int64_t n, int64_t D, const int32_t *at, int64_t first, const float *x,
-                      float *y)
-{
-    for (int64_t i = 0; i < n; i++) add_up(D, x + i * D, y + (at[i] - first) * D);
-}
-
 void la_layer_add_places(int64_t n, int64_t D, int64_t T, const int32_t *at, const float *table,
                          float *y)
 {

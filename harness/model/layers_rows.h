@@ -13,7 +13,6 @@ LA_LAYER_PLAIN(add_rows);
 LA_LAYER_PLAIN(spread);
 LA_LAYER_PLAIN(sum_rows);
 LA_LAYER_PLAIN(gather);
-LA_LAYER_PLAIN(scatter);
 LA_LAYER_PLAIN(add_places);
 LA_LAYER_PLAIN(step);
 LA_LAYER_PLAIN(step_grad);

@@ -202,11 +202,16 @@ static bool next_piece(la_lane *lane, size_t geometry, la_piece *p)
     return first + p->from < last;
 }
 
+static bool drops(const la_engine *e, const la_batch *batch)
+{
+    return e->training && e->spec->dropout > 0 && batch->split == LA_SPLIT_TRAIN;
+}
+
 static void drop(const la_lane *lane, const la_piece *p, const la_batch *batch, float *x)
 {
     const la_engine *e = lane->engine;
     int64_t per = p->g->T * e->spec->d;
-    if (!e->training || e->spec->dropout <= 0 || batch->split != LA_SPLIT_TRAIN) return;
+    if (!drops(e, batch)) return;
     e->layers->dropout(p->B * per, e->spec->dropout, batch->drop_stream, (uint64_t)(p->place * per),
                        x);
 }
@@ -221,9 +226,16 @@ static la_status piece_forward(la_lane *lane, const la_piece *p, const la_batch 
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
-    e->layers->embed(p->N, p->g->T, spec->d, lane->on.made.tokens + p->from * p->g->T,
-                     weights + spec->embedding, positions_of(spec, weights), lane->x[0]);
+    const int32_t *tokens = lane->on.made.tokens + p->from * p->g->T;
+    const float *table = weights + spec->embedding;
+    la_distinct *distinct = &lane->distinct;
+    e->layers->embed(p->N, p->g->T, spec->d, tokens, table, positions_of(spec, weights),
+                     lane->x[0]);
     drop(lane, p, batch, lane->x[0]);
+    distinct->alone = false;
+    if (!drops(e, batch)) la_distinct_find(distinct, p->N, tokens);
+    if (distinct->alone)
+        e->layers->embed(distinct->n, 1, spec->d, distinct->token, table, NULL, distinct->x);
     la_head_want(lane, p);
     for (int64_t l = 0; l < spec->layers; l++)
         LA_TRY(la_block_forward(lane, l, kernel_of(lane, p, l), p->B, p->g->T, weights, err));
@@ -258,6 +270,10 @@ static la_status piece_backward(la_lane *lane, const la_piece *p, const la_batch
     e->layers->embed_grad(p->N, p->g->T, spec->d, lane->on.made.tokens + p->from * p->g->T, &jobs,
                           lane->dx, lane->grad + spec->embedding,
                           spec->positions < 0 ? NULL : lane->grad + spec->positions);
+    const la_distinct *distinct = &lane->distinct;
+    if (distinct->alone)
+        e->layers->embed_grad(distinct->n, 1, spec->d, distinct->token, NULL, distinct->dx,
+                              lane->grad + spec->embedding, NULL);
     return LA_OK;
 }
 

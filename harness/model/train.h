@@ -99,7 +99,8 @@ int64_t la_train_parameters(const la_train_config *config);
  * variants without a state. */
 size_t la_train_state_bytes(const la_train_config *config, int64_t T);
 /* FLOP of a training step's matrix products and mixers a token (forward and backward), as they are computed:
- * behind the last mixer and in the head at scored positions alone. */
+ * behind the last mixer and in the head at scored positions alone. What the first block computes once for equal
+ * tokens is counted for each of them. */
 double la_train_flops_per_token(const la_train_config *config, int64_t T);
 /* Canonical JSON of everything that decides the model (threads and instruction set do not), and its
  * XXH3-128 as 32 hex digits, the content key. *json is for la_free; may be NULL. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Behind the op of the last block only the rows that the head reads are computed: loss and gradient are those
- * of all rows, but for the order of sums.
+ * In front of the op of the first block the rows of a token are computed once, behind that of the last block only
+ * those that the head reads: loss and gradient are those of all rows, but for the order of sums.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -77,14 +77,16 @@ static void same_as_all(const char *variant, const char *const *settings)
     assert_non_null(kept);
 
     double loss = loss_of(&t, true), score = loss_of(&t, false);
+    bool repeats = t.spec.block[0].project && t.spec.positions < 0 && t.spec.dropout == 0;
     assert_true(lane->kept.alone);
+    assert_int_equal(lane->distinct.alone, repeats);
     memcpy(kept, lane->grad, bytes);
     assert_true(loss_of(&t, true) == loss);
     assert_memory_equal(kept, lane->grad, bytes);
 
-    lane->kept.most = 0;
+    lane->kept.most = lane->distinct.most = 0;
     double loss_of_all = loss_of(&t, true), score_of_all = loss_of(&t, false);
-    assert_false(lane->kept.alone);
+    assert_false(lane->kept.alone || lane->distinct.alone);
     assert_true(fabs(loss - loss_of_all) <= 1e-6 * loss_of_all);
     assert_true(fabs(score - score_of_all) <= 1e-6 * score_of_all);
     check_gradient(&t, lane->grad, kept);
@@ -103,7 +105,7 @@ static void rows_of_tokens(void **state)
     for (const char *const *v = variants; *v; v++) same_as_all(*v, (const char *[]){NULL});
 }
 
-/* Gates, an MLP, one block alone; nothing projected, in fnet. */
+/* Gates, an MLP, learned positions; nothing projected, in fnet. */
 static void blocks_of_papers(void **state)
 {
     (void)state;
@@ -149,12 +151,28 @@ static void others_take_all_rows(void **state)
     }
 }
 
+/* Hardly a token comes twice. */
+static void tokens_that_differ(void **state)
+{
+    (void)state;
+    fixture f;
+    la_trainer t;
+    configure(&f, "linear", (const char *[]){"task.V=1024", "task.n=8", NULL});
+    assert_int_equal(la_trainer_init(&t, &f.config, NULL), LA_OK);
+    assert_true(loss_of(&t, true) > 0);
+    const la_lane *lane = &t.engine.lane[0];
+    assert_true(lane->distinct.most > 0);
+    assert_false(lane->distinct.alone);
+    assert_true(lane->kept.alone);
+    la_trainer_release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_tokens),       cmocka_unit_test(blocks_of_papers),
         cmocka_unit_test(pieces_of_blocks),     cmocka_unit_test(last_tokens_of_classes),
-        cmocka_unit_test(others_take_all_rows),
+        cmocka_unit_test(others_take_all_rows), cmocka_unit_test(tokens_that_differ),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
