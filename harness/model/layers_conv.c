@@ -5,11 +5,12 @@
  *   p_t = dy_t silu'(pre_t),   dx_s = sum_j w_j p_{s - j + left},   dw_j = sum_t p_t x_{t + j - left}
  *
  * The usual four taps walk down one vector of columns with the taps and the last rows in registers, so that
- * each row of x, dy and p is met once; BLOCK tokens of all columns before the next, which prefetchers follow.
+ * each row of x, dy and p is met once: AHEAD tokens of all columns, while those behind them are asked for, and
+ * backward, whose pieces are in the L2 cache, BLOCK.
  */
 #include "layers_isa.h"
 
-enum { USUAL = 4, BLOCK = 32 };
+enum { USUAL = 4, AHEAD = 8, BLOCK = 32 };
 
 LA_INLINE int64_t at_most(int64_t a, int64_t b)
 {
@@ -75,6 +76,7 @@ LA_INLINE void usual_out(int64_t n, int64_t len, int64_t D, const float *w, cons
     la_vf first = bias ? get(bias, n) : la_v_set(0.0f);
     x += (USUAL - 1) * ldx;
     for (int64_t t = 0; t < len; t++, x += ldx, y += ldy) {
+        __builtin_prefetch(x + AHEAD * ldx);
         la_vf row = get(x, n), pre = window_sum(&s, first, row);
         put(y, silu ? vact(LA_ACT_SILU, pre) : pre, n);
         window_move(&s, row);
@@ -89,7 +91,7 @@ void LA_LAYER(conv)(int64_t B, int64_t T, int64_t D, int64_t width, int64_t left
         for (int64_t t = 0, len; t < T; t += len) {
             int64_t from = at_least(0, left - t), to = at_most(width, T + left - t);
             const float *row = x + (t - left + from) * ldx;
-            len = width == USUAL && from == 0 ? at_most(BLOCK, T + left - t - USUAL + 1) : 0;
+            len = width == USUAL && from == 0 ? at_most(AHEAD, T + left - t - USUAL + 1) : 0;
             for (int64_t d = 0; len > 0 && d < D; d += LA_VW)
                 LA_LANES(usual_out, D - d, len, D, w + d, bias ? bias + d : NULL, row + d, ldx,
                          silu, y + t * ldy + d, ldy);
