@@ -47,9 +47,10 @@ uint32_t la_random_u32(uint64_t stream, uint64_t index)
 
 uint64_t la_random_below(uint64_t stream, uint64_t index, uint64_t n)
 {
-    /* 64 bits scaled down: the bias is below n / 2^64. */
-    uint64_t r =
-        (uint64_t)la_random_u32(stream, 2 * index) << 32 | la_random_u32(stream, 2 * index + 1);
+    /* 64 bits scaled down: the bias is below n / 2^64. Both words are of one block. */
+    philox4x32_ctr_t words = block(stream, 2 * index);
+    unsigned at = index & 1 ? 2 : 0;
+    uint64_t r = (uint64_t)words.v[at] << 32 | words.v[at + 1];
     return (uint64_t)(((wide)r * n) >> 64);
 }
 

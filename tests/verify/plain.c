@@ -113,11 +113,10 @@ static double decay_of(const recurrence *r, int64_t t, int64_t c)
 static void read_state(const recurrence *r, double alpha, const double *x, const double *S,
                        double *y, la_rounding *round)
 {
-    for (int64_t j = 0; j < r->dv; j++) {
-        double sum = 0;
-        for (int64_t c = 0; c < r->dk; c++) sum += x[c] * r->round(S[c * r->dv + j]);
-        y[j] = round(alpha * sum);
-    }
+    memset(y, 0, (size_t)r->dv * sizeof(double));
+    for (int64_t c = 0; c < r->dk; c++)
+        for (int64_t j = 0; j < r->dv; j++) y[j] += x[c] * r->round(S[c * r->dv + j]);
+    for (int64_t j = 0; j < r->dv; j++) y[j] = round(alpha * y[j]);
 }
 
 /* y[dk] = round(alpha round(S) x) */
@@ -145,9 +144,10 @@ static void step(const recurrence *r, int64_t t, const token *at, double *o)
     int64_t dk = r->dk, dv = r->dv;
     const double *k = in->t[LA_T_K] + t * dk, *v = in->t[LA_T_V] + t * dv;
     double beta = in->t[LA_T_BETA] ? in->t[LA_T_BETA][t] : 1;
-    for (int64_t c = 0; c < dk; c++)
-        for (int64_t j = 0; j < dv; j++)
-            at->decayed[c * dv + j] = decay_of(r, t, c) * at->before[c * dv + j];
+    for (int64_t c = 0; c < dk; c++) {
+        double decay = decay_of(r, t, c);
+        for (int64_t j = 0; j < dv; j++) at->decayed[c * dv + j] = decay * at->before[c * dv + j];
+    }
     memcpy(at->after, at->decayed, (size_t)(dk * dv) * sizeof(double));
     memset(at->r, 0, (size_t)dv * sizeof(double));
     if (inputs & LA_IN_AB) {
@@ -208,8 +208,10 @@ static void step_back(const recurrence *r, int64_t t, const token *at, double *d
         read_rows(r, 1, at->before, du, g->t[LA_T_A] + t * dk);
         read_rows(r, 1, dS, at->r, g->t[LA_T_B] + t * dk);
     }
-    for (int64_t c = 0; c < dk; c++)
-        for (int64_t j = 0; j < dv; j++) dS[c * dv + j] *= decay_of(r, t, c);
+    for (int64_t c = 0; c < dk; c++) {
+        double decay = decay_of(r, t, c);
+        for (int64_t j = 0; j < dv; j++) dS[c * dv + j] *= decay;
+    }
     if (inputs & LA_IN_AB) add_outer(r, 1, in->t[LA_T_A] + t * dk, du, dS);
 }
 
@@ -225,7 +227,7 @@ void la_plain_recurrence(const la_variant *variant, const la_problem *p, double 
         token at = token_at(kept, dk, dv, t);
         step(&r, t, &at, o + t * dv);
     }
-    for (int64_t t = p->T; t-- > 0;) {
+    for (int64_t t = grads ? p->T : 0; t-- > 0;) {
         token at = token_at(kept, dk, dv, t);
         read_rows(&r, scale, at.after, dout + t * dv, grads->t[LA_T_Q] + t * dk);
         add_outer(&r, scale, in->t[LA_T_Q] + t * dk, dout + t * dv, dS);

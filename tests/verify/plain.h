@@ -12,7 +12,8 @@ double la_exactly(double x);
 double la_as_bf16(double x);
 double la_as_f16(double x);
 
-/* o [T,dv] and, in *grads (made by la_doubles_alloc), the gradients that belong to dout. B = H = 1. */
+/* o [T,dv] and, in *grads (made by la_doubles_alloc), the gradients that belong to dout. B = H = 1.
+ * Of a recurrence *grads may be NULL, for o alone. */
 void la_plain_softmax(const la_problem *p, double scale, const la_doubles *in, const double *dout,
                       la_rounding *round, double *o, la_doubles *grads);
 void la_plain_recurrence(const la_variant *variant, const la_problem *p, double scale,

@@ -51,20 +51,29 @@ static void open_question(question *a, const char *name, const int64_t shape[3],
     a->p = (la_problem){.B = 1, .T = T, .Tcap = T, .H = 1, .Hkv = 1, .Hqk = 1, .threads = 1};
     a->p.dk = dk, a->p.dv = dv, a->p.mask = mask, a->p.dtype = dtype;
     const la_problem *p = &a->p;
-    int64_t n = T * dv;
     a->opts = la_zalloc(v->options_size + 8, NULL);
     la_options_default(v->options, v->options_len, a->opts);
-    a->dout = la_zalloc((size_t)n * sizeof(double), NULL);
+    int64_t n = T * dv;
     a->want = la_zalloc((size_t)n * sizeof(double), NULL);
     a->o = la_zalloc((size_t)n * sizeof(double), NULL);
     must(la_inputs_draw(v, p, a->opts, kind, seed, &a->in, &err), &err);
+    must(la_doubles_of(v, a->opts, &a->in, false, &a->wide, &err), &err);
+    must(la_doubles_forward(v, p, a->opts, &a->wide, a->want, NULL, &err), &err);
+}
+
+/* The question has gradients too. */
+static void ask_gradients(question *a)
+{
+    const la_variant *v = a->variant;
+    const la_problem *p = &a->p;
+    int64_t n = p->T * p->dv;
+    la_err err = {0};
     must(la_gradients_alloc(v, p, a->opts, false, &a->g, &err), &err);
     la_gradients_draw(&a->g, SEED);
-    la_elements_to_double(a->g.dout.data, dtype, 0, n, a->dout);
-    must(la_doubles_of(v, a->opts, &a->in, false, &a->wide, &err), &err);
+    a->dout = la_zalloc((size_t)n * sizeof(double), NULL);
+    la_elements_to_double(a->g.dout.data, p->dtype, 0, n, a->dout);
     must(la_doubles_alloc(v, p, a->opts, false, &a->want_grads, &err), &err);
     must(la_doubles_alloc(v, p, a->opts, false, &a->grads, &err), &err);
-    must(la_doubles_forward(v, p, a->opts, &a->wide, a->want, NULL, &err), &err);
     must(la_doubles_backward(v, p, a->opts, &a->wide, a->dout, NULL, &a->want_grads, &err), &err);
 }
 
@@ -81,7 +90,7 @@ static void close_question(question *a)
     la_free(a->o);
 }
 
-/* The plain method's answer, into a->o and a->grads. */
+/* The plain method's answer, into a->o and, if gradients are asked, a->grads. */
 static void answer(question *a, la_rounding *round)
 {
     double scale = la_variant_scale(a->variant, &a->p);
@@ -90,7 +99,8 @@ static void answer(question *a, la_rounding *round)
     if (a->variant->family == LA_FAMILY_QUADRATIC)
         la_plain_softmax(&a->p, scale, &a->wide, a->dout, round, a->o, &a->grads);
     else
-        la_plain_recurrence(a->variant, &a->p, scale, &a->wide, a->dout, round, a->o, &a->grads);
+        la_plain_recurrence(a->variant, &a->p, scale, &a->wide, a->dout, round, a->o,
+                            a->dout ? &a->grads : NULL);
 }
 
 static void same(const double *got, const double *want, int64_t n)
@@ -118,17 +128,22 @@ static void keep_worst(la_tolerance *worst, const la_error *e)
 }
 
 /* With rounding: its errors as an impl's are measured. */
-static void measure(question *a, la_tolerance *output, la_tolerance *gradient)
+static void measure_output(question *a, la_tolerance *output)
 {
     void *o = la_zalloc((size_t)(a->p.T * a->p.dv) * la_dtype_size(a->p.dtype), NULL);
-    la_gradient_error each[LA_GRADIENTS_MOST];
     la_error e;
-    size_t n;
     answer(a, a->p.dtype == LA_F16 ? la_as_f16 : la_as_bf16);
     la_elements_from_double(a->o, a->p.T * a->p.dv, a->p.dtype, o);
     la_compare(a->variant, &a->p, o, NULL, 0, a->want, &e);
     keep_worst(output, &e);
     la_free(o);
+}
+
+static void measure(question *a, la_tolerance *output, la_tolerance *gradient)
+{
+    la_gradient_error each[LA_GRADIENTS_MOST];
+    size_t n;
+    measure_output(a, output);
     for (int i = 0; i < LA_T_COUNT; i++)
         if (a->grads.t[i])
             la_elements_from_double(a->grads.t[i], a->grads.n[i], la_tensor_dtype(&a->p, i),
@@ -154,7 +169,6 @@ static void stress(const char *name, la_dtype dtype, la_tolerance *output)
     static const int64_t shapes[][4] = {{300, 48, 80, 5}, {1000, 64, 64, 2}}; /* the last: heads */
     static const la_input_kind kinds[] = {LA_INPUTS_STRONG_DECAY, LA_INPUTS_NO_DECAY,
                                           LA_INPUTS_BETA_EDGES};
-    la_tolerance ignored = {0};
     for (size_t k = 0; k < LA_COUNT(kinds); k++)
         for (size_t s = 0; s < LA_COUNT(shapes); s++)
             for (int64_t head = 0; head < shapes[s][3]; head++) {
@@ -162,7 +176,7 @@ static void stress(const char *name, la_dtype dtype, la_tolerance *output)
                 if (!la_input_kind_applies(la_registry_find(name), kinds[k])) continue;
                 open_question(&a, name, shapes[s], LA_MASK_CAUSAL, kinds[k], dtype,
                               SEED + (uint64_t)head);
-                measure(&a, output, &ignored);
+                measure_output(&a, output);
                 close_question(&a);
             }
 }
@@ -180,6 +194,7 @@ static void hold(const char *const *names, size_t n_names, bool both_masks, la_d
                 question a;
                 open_question(&a, names[i], shapes[s], (la_mask)mask, LA_INPUTS_DEFAULT, dtype,
                               SEED);
+                ask_gradients(&a);
                 answers_right(&a);
                 measure(&a, &output, &gradient);
                 close_question(&a);
