@@ -25,7 +25,8 @@ static char *text_of(const char *path, size_t *len)
     size_t n = 0;
     if (!in) return NULL;
     FILE *out = open_memstream(&text, &n);
-    for (int c; (c = fgetc(in)) != EOF;) fputc(c, out);
+    char bytes[4096];
+    for (size_t got; (got = fread(bytes, 1, sizeof bytes, in)) > 0;) fwrite(bytes, 1, got, out);
     fclose(out);
     fclose(in);
     if (len) *len = n;
