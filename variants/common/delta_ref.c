@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "labench/kit.h"
+#include "labench/wide.h"
 
-void la_ref_lookup(const la_problem *p, const double *x, const double *S, double *held)
+LA_WIDE void la_ref_lookup(const la_problem *p, const double *x, const double *S, double *held)
 {
     for (int64_t j = 0; j < p->dv; j++) held[j] = 0.0;
     for (int64_t i = 0; i < p->dk; i++)
@@ -41,7 +42,7 @@ la_status la_ref_recurrence(const la_problem *p, double s, const la_ref_io *io, 
 /* Everything a backward call allocates: states [T / SEGMENT] and [SEGMENT + 1] of dk dv, the gradient of
  * the state, and rows for gradients that are not wanted. */
 typedef struct backward {
-    double *kept, *inside, *dS, *dk, *dv, *channels, *held;
+    double *kept, *inside, *dS, *dk, *dv, *channels, *held, *decay;
     double dbeta;
 } backward;
 
@@ -54,6 +55,7 @@ static void release(backward *b)
     la_free(b->dv);
     la_free(b->channels);
     la_free(b->held);
+    la_free(b->decay);
 }
 
 static la_status allocate(const la_problem *p, backward *b, la_err *err)
@@ -65,7 +67,8 @@ static la_status allocate(const la_problem *p, backward *b, la_err *err)
         (b->dk = la_zalloc((size_t)p->dk * sizeof(double), err)) &&
         (b->dv = la_zalloc((size_t)p->dv * sizeof(double), err)) &&
         (b->channels = la_zalloc((size_t)p->dk * sizeof(double), err)) &&
-        (b->held = la_zalloc((size_t)p->dv * sizeof(double), err)))
+        (b->held = la_zalloc((size_t)p->dv * sizeof(double), err)) &&
+        (b->decay = la_zalloc((size_t)p->dk * sizeof(double), err)))
         return LA_OK;
     release(b);
     return LA_E_NOMEM;
@@ -84,9 +87,9 @@ static void keep_states(const la_problem *p, const la_ref_io *io, la_ref_step *s
 }
 
 /* Token t, whose state before is S and after is S + dk dv. */
-static void token_back(const la_problem *p, int64_t gates, double s, const la_ref_io *io,
-                       const la_ref_grads *grads, int64_t t, const double *S,
-                       la_ref_step_back *back, backward *b)
+LA_WIDE static void token_back(const la_problem *p, int64_t gates, double s, const la_ref_io *io,
+                               const la_ref_grads *grads, int64_t t, const double *S,
+                               la_ref_step_back *back, backward *b)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *dout = grads->dout + t * dv, *q = io->q + t * dk, *after = S + dk * dv;
@@ -103,7 +106,8 @@ static void token_back(const la_problem *p, int64_t gates, double s, const la_re
                              .dbeta = grads->dbeta ? grads->dbeta + t : &b->dbeta,
                              .dg = grads->dg ? grads->dg + t * gates : b->channels,
                              .da = grads->da ? grads->da + t * dk : b->channels,
-                             .db = grads->db ? grads->db + t * dk : b->channels};
+                             .db = grads->db ? grads->db + t * dk : b->channels,
+                             .decay = b->decay};
     back(p, io, t, S, b->dS, &to);
 }
 

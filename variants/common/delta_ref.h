@@ -22,6 +22,7 @@ la_status la_ref_recurrence(const la_problem *p, double s, const la_ref_io *io, 
  * channel has its own decay. Never NULL. */
 typedef struct la_ref_token_grads {
     double *dk, *dv, *dbeta, *dg, *da, *db;
+    double *decay; /* scratch of [dk] */
 } la_ref_token_grads;
 
 /* The same token backwards: S is S_{t-1}; dS [dk,dv] comes in as the gradient with respect to S_t and

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "labench/kit.h"
+#include "labench/wide.h"
 
 typedef struct sums {
     const la_ka_ref *of;
@@ -17,7 +18,7 @@ typedef struct sums {
     double *phi;   /* [m] */
 } sums;
 
-static void absorb(sums *u, const double *k, const double *v)
+LA_WIDE static void absorb(sums *u, const double *k, const double *v)
 {
     u->of->features(u->of, true, k, u->phi);
     for (int64_t i = 0; i < u->m; i++) {
@@ -26,7 +27,7 @@ static void absorb(sums *u, const double *k, const double *v)
     }
 }
 
-static void read_out(sums *u, const double *q, double *o)
+LA_WIDE static void read_out(sums *u, const double *q, double *o)
 {
     double den = u->of->eps, scale = u->of->read_scale;
     u->of->features(u->of, false, q, u->phi);
@@ -81,8 +82,8 @@ la_status la_ka_ref_forward(const la_ka_ref *of, const la_problem *p, const la_r
 }
 
 /* What a query asks of the sums: dn [dv] and dd, kept for the way back, and its dq. */
-static void query_back(sums *u, const double *q, const double *dout, double *dn, double *dd,
-                       double *dphi, double *dq, double *dparam)
+LA_WIDE static void query_back(sums *u, const double *q, const double *dout, double *dn, double *dd,
+                               double *dphi, double *dq, double *dparam)
 {
     const la_ka_ref *of = u->of;
     int64_t m = u->m, dv = u->dv;
@@ -90,21 +91,20 @@ static void query_back(sums *u, const double *q, const double *dout, double *dn,
     of->features(of, false, q, u->phi);
     for (int64_t i = 0; of->normalize && i < m; i++) den += u->phi[i] * u->z[i];
     *dd = 0.0;
+    for (int64_t c = 0; c < dv; c++) dn[c] = 0.0; /* at first n */
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t c = 0; c < dv; c++) dn[c] += u->phi[i] * u->S[i * dv + c];
     for (int64_t c = 0; c < dv; c++) {
-        double n = 0.0;
-        for (int64_t i = 0; i < m; i++) n += u->phi[i] * u->S[i * dv + c];
+        double n = dn[c];
         dn[c] = of->read_scale * dout[c] / den;
         if (of->normalize) *dd -= dn[c] * n / den;
     }
-    for (int64_t i = 0; i < m; i++) {
-        dphi[i] = u->z[i] * *dd;
-        for (int64_t c = 0; c < dv; c++) dphi[i] += u->S[i * dv + c] * dn[c];
-    }
+    for (int64_t i = 0; i < m; i++) dphi[i] = u->z[i] * *dd + la_wide_dot(dv, u->S + i * dv, dn);
     of->pull(of, false, q, dphi, dq, dparam);
 }
 
 /* Adds what one query says of its S and z. */
-static void query_to_sums(sums *grad, const double *q, const double *dn, double dd)
+LA_WIDE static void query_to_sums(sums *grad, const double *q, const double *dn, double dd)
 {
     grad->of->features(grad->of, false, q, grad->phi);
     for (int64_t i = 0; i < grad->m; i++) {
@@ -113,19 +113,15 @@ static void query_to_sums(sums *grad, const double *q, const double *dn, double 
     }
 }
 
-static void key_back(sums *grad, const double *k, const double *v, double *dphi, double *dkey,
-                     double *dvalue, double *dparam)
+LA_WIDE static void key_back(sums *grad, const double *k, const double *v, double *dphi,
+                             double *dkey, double *dvalue, double *dparam)
 {
     int64_t m = grad->m, dv = grad->dv;
     grad->of->features(grad->of, true, k, grad->phi);
-    for (int64_t i = 0; i < m; i++) {
-        dphi[i] = grad->z[i];
-        for (int64_t c = 0; c < dv; c++) dphi[i] += grad->S[i * dv + c] * v[c];
-    }
-    for (int64_t c = 0; dvalue && c < dv; c++) {
-        dvalue[c] = 0.0;
-        for (int64_t i = 0; i < m; i++) dvalue[c] += grad->S[i * dv + c] * grad->phi[i];
-    }
+    for (int64_t i = 0; i < m; i++) dphi[i] = grad->z[i] + la_wide_dot(dv, grad->S + i * dv, v);
+    for (int64_t c = 0; dvalue && c < dv; c++) dvalue[c] = 0.0;
+    for (int64_t i = 0; dvalue && i < m; i++)
+        for (int64_t c = 0; c < dv; c++) dvalue[c] += grad->S[i * dv + c] * grad->phi[i];
     grad->of->pull(grad->of, true, k, dphi, dkey, dparam);
 }
 

@@ -3,10 +3,12 @@
  */
 #include "delta_ref.h"
 #include "labench/kit.h"
+#include "labench/wide.h"
 
 extern const la_reference la_deltanet_reference;
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
+LA_WIDE static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S,
+                         double *held)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv;
@@ -23,8 +25,8 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
 
 /* With u = beta (v - S'k) and S_t = S + k u': the gradient of u is dS' k, and u passes it on to v, to
  * beta, and through what was held to S and k. */
-static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
-                      double *dS, const la_ref_token_grads *grads)
+LA_WIDE static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
+                              double *dS, const la_ref_token_grads *grads)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv;

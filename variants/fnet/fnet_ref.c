@@ -9,6 +9,9 @@
 
 #include "fnet_internal.h"
 #include "labench/kit.h"
+#include "labench/wide.h"
+
+enum { TOGETHER = 16 }; /* rows */
 
 /* cos and sin of 2 pi i/n, i < n: [n,2]. Products of indices are reduced mod n as integers, so that
  * large t t' lose nothing. */
@@ -23,19 +26,26 @@ static double *circle(int64_t n, la_err *err)
     return table;
 }
 
-static void one_row(const double *x, int64_t T, int64_t D, int64_t t, double factor,
-                    const double *by_token, const double *by_channel, double *re, double *im,
-                    double *o)
+/* r of n rows, each re [D] and im [D]: together, since x is far larger than a cache. at: [n] of scratch. */
+LA_WIDE static void over_tokens(const double *x, int64_t T, int64_t D, const int64_t *rows,
+                                int64_t n, const double *by_token, int64_t *at, double *r)
 {
-    memset(re, 0, (size_t)D * sizeof *re);
-    memset(im, 0, (size_t)D * sizeof *im);
-    for (int64_t u = 0, at = 0; u < T; u++, at = (at + t) % T) {
-        double cosine = by_token[2 * at], sine = by_token[2 * at + 1];
-        for (int64_t c = 0; c < D; c++) {
-            re[c] += cosine * x[u * D + c];
-            im[c] -= sine * x[u * D + c];
+    memset(r, 0, (size_t)(n * 2 * D) * sizeof *r);
+    memset(at, 0, (size_t)n * sizeof *at);
+    for (int64_t u = 0; u < T; u++)
+        for (int64_t i = 0; i < n; i++) {
+            double cosine = by_token[2 * at[i]], sine = by_token[2 * at[i] + 1];
+            double *re = r + i * 2 * D, *im = re + D;
+            for (int64_t c = 0; c < D; c++) re[c] += cosine * x[u * D + c];
+            for (int64_t c = 0; c < D; c++) im[c] -= sine * x[u * D + c];
+            at[i] = (at[i] + rows[i]) % T;
         }
-    }
+}
+
+static void over_channels(const double *re, int64_t D, double factor, const double *by_channel,
+                          double *o)
+{
+    const double *im = re + D;
     for (int64_t c = 0; c < D; c++) {
         double sum = 0.0;
         for (int64_t e = 0, at = 0; e < D; e++, at = (at + c) % D)
@@ -54,11 +64,16 @@ static la_status transform(const la_problem *p, const void *opts, const double *
     if (!by_token) goto done;
     by_channel = circle(D, err);
     if (!by_channel) goto done;
-    sums = la_alloc((size_t)(2 * D) * sizeof *sums, err);
+    sums = la_alloc((size_t)(TOGETHER * 2 * D) * sizeof *sums, err);
     if (!sums) goto done;
-    for (int64_t r = 0; r < n_rows; r++)
-        one_row(x, T, D, rows ? rows[r] : r, la_fnet_factor(p, opts), by_token, by_channel, sums,
-                sums + D, o + r * D);
+    for (int64_t r = 0; r < n_rows; r += TOGETHER) {
+        int64_t n = n_rows - r < TOGETHER ? n_rows - r : TOGETHER, at[TOGETHER], own[TOGETHER];
+        for (int64_t i = 0; i < n; i++) own[i] = rows ? rows[r + i] : r + i;
+        over_tokens(x, T, D, own, n, by_token, at, sums);
+        for (int64_t i = 0; i < n; i++)
+            over_channels(sums + i * 2 * D, D, la_fnet_factor(p, opts), by_channel,
+                          o + (r + i) * D);
+    }
     st = LA_OK;
 done:
     la_free(by_token);

@@ -5,10 +5,12 @@
 
 #include "delta_ref.h"
 #include "labench/kit.h"
+#include "labench/wide.h"
 
 extern const la_reference la_gated_deltanet_reference;
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
+LA_WIDE static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S,
+                         double *held)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv;
@@ -27,8 +29,8 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
 
 /* With D = exp(g) S, u = beta (v - D'k) and S_t = D + k u': the gradient of u is dS' k, and u passes it
  * on to v, to beta, and through what was held to D and k; D passes its own on to S and g. */
-static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
-                      double *dS, const la_ref_token_grads *grads)
+LA_WIDE static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
+                              double *dS, const la_ref_token_grads *grads)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv;

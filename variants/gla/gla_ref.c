@@ -5,10 +5,12 @@
 
 #include "delta_ref.h"
 #include "labench/kit.h"
+#include "labench/wide.h"
 
 extern const la_reference la_gla_reference;
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
+LA_WIDE static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S,
+                         double *held)
 {
     (void)held;
     int64_t dk = p->dk, dv = p->dv;
@@ -26,8 +28,8 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
 }
 
 /* Row i of S decays by exp(g_i): its gradient goes to S with that factor and to g_i with the row. */
-static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
-                      double *dS, const la_ref_token_grads *grads)
+LA_WIDE static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
+                              double *dS, const la_ref_token_grads *grads)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv, *g = io->g + t * dk;

@@ -5,10 +5,12 @@
 
 #include "delta_ref.h"
 #include "labench/kit.h"
+#include "labench/wide.h"
 
 extern const la_reference la_kda_reference;
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
+LA_WIDE static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S,
+                         double *held)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv, *g = io->g + t * dk;
@@ -30,24 +32,27 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
 /* With D = Diag(exp g) S, u = beta (v - D'k) and S_t = D + k u': the gradient of u is dS' k, and u passes
  * it on to v, to beta, and through what was held to D and k; row i of D passes its own on to that of S
  * and to g_i. */
-static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
-                      double *dS, const la_ref_token_grads *grads)
+LA_WIDE static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
+                              double *dS, const la_ref_token_grads *grads)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv, *g = io->g + t * dk;
     double beta = io->beta[t];
-    for (int64_t i = 0; i < dk; i++) grads->dk[i] = grads->dg[i] = 0.0;
+    for (int64_t i = 0; i < dk; i++) {
+        grads->decay[i] = exp(g[i]);
+        grads->dk[i] = grads->dg[i] = 0.0;
+    }
     *grads->dbeta = 0.0;
     for (int64_t j = 0; j < dv; j++) {
         double held = 0.0, du = 0.0;
         for (int64_t i = 0; i < dk; i++) {
-            held += k[i] * exp(g[i]) * S[i * dv + j];
+            held += k[i] * grads->decay[i] * S[i * dv + j];
             du += k[i] * dS[i * dv + j];
         }
         *grads->dbeta += du * (v[j] - held);
         grads->dv[j] = beta * du;
         for (int64_t i = 0; i < dk; i++) {
-            double decay = exp(g[i]), D = decay * S[i * dv + j];
+            double decay = grads->decay[i], D = decay * S[i * dv + j];
             grads->dk[i] += dS[i * dv + j] * beta * (v[j] - held) - beta * du * D;
             double dD = dS[i * dv + j] - k[i] * beta * du;
             grads->dg[i] += dD * D;

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "labench/kit.h"
+#include "labench/wide.h"
 #include "linformer_internal.h"
 
 /* out [r,d] = E [r,T] x [T,d], tokens in blocks that stay in the cache. E has Tcap columns a row. */
-static void mix(const double *E, const double *x, int64_t r, int64_t T, int64_t Tcap, int64_t d,
-                double *out)
+LA_WIDE static void mix(const double *E, const double *x, int64_t r, int64_t T, int64_t Tcap,
+                        int64_t d, double *out)
 {
     memset(out, 0, (size_t)(r * d) * sizeof *out);
     for (int64_t t0 = 0; t0 < T; t0 += 32)
@@ -49,29 +50,27 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
 }
 
 /* x' = E x the other way: dx [T,d] = E^T dm [r,d], dE [r,T] += dm x^T. */
-static void unmix(const double *E, const double *x, const double *dm, int64_t r, int64_t T,
-                  int64_t Tcap, int64_t d, double *dx, double *dE)
+LA_WIDE static void unmix(const double *E, const double *x, const double *dm, int64_t r, int64_t T,
+                          int64_t Tcap, int64_t d, double *dx, double *dE)
 {
     memset(dx, 0, (size_t)(T * d) * sizeof *dx);
     for (int64_t j = 0; j < r; j++)
-        for (int64_t t = 0; t < T; t++)
-            for (int64_t c = 0; c < d; c++) {
-                dx[t * d + c] += E[j * Tcap + t] * dm[j * d + c];
-                dE[j * Tcap + t] += dm[j * d + c] * x[t * d + c];
-            }
+        for (int64_t t = 0; t < T; t++) {
+            double e = E[j * Tcap + t];
+            for (int64_t c = 0; c < d; c++) dx[t * d + c] += e * dm[j * d + c];
+            dE[j * Tcap + t] += la_wide_dot(d, dm + j * d, x + t * d);
+        }
 }
 
 /* One query row: P = softmax(s K' q), dP = V' do, dS = P (dP - P.dP). P and dS are [r]. */
-static void row_backward(const double *q, const double *dout, const double *K, const double *V,
-                         int64_t r, int64_t dk, int64_t dv, double s, double *P, double *dS)
+LA_WIDE static void row_backward(const double *q, const double *dout, const double *K,
+                                 const double *V, int64_t r, int64_t dk, int64_t dv, double s,
+                                 double *P, double *dS)
 {
     double top = -INFINITY, sum = 0.0, mean = 0.0;
     for (int64_t j = 0; j < r; j++) {
-        double dot = 0.0, dP = 0.0;
-        for (int64_t c = 0; c < dk; c++) dot += q[c] * K[j * dk + c];
-        for (int64_t c = 0; c < dv; c++) dP += dout[c] * V[j * dv + c];
-        P[j] = s * dot;
-        dS[j] = dP;
+        P[j] = s * la_wide_dot(dk, q, K + j * dk);
+        dS[j] = la_wide_dot(dv, dout, V + j * dv);
         if (P[j] > top) top = P[j];
     }
     for (int64_t j = 0; j < r; j++) sum += P[j] = exp(P[j] - top);

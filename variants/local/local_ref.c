@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "labench/kit.h"
+#include "labench/wide.h"
 #include "local_internal.h"
 
 typedef struct sequence {
@@ -49,27 +50,21 @@ static const double *value(const sequence *s, int64_t j)
     return s->io->v + (j - s->io->pos) * s->p->dv;
 }
 
-static double dot(int64_t n, const double *x, const double *y)
-{
-    double sum = 0.0;
-    for (int64_t c = 0; c < n; c++) sum += x[c] * y[c];
-    return sum;
-}
-
 /* y += a x, where y is wanted. */
 static void add(int64_t n, double a, const double *x, double *y)
 {
-    for (int64_t c = 0; y && c < n; c++) y[c] += a * x[c];
+    if (!y) return;
+    for (int64_t c = 0; c < n; c++) y[c] += a * x[c];
 }
 
 /* p_i of row i (a position) at p[j - first], 0 for keys it does not see; a row always sees itself. */
-static void weights(const sequence *s, int64_t i, double *p)
+LA_WIDE static void weights(const sequence *s, int64_t i, double *p)
 {
     const double *q = s->io->q + (i - s->io->pos) * s->p->dk;
     double top = -INFINITY, sum = 0.0;
     for (int64_t j = s->first; j < s->end; j++) {
         if (!sees(s, i, j)) continue;
-        double score = la_scale(s->p) * dot(s->p->dk, q, key(s, j));
+        double score = la_scale(s->p) * la_wide_dot(s->p->dk, q, key(s, j));
         p[j - s->first] = score;
         if (score > top) top = score;
     }
@@ -114,17 +109,18 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
     return LA_OK;
 }
 
-static void row_backward(const sequence *s, const la_ref_grads *grads, int64_t i, double *p)
+LA_WIDE static void row_backward(const sequence *s, const la_ref_grads *grads, int64_t i, double *p)
 {
     int64_t dk = s->p->dk, dv = s->p->dv, pos = s->io->pos, row = i - pos;
     const double *q = s->io->q + row * dk, *dout = grads->dout + row * dv;
     double D = 0.0, scale = la_scale(s->p);
     weights(s, i, p);
     for (int64_t j = s->first; j < s->end; j++)
-        if (sees(s, i, j)) D += p[j - s->first] * dot(dv, dout, value(s, j));
+        if (sees(s, i, j)) D += p[j - s->first] * la_wide_dot(dv, dout, value(s, j));
     for (int64_t j = s->first; j < s->end; j++) {
         if (!sees(s, i, j)) continue;
-        double weight = p[j - s->first], ds = scale * weight * (dot(dv, dout, value(s, j)) - D);
+        double weight = p[j - s->first],
+               ds = scale * weight * (la_wide_dot(dv, dout, value(s, j)) - D);
         add(dk, ds, key(s, j), grads->dq ? grads->dq + row * dk : NULL);
         if (j < pos) continue;
         add(dk, ds, q, grads->dk ? grads->dk + (j - pos) * dk : NULL);

@@ -5,6 +5,7 @@
 
 #include "delta_ref.h"
 #include "labench/kit.h"
+#include "labench/wide.h"
 
 extern const la_reference la_mamba2_reference;
 
@@ -14,7 +15,8 @@ static double scale_of(const la_problem *p)
     return p->scale == 0.0 ? 1.0 : p->scale;
 }
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
+LA_WIDE static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S,
+                         double *held)
 {
     (void)held;
     int64_t dk = p->dk, dv = p->dv;
@@ -31,8 +33,8 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
 }
 
 /* dt, k and v get the gradient of their product; g that of the decayed S. */
-static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
-                      double *dS, const la_ref_token_grads *grads)
+LA_WIDE static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
+                              double *dS, const la_ref_token_grads *grads)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv;

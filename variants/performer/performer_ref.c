@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "labench/kit.h"
+#include "labench/wide.h"
 #include "performer_internal.h"
 
 typedef struct sums {
@@ -33,11 +34,13 @@ typedef struct sums {
 static void project(sums *u, const double *x)
 {
     memset(u->e, 0, (size_t)u->M * sizeof *u->e);
-    for (int64_t d = 0; d < u->dk; d++)
-        for (int64_t i = 0; i < u->M; i++) u->e[i] += u->W[d * u->M + i] * (u->root_s * x[d]);
+    for (int64_t d = 0; d < u->dk; d++) {
+        double y = u->root_s * x[d];
+        for (int64_t i = 0; i < u->M; i++) u->e[i] += u->W[d * u->M + i] * y;
+    }
 }
 
-static void absorb(sums *u, const double *k, const double *v)
+LA_WIDE static void absorb(sums *u, const double *k, const double *v)
 {
     double half = 0.0;
     for (int64_t d = 0; d < u->dk; d++) half += 0.5 * u->root_s * u->root_s * k[d] * k[d];
@@ -56,7 +59,7 @@ static void absorb(sums *u, const double *k, const double *v)
     }
 }
 
-static void read_out(sums *u, const double *q, double *o)
+LA_WIDE static void read_out(sums *u, const double *q, double *o)
 {
     double top = -INFINITY, den = 0.0;
     project(u, q);
@@ -136,8 +139,8 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
 }
 
 /* One query: its dn [dv], dd, N, and df into u->e. a is [M] of scratch. */
-static void query_back(sums *u, const double *q, const double *dout, double *dn, double *dd,
-                       double *top, double *a)
+LA_WIDE static void query_back(sums *u, const double *q, const double *dout, double *dn, double *dd,
+                               double *top, double *a)
 {
     double den = 0.0;
     *top = -INFINITY, *dd = 0.0;
@@ -147,21 +150,23 @@ static void query_back(sums *u, const double *q, const double *dout, double *dn,
         a[i] = exp(u->e[i] + u->c[i] - *top);
         den += a[i] * u->z[i];
     }
+    for (int64_t c = 0; c < u->dv; c++) dn[c] = 0.0; /* at first n */
+    for (int64_t i = 0; i < u->M; i++)
+        for (int64_t c = 0; c < u->dv; c++) dn[c] += a[i] * u->S[i * u->dv + c];
     for (int64_t c = 0; c < u->dv; c++) {
-        double n = 0.0;
-        for (int64_t i = 0; i < u->M; i++) n += a[i] * u->S[i * u->dv + c];
+        double n = dn[c];
         dn[c] = dout[c] / den;
         *dd -= dn[c] * n / den;
     }
     for (int64_t i = 0; i < u->M; i++) {
-        double sum = u->z[i] * *dd;
-        for (int64_t c = 0; c < u->dv; c++) sum += u->S[i * u->dv + c] * dn[c];
-        u->e[i] = a[i] * sum;
+        double sum = la_wide_dot(u->dv, u->S + i * u->dv, dn);
+        u->e[i] = a[i] * (sum + u->z[i] * *dd);
     }
 }
 
 /* Adds what one query says of its S and z. */
-static void query_to_sums(sums *grad, const double *q, const double *dn, double dd, double top)
+LA_WIDE static void query_to_sums(sums *grad, const double *q, const double *dn, double dd,
+                                  double top)
 {
     project(grad, q);
     for (int64_t i = 0; i < grad->M; i++) {
@@ -179,34 +184,32 @@ static void query_to_sums(sums *grad, const double *q, const double *dn, double 
 }
 
 /* One key: de into grad->e, and dv where wanted. */
-static void key_back(sums *grad, const double *k, const double *v, double *dvalue)
+LA_WIDE static void key_back(sums *grad, const double *k, const double *v, double *dvalue)
 {
     double half = 0.0;
     for (int64_t d = 0; d < grad->dk; d++) half += 0.5 * grad->root_s * grad->root_s * k[d] * k[d];
     project(grad, k);
     for (int64_t c = 0; dvalue && c < grad->dv; c++) dvalue[c] = 0.0;
     for (int64_t i = 0; i < grad->M; i++) {
-        double weight = exp(grad->e[i] - half + grad->c[i]), sum = grad->z[i];
+        double weight = exp(grad->e[i] - half + grad->c[i]);
         const double *S = grad->S + i * grad->dv;
-        for (int64_t c = 0; c < grad->dv; c++) {
-            sum += S[c] * v[c];
-            if (dvalue) dvalue[c] += weight * S[c];
-        }
-        grad->e[i] = weight * sum;
+        for (int64_t c = 0; dvalue && c < grad->dv; c++) dvalue[c] += weight * S[c];
+        grad->e[i] = weight * (grad->z[i] + la_wide_dot(grad->dv, S, v));
     }
 }
 
 /* Exponents' gradients u->e of a row x, back to x and W; norm: the exponents have -|y|^2/2. */
-static void pull(const sums *u, const double *x, bool norm, double *dx, double *dW)
+LA_WIDE static void pull(const sums *u, const double *x, bool norm, double *dx, double *dW)
 {
-    double all = 0.0;
+    double all = 0.0, s = u->root_s;
     for (int64_t i = 0; norm && i < u->M; i++) all += u->e[i];
-    for (int64_t d = 0; d < u->dk; d++) {
-        double dy = -u->root_s * x[d] * all;
-        for (int64_t i = 0; i < u->M; i++) dy += u->W[d * u->M + i] * u->e[i];
-        if (dx) dx[d] = u->root_s * dy;
-        for (int64_t i = 0; dW && i < u->M; i++)
-            dW[i % u->rows * u->dk + d] += (i < u->rows ? 1 : -1) * u->e[i] * u->root_s * x[d];
+    for (int64_t d = 0; dx && d < u->dk; d++) {
+        double dy = la_wide_dot(u->M, u->W + d * u->M, u->e);
+        dx[d] = s * (dy - s * x[d] * all);
+    }
+    for (int64_t i = 0; dW && i < u->M; i++) {
+        double e = (i < u->rows ? 1 : -1) * s * u->e[i], *row = dW + i % u->rows * u->dk;
+        for (int64_t d = 0; d < u->dk; d++) row[d] += e * x[d];
     }
 }
 

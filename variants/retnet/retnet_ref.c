@@ -5,10 +5,12 @@
 
 #include "delta_ref.h"
 #include "labench/kit.h"
+#include "labench/wide.h"
 
 extern const la_reference la_retnet_reference;
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
+LA_WIDE static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S,
+                         double *held)
 {
     (void)held;
     int64_t dk = p->dk, dv = p->dv;
@@ -25,8 +27,8 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
 }
 
 /* k and v get the gradient of their product, S the decayed one. */
-static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
-                      double *dS, const la_ref_token_grads *grads)
+LA_WIDE static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
+                              double *dS, const la_ref_token_grads *grads)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv;

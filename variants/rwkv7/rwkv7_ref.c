@@ -5,6 +5,7 @@
 
 #include "delta_ref.h"
 #include "labench/kit.h"
+#include "labench/wide.h"
 
 extern const la_reference la_rwkv7_reference;
 
@@ -13,7 +14,8 @@ static double scale_of(const la_problem *p)
     return p->scale == 0.0 ? 1.0 : p->scale;
 }
 
-static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S, double *held)
+LA_WIDE static void step(const la_problem *p, const la_ref_io *io, int64_t t, double *S,
+                         double *held)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv, *g = io->g + t * dk;
@@ -33,14 +35,16 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
 }
 
 /* Column by column, with w = S'a: the gradient of w is b' dS, and w passes it on to a and S. */
-static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
-                      double *dS, const la_ref_token_grads *grads)
+LA_WIDE static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const double *S,
+                              double *dS, const la_ref_token_grads *grads)
 {
     int64_t dk = p->dk, dv = p->dv;
     const double *k = io->k + t * dk, *v = io->v + t * dv, *g = io->g + t * dk;
     const double *a = io->a + t * dk, *b = io->b + t * dk;
-    for (int64_t i = 0; i < dk; i++)
+    for (int64_t i = 0; i < dk; i++) {
+        grads->decay[i] = exp(g[i]);
         grads->dk[i] = grads->dg[i] = grads->da[i] = grads->db[i] = 0.0;
+    }
     for (int64_t j = 0; j < dv; j++) {
         double w = 0.0, dw = 0.0;
         grads->dv[j] = 0.0;
@@ -54,8 +58,8 @@ static void step_back(const la_problem *p, const la_ref_io *io, int64_t t, const
             grads->dk[i] += d * v[j];
             grads->db[i] += d * w;
             grads->da[i] += held * dw;
-            grads->dg[i] += d * exp(g[i]) * held;
-            dS[i * dv + j] = exp(g[i]) * d + a[i] * dw;
+            grads->dg[i] += d * grads->decay[i] * held;
+            dS[i * dv + j] = grads->decay[i] * d + a[i] * dw;
         }
     }
 }

@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "labench/kit.h"
+#include "labench/wide.h"
 #include "softmax_internal.h"
 
-static la_status forward(const la_problem *p, const void *opts, const la_ref_io *io, la_err *err)
+LA_WIDE static la_status forward(const la_problem *p, const void *opts, const la_ref_io *io,
+                                 la_err *err)
 {
     (void)opts;
     int64_t T = p->T, dk = p->dk, dv = p->dv, pos = io->pos, total = pos + T;
@@ -27,9 +29,7 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
         double top = -INFINITY, sum = 0.0;
         for (int64_t j = 0; j < visible; j++) {
             const double *k = j < pos ? io->state_in[0] + j * dk : io->k + (j - pos) * dk;
-            double dot = 0.0;
-            for (int64_t c = 0; c < dk; c++) dot += q[c] * k[c];
-            score[j] = s * dot;
+            score[j] = s * la_wide_dot(dk, q, k);
             if (score[j] > top) top = score[j];
         }
         double *o = io->o + r * dv;
@@ -54,22 +54,16 @@ static la_status forward(const la_problem *p, const void *opts, const la_ref_io 
     return LA_OK;
 }
 
-static double dot(int64_t n, const double *x, const double *y)
-{
-    double sum = 0.0;
-    for (int64_t c = 0; c < n; c++) sum += x[c] * y[c];
-    return sum;
-}
-
 /* y += a x, where y is wanted. */
 static void add(int64_t n, double a, const double *x, double *y)
 {
-    for (int64_t c = 0; y && c < n; c++) y[c] += a * x[c];
+    if (!y) return;
+    for (int64_t c = 0; c < n; c++) y[c] += a * x[c];
 }
 
 /* Row i: its weights p and their gradients a, both [visible]; then what it gives to every gradient. */
-static void row_backward(const la_problem *p, const la_ref_io *io, const la_ref_grads *grads,
-                         int64_t i, double *weight, double *a)
+LA_WIDE static void row_backward(const la_problem *p, const la_ref_io *io,
+                                 const la_ref_grads *grads, int64_t i, double *weight, double *a)
 {
     int64_t dk = p->dk, dv = p->dv, pos = io->pos;
     int64_t visible = p->mask == LA_MASK_CAUSAL ? pos + i + 1 : pos + p->T;
@@ -78,8 +72,8 @@ static void row_backward(const la_problem *p, const la_ref_io *io, const la_ref_
     for (int64_t j = 0; j < visible; j++) {
         const double *k = j < pos ? io->state_in[0] + j * dk : io->k + (j - pos) * dk;
         const double *v = j < pos ? io->state_in[1] + j * dv : io->v + (j - pos) * dv;
-        weight[j] = s * dot(dk, q, k);
-        a[j] = dot(dv, dout, v);
+        weight[j] = s * la_wide_dot(dk, q, k);
+        a[j] = la_wide_dot(dv, dout, v);
         if (weight[j] > top) top = weight[j];
     }
     for (int64_t j = 0; j < visible; j++) sum += weight[j] = exp(weight[j] - top);

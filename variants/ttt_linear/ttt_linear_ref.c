@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "labench/wide.h"
 #include "ttt_linear_internal.h"
 
 /* One head on its way. W [dk,dv] and b [dv] hold from the start of the mini-batch; P and p are the sums
@@ -87,8 +88,10 @@ static void through_norm(int64_t n, double r, const double *x, const double *a, 
 static void apply(const head *h, const double *W, const double *b, const double *x, double *z)
 {
     for (int64_t j = 0; j < h->dv; j++) z[j] = b[j];
-    for (int64_t i = 0; i < h->dk; i++)
-        for (int64_t j = 0; j < h->dv; j++) z[j] += W[i * h->dv + j] * x[i];
+    for (int64_t i = 0; i < h->dk; i++) {
+        double xi = x[i];
+        for (int64_t j = 0; j < h->dv; j++) z[j] += W[i * h->dv + j] * xi;
+    }
 }
 
 /* Channel j of x carried over by the residual path. */
@@ -132,7 +135,8 @@ static void loss_gradient(const head *h, const memory *m, const double *k, const
 }
 
 /* Token i of the call: the gradient joins the sums, the query meets W and b less their share of them. */
-static void step(const head *h, const la_ref_io *io, int64_t i, memory *m, token *t, double *o)
+LA_WIDE static void step(const head *h, const la_ref_io *io, int64_t i, memory *m, token *t,
+                         double *o)
 {
     const double *k = io->k + i * h->dk, *v = io->v + i * h->dv;
     t->eta = h->rate * io->beta[i];
@@ -143,12 +147,15 @@ static void step(const head *h, const la_ref_io *io, int64_t i, memory *m, token
         m->p[j] += t->eta * t->G[j];
         t->zbar[j] = m->b[j] - t->weight * m->p[j];
     }
-    for (int64_t c = 0; c < h->dk; c++)
+    for (int64_t c = 0; c < h->dk; c++) {
+        const double *W = m->W + c * h->dv, *G = t->G;
+        double *P = m->P + c * h->dv, *z = t->zbar;
+        double rate = t->eta * k[c], weight = t->weight, q = t->q[c];
         for (int64_t j = 0; j < h->dv; j++) {
-            int64_t at = c * h->dv + j;
-            m->P[at] += t->eta * k[c] * t->G[j];
-            t->zbar[j] += (m->W[at] - t->weight * m->P[at]) * t->q[c];
+            P[j] += rate * G[j];
+            z[j] += (W[j] - weight * P[j]) * q;
         }
+    }
     m->n++;
     if (h->o->norm == LA_TTT_LN) t->rbar = normed(h->dv, t->zbar, t->xbar);
     for (int64_t j = 0; o && j < h->dv; j++)
@@ -158,7 +165,7 @@ static void step(const head *h, const la_ref_io *io, int64_t i, memory *m, token
 }
 
 /* After the last token of a mini-batch its gradients are taken. */
-static void fold(const head *h, memory *m)
+LA_WIDE static void fold(const head *h, memory *m)
 {
     if (m->n < h->C) return;
     double weight = la_ttt_weight(h->o, h->C);
@@ -275,8 +282,8 @@ static void output_back(const head *h, const double *dout, const memory *m, cons
 }
 
 /* m is the memory after token i and before its mini-batch is folded. */
-static void step_back(const head *h, const la_ref_io *io, int64_t i, const double *dout,
-                      const memory *m, const token *t, back *g)
+LA_WIDE static void step_back(const head *h, const la_ref_io *io, int64_t i, const double *dout,
+                              const memory *m, const token *t, back *g)
 {
     const double *k = io->k + i * h->dk, *v = io->v + i * h->dv;
     double deta = 0.0;
@@ -304,7 +311,7 @@ static void step_back(const head *h, const la_ref_io *io, int64_t i, const doubl
 }
 
 /* W' = W - w P and P' = 0: what P' was worth is lost. */
-static void fold_back(const head *h, const memory *m, memory *d)
+LA_WIDE static void fold_back(const head *h, const memory *m, memory *d)
 {
     if (m->n < h->C) return;
     double weight = la_ttt_weight(h->o, h->C);
