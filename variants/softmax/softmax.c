@@ -53,7 +53,7 @@ static la_status sizes(const la_problem *p, la_pass pass, const void *opts, cons
     size_t beside = la_softmax_packed_floats(&f) * sizeof(float);
     if (pass == LA_BACKWARD || pass == LA_FWDBWD) {
         if (la_softmax_backward_bytes(&f) > beside) beside = la_softmax_backward_bytes(&f);
-        out->saved = (size_t)(p->B * p->H * p->T * p->Tcap) * sizeof(float);
+        out->saved = la_softmax_score_floats(p) * sizeof(float);
     }
     out->work = la_softmax_score_floats(p) * sizeof(float) + beside;
     return LA_OK;

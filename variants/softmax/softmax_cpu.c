@@ -25,9 +25,14 @@ size_t la_softmax_cache_v(const la_problem *p)
     return la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dk) * la_dtype_size(p->dtype));
 }
 
+int64_t la_softmax_step(int64_t len)
+{
+    return ((len + 15) / 16 | 1) * 16;
+}
+
 size_t la_softmax_score_floats(const la_problem *p)
 {
-    return la_align((size_t)(p->B * p->H * p->T * p->Tcap) * sizeof(float)) / sizeof(float);
+    return (size_t)(p->B * p->H * p->T * la_softmax_step(p->Tcap));
 }
 
 enum {
@@ -136,18 +141,21 @@ int la_softmax_threads(const la_problem *p, int64_t pos)
 
 /* One (batch, head) in backward. */
 typedef struct slopes {
-    const float *weights, *dout; /* [T, pos + T]; step H dv */
-    float *a;                    /* [T, pos + T]: A, then dS */
-    float *dq, *dk, *dv;         /* steps H dk, Hkv dk, Hkv dv; NULL: not wanted */
+    const float *weights, *dout; /* [T, pos + T], steps of `step`; step H dv */
+    float *a;                    /* [T, pos + T], steps of `step`: A, then dS */
+    int64_t step;
+    float *dq, *dk, *dv; /* steps H dk, Hkv dk, Hkv dv; NULL: not wanted */
 } slopes;
 
 static slopes slopes_of(const la_problem *p, const la_io *io, const la_grads *grads, int64_t pos,
                         int64_t i)
 {
     int64_t T = p->T, b = i / p->H, h = i % p->H, kv = h / (p->H / p->Hkv);
-    slopes g = {.weights = (const float *)io->saved + i * T * (pos + T),
+    int64_t step = la_softmax_step(pos + T);
+    slopes g = {.weights = (const float *)io->saved + i * T * step,
                 .dout = (const float *)grads->dout + (b * T * p->H + h) * p->dv,
-                .a = (float *)io->work + i * T * (pos + T)};
+                .a = (float *)io->work + i * T * step,
+                .step = step};
     if (grads->dq) g.dq = (float *)grads->dq + (b * T * p->H + h) * p->dk;
     if (grads->dk) g.dk = (float *)grads->dk + (b * T * p->Hkv + kv) * p->dk;
     if (grads->dv) g.dv = (float *)grads->dv + (b * T * p->Hkv + kv) * p->dv;
@@ -158,14 +166,14 @@ static void weight_slopes(const softmax *f, const head *x, const slopes *g, int6
                           int64_t first, int64_t rows)
 {
     const la_problem *p = &f->p;
-    int64_t len = pos + p->T, dv = p->dv;
-    float *to = g->a + first * len;
+    int64_t dv = p->dv;
+    float *to = g->a + first * g->step;
     const float *dout = g->dout + first * p->H * dv;
     if (pos > 0)
         times(f, x->scratch, false, true, rows, pos, dv, 1.0f, dout, p->H * dv, x->old_v, dv, false,
-              to, len);
+              to, g->step);
     times(f, x->scratch, false, true, rows, p->T, dv, 1.0f, dout, p->H * dv, x->new_v, p->Hkv * dv,
-          false, to + pos, len);
+          false, to + pos, g->step);
 }
 
 static void score_slopes(const softmax *f, const slopes *g, int64_t pos, int64_t first,
@@ -175,8 +183,8 @@ static void score_slopes(const softmax *f, const slopes *g, int64_t pos, int64_t
     bool causal = f->p.mask == LA_MASK_CAUSAL;
     for (int64_t i = first; i < first + rows; i++) {
         int64_t visible = causal ? pos + i + 1 : len;
-        const float *weight = g->weights + i * len;
-        float *a = g->a + i * len;
+        const float *weight = g->weights + i * g->step;
+        float *a = g->a + i * g->step;
         f->tile->mul(visible, weight, a, a);
         f->tile->axpy(visible, -f->tile->sum(visible, a), weight, a);
         memset(a + visible, 0, (size_t)(len - visible) * sizeof *a);
@@ -187,31 +195,31 @@ static void query_slopes(const softmax *f, const head *x, const slopes *g, int64
                          int64_t first, int64_t rows)
 {
     const la_problem *p = &f->p;
-    int64_t len = pos + p->T, dk = p->dk;
+    int64_t dk = p->dk;
     float s = (float)la_scale(p), *to = g->dq + first * p->H * dk;
-    const float *ds = g->a + first * len;
+    const float *ds = g->a + first * g->step;
     if (pos > 0)
-        times(f, x->scratch, false, false, rows, dk, pos, s, ds, len, x->old_k, dk, false, to,
+        times(f, x->scratch, false, false, rows, dk, pos, s, ds, g->step, x->old_k, dk, false, to,
               p->H * dk);
-    times(f, x->scratch, false, false, rows, dk, p->T, s, ds + pos, len, x->new_k, p->Hkv * dk,
+    times(f, x->scratch, false, false, rows, dk, p->T, s, ds + pos, g->step, x->new_k, p->Hkv * dk,
           pos > 0, to, p->H * dk);
 }
 
-/* C [n,d] = alpha S' X, or +=, of n columns of scores S [T, steps of len] and rows X [T,d]. Rows of scores lie
+/* C [n,d] = alpha S' X, or +=, of n columns of scores S [T, steps of lds] and rows X [T,d]. Rows of scores lie
  * pages apart: each is read once, into a copy that the product meets in L2. */
 static void by_columns(const softmax *f, float *scratch, int64_t n, int64_t d, float alpha,
-                       const float *S, int64_t len, const float *X, int64_t step, bool add,
+                       const float *S, int64_t lds, const float *X, int64_t step, bool add,
                        float *C, int64_t ldc)
 {
     int64_t T = f->p.T;
     if (by_tiles(&f->p)) {
-        times(f, scratch, true, false, n, d, T, alpha, S, len, X, step, add, C, ldc);
+        times(f, scratch, true, false, n, d, T, alpha, S, lds, X, step, add, C, ldc);
         return;
     }
     for (int64_t t = 0; t < T; t += COPIED_ROWS) {
         int64_t rows = T - t < COPIED_ROWS ? T - t : COPIED_ROWS;
         for (int64_t r = 0; r < rows; r++)
-            memcpy(scratch + r * COPIED_STEP, S + (t + r) * len, (size_t)n * sizeof *S);
+            memcpy(scratch + r * COPIED_STEP, S + (t + r) * lds, (size_t)n * sizeof *S);
         f->tile->tn(n, d, rows, alpha, scratch, COPIED_STEP, X + t * step, step, add || t > 0, C,
                     ldc, scratch + COPIED_ROWS * COPIED_STEP);
     }
@@ -222,7 +230,7 @@ static void key_slopes(const softmax *f, const la_io *io, const la_grads *grads,
                        int64_t kv, int64_t first, int64_t rows)
 {
     const la_problem *p = &f->p;
-    int64_t len = pos + p->T, group = p->H / p->Hkv;
+    int64_t group = p->H / p->Hkv;
     float s = (float)la_scale(p);
     for (int64_t n = 0; n < group; n++) {
         int64_t i = kv * group + n; /* = b H + h */
@@ -230,10 +238,10 @@ static void key_slopes(const softmax *f, const la_io *io, const la_grads *grads,
         slopes g = slopes_of(p, io, grads, pos, i);
         float *scratch = scratch_of(p, io);
         if (g.dk)
-            by_columns(f, scratch, rows, p->dk, s, g.a + pos + first, len, x.q, p->H * p->dk, n > 0,
-                       g.dk + first * p->Hkv * p->dk, p->Hkv * p->dk);
+            by_columns(f, scratch, rows, p->dk, s, g.a + pos + first, g.step, x.q, p->H * p->dk,
+                       n > 0, g.dk + first * p->Hkv * p->dk, p->Hkv * p->dk);
         if (g.dv)
-            by_columns(f, scratch, rows, p->dv, 1.0f, g.weights + pos + first, len, g.dout,
+            by_columns(f, scratch, rows, p->dv, 1.0f, g.weights + pos + first, g.step, g.dout,
                        p->H * p->dv, n > 0, g.dv + first * p->Hkv * p->dv, p->Hkv * p->dv);
     }
 }

@@ -132,8 +132,8 @@ static void pack(const softmax *f, const tokens *x, int64_t i, int64_t len, floa
 typedef struct block {
     const float *q, *keys, *values;
     int64_t q_step, rows, visible, len; /* the first row sees `visible` keys */
-    float *scores, *o, *scratch;        /* [rows, len]; [rows, dv], step o_step */
-    int64_t o_step;
+    float *scores, *o, *scratch;        /* [rows, len], steps of `step`; [rows, dv], of o_step */
+    int64_t step, o_step;
 } block;
 
 static void attend(const softmax *f, const block *b, bool weights_kept)
@@ -145,9 +145,9 @@ static void attend(const softmax *f, const block *b, bool weights_kept)
     float sums[MOST_ROWS];
     for (int64_t j = 0; j < len; j += w)
         t->nn(b->rows, len - j < w ? len - j : w, dk, (float)la_scale(p), b->q, b->q_step,
-              b->keys + j * dk, w, false, b->scores + j, len, b->scratch);
+              b->keys + j * dk, w, false, b->scores + j, b->step, b->scratch);
     for (int64_t r = 0; r < b->rows; r++) {
-        float *row = b->scores + r * len;
+        float *row = b->scores + r * b->step;
         int64_t visible = causal ? b->visible + r : len;
         sums[r] = 1.0f / f->weigh(visible, t->max(visible, row), row);
         memset(row + visible, 0, (size_t)(len - visible) * sizeof *row);
@@ -158,7 +158,7 @@ static void attend(const softmax *f, const block *b, bool weights_kept)
             int64_t m = dv - c < width ? dv - c : width,
                     n = len - j < VALUE_KEYS ? len - j : VALUE_KEYS;
             int64_t wide = panels_of(m, t->lanes) * t->lanes;
-            t->nn(b->rows, m, n, 1.0f, b->scores + j, len, b->values + c * len + j * wide, wide,
+            t->nn(b->rows, m, n, 1.0f, b->scores + j, b->step, b->values + c * len + j * wide, wide,
                   j > 0, b->o + c, b->o_step, b->scratch);
         }
     if (!weights_kept) t->scale_rows(b->rows, dv, sums, b->o, b->o_step, b->o, b->o_step);
@@ -181,11 +181,13 @@ static void run_rows(const softmax *f, const la_io *io, int64_t pos, int64_t i, 
     layout l = layout_of(f, pos + p->T);
     size_t size = la_dtype_size(p->dtype);
     int64_t b = i / p->H, h = i % p->H, kv = b * p->Hkv + h / (p->H / p->Hkv), len = pos + p->T;
+    int64_t apart = la_softmax_step(len);
     block x = {.rows = p->T - first < step ? p->T - first : step,
                .visible = pos + first + 1,
                .len = len,
                .keys = packed + (size_t)kv * (l.keys + l.values),
-               .scores = (float *)(io->saved ? io->saved : io->work) + (i * p->T + first) * len,
+               .scores = (float *)(io->saved ? io->saved : io->work) + (i * p->T + first) * apart,
+               .step = apart,
                .scratch = rows + l.rows,
                .o_step = p->H * p->dv};
     x.values = x.keys + l.keys;

@@ -26,7 +26,10 @@ float la_softmax_weigh_generic(int64_t n, float top, float *x);
 float la_softmax_weigh_avx2(int64_t n, float top, float *x);
 float la_softmax_weigh_avx512(int64_t n, float top, float *x);
 
-/* `work` holds all scores [B,H,T,Tcap], rounded up to 64 bytes, and behind them what a forward packs, or
+/* From one row of `len` scores to the next, in floats: an odd number of cache lines, since rows that are a
+ * power of two apart would share few sets of a cache. */
+int64_t la_softmax_step(int64_t len);
+/* `work` holds all scores [B,H,T,Tcap], each row padded, and behind them what a forward packs, or
  * what a backward needs beside them. In decode it is this many bytes of its own. */
 size_t la_softmax_score_floats(const la_problem *p);
 size_t la_softmax_packed_floats(const softmax *f);
