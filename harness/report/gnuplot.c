@@ -97,6 +97,13 @@ static la_status read_file(const char *path, la_text *out, la_err *err)
 
 /* ---- the program ---- */
 
+struct la_gnuplot {
+    const char *dir;
+    char work[PATH_BYTES], stem[160], title[256];
+    pid_t pid;
+    int64_t begin;
+};
+
 static la_status spawn(const char *dir, const char *script, pid_t *pid, la_err *err)
 {
     posix_spawn_file_actions_t files;
@@ -126,18 +133,17 @@ static la_status spawn(const char *dir, const char *script, pid_t *pid, la_err *
                    strerror(rc));
 }
 
-static la_status wait_for(pid_t pid, la_err *err)
+static la_status wait_for(const la_gnuplot *g, la_err *err)
 {
-    int64_t begin = la_now_ns();
     int status;
     for (;;) {
-        pid_t got = waitpid(pid, &status, WNOHANG);
-        if (got == pid) break;
+        pid_t got = waitpid(g->pid, &status, WNOHANG);
+        if (got == g->pid) break;
         if (got < 0 && errno != EINTR)
             return LA_FAIL(err, LA_E_ENV, "lost sight of gnuplot: %s", strerror(errno));
-        if (la_now_ns() - begin > la_gnuplot_limit_s * 1000000000ll) {
-            kill(-pid, SIGKILL);
-            waitpid(pid, &status, 0);
+        if (la_now_ns() - g->begin > la_gnuplot_limit_s * 1000000000ll) {
+            kill(-g->pid, SIGKILL);
+            waitpid(g->pid, &status, 0);
             return LA_FAIL(err, LA_E_ENV, "gnuplot took more than %d s and was stopped",
                            la_gnuplot_limit_s);
         }
@@ -244,35 +250,72 @@ static la_status complain(const char *work, la_status st, la_err *err)
     return st;
 }
 
+/* The temporary folder and what may be in it. */
+static void clear(const la_gnuplot *g)
+{
+    static const char *const left[] = {".dat", ".gp", ".svg", ".png", ".pdf", ".tikz"};
+    char path[PATH_BYTES];
+    for (size_t i = 0; i < LA_COUNT(left); i++)
+        if (join(path, g->work, g->stem, left[i], NULL) == LA_OK) unlink(path);
+    if (join(path, g->work, "words", "", NULL) == LA_OK) unlink(path);
+    rmdir(g->work);
+    sync_folder(g->dir);
+}
+
+static la_status start(la_gnuplot *g, const la_text *dat, const la_text *gp, la_err *err)
+{
+    static const char *const endings[] = {".dat", ".gp"};
+    const la_text *const texts[] = {dat, gp};
+    char name[160];
+    LA_TRY(join(g->work, g->dir, ".", g->stem, err));
+    if (strlen(g->work) + 8 > sizeof g->work) return LA_FAIL(err, LA_E_ARG, "the path is too long");
+    strcat(g->work, ".XXXXXX");
+    if (!mkdtemp(g->work))
+        return LA_FAIL(err, LA_E_IO, "cannot make a folder in %s: %s", g->dir, strerror(errno));
+    la_status st = LA_OK;
+    for (size_t i = 0; i < LA_COUNT(endings) && st == LA_OK; i++) {
+        snprintf(name, sizeof name, "%.120s%s", g->stem, endings[i]);
+        st = la_write_file(g->dir, name, la_text_str(texts[i]), texts[i]->len, err);
+        if (st == LA_OK)
+            st = la_write_file(g->work, name, la_text_str(texts[i]), texts[i]->len, err);
+    }
+    if (st == LA_OK) st = spawn(g->work, name, &g->pid, err);
+    if (st != LA_OK) clear(g);
+    return st;
+}
+
+la_status la_gnuplot_begin(const char *dir, const char *stem, const char *title, const la_text *dat,
+                           const la_text *gp, la_gnuplot **out, la_err *err)
+{
+    la_gnuplot *g = la_zalloc(sizeof *g, err);
+    *out = NULL;
+    if (!g) return LA_E_NOMEM;
+    g->dir = dir;
+    g->begin = la_now_ns();
+    snprintf(g->stem, sizeof g->stem, "%s", stem);
+    snprintf(g->title, sizeof g->title, "%s", title);
+    la_status st = start(g, dat, gp, err);
+    if (st == LA_OK)
+        *out = g;
+    else
+        la_free(g);
+    return st;
+}
+
+la_status la_gnuplot_end(la_gnuplot *g, const la_plot_how *how, la_err *err)
+{
+    la_status st = wait_for(g, err);
+    if (st == LA_OK) st = collect(how, g->work, g->dir, g->stem, g->title, err);
+    if (st != LA_OK) st = complain(g->work, st, err);
+    clear(g);
+    la_free(g);
+    return st;
+}
+
 la_status la_gnuplot_draw(const la_plot_how *how, const char *dir, const char *stem,
                           const char *title, const la_text *dat, const la_text *gp, la_err *err)
 {
-    char work[PATH_BYTES], name[160], path[PATH_BYTES];
-    static const char *const endings[] = {".dat", ".gp"};
-    const la_text *const texts[] = {dat, gp};
-    LA_TRY(join(work, dir, ".", stem, err));
-    if (strlen(work) + 8 > sizeof work) return LA_FAIL(err, LA_E_ARG, "the path is too long");
-    strcat(work, ".XXXXXX");
-    if (!mkdtemp(work))
-        return LA_FAIL(err, LA_E_IO, "cannot make a folder in %s: %s", dir, strerror(errno));
-    la_status st = LA_OK;
-    for (size_t i = 0; i < LA_COUNT(endings) && st == LA_OK; i++) {
-        snprintf(name, sizeof name, "%.120s%s", stem, endings[i]);
-        st = la_write_file(dir, name, la_text_str(texts[i]), texts[i]->len, err);
-        if (st == LA_OK) st = la_write_file(work, name, la_text_str(texts[i]), texts[i]->len, err);
-    }
-    pid_t pid;
-    if (st == LA_OK) st = spawn(work, name, &pid, err);
-    if (st == LA_OK) {
-        st = wait_for(pid, err);
-        if (st == LA_OK) st = collect(how, work, dir, stem, title, err);
-        if (st != LA_OK) st = complain(work, st, err);
-    }
-    static const char *const left[] = {".dat", ".gp", ".svg", ".png", ".pdf", ".tikz"};
-    for (size_t i = 0; i < LA_COUNT(left); i++)
-        if (join(path, work, stem, left[i], NULL) == LA_OK) unlink(path);
-    if (join(path, work, "words", "", NULL) == LA_OK) unlink(path);
-    rmdir(work);
-    sync_folder(dir);
-    return st;
+    la_gnuplot *g;
+    LA_TRY(la_gnuplot_begin(dir, stem, title, dat, gp, &g, err));
+    return la_gnuplot_end(g, how, err);
 }

@@ -21,4 +21,11 @@ la_status la_write_file(const char *dir, const char *name, const char *bytes, si
 la_status la_gnuplot_draw(const la_plot_how *how, const char *dir, const char *stem,
                           const char *title, const la_text *dat, const la_text *gp, la_err *err);
 
+/* The same in two steps, for who has something else to do meanwhile. `dir` stays until the end, which
+ * releases *out. */
+typedef struct la_gnuplot la_gnuplot;
+la_status la_gnuplot_begin(const char *dir, const char *stem, const char *title, const la_text *dat,
+                           const la_text *gp, la_gnuplot **out, la_err *err);
+la_status la_gnuplot_end(la_gnuplot *g, const la_plot_how *how, la_err *err);
+
 #endif

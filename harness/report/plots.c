@@ -377,6 +377,8 @@ typedef struct drawing {
     la_plots counts;
     la_status missing; /* of gnuplot: the other kinds' data are still written */
     la_err why;        /* of it */
+    la_gnuplot *last;  /* at work on the figure before this one; NULL: none */
+    char stem[128];    /* of it */
 } drawing;
 
 /* A file's name from names of variants and tasks, which may hold anything. */
@@ -390,34 +392,54 @@ static void make_stem(char stem[128], const la_kind *kind, const char *name)
             *c = '_';
 }
 
+static la_status missing_or(drawing *d, la_status st, const la_err *err)
+{
+    if (st != LA_E_ENV) return st;
+    if (d->missing == LA_OK && err) d->why = *err;
+    d->missing = st;
+    return LA_OK;
+}
+
+/* Waits for the figure that is being drawn. */
+static la_status finish_last(drawing *d, la_err *err)
+{
+    char path[PATH_MAX];
+    la_gnuplot *last = d->last;
+    if (!last) return LA_OK;
+    d->last = NULL;
+    la_status st = la_gnuplot_end(last, &d->view.how, err);
+    if (st != LA_OK) return missing_or(d, st, err);
+    d->counts.drawn++;
+    snprintf(path, sizeof path, "%s/%s", d->dir, d->stem);
+    if (d->done) d->done(path, d->context);
+    return LA_OK;
+}
+
 /* One figure; what no sweep has data for is counted. `which` is one of those of kind->tasks, or NULL;
- * its name stands in the file's name. */
+ * its name stands in the file's name. It is begun while the one before is being drawn. */
 static la_status draw_one(drawing *d, const la_kind *kind, const char *which, const char *name,
                           const char *title, la_err *err)
 {
     la_text dat = {0}, gp = {0};
+    la_gnuplot *new = NULL;
     bool empty = false;
-    char stem[128], path[PATH_MAX];
+    char stem[128];
     make_stem(stem, kind, name);
     d->view.title = title;
     la_status st = (kind->figure ? kind->figure : la_figure_lines)(&d->view, kind, which, stem,
                                                                    &dat, &gp, &empty, err);
-    if (st == LA_OK && !empty)
-        st = la_gnuplot_draw(&d->view.how, d->dir, stem, title, &dat, &gp, err);
+    if (st == LA_OK && !empty) {
+        st = la_gnuplot_begin(d->dir, stem, title, &dat, &gp, &new, err);
+        st = missing_or(d, st, err);
+    }
     la_text_release(&dat);
     la_text_release(&gp);
-    if (st == LA_E_ENV) {
-        if (d->missing == LA_OK && err) d->why = *err;
-        d->missing = st;
-        return LA_OK;
-    }
-    if (st != LA_OK) return st;
-    d->counts.empty += empty;
-    if (empty) return LA_OK;
-    d->counts.drawn++;
-    snprintf(path, sizeof path, "%s/%s", d->dir, stem);
-    if (d->done) d->done(path, d->context);
-    return LA_OK;
+    d->counts.empty += st == LA_OK && empty;
+    if (!new) return st;
+    st = finish_last(d, err);
+    d->last = new;
+    memcpy(d->stem, stem, sizeof stem);
+    return st;
 }
 
 /* The figure of the query's row: of a task, or of what its first column says under a name and a title. */
@@ -518,13 +540,17 @@ la_status la_report_draw(const la_source *sources, size_t n_sources, const char 
         LA_TRY(check_alone(kinds[i], n_sources, err));
     }
     LA_TRY(la_make_folder(dir, err));
-    for (size_t i = 0; i < (n ? n : 1); i++) {
+    la_status st = LA_OK;
+    for (size_t i = 0; i < (n ? n : 1) && st == LA_OK; i++) {
         size_t before = d.counts.drawn;
-        for (size_t k = 0; k < la_kinds_len; k++)
+        for (size_t k = 0; k < la_kinds_len && st == LA_OK; k++)
             if (n == 0 || strcmp(la_kinds[k].name, kinds[i]) == 0)
-                LA_TRY(draw_kind(&d, &la_kinds[k], err));
+                st = draw_kind(&d, &la_kinds[k], err);
+        la_status ended = finish_last(&d, st == LA_OK ? err : NULL);
+        if (st == LA_OK) st = ended;
         d.counts.without += d.counts.drawn == before;
     }
+    if (st != LA_OK) return st;
     if (out) *out = d.counts;
     if (d.missing != LA_OK && err) *err = d.why;
     return d.missing;
