@@ -2,13 +2,15 @@
 # la_isa_sources(TARGET file...): compiles each file once per instruction set. Inside, LA_ISA(name)
 # gives the symbol its suffix (see labench/simd.h); the best one is chosen at run time.
 # la_bf16_sources(TARGET file...): compiles each once, for AVX-512 with bf16 dot products, where the
-# build has that. LA_ISA_LIST: the sets of the former; LA_TEST_ISA_LIST: those that tests run under.
+# build has that. la_amx_sources(TARGET file...): once, for AMX tiles of bf16 besides, likewise.
+# LA_ISA_LIST: the sets of the first; LA_TEST_ISA_LIST: those that tests run under.
 include(CheckCCompilerFlag)
 set(LA_ISA_LIST generic)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     check_c_compiler_flag("-mavx2 -mfma" LA_HAVE_AVX2)
     check_c_compiler_flag("-mavx512f -mavx512dq -mavx512bw -mavx512vl" LA_HAVE_AVX512)
     check_c_compiler_flag("-mavx512f -mavx512bf16" LA_HAVE_AVX512_BF16)
+    check_c_compiler_flag("-mamx-tile -mamx-bf16" LA_HAVE_AMX_BF16)
     foreach(isa avx2 avx512)
         string(TOUPPER ${isa} upper)
         if(LA_HAVE_${upper} AND (LABENCH_BUILD_ISA STREQUAL "auto" OR isa IN_LIST LABENCH_BUILD_ISA))
@@ -19,6 +21,11 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
             AND (LABENCH_BUILD_ISA STREQUAL "auto" OR avx512_bf16 IN_LIST LABENCH_BUILD_ISA))
         set(LA_BUILD_BF16 ON)
     endif()
+    # Only Linux is asked for the tiles' registers, in isa.c.
+    if(LA_BUILD_BF16 AND LA_HAVE_AMX_BF16 AND CMAKE_SYSTEM_NAME STREQUAL "Linux"
+            AND (LABENCH_BUILD_ISA STREQUAL "auto" OR amx_bf16 IN_LIST LABENCH_BUILD_ISA))
+        set(LA_BUILD_AMX ON)
+    endif()
 endif()
 set(LA_ISA_FLAGS_generic "")
 set(LA_ISA_FLAGS_avx2 -mavx2 -mfma)
@@ -26,9 +33,13 @@ set(LA_ISA_FLAGS_avx512 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma
     -mprefer-vector-width=512)
 
 set(LA_ISA_FLAGS_avx512_bf16 ${LA_ISA_FLAGS_avx512} -mavx512bf16)
+set(LA_ISA_FLAGS_amx_bf16 ${LA_ISA_FLAGS_avx512_bf16} -mamx-tile -mamx-bf16)
 set(LA_TEST_ISA_LIST ${LA_ISA_LIST})
 if(LA_BUILD_BF16)
     list(APPEND LA_TEST_ISA_LIST avx512_bf16)
+endif()
+if(LA_BUILD_AMX)
+    list(APPEND LA_TEST_ISA_LIST amx_bf16)
 endif()
 
 function(la_isa_copy target isa file)
@@ -54,6 +65,14 @@ function(la_bf16_sources target)
     if(LA_BUILD_BF16)
         foreach(file IN LISTS ARGN)
             la_isa_copy(${target} avx512_bf16 ${file})
+        endforeach()
+    endif()
+endfunction()
+
+function(la_amx_sources target)
+    if(LA_BUILD_AMX)
+        foreach(file IN LISTS ARGN)
+            la_isa_copy(${target} amx_bf16 ${file})
         endforeach()
     endif()
 endfunction()

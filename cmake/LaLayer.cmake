@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# la_add_layer(NAME SOURCES ... ISA ... BF16 ... CUDA ... DEPENDS layer ... LIBS target ...)
+# la_add_layer(NAME SOURCES ... ISA ... BF16 ... AMX ... CUDA ... DEPENDS layer ... LIBS target ...)
 # One layer of the house. It sees the public headers, its own folder and the folders of the layers
 # it names, and no others: what it may include is what it lists.
 # la_program(NAME source...): a program that sees every layer and has all of them in it.
@@ -21,7 +21,7 @@ function(la_common_settings target)
 endfunction()
 
 function(la_add_layer name)
-    cmake_parse_arguments(arg "" "" "SOURCES;ISA;BF16;CUDA;DEPENDS;LIBS" ${ARGN})
+    cmake_parse_arguments(arg "" "" "SOURCES;ISA;BF16;AMX;CUDA;DEPENDS;LIBS" ${ARGN})
     add_library(la_${name} OBJECT ${arg_SOURCES})
     la_common_settings(la_${name})
     target_include_directories(la_${name} PRIVATE ${CMAKE_SOURCE_DIR}/harness/${name})
@@ -35,6 +35,7 @@ function(la_add_layer name)
     if(arg_BF16)
         la_bf16_sources(la_${name} ${arg_BF16})
     endif()
+    la_amx_sources(la_${name} ${arg_AMX})
     la_cuda_sources(la_${name} ${arg_CUDA})
     set_property(GLOBAL APPEND PROPERTY LA_OBJECTS la_${name})
 endfunction()

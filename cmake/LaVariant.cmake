@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# la_add_variant(NAME SOURCES ... [ISA ...] [BF16 ...] [CUDA ...] [SAME_AS other]): one variant, one folder.
+# la_add_variant(NAME SOURCES ... [ISA ...] [BF16 ...] [AMX ...] [CUDA ...] [SAME_AS other]): one variant, one folder.
 # <name>_ref.c (the float64 definition) is required unless SAME_AS names the variant that has it.
 define_property(GLOBAL PROPERTY LA_VARIANTS)
 define_property(GLOBAL PROPERTY LA_TASKS)
@@ -14,7 +14,7 @@ function(la_add_folders where)
 endfunction()
 
 function(la_variant_target name)
-    cmake_parse_arguments(arg "" "" "SOURCES;ISA;BF16;CUDA" ${ARGN})
+    cmake_parse_arguments(arg "" "" "SOURCES;ISA;BF16;AMX;CUDA" ${ARGN})
     add_library(la_variant_${name} OBJECT ${arg_SOURCES})
     la_common_settings(la_variant_${name})
     target_include_directories(la_variant_${name} PRIVATE ${CMAKE_SOURCE_DIR}/variants/common
@@ -25,17 +25,18 @@ function(la_variant_target name)
     if(arg_BF16)
         la_bf16_sources(la_variant_${name} ${arg_BF16})
     endif()
+    la_amx_sources(la_variant_${name} ${arg_AMX})
     la_cuda_sources(la_variant_${name} ${arg_CUDA})
 endfunction()
 
 function(la_add_variant name)
-    cmake_parse_arguments(arg "" "SAME_AS" "SOURCES;ISA;BF16;CUDA" ${ARGN})
+    cmake_parse_arguments(arg "" "SAME_AS" "SOURCES;ISA;BF16;AMX;CUDA" ${ARGN})
     if(NOT arg_SAME_AS AND NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${name}_ref.c)
         message(FATAL_ERROR "variant ${name}: ${name}_ref.c (the float64 reference) is missing; "
             "write it, or name the variant it equals with SAME_AS")
     endif()
     la_variant_target(${name} SOURCES ${arg_SOURCES} ISA ${arg_ISA} BF16 ${arg_BF16}
-        CUDA ${arg_CUDA})
+        AMX ${arg_AMX} CUDA ${arg_CUDA})
     set_property(GLOBAL APPEND PROPERTY LA_OBJECTS la_variant_${name})
     set_property(GLOBAL APPEND PROPERTY LA_VARIANTS ${name})
 endfunction()

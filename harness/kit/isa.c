@@ -1,17 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "labench/kit.h"
 
-static const char *const names[] = {"generic", "avx2", "avx512", "avx512_bf16"};
+#ifdef LA_BUILT_AMX_BF16
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+static const char *const names[] = {"generic", "avx2", "avx512", "avx512_bf16", "amx_bf16"};
 
 const char *la_isa_name(la_isa isa)
 {
     return names[isa];
 }
 
-static la_isa detect(void)
+#ifdef LA_BUILT_AMX_BF16
+/* Whether this process may use tiles. Their 8 KiB of registers are not a thread's before the process has
+ * asked (Linux 5.16 and later know the question): the first tile would end it. */
+static bool tiles(void)
+{
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18, BF16 = 1 << 22, TILE = 1 << 24 };
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & BF16) || !(d & TILE)) return false;
+    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+#endif
+
+static la_isa find(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -19,7 +38,11 @@ static la_isa detect(void)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
 #ifdef LA_BUILT_AVX512_BF16
-        if (__builtin_cpu_supports("avx512bf16")) return LA_ISA_AVX512_BF16;
+        bool bf16 = __builtin_cpu_supports("avx512bf16");
+#ifdef LA_BUILT_AMX_BF16
+        if (bf16 && tiles()) return LA_ISA_AMX_BF16;
+#endif
+        if (bf16) return LA_ISA_AVX512_BF16;
 #endif
         return LA_ISA_AVX512;
     }
@@ -29,6 +52,14 @@ static la_isa detect(void)
 #endif
 #endif
     return LA_ISA_GENERIC;
+}
+
+static la_isa detect(void)
+{
+    static atomic_int found = -1; /* threads that find it at once find the same */
+    int isa = atomic_load(&found);
+    if (isa < 0) atomic_store(&found, isa = (int)find());
+    return (la_isa)isa;
 }
 
 la_isa la_isa_best(void)

@@ -10,5 +10,5 @@ const la_tile *la_tile_get(la_isa isa)
 
 const la_tile_bf16 *la_tile_bf16_get(la_isa isa)
 {
-    return LA_BF16_TABLE(&la_tile_bf16, isa);
+    return LA_AMX_TABLE(&la_tile_bf16, isa);
 }

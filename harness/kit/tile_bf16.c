@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tiles in bfloat16, compiled for AVX-512 with bf16 dot products alone.
+ * Tiles in bfloat16, compiled for AVX-512 with bf16 dot products, and once more with AMX.
  *
  * The instruction multiplies pairs of neighbours along the inner dimension and adds both products to a
  * float32 lane. So B lies in pairs, each lane a column, and a pair of A is broadcast from memory, as an
  * element of A is in tile_gemm.c. The sums of a lane wait six cycles for each other and two
  * instructions start in one: blocks hold at least 16 vectors of C where the sizes allow it.
+ *
+ * AMX has the same pairs, 16 rows of A and 16 columns of B at a time: a product is of blocks of two by two
+ * such tiles as far as they go, and of dot products for the rows and columns left over. Both take denormals
+ * as 0. Sums differ in their last digits: a tile adds the products of each pair first, a dot product the
+ * even and the odd ones one after the other.
  */
 #include <stddef.h>
 
@@ -84,8 +89,8 @@ static block_fn *const blocks[3][SIZES] = {{block_1x1, block_2x1, block_4x1, blo
                                            {block_1x2, block_2x2, block_4x2, block_8x2, NULL},
                                            {block_1x3, block_2x3, block_4x3, block_8x3, NULL}};
 
-static void product(int64_t M, int64_t N, int64_t K2, float alpha, const la_pair *A, int64_t down,
-                    int64_t along, const la_pair *B, int64_t ldb, bool add, float *C, int64_t ldc)
+static void dots(int64_t M, int64_t N, int64_t K2, float alpha, const la_pair *A, int64_t down,
+                 int64_t along, const la_pair *B, int64_t ldb, bool add, float *C, int64_t ldc)
 {
     for (int64_t j = 0; j < N;) {
         int64_t left = (N - j + LA_VW - 1) / LA_VW;
@@ -99,6 +104,175 @@ static void product(int64_t M, int64_t N, int64_t K2, float alpha, const la_pair
         j += nv * LA_VW;
     }
 }
+
+#if defined(__AMX_BF16__)
+enum {
+    SIDE = 16,           /* of a tile: rows, pairs, columns */
+    SLAB = 64,           /* pairs of A turned at a time, where they do not lie along its rows */
+    WORTH = 4 * 16 * 16, /* rows by columns; below this a configuration costs more than it saves */
+};
+
+/* One block: two by two tiles of C, of which the second row and column need not exist, and their part of A
+ * and B. The last step may have fewer than 16 pairs: `rest` of them are read, the others are 0. */
+typedef struct tile_block {
+    const la_pair *A, *B;
+    float *C;
+    int64_t down, ldb, ldc, steps, rest;
+    bool two_down, two_across;
+} tile_block;
+
+LA_INLINE void multiply_tiles(const tile_block *b, const la_pair *A, int64_t down, const la_pair *B,
+                              int64_t ldb)
+{
+    LA_AMX_LOAD(4, A, down);
+    LA_AMX_LOAD(6, B, ldb);
+    LA_AMX_MULTIPLY(0, 4, 6);
+    if (b->two_across) {
+        LA_AMX_LOAD(7, B + SIDE, ldb);
+        LA_AMX_MULTIPLY(1, 4, 7);
+    }
+    if (!b->two_down) return;
+    LA_AMX_LOAD(5, A + SIDE * down, down);
+    LA_AMX_MULTIPLY(2, 5, 6);
+    if (b->two_across) LA_AMX_MULTIPLY(3, 5, 7);
+}
+
+/* The last pairs, with zeros behind them. */
+static __attribute__((noinline)) void multiply_rest(const tile_block *b, const la_pair *A,
+                                                    const la_pair *B)
+{
+    la_pair a[2 * SIDE * SIDE] __attribute__((aligned(64)));
+    la_pair c[2 * SIDE * SIDE] __attribute__((aligned(64)));
+    int64_t rows = b->two_down ? 2 * SIDE : SIDE;
+    for (int64_t i = 0; i < rows; i++)
+        _mm512_store_si512(a + i * SIDE, la_v_pairs_n(A + i * b->down, b->rest));
+    for (int64_t k = 0; k < SIDE; k++)
+        for (int64_t j = 0; j < (b->two_across ? 2 : 1); j++)
+            _mm512_store_si512(c + (2 * k + j) * SIDE,
+                               k < b->rest ? la_v_pairs(B + k * b->ldb + j * SIDE) : la_v_pair(0));
+    multiply_tiles(b, a, SIDE, c, 2 * SIDE);
+}
+
+/* The block's sums, from what C holds where `from_C`, else from zero, into tiles 0 to 3. */
+static void sum_block(const tile_block *b, bool from_C)
+{
+    LA_AMX_ZERO(0);
+    LA_AMX_ZERO(1);
+    LA_AMX_ZERO(2);
+    LA_AMX_ZERO(3);
+    if (from_C) {
+        LA_AMX_LOAD(0, b->C, b->ldc);
+        if (b->two_across) LA_AMX_LOAD(1, b->C + SIDE, b->ldc);
+        if (b->two_down) LA_AMX_LOAD(2, b->C + SIDE * b->ldc, b->ldc);
+        if (b->two_down && b->two_across) LA_AMX_LOAD(3, b->C + SIDE * b->ldc + SIDE, b->ldc);
+    }
+    const la_pair *A = b->A, *B = b->B;
+    for (int64_t k = 0; k < b->steps; k++, A += SIDE, B += SIDE * b->ldb)
+        multiply_tiles(b, A, b->down, B, b->ldb);
+    if (b->rest) multiply_rest(b, A, B);
+}
+
+static void put_block(const tile_block *b, float *C, int64_t ldc)
+{
+    LA_AMX_STORE(0, C, ldc);
+    if (b->two_across) LA_AMX_STORE(1, C + SIDE, ldc);
+    if (b->two_down) LA_AMX_STORE(2, C + SIDE * ldc, ldc);
+    if (b->two_down && b->two_across) LA_AMX_STORE(3, C + SIDE * ldc + SIDE, ldc);
+}
+
+static void one_block(const tile_block *b, float alpha, bool add)
+{
+    if (alpha == 1.0f) {
+        sum_block(b, add);
+        put_block(b, b->C, b->ldc);
+        return;
+    }
+    float sums[4 * SIDE * SIDE] __attribute__((aligned(64)));
+    sum_block(b, false);
+    put_block(b, sums, 2 * SIDE);
+    for (int64_t i = 0; i < (b->two_down ? 2 * SIDE : SIDE); i++)
+        for (int64_t j = 0; j < (b->two_across ? 2 * SIDE : SIDE); j += LA_VW)
+            la_tile_put(b->C + i * b->ldc + j, la_v_load(sums + i * 2 * SIDE + j), la_v_set(alpha),
+                        add, LA_VW);
+}
+
+/* Two rows of tiles, or one, by N columns; A lies along its rows. */
+static void tile_rows(bool two_down, int64_t N, int64_t K2, float alpha, const la_pair *A,
+                      int64_t down, const la_pair *B, int64_t ldb, bool add, float *C, int64_t ldc)
+{
+    for (int64_t j = 0; j < N; j += 2 * SIDE) {
+        tile_block b = {.A = A,
+                        .B = B + j,
+                        .C = C + j,
+                        .down = down,
+                        .ldb = ldb,
+                        .ldc = ldc,
+                        .steps = K2 / SIDE,
+                        .rest = K2 % SIDE,
+                        .two_down = two_down,
+                        .two_across = N - j > SIDE};
+        one_block(&b, alpha, add);
+    }
+}
+
+/* A [rows, K2] from pairs down its columns. */
+static void turn(int64_t rows, int64_t K2, const la_pair *A, int64_t along, la_pair *to)
+{
+    for (int64_t i = 0; i < rows; i += SIDE)
+        for (int64_t k = 0; k < K2; k += SIDE) {
+            __m512i square[SIDE];
+#pragma GCC unroll 16
+            for (int r = 0; r < SIDE; r++)
+                square[r] = la_v_pairs(A + la_at_most(k + r, K2 - 1) * along + i);
+            la_tile_turn(square);
+#pragma GCC unroll 16
+            for (int r = 0; r < SIDE; r++) _mm512_store_si512(to + (i + r) * SLAB + k, square[r]);
+        }
+}
+
+/* The same of any M that is a multiple of a tile's rows. */
+static void tiles(int64_t M, int64_t N, int64_t K2, float alpha, const la_pair *A, int64_t down,
+                  int64_t along, const la_pair *B, int64_t ldb, bool add, float *C, int64_t ldc)
+{
+    la_pair turned[2 * SIDE * SLAB] __attribute__((aligned(64)));
+    la_amx_enter(SIDE);
+    for (int64_t i = 0; i < M; i += 2 * SIDE) {
+        bool two_down = M - i > SIDE;
+        if (along == 1) {
+            tile_rows(two_down, N, K2, alpha, A + i * down, down, B, ldb, add, C + i * ldc, ldc);
+            continue;
+        }
+        for (int64_t k = 0; k < K2; k += SLAB) {
+            int64_t n = la_at_most(K2 - k, SLAB);
+            turn(two_down ? 2 * SIDE : SIDE, n, A + k * along + i, along, turned);
+            tile_rows(two_down, N, n, alpha, turned, SLAB, B + k * ldb, ldb, add || k > 0,
+                      C + i * ldc, ldc);
+        }
+    }
+    la_amx_leave();
+}
+
+static void product(int64_t M, int64_t N, int64_t K2, float alpha, const la_pair *A, int64_t down,
+                    int64_t along, const la_pair *B, int64_t ldb, bool add, float *C, int64_t ldc)
+{
+    int64_t rows = M / SIDE * SIDE, columns = N / SIDE * SIDE;
+    if (K2 < SIDE || rows * columns < WORTH || (along != 1 && down != 1))
+        rows = columns = 0;
+    else
+        tiles(rows, columns, K2, alpha, A, down, along, B, ldb, add, C, ldc);
+    if (columns < N)
+        dots(rows, N - columns, K2, alpha, A, down, along, B + columns, ldb, add, C + columns, ldc);
+    if (rows < M)
+        dots(M - rows, N, K2, alpha, A + rows * down, down, along, B, ldb, add, C + rows * ldc,
+             ldc);
+}
+#else
+static void product(int64_t M, int64_t N, int64_t K2, float alpha, const la_pair *A, int64_t down,
+                    int64_t along, const la_pair *B, int64_t ldb, bool add, float *C, int64_t ldc)
+{
+    dots(M, N, K2, alpha, A, down, along, B, ldb, add, C, ldc);
+}
+#endif
 
 /* ---- pairs ---- */
 

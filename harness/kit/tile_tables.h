@@ -21,7 +21,7 @@
 LA_TILE_DECLARE(generic)
 LA_TILE_DECLARE(avx2)
 LA_TILE_DECLARE(avx512)
-extern const la_tile_bf16 la_tile_bf16_avx512_bf16;
+extern const la_tile_bf16 la_tile_bf16_avx512_bf16, la_tile_bf16_amx_bf16;
 
 /* The register block of a product: LA_MR rows of A by LA_NV vectors of B. LA_MR LA_NV accumulators,
  * LA_NV vectors of B and a broadcast of A fill the register file (32 registers, or 16). */

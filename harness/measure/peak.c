@@ -36,6 +36,9 @@ static loops loops_of(la_isa isa)
 /* NULL: no bf16 dot products. */
 static arithmetic *dots_of(la_isa isa)
 {
+#ifdef LA_BUILT_AMX_BF16
+    if (isa >= LA_ISA_AMX_BF16) return la_peak_dot_amx_bf16;
+#endif
 #ifdef LA_BUILT_AVX512_BF16
     if (isa >= LA_ISA_AVX512_BF16) return la_peak_dot_avx512_bf16;
 #endif

@@ -14,5 +14,6 @@ LA_PEAK_LOOPS(generic)
 LA_PEAK_LOOPS(avx2)
 LA_PEAK_LOOPS(avx512)
 double la_peak_dot_avx512_bf16(int64_t steps, float *sink);
+double la_peak_dot_amx_bf16(int64_t steps, float *sink);
 
 #endif

@@ -88,7 +88,7 @@ static double at(const la_bf16 *x, int64_t i)
 enum form { IN_PLACE, ALONG, DOWN };
 
 /* A of a product, made from A as the form says: [M,K], or [K,M] for DOWN. */
-static void check_product(enum form form, int64_t M, int64_t N, int64_t K, bool add)
+static void check_product(enum form form, int64_t M, int64_t N, int64_t K, float alpha, bool add)
 {
     int64_t rows = form == DOWN ? K : M, cols = form == DOWN ? M : K;
     int64_t lda = cols + PAD + (form == IN_PLACE ? cols % 2 : 0);
@@ -109,14 +109,14 @@ static void check_product(enum form form, int64_t M, int64_t N, int64_t K, bool 
         tile->pairs_along(M, K, A, lda, Q, down);
     else
         tile->pairs_of_rows(K, M, A, lda, Q, along = M + 2), down = 1;
-    tile->product(M, N, K2, -1.5f, a, down, along, P, ldp, add, C, ldc);
+    tile->product(M, N, K2, alpha, a, down, along, P, ldp, add, C, ldc);
     for (int64_t i = 0; i < M; i++)
         for (int64_t j = 0; j < N; j++) {
             double want = add ? (double)D[i * ldc + j] : 0.0, magnitude = fabs(want);
             for (int64_t k = 0; k < K; k++) {
                 double term = at(A, form == DOWN ? k * lda + i : i * lda + k) * at(B, k * ldb + j);
-                want -= 1.5 * term;
-                magnitude += 1.5 * fabs(term);
+                want += (double)alpha * term;
+                magnitude += fabs((double)alpha * term);
             }
             assert_near((double)C[i * ldc + j], want, magnitude, "product");
         }
@@ -133,8 +133,24 @@ static void test_products_of_any_size(void **state)
             for (size_t n = 0; n < LA_COUNT(sides); n++) {
                 /* K walks with the others: every pair of sides meets several in all. */
                 int64_t K = sides[(m * 7 + n * 3 + (size_t)form) % LA_COUNT(sides)];
-                check_product((enum form)form, sides[m], sides[n], K, (m + n) % 3 == 0);
+                check_product((enum form)form, sides[m], sides[n], K, m % 2 ? 1.0f : -1.5f,
+                              (m + n) % 3 == 0);
             }
+}
+
+/* Blocks of tiles with every kind of remainder along K, one slab and several, each way of adding. */
+static void test_products_of_tiles(void **state)
+{
+    (void)state;
+    if (!tile) skip();
+    static const int64_t some[] = {32, 48, 49, 80}, pairs[] = {32, 33, 34, 62, 64, 95, 128, 129};
+    for (int form = IN_PLACE; form <= DOWN; form++)
+        for (size_t m = 0; m < LA_COUNT(some); m++)
+            for (size_t n = 0; n < LA_COUNT(some); n++)
+                for (size_t k = 0; k < LA_COUNT(pairs); k++)
+                    for (int kind = 0; kind < 4; kind++)
+                        check_product((enum form)form, some[m], some[n], pairs[k],
+                                      kind < 2 ? 1.0f : 0.5f, kind % 2);
 }
 
 static la_pair pair(bool rounded, la_bf16 element, float x)
@@ -285,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rounding_of_one_element),
         cmocka_unit_test(test_products_of_any_size),
+        cmocka_unit_test(test_products_of_tiles),
         cmocka_unit_test(test_pairs_of_any_size),
         cmocka_unit_test(test_rows_are_widened_and_narrowed),
         cmocka_unit_test(test_matrix_vector_sweeps),

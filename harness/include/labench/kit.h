@@ -24,8 +24,8 @@ LA_API void la_free(void *p);
 
 /* ---- instruction set ---- */
 LA_API const char *la_isa_name(la_isa isa);
-/* Best set that this CPU has and this build contains; LABENCH_ISA=generic|avx2|avx512|avx512_bf16
- * lowers it. */
+/* Best set that this CPU has and this build contains; LABENCH_ISA=generic|avx2|avx512|avx512_bf16|amx_bf16
+ * lowers it. The first call asks the system for the registers of AMX, for all threads of the process. */
 LA_API la_isa la_isa_best(void);
 /* Refuses a LABENCH_ISA that names none, or one that is not here, with those that are. */
 LA_API la_status la_isa_check(la_err *err);

@@ -9,7 +9,9 @@
  *
  * What computes in bfloat16 is a file of its own, compiled once, for AVX-512 with bf16 dot products
  * (`BF16 file.c` of la_add_variant): la_thing_avx512_bf16, which LA_BF16_TABLE(la_thing, isa) finds.
- * Everything else at that instruction set is the AVX-512 code.
+ * Everything else at that instruction set is the AVX-512 code. A file that computes by tiles of AMX where
+ * __AMX_BF16__ says so is compiled for these too (`AMX file.c`): la_thing_amx_bf16, which LA_AMX_TABLE
+ * prefers to the former.
  */
 #ifndef LABENCH_SIMD_H
 #define LABENCH_SIMD_H
@@ -52,6 +54,13 @@
 #define LA_BF16_TABLE(name, isa) ((isa) >= LA_ISA_AVX512_BF16 ? name##_avx512_bf16 : NULL)
 #else
 #define LA_BF16_TABLE(name, isa) ((void)(isa), NULL)
+#endif
+/* The same of a file that is compiled for AMX too. */
+#ifdef LA_BUILT_AMX_BF16
+#define LA_AMX_TABLE(name, isa)                                                                    \
+    ((isa) >= LA_ISA_AMX_BF16 ? name##_amx_bf16 : LA_BF16_TABLE(name, isa))
+#else
+#define LA_AMX_TABLE(name, isa) LA_BF16_TABLE(name, isa)
 #endif
 
 /* Vectors across a panel of the tile products (la_tile.panel = LA_VPANEL LA_VW): beside the accumulators
@@ -440,6 +449,46 @@ LA_INLINE void la_v_store_bf16_n(la_bf16 *p, la_vf v, int64_t n)
 {
     _mm256_mask_storeu_epi16(p, la_v_first_(n), (__m256i)_mm512_cvtneps_pbh(v));
 }
+#endif
+
+#if defined(__AMX_BF16__)
+/* Eight tiles of 16 rows, numbered 0 to 7: literals in the macros below. A product adds to a tile of
+ * float32 [16,16] those of pairs [16,16], rows of A, with pairs [16,16] as tile.h has them in B. Denormals
+ * count as 0, and each pair's two products are added before the float32 is. In 16 cycles it does what dot
+ * products do in 256; a load takes 8, a store 16, a configuration 200.
+ *
+ * la_amx_enter: all tiles are whole. la_amx_leave: the thread has none any more; with some, every switch
+ * to another would have 8 KiB more to save. */
+typedef struct la_amx_config {
+    uint8_t palette, start, reserved[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+} la_amx_config;
+
+/* Tiles 4 and 5 have `pairs` columns, 6 and 7 so many rows. */
+LA_INLINE void la_amx_enter(int pairs)
+{
+    la_amx_config c __attribute__((aligned(64))) = {.palette = 1};
+    for (int t = 0; t < 8; t++) {
+        c.bytes[t] = (uint16_t)(t == 4 || t == 5 ? 4 * pairs : 64);
+        c.rows[t] = (uint8_t)(t >= 6 ? pairs : 16);
+    }
+    __asm__ volatile("ldtilecfg %0" ::"m"(c));
+}
+LA_INLINE void la_amx_leave(void)
+{
+    __asm__ volatile("tilerelease" ::: "memory");
+}
+/* The compiler's own forms of these do not tell it that memory is read. */
+#define LA_AMX_LOAD(tile, from, words)                                                             \
+    __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #tile ::"r"(from), "r"(4 * (int64_t)(words))     \
+                     : "memory")
+#define LA_AMX_STORE(tile, to, words)                                                              \
+    __asm__ volatile("tilestored %%tmm" #tile ", (%0,%1,1)" ::"r"(to), "r"(4 * (int64_t)(words))   \
+                     : "memory")
+#define LA_AMX_ZERO(tile) __asm__ volatile("tilezero %%tmm" #tile ::)
+#define LA_AMX_MULTIPLY(sum, a, b)                                                                 \
+    __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #sum ::)
 #endif
 
 #endif

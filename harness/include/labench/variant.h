@@ -20,8 +20,14 @@ extern "C" {
 #define LA_ABI 1u /* raised whenever a struct below changes size or meaning */
 
 /* Instruction sets a CPU impl may have been compiled for, in order of preference. */
-typedef enum la_isa { LA_ISA_GENERIC, LA_ISA_AVX2, LA_ISA_AVX512, LA_ISA_AVX512_BF16 } la_isa;
-#define LA_ISAS 4
+typedef enum la_isa {
+    LA_ISA_GENERIC,
+    LA_ISA_AVX2,
+    LA_ISA_AVX512,
+    LA_ISA_AVX512_BF16,
+    LA_ISA_AMX_BF16
+} la_isa;
+#define LA_ISAS 5
 
 typedef struct la_device {
     la_backend backend;
