@@ -125,16 +125,16 @@ LA_INLINE void multiply_tiles(const tile_block *b, const la_pair *A, int64_t dow
                               int64_t ldb)
 {
     LA_AMX_LOAD(4, A, down);
-    LA_AMX_LOAD(6, B, ldb);
-    LA_AMX_MULTIPLY(0, 4, 6);
+    LA_AMX_LOAD(5, B, ldb);
+    LA_AMX_MULTIPLY(0, 4, 5);
     if (b->two_across) {
         LA_AMX_LOAD(7, B + SIDE, ldb);
         LA_AMX_MULTIPLY(1, 4, 7);
     }
     if (!b->two_down) return;
-    LA_AMX_LOAD(5, A + SIDE * down, down);
-    LA_AMX_MULTIPLY(2, 5, 6);
-    if (b->two_across) LA_AMX_MULTIPLY(3, 5, 7);
+    LA_AMX_LOAD(6, A + SIDE * down, down);
+    LA_AMX_MULTIPLY(2, 6, 5);
+    if (b->two_across) LA_AMX_MULTIPLY(3, 6, 7);
 }
 
 /* The last pairs, with zeros behind them. */
@@ -235,7 +235,7 @@ static void tiles(int64_t M, int64_t N, int64_t K2, float alpha, const la_pair *
                   int64_t along, const la_pair *B, int64_t ldb, bool add, float *C, int64_t ldc)
 {
     la_pair turned[2 * SIDE * SLAB] __attribute__((aligned(64)));
-    la_amx_enter(SIDE);
+    la_amx_enter(SIDE, SIDE);
     for (int64_t i = 0; i < M; i += 2 * SIDE) {
         bool two_down = M - i > SIDE;
         if (along == 1) {

@@ -14,20 +14,20 @@ double la_peak_dot_amx_bf16(int64_t steps, float *sink)
     la_bf16 half[512], small[512];
     float sums[256];
     for (int i = 0; i < 512; i++) half[i] = 0x3f00, small[i] = 0x3a80;
-    la_amx_enter(16);
+    la_amx_enter(16, 16);
     LA_AMX_ZERO(0);
     LA_AMX_ZERO(1);
     LA_AMX_ZERO(2);
     LA_AMX_ZERO(3);
     LA_AMX_LOAD(4, half, 16);
-    LA_AMX_LOAD(5, half, 16);
-    LA_AMX_LOAD(6, small, 16);
+    LA_AMX_LOAD(6, half, 16);
+    LA_AMX_LOAD(5, small, 16);
     LA_AMX_LOAD(7, small, 16);
     for (int64_t t = 0; t < steps; t++) {
-        LA_AMX_MULTIPLY(0, 4, 6);
+        LA_AMX_MULTIPLY(0, 4, 5);
         LA_AMX_MULTIPLY(1, 4, 7);
-        LA_AMX_MULTIPLY(2, 5, 6);
-        LA_AMX_MULTIPLY(3, 5, 7);
+        LA_AMX_MULTIPLY(2, 6, 5);
+        LA_AMX_MULTIPLY(3, 6, 7);
     }
     LA_AMX_STORE(0, sums, 16);
     la_amx_leave();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The chunk form of bfloat16 rows: delta_chunk_isa.c with products of pairs. Compiled for AVX-512 with
- * bf16 dot products only. S and all sums are float32; what enters a product is rounded, S too, as a
+ * bf16 dot products, and for AMX, where delta_chunk_tiles.h takes their place. S and all sums are float32; what enters a product is rounded, S too, as a
  * product reads it:
  *
  *   U = (I + L)^{-1} diag(beta) (V - diag(exp G) K S)       pairs of channels; L of earlier rows: of tokens
@@ -30,6 +30,18 @@ typedef struct chunk {
     la_pair *U;  /* [C/2,W] */
 } chunk;
 
+/* Asks for `rows` rows of `bytes` from token i of the next chunk, as delta_chunk_isa.c does. */
+LA_INLINE void prefetch(const chunk *c, const void *p, int64_t i, int rows, int64_t row,
+                        int64_t bytes)
+{
+    for (int64_t m = i; m < i + rows && m < c->ahead; m++)
+        for (int64_t e = 0; e < bytes; e += 64)
+            __builtin_prefetch((const char *)p + (c->n + m) * row + e, 0, 2);
+}
+
+#if defined(__AMX_BF16__)
+#include "delta_chunk_tiles.h"
+#else
 /* sum[m][v] += a_mi . B_i over i < pairs, a_mi = a[m down + i along] */
 LA_INLINE void multiply(int rows, int vecs, int64_t pairs, const la_pair *a, int64_t down,
                         int64_t along, const la_pair *B, int64_t ldb, la_vf *sum)
@@ -50,15 +62,6 @@ LA_INLINE void clear(int n, la_vf *sum)
 {
 #pragma GCC unroll 16
     for (int i = 0; i < n; i++) sum[i] = la_v_set(0.0f);
-}
-
-/* Asks for `rows` rows of `bytes` from token i of the next chunk, as delta_chunk_isa.c does. */
-LA_INLINE void prefetch(const chunk *c, const void *p, int64_t i, int rows, int64_t row,
-                        int64_t bytes)
-{
-    for (int64_t m = i; m < i + rows && m < c->ahead; m++)
-        for (int64_t e = 0; e < bytes; e += 64)
-            __builtin_prefetch((const char *)p + (c->n + m) * row + e, 0, 2);
 }
 
 /* V less what S holds, weighted, in place of the products. */
@@ -180,6 +183,8 @@ LA_INLINE void one_chunk(const chunk *c, bool delta)
     for (; j < w; j += LA_VW) columns(c, j, 8, 1, w - j < LA_VW ? w - j : LA_VW, delta);
 }
 
+#endif
+
 static void delta_chunk(const chunk *c)
 {
     one_chunk(c, true);
@@ -242,7 +247,9 @@ void LA_ISA(la_delta_scan_bf16)(const la_delta_slice *x, int64_t t0, int64_t t1,
     chunk c = begin(x);
     int64_t floats = la_delta_ready_bf16_floats(x->dk, x->chunk);
     if (t0 == 0) take_state(&c);
+    la_packed_enter(x);
     for (int64_t t = t0; t < t1; t += x->chunk, ready += floats) step(&c, t, ready);
+    la_packed_leave();
 }
 
 void LA_ISA(la_delta_chunk_bf16)(const la_delta_slice *x)
@@ -252,8 +259,10 @@ void LA_ISA(la_delta_chunk_bf16)(const la_delta_slice *x)
     float *ready = x->work + la_delta_scan_bf16_floats(x->dk, x->w, x->chunk);
     float *scratch = ready + la_delta_ready_bf16_floats(x->dk, x->chunk);
     take_state(&c);
+    la_packed_enter(x);
     for (int64_t t = 0; t < x->T; t += x->chunk) {
-        LA_ISA(la_delta_prepare_bf16)(x, t, ready, scratch);
+        LA_ISA(la_packed_prepare)(x, t, ready, scratch);
         step(&c, t, ready);
     }
+    la_packed_leave();
 }

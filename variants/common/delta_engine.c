@@ -247,9 +247,9 @@ static void choose_kernels(instance *in, la_isa isa)
         in->backward = KERNEL(la_dplr_backward);
     } else {
         in->forward = recurrent ? in->decode
-                      : narrow  ? LA_BF16_TABLE(la_delta_chunk_bf16, isa)
+                      : narrow  ? LA_AMX_TABLE(la_delta_chunk_bf16, isa)
                                 : LA_ISA_TABLE(la_delta_chunk, isa);
-        in->prepare = narrow ? LA_BF16_TABLE(la_delta_prepare_bf16, isa)
+        in->prepare = narrow ? LA_AMX_TABLE(la_delta_prepare_bf16, isa)
                              : LA_ISA_TABLE(la_delta_prepare, isa);
         in->prepare_wide = LA_ISA_TABLE(la_delta_prepare, isa);
         in->legs = (la_delta_leg_kernels){.whole = LA_ISA_TABLE(la_delta_leg_whole, isa),
@@ -257,7 +257,7 @@ static void choose_kernels(instance *in, la_isa isa)
                                           .carry = LA_ISA_TABLE(la_delta_leg_carry, isa),
                                           .finish = LA_ISA_TABLE(la_delta_leg_finish, isa)};
         in->scan =
-            narrow ? LA_BF16_TABLE(la_delta_scan_bf16, isa) : LA_ISA_TABLE(la_delta_scan, isa);
+            narrow ? LA_AMX_TABLE(la_delta_scan_bf16, isa) : LA_ISA_TABLE(la_delta_scan, isa);
         in->backward = KERNEL(la_delta_backward);
     }
 }

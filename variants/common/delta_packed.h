@@ -15,7 +15,7 @@ typedef struct la_packed {
     float *whole;    /* [K]: exp(G_n) */
     la_bf16 *L2, *P; /* [C,C]; as pairs [C,C/2] */
     la_bf16 *q, *k;  /* [C,K]; as pairs [C,K/2]; by channel times exp(G) */
-    la_pair *k_out;  /* [C/2,K]: of tokens, times exp(G_n - G) */
+    la_pair *k_out;  /* [C/2,K]: of tokens, times exp(G_n - G); for tiles [K,C/2] */
 } la_packed;
 
 static inline la_packed la_packed_at(const la_delta_slice *x, float *at)
@@ -50,5 +50,29 @@ static inline const la_bf16 *la_packed_rows(const float *p, int64_t elements)
 {
     return (const la_bf16 *)(const void *)p + elements;
 }
+
+/* Pairs of channels that a step of a product along them takes: a whole tile, or half of one. */
+static inline int la_packed_step(int64_t K)
+{
+    return K % 32 ? 8 : 16;
+}
+
+/* Around all that the two halves do: tiles as delta_chunk_tiles.h has them. */
+LA_INLINE void la_packed_enter(const la_delta_slice *x)
+{
+#if defined(__AMX_BF16__)
+    la_amx_enter(la_packed_step(la_delta_up(x->dk)), 8);
+#endif
+    (void)x;
+}
+LA_INLINE void la_packed_leave(void)
+{
+#if defined(__AMX_BF16__)
+    la_amx_leave();
+#endif
+}
+
+/* la_delta_prepare_bf16 between the two. */
+la_delta_prepare_fn LA_ISA(la_packed_prepare);
 
 #endif

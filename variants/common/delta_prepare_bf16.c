@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The first half of the chunk form for bfloat16 rows: delta_prepare_isa.c with scores from pairs of
- * channels. Compiled for AVX-512 with bf16 dot products only. q and k enter as they are; sums, decays and
+ * channels. Compiled for AVX-512 with bf16 dot products, and for AMX. q and k enter as they are; sums, decays and
  * L are float32. With a decay of channels the chunk is prepared in float32, and what meets S, U and P
  * rounded.
  */
@@ -20,6 +20,7 @@ typedef struct prepared {
     float *out;           /* [C]: exp(G_n - G_i), by token */
     const la_bf16 *q, *k; /* the slice's own */
     float *KT;            /* [K/2,C]: pairs of k, transposed; bits, not numbers */
+    la_pair *pairs;       /* [C/2,K]: of tokens; to.k_out, unless that is turned */
 } prepared;
 
 /* ---- scores ---- */
@@ -44,6 +45,34 @@ LA_INLINE void put_scores(const prepared *c, int64_t i, int64_t j, bool delta, b
     la_v_store_bf16(c->to.L2 + i * c->C + j, kk);
 }
 
+#if defined(__AMX_BF16__)
+/* L and P from the pairs of rows q, k and of the columns in KT. */
+LA_INLINE void scores(const prepared *c, bool delta, bool by_token)
+{
+    float kk[LA_VW * LA_VW] __attribute__((aligned(64))) = {0};
+    float qk[LA_VW * LA_VW] __attribute__((aligned(64)));
+    int64_t K2 = c->K / 2, step = la_packed_step(c->K);
+    const la_pair *q = (const la_pair *)c->to.q, *k = (const la_pair *)c->to.k;
+    for (int64_t i = 0; i < c->n; i += LA_VW)
+        for (int64_t j = 0; j <= i; j += LA_VW) {
+            LA_AMX_ZERO(0);
+            LA_AMX_ZERO(1);
+            for (int64_t r = 0; r < K2; r += step) {
+                LA_AMX_LOAD(5, c->KT + r * c->C + j, c->C);
+                LA_AMX_LOAD(4, q + i * K2 + r, K2);
+                LA_AMX_MULTIPLY(0, 4, 5);
+                if (!delta) continue;
+                LA_AMX_LOAD(4, k + i * K2 + r, K2);
+                LA_AMX_MULTIPLY(1, 4, 5);
+            }
+            LA_AMX_STORE(0, qk, LA_VW);
+            if (delta) LA_AMX_STORE(1, kk, LA_VW);
+            for (int m = 0; m < LA_VW; m++)
+                put_scores(c, i + m, j, delta, by_token, la_v_load(kk + m * LA_VW),
+                           la_v_load(qk + m * LA_VW));
+        }
+}
+#else
 /* L and P from the pairs of rows q, k and of the columns in KT. */
 LA_INLINE void scores(const prepared *c, bool delta, bool by_token)
 {
@@ -67,6 +96,7 @@ LA_INLINE void scores(const prepared *c, bool delta, bool by_token)
             for (int m = 0; m < R; m++) put_scores(c, i + m, j, delta, by_token, kk[m], qk[m]);
         }
 }
+#endif
 
 /* ---- no decay, or one of tokens ---- */
 
@@ -85,25 +115,34 @@ static void copy_rows(int64_t n, int64_t C, int64_t dk, const la_bf16 *from, int
     for (int64_t e = n * K; e < C * K; e += LA_VW) la_v_store_bf16(to + e, la_v_set(0.0f));
 }
 
+/* Pairs of tokens as the scan takes them. */
+LA_INLINE void give_pairs(const prepared *c)
+{
+#if defined(__AMX_BF16__)
+    const float *pairs = (const float *)(const void *)c->pairs; /* bits, not numbers */
+    c->x->tile->transpose(c->C / 2, c->K, pairs, c->K, (float *)(void *)c->to.k_out, c->C / 2);
+#endif
+    (void)c;
+}
+
 /* No writes by the tokens that pad the chunk. */
-LA_INLINE void pad_pairs(const prepared *c)
+LA_INLINE void pad_pairs(const prepared *c, la_pair *to)
 {
     for (int64_t e = (c->n + 1) / 2 * c->K; e < c->C / 2 * c->K; e += LA_VW)
-        la_packed_store(c->to.k_out + e, la_v_pair(0));
+        la_packed_store(to + e, la_v_pair(0));
 }
 
 /* Pairs of tokens, [C/2,K], of k exp(G_n - G). */
-static void decayed_pairs(const prepared *c)
+static void decayed_pairs(const prepared *c, la_pair *to)
 {
     for (int64_t i = 0; i < c->n; i += 2) {
         la_vf a = la_v_set(c->out[i]), b = la_v_set(i + 1 < c->n ? c->out[i + 1] : 0.0f);
         const la_bf16 *low = c->to.k + i * c->K, *high = low + c->K;
         for (int64_t r = 0; r < c->K; r += LA_VW)
-            la_packed_store(
-                c->to.k_out + i / 2 * c->K + r,
-                la_packed_pair(a * la_v_load_bf16(low + r), b * la_v_load_bf16(high + r)));
+            la_packed_store(to + i / 2 * c->K + r, la_packed_pair(a * la_v_load_bf16(low + r),
+                                                                  b * la_v_load_bf16(high + r)));
     }
-    pad_pairs(c);
+    pad_pairs(c, to);
 }
 
 LA_INLINE void tokens(prepared *c, bool delta, bool by_token)
@@ -117,12 +156,13 @@ LA_INLINE void tokens(prepared *c, bool delta, bool by_token)
     if (by_token) {
         const float *g = x->g ? x->g + c->t * x->gate_row : NULL;
         whole = la_chunk_decays(x, g, c->n, &c->sums, c->to.in, c->out);
-        decayed_pairs(c);
+        decayed_pairs(c, c->pairs);
     } else {
-        x->narrow->pairs_of_rows(c->C, c->K, c->to.k, c->K, c->to.k_out, c->K);
+        x->narrow->pairs_of_rows(c->C, c->K, c->to.k, c->K, c->pairs, c->K);
     }
     for (int64_t r = 0; r < c->K; r += LA_VW) la_v_store(c->to.whole + r, la_v_set(whole));
     scores(c, delta, by_token);
+    give_pairs(c);
 }
 
 /* ---- a decay of channels ---- */
@@ -188,7 +228,8 @@ static void channels(const prepared *c, float *scratch, bool delta)
     if (delta) pack_triangle(n, C, r.L, c->to.L2, c->to.L);
     round_rows(n, C, dk, r.q, c->to.q, K);
     if (delta) round_rows(n, C, dk, r.k_in, c->to.k, K);
-    pair_tokens(n, C, dk, r.k_out, K, c->to.k_out);
+    pair_tokens(n, C, dk, r.k_out, K, c->pairs);
+    give_pairs(c);
     memcpy(c->to.whole, r.whole, (size_t)dk * sizeof *r.whole);
     memset(c->to.whole + dk, 0, (size_t)(K - dk) * sizeof *r.whole);
 }
@@ -214,13 +255,18 @@ static void prepare_additive(prepared *c, float *scratch)
     prepare(c, scratch, false);
 }
 
-void LA_ISA(la_delta_prepare_bf16)(const la_delta_slice *x, int64_t t, float *ready, float *scratch)
+void LA_ISA(la_packed_prepare)(const la_delta_slice *x, int64_t t, float *ready, float *scratch)
 {
     prepared c = {.x = x, .t = t, .C = la_delta_up(x->chunk), .K = la_delta_up(x->dk)};
     c.n = x->T - t < x->chunk ? x->T - t : x->chunk;
     c.to = la_packed_at(x, ready);
     c.q = la_packed_rows(x->q, t * x->qk_row), c.k = la_packed_rows(x->k, t * x->qk_row);
-    float *at = scratch; /* `channels` begins anew there */
+    c.pairs = c.to.k_out;
+    float *at = scratch; /* `channels` begins anew behind these */
+#if defined(__AMX_BF16__)
+    c.pairs = (la_pair *)(void *)at, at += c.K / 2 * c.C;
+    scratch = at;
+#endif
     c.KT = at, at += c.K / 2 * c.C;
     c.sums.hi = at, at += c.C;
     c.sums.lo = at, at += c.C;
@@ -231,4 +277,11 @@ void LA_ISA(la_delta_prepare_bf16)(const la_delta_slice *x, int64_t t, float *re
         c.to.in[i] = 1.0f;
     }
     (x->write == LA_WRITE_DELTA ? prepare_delta : prepare_additive)(&c, scratch);
+}
+
+void LA_ISA(la_delta_prepare_bf16)(const la_delta_slice *x, int64_t t, float *ready, float *scratch)
+{
+    la_packed_enter(x);
+    LA_ISA(la_packed_prepare)(x, t, ready, scratch);
+    la_packed_leave();
 }

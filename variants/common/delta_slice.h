@@ -132,7 +132,7 @@ static inline int64_t la_delta_ready_bf16_floats(int64_t dk, int64_t chunk)
 
 static inline int64_t la_delta_prepare_bf16_floats(la_decay decay, int64_t dk, int64_t chunk)
 {
-    return 2 * la_delta_up(chunk) * la_delta_up(dk) + la_delta_ready_floats(decay, dk, chunk) +
+    return 3 * la_delta_up(chunk) * la_delta_up(dk) + la_delta_ready_floats(decay, dk, chunk) +
            la_delta_prepare_floats(decay, dk, chunk);
 }
 
@@ -162,6 +162,9 @@ la_delta_scan_fn la_delta_scan_generic, la_delta_scan_avx2, la_delta_scan_avx512
 la_delta_kernel la_delta_chunk_bf16_avx512_bf16;
 la_delta_prepare_fn la_delta_prepare_bf16_avx512_bf16;
 la_delta_scan_fn la_delta_scan_bf16_avx512_bf16;
+la_delta_kernel la_delta_chunk_bf16_amx_bf16;
+la_delta_prepare_fn la_delta_prepare_bf16_amx_bf16;
+la_delta_scan_fn la_delta_scan_bf16_amx_bf16;
 
 /* S [K,W] from rows of w floats (NULL: zeros), zeros around them. */
 static inline void la_state_take(const la_delta_slice *x, const float *from, int64_t K, int64_t W,

@@ -457,21 +457,22 @@ LA_INLINE void la_v_store_bf16_n(la_bf16 *p, la_vf v, int64_t n)
  * count as 0, and each pair's two products are added before the float32 is. In 16 cycles it does what dot
  * products do in 256; a load takes 8, a store 16, a configuration 200.
  *
- * la_amx_enter: all tiles are whole. la_amx_leave: the thread has none any more; with some, every switch
- * to another would have 8 KiB more to save. */
+ * la_amx_leave: the thread has none any more; with some, every switch to another would have 8 KiB more
+ * to save. */
 typedef struct la_amx_config {
     uint8_t palette, start, reserved[14];
     uint16_t bytes[16];
     uint8_t rows[16];
 } la_amx_config;
 
-/* Tiles 4 and 5 have `pairs` columns, 6 and 7 so many rows. */
-LA_INLINE void la_amx_enter(int pairs)
+/* Steps of `first` pairs are for 4 as A and 5 as B, those of `second` for 6 and 7. */
+LA_INLINE void la_amx_enter(int first, int second)
 {
     la_amx_config c __attribute__((aligned(64))) = {.palette = 1};
     for (int t = 0; t < 8; t++) {
-        c.bytes[t] = (uint16_t)(t == 4 || t == 5 ? 4 * pairs : 64);
-        c.rows[t] = (uint8_t)(t >= 6 ? pairs : 16);
+        int pairs = t < 6 ? first : second;
+        c.bytes[t] = (uint16_t)(t == 4 || t == 6 ? 4 * pairs : 64);
+        c.rows[t] = (uint8_t)(t == 5 || t == 7 ? pairs : 16);
     }
     __asm__ volatile("ldtilecfg %0" ::"m"(c));
 }
