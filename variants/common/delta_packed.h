@@ -9,7 +9,7 @@
 
 /* A chunk ready to be scanned; K is dk padded. */
 typedef struct la_packed {
-    float *L;        /* [C,C]: for rows that are finished together */
+    float *L; /* [C,C]: for rows that are finished together; for tiles [C,16], their own columns */
     float *weight;   /* [C]: beta_i */
     float *in;       /* [C]: exp(G_i), or 1 */
     float *whole;    /* [K]: exp(G_n) */

@@ -41,7 +41,11 @@ LA_INLINE void put_scores(const prepared *c, int64_t i, int64_t j, bool delta, b
     if (i >= c->n) qk = kk = zero;
     la_v_store_bf16(c->to.P + i * c->C + j, qk);
     if (!delta) return;
+#if defined(__AMX_BF16__)
+    if (i - j < LA_VW) la_v_store(c->to.L + i * LA_VW, kk);
+#else
     la_v_store(c->to.L + i * c->C + j, kk);
+#endif
     la_v_store_bf16(c->to.L2 + i * c->C + j, kk);
 }
 
@@ -202,7 +206,11 @@ static void pack_triangle(int64_t n, int64_t C, const float *from, la_bf16 *to, 
                 x = la_v_select(la_v_less(la_v_set((float)i), at), zero,
                                 la_v_load(from + i * C + j));
             la_v_store_bf16(to + i * C + j, x);
+#if defined(__AMX_BF16__)
+            if (copy && i >= j && i - j < LA_VW) la_v_store(copy + i * LA_VW, x);
+#else
             if (copy) la_v_store(copy + i * C + j, x);
+#endif
         }
 }
 
@@ -234,9 +242,121 @@ static void channels(const prepared *c, float *scratch, bool delta)
     memset(c->to.whole + dk, 0, (size_t)(K - dk) * sizeof *r.whole);
 }
 
+#if defined(__AMX_BF16__)
+/* Rows [16,K] as sums of two bf16, which together have 16 digits. */
+typedef struct split {
+    la_bf16 *high, *low;
+} split;
+
+LA_INLINE void put_split(split to, int64_t at, la_vf x)
+{
+    __m256i high = (__m256i)_mm512_cvtneps_pbh(x);
+    la_vf rest = x - _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+    _mm256_storeu_si256((__m256i_u *)(to.high + at), high);
+    la_v_store_bf16(to.low + at, rest);
+}
+
+/* 1 / x for normal x, to a last digit or two. */
+LA_INLINE la_vf inverse(la_vf x)
+{
+    la_vf y = _mm512_rcp14_ps(x);
+    return la_v_fma(y, _mm512_fnmadd_ps(x, y, la_v_set(1.0f)), y);
+}
+
+/* The decayed copies, as channel_products of delta_prepare_isa.c makes them: `far` is k exp(-G). */
+LA_INLINE bool split_channels(const prepared *c, split q, split k, split far, bool delta)
+{
+    const la_delta_slice *x = c->x;
+    const int64_t K = c->K, dk = x->dk, n = c->n, row = x->qk_row, g_row = x->gate_row * dk;
+    const float *g = x->g + c->t * g_row;
+    const la_vf log2_e = la_v_set(1.44269504088896341f), zero = la_v_set(0.0f);
+    int64_t ahead = x->T - c->t - n;
+    la_vf lowest = la_v_set(1.0f);
+    for (int64_t r = 0; r < K; r += LA_VW) {
+        int64_t m = dk - r < 0 ? 0 : dk - r < LA_VW ? dk - r : LA_VW;
+        la_vf fade[LA_VW], out[LA_VW], G = la_v_set(1.0f);
+        for (int64_t i = 0; i < n; i++) {
+            if (i < ahead) __builtin_prefetch(g + (n + i) * g_row + r, 0, 2);
+            la_vf key = la_v_load_bf16_n(c->k + i * row + r, m);
+            fade[i] = la_v_exp2(log2_e * la_v_load_n(g + i * g_row + r, m));
+            G = G * fade[i];
+            put_split(q, i * K + r, G * la_v_load_bf16_n(c->q + i * row + r, m));
+            if (delta) put_split(k, i * K + r, G * key);
+            put_split(far, i * K + r, inverse(G) * key);
+        }
+        for (int64_t i = n; i < LA_VW; i++) {
+            put_split(q, i * K + r, zero);
+            if (delta) put_split(k, i * K + r, zero);
+            put_split(far, i * K + r, zero);
+            out[i] = zero;
+        }
+        la_v_store(c->to.whole + r, G);
+        lowest = la_v_min(lowest, G);
+        G = la_v_set(1.0f);
+        for (int64_t i = n - 1; i >= 0; i--) {
+            out[i] = G * la_v_load_bf16_n(c->k + i * row + r, m);
+            G = G * fade[i];
+        }
+        for (int64_t i = 0; i < LA_VW; i += 2)
+            la_packed_store(c->pairs + i / 2 * K + r, la_packed_pair(out[i], out[i + 1]));
+    }
+    return -la_v_hmax(zero - lowest) > 8.75e-27f;
+}
+
+/* A chunk of at most 16 tokens whose decays leave room, as channel_products says. Scores are of the sums of
+ * two: a product of their lower halves would be below the last digit. */
+static bool channels_by_tiles(const prepared *c, float *scratch, bool delta)
+{
+    int64_t K = c->K, K2 = K / 2, step = la_packed_step(K);
+    if (c->C > LA_VW) return false;
+    la_bf16 *at = (la_bf16 *)(void *)scratch;
+    split q = {c->to.q, at}, k = {c->to.k, at + LA_VW * K};
+    split far = {at + 2 * LA_VW * K, at + 3 * LA_VW * K};
+    float *high = scratch + 2 * LA_VW * K, *low = high + LA_VW * K2;
+    if (!split_channels(c, q, k, far, delta)) return false;
+    const float *words = (const float *)(const void *)far.high; /* bits, not numbers */
+    c->x->tile->transpose(LA_VW, K2, words, K2, high, LA_VW);
+    words = (const float *)(const void *)far.low;
+    c->x->tile->transpose(LA_VW, K2, words, K2, low, LA_VW);
+
+    float qk[LA_VW * LA_VW] __attribute__((aligned(64)));
+    float kk[LA_VW * LA_VW] __attribute__((aligned(64))) = {0};
+    LA_AMX_ZERO(0);
+    LA_AMX_ZERO(1);
+    for (int64_t r = 0; r < K2; r += step) {
+        LA_AMX_LOAD(5, high + r * LA_VW, LA_VW);
+        LA_AMX_LOAD(4, q.low + 2 * r, K2);
+        LA_AMX_MULTIPLY(0, 4, 5);
+        if (delta) {
+            LA_AMX_LOAD(4, k.low + 2 * r, K2);
+            LA_AMX_MULTIPLY(1, 4, 5);
+            LA_AMX_LOAD(4, k.high + 2 * r, K2);
+            LA_AMX_MULTIPLY(1, 4, 5);
+        }
+        LA_AMX_LOAD(4, q.high + 2 * r, K2);
+        LA_AMX_MULTIPLY(0, 4, 5);
+        LA_AMX_LOAD(5, low + r * LA_VW, LA_VW);
+        LA_AMX_MULTIPLY(0, 4, 5);
+        if (delta) {
+            LA_AMX_LOAD(4, k.high + 2 * r, K2);
+            LA_AMX_MULTIPLY(1, 4, 5);
+        }
+    }
+    LA_AMX_STORE(0, qk, LA_VW);
+    if (delta) LA_AMX_STORE(1, kk, LA_VW);
+    for (int m = 0; m < LA_VW; m++)
+        put_scores(c, m, 0, delta, false, la_v_load(kk + m * LA_VW), la_v_load(qk + m * LA_VW));
+    give_pairs(c);
+    return true;
+}
+#endif
+
 LA_INLINE void prepare(prepared *c, float *scratch, bool delta)
 {
     la_chunk_decay decay = la_chunk_decay_of(c->x->decay);
+#if defined(__AMX_BF16__)
+    if (decay == LA_BY_CHANNEL && channels_by_tiles(c, scratch, delta)) return;
+#endif
     if (decay == LA_BY_CHANNEL)
         channels(c, scratch, delta);
     else if (decay == LA_BY_TOKEN)
