@@ -224,7 +224,7 @@ static void turn(int64_t rows, int64_t K2, const la_pair *A, int64_t along, la_p
 #pragma GCC unroll 16
             for (int r = 0; r < SIDE; r++)
                 square[r] = la_v_pairs(A + la_at_most(k + r, K2 - 1) * along + i);
-            la_tile_turn(square);
+            la_v_turn(square);
 #pragma GCC unroll 16
             for (int r = 0; r < SIDE; r++) _mm512_store_si512(to + (i + r) * SLAB + k, square[r]);
         }
@@ -345,7 +345,7 @@ PAIRS_ALONG(pairs_along_floats, float, round32)
                 __m512i square[16];                                                                \
                 _Pragma("GCC unroll 16") for (int r = 0; r < 16; r++) square[r] =                  \
                     load(X + la_at_most(j + r, N - 1) * ldx + k, K - k);                           \
-                la_tile_turn(square);                                                              \
+                la_v_turn(square);                                                              \
                 la_pair *row = to + k / 2 * ldt + j;                                               \
                 _Pragma("GCC unroll 16") for (int r = 0; r < 16; r++) if (k + 2 * r < K)           \
                     put_pairs(row + r * ldt, square[r], N - j);                                    \

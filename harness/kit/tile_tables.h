@@ -55,39 +55,4 @@ LA_INLINE int64_t la_panel_vectors(int64_t left)
     return left == LA_NV + 1 && LA_NV > 2 ? LA_NV - 1 : la_at_most(left, LA_NV);
 }
 
-#if defined(__AVX512F__)
-/* A square of 16 x 16 lanes changes rows for columns: pairs, quarters, eighths, halves. */
-LA_INLINE void la_tile_turn(__m512i r[16])
-{
-    __m512i t[16];
-#pragma GCC unroll 8
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 16; i += 4) {
-        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-    /* r[4 q + c] holds, in its part p, column 4 p + c of rows 4 q .. 4 q + 3. */
-#pragma GCC unroll 4
-    for (int c = 0; c < 4; c++) {
-        t[c] = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x88);     /* parts 0 and 2 */
-        t[4 + c] = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xdd); /* parts 1 and 3 */
-        t[8 + c] = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x88);
-        t[12 + c] = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xdd);
-    }
-#pragma GCC unroll 4
-    for (int c = 0; c < 4; c++) {
-        r[c] = _mm512_shuffle_i32x4(t[c], t[8 + c], 0x88);
-        r[8 + c] = _mm512_shuffle_i32x4(t[c], t[8 + c], 0xdd);
-        r[4 + c] = _mm512_shuffle_i32x4(t[4 + c], t[12 + c], 0x88);
-        r[12 + c] = _mm512_shuffle_i32x4(t[4 + c], t[12 + c], 0xdd);
-    }
-}
-#endif
-
 #endif

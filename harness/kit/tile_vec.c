@@ -20,7 +20,7 @@ void LA_ISA(la_tile_transpose)(int64_t M, int64_t N, const float *A, int64_t lda
 #pragma GCC unroll 16
             for (int r = 0; r < 16; r++)
                 square[r] = _mm512_maskz_loadu_epi32(in, A + la_at_most(i + r, M - 1) * lda + j);
-            la_tile_turn(square);
+            la_v_turn(square);
 #pragma GCC unroll 16
             for (int r = 0; r < 16; r++)
                 if (r < N - j) _mm512_mask_storeu_epi32(B + (j + r) * ldb + i, out, square[r]);

@@ -120,6 +120,14 @@ LA_INLINE void read_tokens(const chunk *c, int64_t i, int64_t j, int64_t rows, i
     }
 }
 
+/* What the chunk's tokens give channels [r, r + 16) of S. */
+LA_INLINE void carry_sums(const chunk *c, int64_t r, int64_t j, int tiles, float *to)
+{
+    clear_tiles();
+    meet_tokens(c, c->r.k_out + r * (c->C / 2), c->C / 2, j, tiles);
+    store_tiles(tiles, to);
+}
+
 /* Channels [r, r + 16) of S and S2: `more` is what the chunk's tokens give. */
 LA_INLINE void carry_tiles(const chunk *c, int64_t r, int64_t j, int tiles, const float *more)
 {
@@ -178,7 +186,7 @@ LA_INLINE void token_tiles(const chunk *c, int64_t i, int64_t j, int tiles, int6
 LA_INLINE void columns(const chunk *c, int64_t j, int tiles, int64_t last, bool delta)
 {
     tile_sums sums __attribute__((aligned(64)));
-    int64_t C2 = c->C / 2, done = (c->n + SIDE - 1) / SIDE * SIDE;
+    int64_t done = (c->n + SIDE - 1) / SIDE * SIDE;
     bool by_token = la_chunk_decay_of(c->x->decay) == LA_BY_TOKEN;
     for (int64_t i = 0; i < c->n; i += SIDE)
         token_tiles(c, i, j, tiles, last, delta, by_token, &sums);
@@ -186,9 +194,7 @@ LA_INLINE void columns(const chunk *c, int64_t j, int tiles, int64_t last, bool 
         for (int v = 0; v < tiles; v++)
             la_packed_store(c->U + i / 2 * c->W + j + v * SIDE, la_v_pair(0));
     for (int64_t r = 0; r < c->K; r += SIDE) {
-        clear_tiles();
-        meet_tokens(c, c->r.k_out + r * C2, C2, j, tiles);
-        store_tiles(tiles, sums.ks);
+        carry_sums(c, r, j, tiles, sums.ks);
         carry_tiles(c, r, j, tiles, sums.ks);
     }
 }

@@ -112,19 +112,64 @@ static void copy_rows(int64_t n, int64_t C, int64_t dk, const la_bf16 *from, int
         for (int64_t r = 0; r < K; r += 2 * LA_VW) {
             int64_t there = dk - r, room = K - r < 2 * LA_VW ? LA_VW : 2 * LA_VW;
             uint32_t some = there < 2 * LA_VW ? (1u << there) - 1u : ~0u;
-            uint32_t fits = room < 2 * LA_VW ? 0xffffu : ~0u;
-            _mm512_mask_storeu_epi16(to + i * K + r, fits,
-                                     _mm512_maskz_loadu_epi16(some, from + r));
+            __m512i x = _mm512_maskz_loadu_epi16(some, from + r);
+            if (room == 2 * LA_VW)
+                _mm512_storeu_si512(to + i * K + r, x);
+            else
+                _mm256_storeu_si256((__m256i_u *)(to + i * K + r), _mm512_castsi512_si256(x));
         }
     for (int64_t e = n * K; e < C * K; e += LA_VW) la_v_store_bf16(to + e, la_v_set(0.0f));
 }
+
+#if defined(__AMX_BF16__)
+/* Pairs of tokens [C/2,K] by channel, [K,C/2]: eight rows of 32 channels make a square. */
+static void turn_pairs(const prepared *c, const la_pair *from, la_pair *to)
+{
+    const int64_t K = c->K, C2 = c->C / 2;
+    for (int64_t p = 0; p < C2; p += 8)
+        for (int64_t r = 0; r < K; r += 2 * LA_VW) {
+            bool two = K - r > LA_VW;
+            __m512i square[LA_VW];
+#pragma GCC unroll 8
+            for (int m = 0; m < 8; m++) {
+                const la_pair *row = from + (p + m) * K + r;
+                square[m] = la_v_pairs(row);
+                square[8 + m] = two ? la_v_pairs(row + LA_VW) : la_v_pair(0);
+            }
+            la_v_turn(square);
+            la_pair *at = to + r * C2 + p, *further = at + LA_VW * C2;
+#pragma GCC unroll 16
+            for (int m = 0; m < LA_VW; m++, at += C2, further += C2) {
+                _mm256_storeu_si256((__m256i_u *)at, _mm512_castsi512_si256(square[m]));
+                if (two)
+                    _mm256_storeu_si256((__m256i_u *)further,
+                                        _mm512_extracti64x4_epi64(square[m], 1));
+            }
+        }
+}
+
+/* Pairs of channels of rows [16,K/2] as columns, [K/2,16] with rows of ldt: in whole lines, which a load of
+ * a tile then takes from stores still under way. */
+static void turn_rows(const la_pair *from, int64_t K2, la_pair *to, int64_t ldt)
+{
+    for (int64_t r = 0; r < K2; r += LA_VW) {
+        int64_t there = K2 - r < LA_VW ? K2 - r : LA_VW;
+        __m512i square[LA_VW];
+#pragma GCC unroll 16
+        for (int m = 0; m < LA_VW; m++) square[m] = la_v_pairs_n(from + m * K2 + r, there);
+        la_v_turn(square);
+#pragma GCC unroll 16
+        for (int m = 0; m < LA_VW; m++)
+            if (m < there) la_packed_store(to + (r + m) * ldt, square[m]);
+    }
+}
+#endif
 
 /* Pairs of tokens as the scan takes them. */
 LA_INLINE void give_pairs(const prepared *c)
 {
 #if defined(__AMX_BF16__)
-    const float *pairs = (const float *)(const void *)c->pairs; /* bits, not numbers */
-    c->x->tile->transpose(c->C / 2, c->K, pairs, c->K, (float *)(void *)c->to.k_out, c->C / 2);
+    turn_pairs(c, c->pairs, c->to.k_out);
 #endif
     (void)c;
 }
@@ -154,8 +199,14 @@ LA_INLINE void tokens(prepared *c, bool delta, bool by_token)
     const la_delta_slice *x = c->x;
     copy_rows(c->n, c->C, x->dk, c->q, x->qk_row, c->to.q, c->K);
     copy_rows(c->n, c->C, x->dk, c->k, x->qk_row, c->to.k, c->K);
+#if defined(__AMX_BF16__)
+    for (int64_t i = 0; i < c->n; i += LA_VW)
+        turn_rows((const la_pair *)c->to.k + i * c->K / 2, c->K / 2, (la_pair *)(void *)c->KT + i,
+                  c->C);
+#else
     const float *pairs = (const float *)(const void *)c->to.k;
     x->tile->transpose(c->C, c->K / 2, pairs, c->K / 2, c->KT, c->C);
+#endif
     float whole = 1.0f;
     if (by_token) {
         const float *g = x->g ? x->g + c->t * x->gate_row : NULL;
@@ -248,12 +299,22 @@ typedef struct split {
     la_bf16 *high, *low;
 } split;
 
-LA_INLINE void put_split(split to, int64_t at, la_vf x)
+/* Elements [at, at + 32), or the first 16 of them: in whole lines, as tiles will read them. */
+LA_INLINE void put_split(split to, int64_t at, bool two, la_vf x, la_vf y)
 {
-    __m256i high = (__m256i)_mm512_cvtneps_pbh(x);
-    la_vf rest = x - _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
-    _mm256_storeu_si256((__m256i_u *)(to.high + at), high);
-    la_v_store_bf16(to.low + at, rest);
+    __m512i high = (__m512i)_mm512_cvtne2ps_pbh(y, x);
+    x = x - _mm512_castsi512_ps(
+                _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(high)), 16));
+    y = y - _mm512_castsi512_ps(
+                _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(high, 1)), 16));
+    __m512i low = (__m512i)_mm512_cvtne2ps_pbh(y, x);
+    if (two) {
+        _mm512_storeu_si512(to.high + at, high);
+        _mm512_storeu_si512(to.low + at, low);
+    } else {
+        _mm256_storeu_si256((__m256i_u *)(to.high + at), _mm512_castsi512_si256(high));
+        _mm256_storeu_si256((__m256i_u *)(to.low + at), _mm512_castsi512_si256(low));
+    }
 }
 
 /* 1 / x for normal x, to a last digit or two. */
@@ -261,6 +322,16 @@ LA_INLINE la_vf inverse(la_vf x)
 {
     la_vf y = _mm512_rcp14_ps(x);
     return la_v_fma(y, _mm512_fnmadd_ps(x, y, la_v_set(1.0f)), y);
+}
+
+/* Two vectors of channels, of which m and so many more exist. */
+typedef struct both {
+    la_vf v[2];
+} both;
+
+LA_INLINE both both_bf16(const la_bf16 *p, const int64_t m[2])
+{
+    return (both){{la_v_load_bf16_n(p, m[0]), la_v_load_bf16_n(p + LA_VW, m[1])}};
 }
 
 /* The decayed copies, as channel_products of delta_prepare_isa.c makes them: `far` is k exp(-G). */
@@ -272,33 +343,47 @@ LA_INLINE bool split_channels(const prepared *c, split q, split k, split far, bo
     const la_vf log2_e = la_v_set(1.44269504088896341f), zero = la_v_set(0.0f);
     int64_t ahead = x->T - c->t - n;
     la_vf lowest = la_v_set(1.0f);
-    for (int64_t r = 0; r < K; r += LA_VW) {
-        int64_t m = dk - r < 0 ? 0 : dk - r < LA_VW ? dk - r : LA_VW;
-        la_vf fade[LA_VW], out[LA_VW], G = la_v_set(1.0f);
+    for (int64_t r = 0; r < K; r += 2 * LA_VW) {
+        int64_t left = dk - r, m[2] = {left < LA_VW ? left : LA_VW, left - LA_VW};
+        m[1] = m[1] < 0 ? 0 : m[1] < LA_VW ? m[1] : LA_VW;
+        bool two = K - r > LA_VW;
+        la_vf fade[LA_VW][2], out[LA_VW][2], G[2] = {la_v_set(1.0f), la_v_set(1.0f)};
         for (int64_t i = 0; i < n; i++) {
-            if (i < ahead) __builtin_prefetch(g + (n + i) * g_row + r, 0, 2);
-            la_vf key = la_v_load_bf16_n(c->k + i * row + r, m);
-            fade[i] = la_v_exp2(log2_e * la_v_load_n(g + i * g_row + r, m));
-            G = G * fade[i];
-            put_split(q, i * K + r, G * la_v_load_bf16_n(c->q + i * row + r, m));
-            if (delta) put_split(k, i * K + r, G * key);
-            put_split(far, i * K + r, inverse(G) * key);
+            const float *gate = g + i * g_row + r;
+            if (i < ahead) __builtin_prefetch(gate + n * g_row, 0, 2);
+            if (i < ahead) __builtin_prefetch(gate + n * g_row + LA_VW, 0, 2);
+            both key = both_bf16(c->k + i * row + r, m), query = both_bf16(c->q + i * row + r, m);
+#pragma GCC unroll 2
+            for (int h = 0; h < 2; h++) {
+                fade[i][h] = la_v_exp2(log2_e * la_v_load_n(gate + h * LA_VW, m[h]));
+                G[h] = G[h] * fade[i][h];
+            }
+            put_split(q, i * K + r, two, G[0] * query.v[0], G[1] * query.v[1]);
+            if (delta) put_split(k, i * K + r, two, G[0] * key.v[0], G[1] * key.v[1]);
+            put_split(far, i * K + r, two, inverse(G[0]) * key.v[0], inverse(G[1]) * key.v[1]);
         }
         for (int64_t i = n; i < LA_VW; i++) {
-            put_split(q, i * K + r, zero);
-            if (delta) put_split(k, i * K + r, zero);
-            put_split(far, i * K + r, zero);
-            out[i] = zero;
+            put_split(q, i * K + r, two, zero, zero);
+            if (delta) put_split(k, i * K + r, two, zero, zero);
+            put_split(far, i * K + r, two, zero, zero);
+            out[i][0] = out[i][1] = zero;
         }
-        la_v_store(c->to.whole + r, G);
-        lowest = la_v_min(lowest, G);
-        G = la_v_set(1.0f);
+        la_vf back[2] = {la_v_set(1.0f), la_v_set(1.0f)};
         for (int64_t i = n - 1; i >= 0; i--) {
-            out[i] = G * la_v_load_bf16_n(c->k + i * row + r, m);
-            G = G * fade[i];
+            both key = both_bf16(c->k + i * row + r, m);
+#pragma GCC unroll 2
+            for (int h = 0; h < 2; h++) {
+                out[i][h] = back[h] * key.v[h];
+                back[h] = back[h] * fade[i][h];
+            }
         }
-        for (int64_t i = 0; i < LA_VW; i += 2)
-            la_packed_store(c->pairs + i / 2 * K + r, la_packed_pair(out[i], out[i + 1]));
+        for (int h = 0; h < (two ? 2 : 1); h++) {
+            la_pair *to = c->pairs + r + h * LA_VW;
+            for (int64_t i = 0; i < LA_VW; i += 2, to += K)
+                la_packed_store(to, la_packed_pair(out[i][h], out[i + 1][h]));
+            la_v_store(c->to.whole + r + h * LA_VW, G[h]);
+            lowest = la_v_min(lowest, G[h]);
+        }
     }
     return -la_v_hmax(zero - lowest) > 8.75e-27f;
 }
@@ -312,12 +397,10 @@ static bool channels_by_tiles(const prepared *c, float *scratch, bool delta)
     la_bf16 *at = (la_bf16 *)(void *)scratch;
     split q = {c->to.q, at}, k = {c->to.k, at + LA_VW * K};
     split far = {at + 2 * LA_VW * K, at + 3 * LA_VW * K};
-    float *high = scratch + 2 * LA_VW * K, *low = high + LA_VW * K2;
+    la_pair *high = (la_pair *)(void *)(scratch + 2 * LA_VW * K), *low = high + LA_VW * K2;
     if (!split_channels(c, q, k, far, delta)) return false;
-    const float *words = (const float *)(const void *)far.high; /* bits, not numbers */
-    c->x->tile->transpose(LA_VW, K2, words, K2, high, LA_VW);
-    words = (const float *)(const void *)far.low;
-    c->x->tile->transpose(LA_VW, K2, words, K2, low, LA_VW);
+    turn_rows((const la_pair *)far.high, K2, high, LA_VW);
+    turn_rows((const la_pair *)far.low, K2, low, LA_VW);
 
     float qk[LA_VW * LA_VW] __attribute__((aligned(64)));
     float kk[LA_VW * LA_VW] __attribute__((aligned(64))) = {0};
