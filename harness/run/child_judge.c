@@ -105,9 +105,9 @@ static void judge(la_child *c)
         judge_crowded(c);
     } else if (c->stopped && !a->ended) {
         la_attempt_conclude(a, LA_OUTCOME_INTERRUPTED, "stopped in phase '%s'", a->phase);
-    } else if (a->ended && (!signalled || c->stopped || c->crowded)) {
-        return; /* its own word counts */
-    } else if (!a->ended && (c->too_large || c->timed_out)) {
+    } else if (a->ended && (!signalled || c->stopped || c->timed_out || c->too_large)) {
+        return; /* its own word counts, and no signal of ours came from outside */
+    } else if (c->too_large || c->timed_out) {
         judge_limits(c);
     } else if (signalled) {
         judge_signal(c, WTERMSIG(c->status));

@@ -18,12 +18,13 @@
 
 #define MS INT64_C(1000000)
 
-/* "WAIT WORK": milliseconds of either. */
+/* "WAIT WORK AFTER": milliseconds of each, the last after the end is told. */
 static int worker(void)
 {
     char job[64] = "", json[64];
-    int wait = 0, work = 0;
-    if (read(4, job, sizeof job - 1) < 0 || sscanf(job, "%d %d", &wait, &work) != 2) return 1;
+    int wait = 0, work = 0, after = 0;
+    if (read(4, job, sizeof job - 1) < 0 || sscanf(job, "%d %d %d", &wait, &work, &after) != 3)
+        return 1;
     snprintf(json, sizeof json, "{\"protocol\":%d}", LA_PROTOCOL_VERSION);
     (void)la_record_write(3, LA_RECORD_START, json, NULL);
     (void)la_record_write(3, LA_RECORD_PHASE, "{\"phase\":\"" LA_PHASE_WAITING "\"}", NULL);
@@ -31,6 +32,7 @@ static int worker(void)
     (void)la_record_write(3, LA_RECORD_PHASE, "{\"phase\":\"work\"}", NULL);
     la_sleep_ns(work * MS);
     (void)la_record_write(3, LA_RECORD_END, "{\"outcome\":\"ok\"}", NULL);
+    la_sleep_ns(after * MS);
     return 0;
 }
 
@@ -51,13 +53,19 @@ static int outcome_of(const char *job)
 static void waiting_costs_no_timeout(void **state)
 {
     (void)state;
-    assert_int_equal(outcome_of("2500 1"), LA_OUTCOME_OK);
+    assert_int_equal(outcome_of("2500 1 0"), LA_OUTCOME_OK);
 }
 
 static void work_behind_it_does(void **state)
 {
     (void)state;
-    assert_int_equal(outcome_of("300 60000"), LA_OUTCOME_TIMEOUT);
+    assert_int_equal(outcome_of("300 60000 0"), LA_OUTCOME_TIMEOUT);
+}
+
+static void a_hang_after_the_end_spoils_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(outcome_of("0 1 60000"), LA_OUTCOME_OK);
 }
 
 int main(int argc, char **argv)
@@ -66,6 +74,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waiting_costs_no_timeout),
         cmocka_unit_test(work_behind_it_does),
+        cmocka_unit_test(a_hang_after_the_end_spoils_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
