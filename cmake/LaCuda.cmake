@@ -7,7 +7,7 @@ set(LABENCH_CUDA "AUTO" CACHE STRING "CUDA kernels: AUTO, ON or OFF")
 set_property(CACHE LABENCH_CUDA PROPERTY STRINGS AUTO ON OFF)
 # 90a and not 90: wgmma and setmaxnreg exist for that alone.
 set(LABENCH_CUDA_ARCHS "80;90a;120" CACHE STRING "CUDA architectures to compile for, or native")
-option(LABENCH_CUDA_FAST_COMPILE "Kernels compiled in a fifth of the time, to run slower: where none is timed" OFF)
+option(LABENCH_CUDA_FAST_COMPILE "Kernels compiled fast, to run slower: where none is timed" OFF)
 set(LA_HAVE_CUDA OFF)
 set(LA_HAVE_SM90A OFF)
 
