@@ -20,14 +20,14 @@
 #define DRAWN         4e8  /* numbers a second: inputs of a timing cell */
 #define FILLED        5e8  /* numbers a second: inputs of a probe */
 #define TOUCHED       1e9 /* bytes a second: memory that is new to the process; all cores together */
-#define HASHED        1e10  /* bytes a second: outputs, after every sample */
-#define REFERENCE_OPS 3e9   /* useful FLOP a second of float64 loops that walk through tokens */
-#define ROWS_OPS      3.5e9 /* of those that compute sampled rows alone */
-#define GRADIENT_OPS  2e9   /* of the gradients' */
-#define SCORE_OPS     5e9   /* float64 FLOP a second of what scores a probe */
-#define USUAL_TIMES   1.8   /* samples last so many times what a first look asks for */
-#define DECODE_TIMES  1.3   /* of one token's calls, which one core makes out of its caches */
-#define USUAL_STEPS   0.85  /* of a training's steps are taken: some learn all before */
+#define HASHED        1e10 /* bytes a second: outputs, after every sample */
+#define REFERENCE_OPS 6e9  /* useful FLOP a second of float64 loops that walk through tokens */
+#define ROWS_OPS      6e9  /* of those that compute sampled rows alone */
+#define GRADIENT_OPS  5e9  /* of the gradients' */
+#define SCORE_OPS     5e9  /* float64 FLOP a second of what scores a probe */
+#define USUAL_TIMES   1.8  /* samples last so many times what a first look asks for */
+#define DECODE_TIMES  1.3  /* of one token's calls, which one core makes out of its caches */
+#define USUAL_STEPS   0.85 /* of a training's steps are taken: some learn all before */
 #define WARM_S        0.02
 #define DEVICE_CALLS  3    /* of warm-up, at least */
 #define SLOW_S        10.0 /* the verified call is then the sample */
