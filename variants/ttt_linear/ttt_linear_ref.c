@@ -120,8 +120,8 @@ static token token_at(const head *h, double *room)
 }
 
 /* G, the gradient of half the squared error |f(k) - v|^2 by z = W'k + b. */
-static void loss_gradient(const head *h, const memory *m, const double *k, const double *v,
-                          token *t)
+LA_WIDE static void loss_gradient(const head *h, const memory *m, const double *k, const double *v,
+                                  token *t)
 {
     apply(h, m->W, m->b, k, t->z);
     if (h->o->norm == LA_TTT_PLAIN) {
@@ -254,7 +254,8 @@ static void loss_gradient_back(const head *h, const double *k, const double *v, 
 }
 
 /* From do to dq and to the gradients of W, b and of the sums. */
-static void output_back(const head *h, const double *dout, const memory *m, const token *t, back *g)
+LA_WIDE static void output_back(const head *h, const double *dout, const memory *m, const token *t,
+                                back *g)
 {
     for (int64_t c = 0; c < h->dk; c++) g->dq[c] = 0.0;
     if (h->o->norm == LA_TTT_PLAIN) {
