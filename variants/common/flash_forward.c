@@ -47,7 +47,8 @@ static flash plan(const la_problem *p, int64_t window, const la_device *dev)
     f.add = LA_ISA_TABLE(la_flash_add, f.tile->isa);
     if (p->dtype == LA_BF16) {
         f.narrow = la_tile_bf16_get(dev->isa);
-        f.add = LA_BF16_TABLE(la_flash_add, dev->isa);
+        f.add = LA_AMX_TABLE(la_flash_add, dev->isa);
+        f.turned = dev->isa >= LA_ISA_AMX_BF16;
         f.k2 = (p->dk + 1) / 2;
         f.v2 = (p->dv + 1) / 2;
     }
@@ -170,6 +171,25 @@ static void leave(const flash *f, const flash_block *b, char *o, int64_t o_step,
     }
 }
 
+/* n rows of V in pairs of keys, into b->vt. Returns the words between rows. */
+static int64_t pair_values(const flash *f, const flash_block *b, const char *v, int64_t step,
+                           int64_t n)
+{
+    enum { SLAB = 64, TURNED_STEP = FLASH_KEYS / 2 }; /* channels of a slab: they fit b->scores */
+    const la_bf16 *rows = (const la_bf16 *)(const void *)v;
+    if (!f->turned) {
+        f->narrow->pairs_of_rows(n, b->dv, rows, step, b->vt, b->dv);
+        return b->dv;
+    }
+    for (int64_t i = 0; i < b->dv; i += SLAB) {
+        int64_t channels = b->dv - i < SLAB ? b->dv - i : SLAB;
+        f->narrow->pairs_of_rows(n, channels, rows + i, step, (la_pair *)(void *)b->scores, SLAB);
+        f->tile->transpose((n + 1) / 2, channels, b->scores, SLAB, (float *)b->vt + i * TURNED_STEP,
+                           TURNED_STEP);
+    }
+    return TURNED_STEP;
+}
+
 /* Passes over the keys of a run; `first` is the block's first row. */
 static void pass_over(const flash *f, const flash_block *b, const flash_run *run, int64_t first)
 {
@@ -184,10 +204,8 @@ static void pass_over(const flash *f, const flash_block *b, const flash_run *run
         const char *v = run->v + (size_t)(j * run->v_step) * f->element;
         keys.k = la_flash_rows(f, b->panels, k, run->k_step, keys.n, b->dk, b->kt, &keys.k_step);
         if (f->narrow) {
-            const void *rows = v;
-            f->narrow->pairs_of_rows(keys.n, b->dv, rows, run->v_step, b->vt, b->dv);
             keys.v = b->vt;
-            keys.v_step = b->dv;
+            keys.v_step = pair_values(f, b, v, run->v_step, keys.n);
         } else {
             keys.v =
                 la_flash_rows(f, b->panels, v, run->v_step, keys.n, b->dv, b->vt, &keys.v_step);

@@ -2,7 +2,7 @@
  * The inner tile of flash, compiled once per instruction set: scores of a panel, online softmax, and
  * the panel's output. The build for bf16 dot products takes rows in bf16: its products are those of
  * pairs, and weights are rounded where the second product reads them; scores, maxima, sums and the
- * output are float32 in every build.
+ * output are float32 in every build. With AMX the products are of tiles, and V comes turned.
  */
 #include <float.h>
 #include <math.h>
@@ -26,6 +26,12 @@ static void mask(float *scores, int vectors, int64_t from, int64_t end, int64_t 
             la_v_store(s, la_v_select(la_v_less(zero, early), x, never));
         }
 }
+
+#if defined(__AMX_BF16__)
+enum { TURNED = 1 };
+#else
+enum { TURNED = 0 };
+#endif
 
 #if defined(__AVX512BF16__)
 enum { NARROW = 1 };
@@ -134,6 +140,7 @@ static void settle_of(int vectors, const flash_block *b, int64_t n, float *top, 
     }
 }
 
+#if !defined(__AMX_BF16__)
 /* ---- a tile that all rows of a full panel see, float32: few passes over its scores ---- */
 
 /* Sums over n of x[i rs] times a vector of y [n, panel]: those of the rows of one block. */
@@ -212,6 +219,8 @@ static void add_whole(const flash_block *b, const flash_keys *keys, int64_t pane
                  b->ot + panel * b->dv * PANEL);
 }
 
+#endif
+
 /* ---- any tile ---- */
 
 /* Scores of the keys of a span against its lanes; qt and scores are those of the panel. */
@@ -233,10 +242,10 @@ static void output(const flash_block *b, const flash_span *s, const uint32_t *v,
 {
     const int64_t w = PANEL, n = s->end - s->from, lanes = s->last - s->first;
     const int64_t from = NARROW ? s->from / 2 : s->from;
-    const void *rows = v + from * v_step, *p = weights + from * w + s->first;
+    const void *rows = v + (TURNED ? from : from * v_step), *p = weights + from * w + s->first;
     if (NARROW)
-        b->narrow->product(b->dv, lanes, (n + 1) / 2, 1.0f, rows, 1, v_step, p, w, true,
-                           ot + s->first, w);
+        b->narrow->product(b->dv, lanes, (n + 1) / 2, 1.0f, rows, TURNED ? v_step : 1,
+                           TURNED ? 1 : v_step, p, w, true, ot + s->first, w);
     else
         b->tile->tn(b->dv, lanes, n, 1.0f, rows, v_step, p, w, true, ot + s->first, w, NULL);
 }
@@ -252,7 +261,8 @@ static void add_part(const flash_block *b, const flash_keys *keys, int64_t panel
     n -= start, hidden -= start, visible -= start;
     if (n <= 0) return;
     const uint32_t *k = (const uint32_t *)keys->k + start * keys->k_step;
-    const uint32_t *v = (const uint32_t *)keys->v + start / (NARROW + 1) * keys->v_step;
+    const uint32_t *v =
+        (const uint32_t *)keys->v + start / (NARROW + 1) * (TURNED ? 1 : keys->v_step);
     const uint32_t *qt = (const uint32_t *)b->qt + panel * (NARROW ? b->k2 : b->dk) * PANEL;
     float *ot = b->ot + panel * dv * PANEL, *p = b->scores;
     /* Borders of spans at pairs of keys: a little more is scored, and hidden like the rest. */
@@ -268,6 +278,84 @@ static void add_part(const flash_block *b, const flash_keys *keys, int64_t panel
         output(b, &s, v, keys->v_step, (const uint32_t *)(const void *)p, ot);
 }
 
+#if defined(__AMX_BF16__)
+enum { SIDE = 16 };
+
+/* 16 keys, or channels, of A, against the panel: `steps` of 16 pairs, added to tiles 0 to 2. */
+LA_INLINE void tiles_of(const uint32_t *a, int64_t a_step, const uint32_t *lanes, int64_t pairs)
+{
+    for (int64_t e = 0; e < pairs; e += SIDE, a += SIDE, lanes += SIDE * PANEL) {
+        LA_AMX_LOAD(4, a, a_step);
+        LA_AMX_LOAD(5, lanes, PANEL);
+        LA_AMX_MULTIPLY(0, 4, 5);
+        LA_AMX_LOAD(6, lanes + LA_VW, PANEL);
+        LA_AMX_MULTIPLY(1, 4, 6);
+        LA_AMX_LOAD(7, lanes + 2 * LA_VW, PANEL);
+        LA_AMX_MULTIPLY(2, 4, 7);
+    }
+}
+
+LA_INLINE void store_tiles(float *to)
+{
+    LA_AMX_STORE(0, to, PANEL);
+    LA_AMX_STORE(1, to + LA_VW, PANEL);
+    LA_AMX_STORE(2, to + 2 * LA_VW, PANEL);
+}
+
+/* A tile of a multiple of 32 keys that all rows of a full panel see. */
+static __attribute__((noinline)) void add_tiles(const flash_block *b, const flash_keys *keys,
+                                                int64_t panel)
+{
+    const int64_t n = keys->n, k2 = b->k2, k_step = keys->k_step, v_step = keys->v_step;
+    const uint32_t *k = keys->k, *v = keys->v, *qt = (const uint32_t *)b->qt + panel * k2 * PANEL;
+    float *ot = b->ot + panel * b->dv * PANEL, *scores = b->scores;
+    la_vf m[NV], c[NV];
+    for (int i = 0; i < NV; i++) m[i] = la_v_set(-FLT_MAX);
+    for (int64_t j = 0; j < n; j += SIDE) {
+        float *to = scores + j * PANEL;
+        LA_AMX_ZERO(0);
+        LA_AMX_ZERO(1);
+        LA_AMX_ZERO(2);
+        tiles_of(k + j * k_step, k_step, qt, k2);
+        store_tiles(to);
+        for (int i = 0; i < SIDE; i++, to += PANEL)
+#pragma GCC unroll 3
+            for (int e = 0; e < NV; e++) m[e] = la_v_max(m[e], la_v_load(to + e * LA_VW));
+    }
+    bool moved = online(NV, b, n, m, b->top + panel * PANEL, b->sum + panel * PANEL, c);
+    const uint32_t *weights = (const uint32_t *)(const void *)scores;
+    for (int64_t i = 0; i < b->dv; i += SIDE, ot += SIDE * PANEL) {
+        for (int64_t j = 0; moved && j < SIDE; j++)
+            for (int e = 0; e < NV; e++) {
+                float *o = ot + j * PANEL + e * LA_VW;
+                la_v_store(o, la_v_load(o) * c[e]);
+            }
+        LA_AMX_LOAD(0, ot, PANEL);
+        LA_AMX_LOAD(1, ot + LA_VW, PANEL);
+        LA_AMX_LOAD(2, ot + 2 * LA_VW, PANEL);
+        tiles_of(v + i * v_step, v_step, weights, n / 2);
+        store_tiles(ot);
+    }
+}
+
+void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
+{
+    bool tiles = keys->n % 32 == 0 && b->k2 % SIDE == 0 && b->dv % SIDE == 0, entered = false;
+    for (int64_t i = 0; i < b->panels; i++) {
+        flash_keys own = *keys; /* as the panel's first row sees them */
+        own.hidden += i * PANEL, own.visible += i * PANEL;
+        bool full = b->rows - i * PANEL > PANEL - LA_VW; /* no vector without a row */
+        bool whole = tiles && full && own.hidden + PANEL - 1 <= 0 && own.visible >= own.n;
+        if (whole && !entered) la_amx_enter(SIDE, SIDE);
+        if (whole)
+            add_tiles(b, &own, i);
+        else
+            add_part(b, &own, i); /* whose products leave */
+        entered = whole;
+    }
+    if (entered) la_amx_leave();
+}
+#else
 void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
 {
     bool blocks = !NARROW && keys->n % MR == 0 && b->dv % MR == 0;
@@ -281,3 +369,4 @@ void LA_ISA(la_flash_add)(const flash_block *b, const flash_keys *keys)
             add_part(b, &own, i);
     }
 }
+#endif

@@ -33,7 +33,8 @@ typedef struct flash_block {
 /* A tile of n <= FLASH_KEYS keys. The block's first row sees keys [hidden, visible), which may lie outside
  * the tile; each further row sees a band of the same width, one key later. Without a mask the band is
  * wider than any sequence. In float32, k [n, dk] and v [n, dv]; in bf16, k [n, k2] are pairs along the
- * channels and v [ceil(n / 2), dv] pairs of keys. Steps are words between rows. */
+ * channels and v [ceil(n / 2), dv] pairs of keys, which tiles of AMX want turned: [dv, ceil(n / 2)]. Steps are
+ * words between rows. */
 typedef struct flash_keys {
     const void *k, *v;
     int64_t k_step, v_step, n, hidden, visible;
@@ -65,6 +66,7 @@ void la_flash_add_generic(const flash_block *block, const flash_keys *keys);
 void la_flash_add_avx2(const flash_block *block, const flash_keys *keys);
 void la_flash_add_avx512(const flash_block *block, const flash_keys *keys);
 void la_flash_add_avx512_bf16(const flash_block *block, const flash_keys *keys);
+void la_flash_add_amx_bf16(const flash_block *block, const flash_keys *keys);
 
 /* Keys of one tile in backward. It holds weights and their gradients, [64, panel] each: 24 KiB. */
 #define FLASH_BACK_KEYS 64
@@ -110,6 +112,7 @@ typedef struct flash { /* an instance */
     size_t element;             /* bytes of one of q, k, v, o and the cache */
     int64_t k2, v2;             /* words of a row of K and of V: dk and dv, in bf16 pairs of them */
     int64_t window; /* keys i - window < j that row i sees, and j < i + window when bidirectional */
+    bool turned;    /* V is, for tiles of AMX: see flash_keys */
     int64_t capacity; /* of the cache: the last tokens, token t in slot t mod capacity */
     void (*add)(const flash_block *, const flash_keys *);
     void (*back)(const flash_back_block *, const flash_back_keys *);
