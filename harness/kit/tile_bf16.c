@@ -345,7 +345,7 @@ PAIRS_ALONG(pairs_along_floats, float, round32)
                 __m512i square[16];                                                                \
                 _Pragma("GCC unroll 16") for (int r = 0; r < 16; r++) square[r] =                  \
                     load(X + la_at_most(j + r, N - 1) * ldx + k, K - k);                           \
-                la_v_turn(square);                                                              \
+                la_v_turn(square);                                                                 \
                 la_pair *row = to + k / 2 * ldt + j;                                               \
                 _Pragma("GCC unroll 16") for (int r = 0; r < 16; r++) if (k + 2 * r < K)           \
                     put_pairs(row + r * ldt, square[r], N - j);                                    \

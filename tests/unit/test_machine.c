@@ -89,6 +89,7 @@ static void test_peaks_are_positive_and_ordered(void **state)
     /* No product of matrices is faster than its multiply-adds; half is left for a busy machine. */
     assert_true(peak.sgemm.best < 2 * peak.flops.best);
 #endif
+    if (la_isa_best() >= LA_ISA_AVX512_BF16) assert_true(peak.dots.worst > 0);
     assert_int_equal(la_peak_measure(0, la_isa_best(), &peak, &err), LA_E_ARG);
 }
 

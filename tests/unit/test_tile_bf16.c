@@ -292,6 +292,8 @@ static void test_bf16_is_refused_below_its_instruction_set(void **state)
         assert_int_equal(la_bf16_check(&p, &dev, "flash", &err), LA_OK);
     }
     assert_null(la_tile_bf16_get(LA_ISA_AVX512));
+    if (la_isa_best() < LA_ISA_AMX_BF16) return;
+    assert_ptr_not_equal(la_tile_bf16_get(LA_ISA_AVX512_BF16), la_tile_bf16_get(LA_ISA_AMX_BF16));
 }
 
 int main(void)

@@ -249,8 +249,8 @@ static void choose_kernels(instance *in, la_isa isa)
         in->forward = recurrent ? in->decode
                       : narrow  ? LA_AMX_TABLE(la_delta_chunk_bf16, isa)
                                 : LA_ISA_TABLE(la_delta_chunk, isa);
-        in->prepare = narrow ? LA_AMX_TABLE(la_delta_prepare_bf16, isa)
-                             : LA_ISA_TABLE(la_delta_prepare, isa);
+        in->prepare =
+            narrow ? LA_AMX_TABLE(la_delta_prepare_bf16, isa) : LA_ISA_TABLE(la_delta_prepare, isa);
         in->prepare_wide = LA_ISA_TABLE(la_delta_prepare, isa);
         in->legs = (la_delta_leg_kernels){.whole = LA_ISA_TABLE(la_delta_leg_whole, isa),
                                           .prepare = LA_ISA_TABLE(la_delta_leg_prepare, isa),
