@@ -216,8 +216,8 @@ LA_INLINE void tokens(prepared *c, bool delta, bool by_token)
         x->narrow->pairs_of_rows(c->C, c->K, c->to.k, c->K, c->pairs, c->K);
     }
     for (int64_t r = 0; r < c->K; r += LA_VW) la_v_store(c->to.whole + r, la_v_set(whole));
-    scores(c, delta, by_token);
     give_pairs(c);
+    scores(c, delta, by_token);
 }
 
 /* ---- a decay of channels ---- */
@@ -401,6 +401,8 @@ static bool channels_by_tiles(const prepared *c, float *scratch, bool delta)
     if (!split_channels(c, q, k, far, delta)) return false;
     turn_rows((const la_pair *)far.high, K2, high, LA_VW);
     turn_rows((const la_pair *)far.low, K2, low, LA_VW);
+    give_pairs(
+        c); /* before the tiles, whose loads wait until what they read has left for the cache */
 
     float qk[LA_VW * LA_VW] __attribute__((aligned(64)));
     float kk[LA_VW * LA_VW] __attribute__((aligned(64))) = {0};
@@ -429,7 +431,6 @@ static bool channels_by_tiles(const prepared *c, float *scratch, bool delta)
     if (delta) LA_AMX_STORE(1, kk, LA_VW);
     for (int m = 0; m < LA_VW; m++)
         put_scores(c, m, 0, delta, false, la_v_load(kk + m * LA_VW), la_v_load(qk + m * LA_VW));
-    give_pairs(c);
     return true;
 }
 #endif
