@@ -17,8 +17,8 @@
  * rows, and were no faster than shared columns.) */
 #define LEG_CHUNKS    16
 #define LEG_BYTES     (512 << 10)
-#define CHUNKS_ENOUGH 64 /* for each thread */
-#define AREAS         2  /* legs that a thread has prepared and not finished, at most */
+#define CHUNKS_ENOUGH 64
+#define AREAS         2 /* legs that a thread has prepared and not finished, at most */
 
 /* ---- sizes ---- */
 
@@ -40,12 +40,20 @@ static int64_t chunk_bytes(const la_recurrence *m, const la_problem *p, int64_t 
     return floats * (int64_t)sizeof(float);
 }
 
+/* For each thread. The shared columns of a decay by channel make copies of q and k each of their own: a relay
+ * is better earlier. */
+static int64_t chunks_enough(const la_recurrence *m)
+{
+    bool copies = m->decay == LA_DECAY_CHANNEL && m->write != LA_WRITE_RANK_ONE;
+    return copies ? CHUNKS_ENOUGH / 2 : CHUNKS_ENOUGH;
+}
+
 bool la_delta_relays(const la_recurrence *m, const la_problem *p, int64_t chunk)
 {
     int64_t heads = p->B * p->H, threads = p->threads, chunks = (p->T + chunk - 1) / chunk;
     if (p->dtype == LA_BF16 && m->write != LA_WRITE_RANK_ONE) return false;
     if (heads % threads == 0 || heads > 4 * threads) return false;
-    if (heads * chunks < CHUNKS_ENOUGH * threads) return false;
+    if (heads * chunks < chunks_enough(m) * threads) return false;
     if (heads > threads) return true;
     return (m->write == LA_WRITE_ADDITIVE || threads <= 2 * heads) &&
            chunk_bytes(m, p, chunk) * LEG_CHUNKS / 2 <= LEG_BYTES;
