@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The chunk form of bfloat16 rows: delta_chunk_isa.c with products of pairs. Compiled for AVX-512 with
- * bf16 dot products, and for AMX, where delta_chunk_tiles.h takes their place. S and all sums are float32; what enters a product is rounded, S too, as a
- * product reads it:
+ * bf16 dot products, and for AMX, where delta_chunk_tiles.h computes a chunk. S and all sums are float32;
+ * what enters a product is rounded, S too, as a product reads it:
  *
  *   U = (I + L)^{-1} diag(beta) (V - diag(exp G) K S)       pairs of channels; L of earlier rows: of tokens
  *   O = s (diag(exp G) Q S + P U)                           pairs of channels; pairs of tokens
