@@ -129,6 +129,13 @@ static void join(const chunk *c, kept k, const float *in, float *to)
     }
 }
 
+/* The state before token t, for backward, where a segment begins there. */
+static void save(const la_delta_slice *x, int64_t t, const float *S, int64_t W)
+{
+    if (x->saved && t % x->segment == 0)
+        la_state_give(x, S, W, x->saved + (t / x->segment - 1) * x->dk * x->S_row);
+}
+
 /* ---- legs ---- */
 
 void LA_ISA(la_delta_leg_prepare)(const la_delta_slice *x, const la_delta_leg *leg)
@@ -158,19 +165,18 @@ void LA_ISA(la_delta_leg_carry)(const la_delta_slice *x, const la_delta_leg *leg
         (c.decay == LA_BY_TOKEN ? update_delta_decay : update_delta)(&c);
     }
     if (x->S_out && leg->end == x->T) la_state_give(x, leg->out, c.W, x->S_out);
+    if (leg->end < x->T) save(x, leg->end, leg->out, c.W);
 }
 
 void LA_ISA(la_delta_leg_finish)(const la_delta_slice *x, const la_delta_leg *leg)
 {
     chunk c = begin(x, leg);
     for (int64_t i = 0, n = chunks_of(x, leg); i < n; i++) {
-        int64_t t = leg->start + i * x->chunk;
         enter(&c, leg, i);
         if (x->write == LA_WRITE_ADDITIVE) {
             join(&c, kept_at(x, leg, i), leg->held, c.S);
         }
         (c.decay == LA_BY_TOKEN ? output_decay_chunk : output_chunk)(&c);
-        if (x->saved && t > 0 && t % x->segment == 0)
-            la_state_give(x, c.S, c.W, x->saved + (t / x->segment - 1) * x->dk * x->S_row);
+        if (i > 0) save(x, leg->start + i * x->chunk, c.S, c.W);
     }
 }
