@@ -236,9 +236,8 @@ static void step(chunk *c, int64_t t, float *ready)
     c->v = la_packed_rows(x->v, t * x->v_row);
     c->o = (la_bf16 *)(void *)x->o + t * x->v_row;
     (x->write == LA_WRITE_DELTA ? delta_chunk : additive_chunk)(c);
-    int64_t done = t + c->n;
-    if (x->saved && c->ahead > 0 && done % x->segment == 0)
-        copy_state(c, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
+    float *saved = la_state_saved(x, t + c->n);
+    if (saved) copy_state(c, saved);
     if (x->S_out && c->ahead == 0) copy_state(c, x->S_out);
 }
 

@@ -72,9 +72,7 @@ static void step(chunk *c, int64_t t, float *ready)
         (c->decay == LA_BY_TOKEN ? delta_decay_chunk : delta_chunk)(c);
     else
         (c->decay == LA_BY_TOKEN ? additive_decay_chunk : additive_chunk)(c);
-    int64_t done = t + c->n;
-    if (x->saved && c->ahead > 0 && done % x->segment == 0)
-        la_state_give(x, c->S, c->W, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
+    la_state_give(x, c->S, c->W, la_state_saved(x, t + c->n));
     if (x->S_out && c->ahead == 0) la_state_give(x, c->S, c->W, x->S_out);
 }
 

@@ -264,8 +264,7 @@ void LA_ISA(la_dplr_forward)(const la_delta_slice *x)
         read_writes(&w, c.M + 2 * C * C + C, c.U + C * w.W, O);
         la_rows_deliver(n, x->w, O, w.W, x->scale, false, o, t);
         LA_ISA(la_dplr_leave)(&w, &c, c.S);
-        if (x->saved && done < x->T && done % x->segment == 0)
-            la_state_give(x, c.S, w.W, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
+        la_state_give(x, c.S, w.W, la_state_saved(x, done));
     }
     la_state_give(x, c.S, w.W, x->S_out);
 }

@@ -360,8 +360,8 @@ static void chunk(const la_delta_slice *x, int64_t t, float *ready, bool asks)
             panel(x, t, ready, j, last, VECS, asks && j == 0, held);
     }
     int64_t done = t + C;
-    if (x->saved && done < x->T && done % x->segment == 0)
-        give_state(x, x->saved + (done / x->segment - 1) * x->dk * x->S_row);
+    float *saved = la_state_saved(x, done);
+    if (saved) give_state(x, saved);
     if (x->S_out && done >= x->T) give_state(x, x->S_out);
 }
 

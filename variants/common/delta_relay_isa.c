@@ -129,13 +129,6 @@ static void join(const chunk *c, kept k, const float *in, float *to)
     }
 }
 
-/* The state before token t, for backward, where a segment begins there. */
-static void save(const la_delta_slice *x, int64_t t, const float *S, int64_t W)
-{
-    if (x->saved && t % x->segment == 0)
-        la_state_give(x, S, W, x->saved + (t / x->segment - 1) * x->dk * x->S_row);
-}
-
 /* ---- legs ---- */
 
 void LA_ISA(la_delta_leg_prepare)(const la_delta_slice *x, const la_delta_leg *leg)
@@ -165,7 +158,7 @@ void LA_ISA(la_delta_leg_carry)(const la_delta_slice *x, const la_delta_leg *leg
         (c.decay == LA_BY_TOKEN ? update_delta_decay : update_delta)(&c);
     }
     if (x->S_out && leg->end == x->T) la_state_give(x, leg->out, c.W, x->S_out);
-    if (leg->end < x->T) save(x, leg->end, leg->out, c.W);
+    la_state_give(x, leg->out, c.W, la_state_saved(x, leg->end));
 }
 
 void LA_ISA(la_delta_leg_finish)(const la_delta_slice *x, const la_delta_leg *leg)
@@ -177,6 +170,6 @@ void LA_ISA(la_delta_leg_finish)(const la_delta_slice *x, const la_delta_leg *le
             join(&c, kept_at(x, leg, i), leg->held, c.S);
         }
         (c.decay == LA_BY_TOKEN ? output_decay_chunk : output_chunk)(&c);
-        if (i > 0) save(x, leg->start + i * x->chunk, c.S, c.W);
+        if (i > 0) la_state_give(x, c.S, c.W, la_state_saved(x, leg->start + i * x->chunk));
     }
 }

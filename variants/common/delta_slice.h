@@ -182,4 +182,11 @@ static inline void la_state_give(const la_delta_slice *x, const float *S, int64_
         memcpy(to + r * x->S_row, S + r * W, (size_t)x->w * sizeof *S);
 }
 
+/* Where the state before token t > 0 is saved for backward; NULL: nowhere. */
+static inline float *la_state_saved(const la_delta_slice *x, int64_t t)
+{
+    if (!x->saved || t >= x->T || t % x->segment != 0) return NULL;
+    return x->saved + (t / x->segment - 1) * x->dk * x->S_row;
+}
+
 #endif
