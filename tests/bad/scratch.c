@@ -52,7 +52,7 @@ la_run_settings scratch_settings(void)
                              .max_time_s = 0.02,
                              .target = 0.5,
                              .min_samples = 10,
-                             .timeout_s = 3,
+                             .timeout_s = 6,
                              .memory_limit = (size_t)256 << 20,
                              .predict = true,
                              .seed = 1};

@@ -23,7 +23,7 @@ la_status scratch_add_pass(la_plan *plan, const char *variant, la_pass pass, int
  * them at 64 and 256. Lists as in a command. */
 la_status scratch_models(la_plan *plan, const char *variants, const char *rates, const char *steps,
                          int seeds, la_err *err);
-la_run_settings scratch_settings(void); /* short: 20 ms of samples, timeout 3 s, 256 MiB */
+la_run_settings scratch_settings(void); /* short: 20 ms of samples, timeout 6 s, 256 MiB */
 
 /* Keeps reference rows beside the database, for runs that are killed and cannot tidy up. */
 void scratch_cache_beside(const char *db, la_run_settings *settings, char dir[80]);
