@@ -225,18 +225,12 @@ static void sweep(const la_ka *ka, const la_io *io, int64_t i, int64_t s, chunk_
         int64_t t = c * ka->chunk, left = ka->p.T - t;
         unsigned wanted = (fn != la_ka_chunk_absorb ? LA_KA_Q : 0) |
                           (fn != la_ka_chunk_read ? LA_KA_K | LA_KA_V : 0);
-        la_ka_rows rows =
-            la_ka_rows_at(ka, io, i, t, left < ka->chunk ? left : ka->chunk, wanted, w);
+        la_ka_rows rows = la_ka_chunk_rows(ka, io, i, c, wanted, w);
         rows.ahead = (to - c - 1) * ka->chunk;
         if (rows.ahead > left - rows.n) rows.ahead = left - rows.n;
         if (la_ka_is_half(ka)) rows.ahead = 0; /* nothing to ask for: rows are in buffers */
-        bool asks = la_ka_is_half(ka) || (fn == la_ka_chunk_causal && !ka->stabilised);
-        if (!asks && c + 1 < to && left >= 2 * ka->chunk) {
-            la_ka_rows next = la_ka_rows_at(ka, io, i, t + ka->chunk, ka->chunk, 0, w);
-            if (fn != la_ka_chunk_absorb) la_ka_ask_for(next.q, ka->chunk, next.ldk, ka->p.dk);
-            if (fn != la_ka_chunk_read) la_ka_ask_for(next.k, ka->chunk, next.ldk, ka->p.dk);
-            if (fn != la_ka_chunk_read) la_ka_ask_for(next.v, ka->chunk, next.ldv, ka->p.dv);
-        }
+        bool asks = fn == la_ka_chunk_causal && !ka->stabilised;
+        if (!asks && c + 1 < to) la_ka_look_ahead(ka, io, i, c + 1, wanted);
         fn(ka, st, &rows, w);
         if (fn != la_ka_chunk_absorb)
             la_ka_put(ka, rows.n, ka->p.dv, rows.o, rows.ldv, io->o, la_ka_row(ka, i, t), ka->p.dv,

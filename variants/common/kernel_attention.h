@@ -180,6 +180,9 @@ int64_t la_ka_row(const la_ka *ka, int64_t i, int64_t t);
 /* n tokens from t of (batch, head) i. bf16: those wanted are copied to w->wide, and o is a buffer there. */
 la_ka_rows la_ka_rows_at(const la_ka *ka, const la_io *io, int64_t i, int64_t t, int64_t n,
                          unsigned wanted, const la_ka_buffers *w);
+/* Chunk c of (batch, head) i, likewise. */
+la_ka_rows la_ka_chunk_rows(const la_ka *ka, const la_io *io, int64_t i, int64_t c, unsigned wanted,
+                            const la_ka_buffers *w);
 /* bf16 rows [n,d] from `row` on, in `to`, rows a multiple of 16 floats apart. */
 const float *la_ka_widened(const la_ka *ka, const void *tensor, int64_t row, int64_t n, int64_t d,
                            float *to);
@@ -189,6 +192,8 @@ void la_ka_put(const la_ka *ka, int64_t n, int64_t d, const float *from, int64_t
 /* Rows of one head lie H rows apart, a page every few rows, where the hardware does not look ahead: the
  * next chunk is asked for before this one is computed. */
 void la_ka_ask_for(const float *rows, int64_t n, int64_t ld, int64_t d);
+/* So of chunk c; bf16 not, whose rows are in buffers. */
+void la_ka_look_ahead(const la_ka *ka, const la_io *io, int64_t i, int64_t c, unsigned wanted);
 
 /* phi(Q) and phi(K), or their exponents, into w->a and w->b. */
 void la_ka_features_of_queries(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w);

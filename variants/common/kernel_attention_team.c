@@ -120,23 +120,6 @@ static void enter_block(part *x, int64_t block, int64_t blocks)
     x->turn = (int)(block & 1);
 }
 
-static la_ka_rows chunk_of(const part *x, int64_t c, unsigned wanted)
-{
-    const la_ka *ka = x->ka;
-    int64_t t = c * ka->chunk;
-    return la_ka_rows_at(ka, x->io, x->i, t, least(ka->p.T - t, ka->chunk), wanted, &x->w);
-}
-
-/* Asks for the rows of chunk c + 1, if it is one of the part's. */
-static void look_ahead(const part *x, int64_t c, unsigned wanted)
-{
-    if (c + 1 >= x->to || la_ka_is_half(x->ka)) return;
-    la_ka_rows next = chunk_of(x, c + 1, 0);
-    if (wanted & LA_KA_Q) la_ka_ask_for(next.q, next.n, next.ldk, x->ka->p.dk);
-    if (wanted & LA_KA_K) la_ka_ask_for(next.k, next.n, next.ldk, x->ka->p.dk);
-    if (wanted & LA_KA_V) la_ka_ask_for(next.v, next.n, next.ldv, x->ka->p.dv);
-}
-
 /* What the part adds before its step `at`, or in all. */
 static la_ka_state added(const part *x, int64_t at, bool all)
 {
@@ -149,8 +132,8 @@ static void absorb(part *x)
     int64_t at = 0, step = la_ka_step_tokens(ka);
     la_ka_empty(ka, added(x, 0, x->from == x->to));
     for (int64_t c = x->from; c < x->to; c++) {
-        la_ka_rows rows = chunk_of(x, c, LA_KA_K | LA_KA_V);
-        look_ahead(x, c, LA_KA_K | LA_KA_V);
+        la_ka_rows rows = la_ka_chunk_rows(ka, x->io, x->i, c, LA_KA_K | LA_KA_V, &x->w);
+        if (c + 1 < x->to) la_ka_look_ahead(ka, x->io, x->i, c + 1, LA_KA_K | LA_KA_V);
         for (int64_t t = 0; t < rows.n; t += step, at++) {
             bool last = c + 1 == x->to && t + step >= rows.n;
             la_ka_rows few = la_ka_few_rows(&rows, t, step);
@@ -176,8 +159,8 @@ static void read(part *x, la_ka_state base)
     /* Keys again for a chunk that has to go token by token. */
     unsigned wanted = LA_KA_Q | LA_KA_V | (ka->stabilised ? LA_KA_K : 0);
     for (int64_t c = x->from; c < x->to; c++) {
-        la_ka_rows rows = chunk_of(x, c, wanted);
-        look_ahead(x, c, LA_KA_Q);
+        la_ka_rows rows = la_ka_chunk_rows(ka, x->io, x->i, c, wanted, &x->w);
+        if (c + 1 < x->to) la_ka_look_ahead(ka, x->io, x->i, c + 1, LA_KA_Q);
         for (int64_t t = 0; t < rows.n; t += step, at++) {
             bool last = c + 1 == x->to && t + step >= rows.n;
             la_ka_rows few = la_ka_few_rows(&rows, t, step);

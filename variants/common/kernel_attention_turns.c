@@ -91,23 +91,6 @@ static la_ka_state state_at(const runner *x, int64_t at, bool behind)
     return slot_of(x, x->thread, behind ? la_ka_steps_of(x->ka, x->ka->span) : at);
 }
 
-static la_ka_rows chunk_of(const runner *x, int64_t c, unsigned wanted)
-{
-    const la_ka *ka = x->ka;
-    int64_t t = c * ka->chunk;
-    return la_ka_rows_at(ka, x->io, x->i, t, least(ka->p.T - t, ka->chunk), wanted, &x->w);
-}
-
-/* Asks for the rows of chunk c + 1, if it is one of the leg. */
-static void look_ahead(const runner *x, int64_t c, unsigned wanted)
-{
-    if (c + 1 >= x->to || la_ka_is_half(x->ka)) return;
-    la_ka_rows next = chunk_of(x, c + 1, 0);
-    if (wanted & LA_KA_Q) la_ka_ask_for(next.q, next.n, next.ldk, x->ka->p.dk);
-    if (wanted & LA_KA_K) la_ka_ask_for(next.k, next.n, next.ldk, x->ka->p.dk);
-    if (wanted & LA_KA_V) la_ka_ask_for(next.v, next.n, next.ldv, x->ka->p.dv);
-}
-
 typedef void step_fn(runner *x, int64_t at, la_ka_state before, la_ka_state behind,
                      const la_ka_rows *rows);
 
@@ -138,8 +121,8 @@ static void each_step(runner *x, step_fn *fn, unsigned wanted)
     const la_ka *ka = x->ka;
     int64_t at = 0, step = la_ka_step_tokens(ka);
     for (int64_t c = x->from; c < x->to; c++) {
-        la_ka_rows rows = chunk_of(x, c, wanted);
-        look_ahead(x, c, wanted);
+        la_ka_rows rows = la_ka_chunk_rows(ka, x->io, x->i, c, wanted, &x->w);
+        if (c + 1 < x->to) la_ka_look_ahead(ka, x->io, x->i, c + 1, wanted);
         if (fn == read && x->io->saved)
             la_ka_copy_state(ka, la_ka_slot_at(ka, x->io->saved, x->i * la_ka_chunks(ka) + c),
                              state_at(x, at, false));
