@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "registry.h"
 
 static void must(bool ok, const char *what)
@@ -52,7 +53,7 @@ la_run_settings scratch_settings(void)
                              .max_time_s = 0.02,
                              .target = 0.5,
                              .min_samples = 10,
-                             .timeout_s = 6,
+                             .timeout_s = 60, /* no attempt that ends by itself comes near it */
                              .memory_limit = (size_t)256 << 20,
                              .predict = true,
                              .seed = 1};
@@ -263,4 +264,16 @@ int scratch_workers(void)
     }
     if (dir) closedir(dir);
     return count;
+}
+
+void scratch_wait_for_workers(int n)
+{
+    int found = scratch_workers();
+    for (int tries = 0; tries < 3000 && found != n; tries++) {
+        la_sleep_ns(20000000);
+        found = scratch_workers();
+    }
+    if (found == n) return;
+    fprintf(stderr, "%d workers after a minute, where %d should be\n", found, n);
+    must(false, "waiting for workers");
 }

@@ -23,7 +23,7 @@ la_status scratch_add_pass(la_plan *plan, const char *variant, la_pass pass, int
  * them at 64 and 256. Lists as in a command. */
 la_status scratch_models(la_plan *plan, const char *variants, const char *rates, const char *steps,
                          int seeds, la_err *err);
-la_run_settings scratch_settings(void); /* short: 20 ms of samples, timeout 6 s, 256 MiB */
+la_run_settings scratch_settings(void); /* short: 20 ms of samples, 256 MiB */
 
 /* Keeps reference rows beside the database, for runs that are killed and cannot tidy up. */
 void scratch_cache_beside(const char *db, la_run_settings *settings, char dir[80]);
@@ -46,5 +46,8 @@ int64_t scratch_number(const char *db, const char *sql);
 bool scratch_is_sound(const char *db);
 /* Processes that run this program as a worker. */
 int scratch_workers(void);
+/* Until there are n of them; fails after a minute. One that is killed is there until it has been given the time to
+ * end, which a busy machine takes its own for. */
+void scratch_wait_for_workers(int n);
 
 #endif
