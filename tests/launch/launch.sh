@@ -97,9 +97,15 @@ check "a failed build is shown" said oops
 main ''
 (
     flock 9
-    sleep 2
+    touch "$work/locked"
+    # Until it is waited for, a minute at most.
+    for ((i = 0; i < 600; i++)); do
+        said 'waiting for another build' && exit
+        sleep 0.1
+    done
 ) 9>"$work/p/build/.lock" &
-sleep 0.3
+: >"$work/err"
+until [[ -e $work/locked ]]; do sleep 0.05; done
 run 5
 check "a build in progress is waited for" said 'waiting for another build'
 wait

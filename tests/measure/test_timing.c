@@ -7,6 +7,7 @@
 /* cmocka.h needs the four above first. */
 #include <cmocka.h>
 #include <math.h>
+#include <time.h>
 
 #include "alloc.h"
 #include "clock.h"
@@ -49,20 +50,28 @@ static double shortest(const la_timing *t)
     return best;
 }
 
-/* The shortest sample, since a busy machine can only lengthen them. */
+/* How much longer than it was the shortest sample of a spin reads, since a busy machine can only lengthen them. */
+static double shortest_error(int64_t ns)
+{
+    spinner s = {.ns = ns};
+    la_measured what = {.call = spin, .context = &s};
+    la_timing t;
+    assert_int_equal(la_measure(&what, &usual, &t, NULL), LA_OK);
+    double error = shortest(&t) / (double)ns - 1;
+    la_timing_release(&t);
+    return error;
+}
+
 static void test_timer_tells_the_truth(void **state)
 {
     (void)state;
     static const int64_t known_ns[] = {10000, 1000000, 3000000};
     for (size_t i = 0; i < LA_COUNT(known_ns); i++) {
-        spinner s = {.ns = known_ns[i]};
-        la_measured what = {.call = spin, .context = &s};
-        la_timing t;
-        assert_int_equal(la_measure(&what, &usual, &t, NULL), LA_OK);
-        double error = shortest(&t) / (double)known_ns[i] - 1;
+        double error = shortest_error(known_ns[i]);
+        for (int tries = 0; tries < 10 && error > 0.03; tries++)
+            error = fmin(error, shortest_error(known_ns[i]));
         if (!(error >= -0.001 && error <= 0.03))
             fail_msg("a spin of %lld ns reads %.4f %% long", (long long)known_ns[i], 100 * error);
-        la_timing_release(&t);
     }
 }
 
@@ -199,6 +208,7 @@ static void test_rule_is_looked_at_once_time_and_samples_are_there(void **state)
     la_timing t;
     rule.target = 1e6;         /* a busy machine makes wide intervals */
     rule.first_call_ns = s.ns; /* and its one call of warm-up may last long */
+    rule.max_time_s = 60;      /* as may its samples */
     rule.min_time_s = 0.024;   /* reached at sample 16, or before on a busy machine */
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
     assert_string_equal(t.stop_reason, "target");
@@ -222,24 +232,30 @@ static void test_noise_runs_into_the_limit(void **state)
     la_measured what = {.call = spin, .context = &s};
     la_stop_rule rule = usual;
     rule.target = 1e-6;
+    rule.first_call_ns = s.ns;
     la_timing t;
-    int64_t start = la_now_ns();
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
-    double took = (double)(la_now_ns() - start) / 1e9;
+    double spent = 0; /* without its last sample, which a busy machine may make long */
+    for (size_t i = 0; i + 1 < t.n; i++) spent += (double)t.samples[i].total_ns / 1e9;
     assert_true(strcmp(t.stop_reason, "max_time") == 0 || strcmp(t.stop_reason, "settled") == 0);
     assert_true(t.half_width > 1e-6);
-    assert_true(took < 2);
+    if (!(spent < rule.max_time_s || t.n <= LA_INTERVAL_SAMPLES))
+        fail_msg("%.3f s before the last of %d samples", spent, (int)t.n);
     la_timing_release(&t);
 }
 
 static void test_at_the_limit_there_are_samples_for_an_interval(void **state)
 {
     (void)state;
-    spinner s = {.ns = 20000000};
+    spinner s = {
+        .ns =
+            100000000}; /* so long that a busy machine does not make four times the limit of six */
     la_measured what = {.call = spin, .context = &s};
     la_stop_rule rule = usual;
     rule.target = 1e-9;
-    rule.max_time_s = 0.08; /* reached with the fourth */
+    rule.first_call_ns = s.ns;
+    rule.min_time_s = 0.3;
+    rule.max_time_s = 0.4; /* reached with the fourth */
     la_timing t;
     assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
     assert_string_equal(t.stop_reason, "max_time");
@@ -337,10 +353,12 @@ static void test_usage_counts_this_process(void **state)
     (void)state;
     la_usage start;
     la_usage_now(&start);
-    spinner s = {.ns = 60000000};
-    assert_int_equal(spin(&s, NULL), LA_OK);
+    /* By the clock of the process: on a busy machine a while may pass without it. */
+    clock_t end = clock() + CLOCKS_PER_SEC / 50;
+    while (clock() < end) {
+    }
     la_usage took = la_usage_since(&start);
-    assert_true(took.user_ns + took.sys_ns > 5000000);
+    assert_true(took.user_ns + took.sys_ns > 15000000 && took.user_ns + took.sys_ns < 10000000000);
 }
 
 static int nothing_is_left(void **state)

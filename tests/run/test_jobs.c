@@ -45,7 +45,7 @@ static void watch(const la_run_event *e, void *context)
                             c->learn->train.lr >= other->learn->train.lr;
         }
     }
-    if (e->kind == LA_RUN_TICK && e->n_work > 1) {
+    if (e->n_work > 1) {
         size_t processes = (size_t)scratch_workers();
         if (processes > w->processes) w->processes = processes;
     }

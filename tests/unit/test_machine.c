@@ -86,8 +86,12 @@ static void test_peaks_are_positive_and_ordered(void **state)
         assert_true(rates[i]->worst <= rates[i]->median && rates[i]->median <= rates[i]->best);
     }
 #ifndef __SANITIZE_ADDRESS__ /* which slows our loop down and not OpenBLAS */
-    /* No product of matrices is faster than its multiply-adds; half is left for a busy machine. */
-    assert_true(peak.sgemm.best < 2 * peak.flops.best);
+    /* No product of matrices is faster than its multiply-adds; half is left for a busy machine, and another try for
+     * one that was busy all the while that one of them took. */
+    for (int tries = 0; tries < 4 && !(peak.sgemm.best < 2 * peak.flops.best); tries++)
+        assert_int_equal(la_peak_measure(1, la_isa_best(), &peak, &err), LA_OK);
+    if (!(peak.sgemm.best < 2 * peak.flops.best))
+        fail_msg("products %g, multiply-adds %g", peak.sgemm.best, peak.flops.best);
 #endif
     if (la_isa_best() >= LA_ISA_AVX512_BF16) assert_true(peak.dots.worst > 0);
     assert_int_equal(la_peak_measure(0, la_isa_best(), &peak, &err), LA_E_ARG);
