@@ -68,6 +68,8 @@ void la_canvas_ranges(la_canvas *c, const la_kind *kind, const la_lines *lines)
         xmax = fmax(xmax, 2.5 * r->y / r->slope);
     }
     if (!(ymax > 0)) ymax = 1; /* rates of a variant that does no operations */
+    bool measured = kind->x == LA_X_TIME || kind->x == LA_X_BYTES;
+    if (measured && xmax > xmin && xmax < 4 * xmin) xmin /= 2, xmax *= 2; /* little is not much */
     double air = xmax > xmin ? pow(xmax / xmin, 0.03) : 2;
     c->xlo = c->xlog ? xmin / air : 0;
     c->xhi = c->xlog ? xmax * air : xmax > 0 ? 1.03 * xmax : 1;
@@ -261,9 +263,8 @@ static double covered(const la_canvas *c, const la_lines *lines, double x, doubl
             py0 = py1;
         }
     }
-    if (x < c->left || x + width > c->right || y < c->bottom + 4 ||
-        y > la_canvas_py(c, c->data_hi) - 4)
-        hits += 40;
+    if (y < c->bottom + 4 || y > la_canvas_py(c, c->data_hi) - 4) hits += 40;
+    if (x < c->left || x + width > c->right) hits += 1e4; /* into the key */
     return hits;
 }
 
@@ -310,11 +311,21 @@ static double others(const la_canvas *c, size_t rule, double x, double y, double
     return hits;
 }
 
+/* Slopes may lie as good as upon one another: the name of the steepest stands above it, those of others below. */
+static void place_slopes(la_canvas *c)
+{
+    for (size_t i = 0; i < c->n_rules; i++)
+        for (size_t j = 0; j < c->n_rules; j++)
+            c->rules[i].below |= c->rules[i].slope > 0 && c->rules[j].inside &&
+                                 c->rules[j].slope > c->rules[i].slope;
+}
+
 /* Each rule's name stands where it covers least. */
 static void place_rules(la_canvas *c, const la_lines *lines)
 {
     static const double tries[] = {0.01, 0.25, 0.5, 0.75};
     double from = la_canvas_roof(c);
+    place_slopes(c);
     for (size_t i = 0; i < c->n_rules; i++) {
         la_rule *r = &c->rules[i];
         double best = DBL_MAX, width = la_text_px(r->label, MARK_FONT);

@@ -247,16 +247,16 @@ la_stroke la_canvas_slope(const la_canvas *c, const la_rule *r)
     return (la_stroke){x0, r->slope * x0, x1, r->slope * x1};
 }
 
-/* Its name stands along it near the upper end. */
+/* Its name stands along it, near the upper end. */
 static void sloped_rule(la_text *out, const la_canvas *c, const la_rule *r)
 {
     la_stroke s = la_canvas_slope(c, r);
     double dx = la_canvas_px(c, s.x1) - la_canvas_px(c, s.x0);
     double dy = la_canvas_py(c, s.y1) - la_canvas_py(c, s.y0), length = hypot(dx, dy);
     if (!(length > 0)) return;
-    /* Seven pixels above the line. */
-    double px = la_canvas_px(c, s.x1) - 0.04 * dx - 7 * dy / length;
-    double py = la_canvas_py(c, s.y1) - 0.04 * dy + 7 * dx / length;
+    double away = r->below ? -7 : 7; /* pixels above the line */
+    double px = la_canvas_px(c, s.x1) - 0.04 * dx - away * dy / length;
+    double py = la_canvas_py(c, s.y1) - 0.04 * dy + away * dx / length;
     la_text_add(
         out,
         "set arrow from first %.9g, first %.9g to first %.9g, first %.9g nohead dt 2 lw 0.8 "
@@ -489,6 +489,7 @@ la_status la_figure_sketch(const la_view *view, const la_kind *kind, const char 
     *empty = !has_numbers(&out->lines, kind->scale != LA_SCALE_PART);
     if (*empty) return LA_OK;
     if (kind->fit) la_lines_fit(&out->lines);
+    if (kind->sizes || kind->front) la_lines_points_apart(&out->lines);
     la_canvas *c = &out->canvas;
     for (size_t i = 0; i < view->n && kind->rules; i++)
         LA_TRY(load_rules(view, i, kind, c, task, err));

@@ -102,7 +102,7 @@ static void rules(const pen *p)
                         "transform=\"translate(%.1f %.1f) rotate(%.1f)\">",
                         x0, y0, x1, y1, x1 - 0.04 * (x1 - x0), y1 - 0.04 * (y1 - y0),
                         atan2(y1 - y0, x1 - x0) * 57.29577951308232);
-            la_text_add(p->out, "<tspan dy=\"-5\">");
+            la_text_add(p->out, "<tspan dy=\"%d\">", r->below ? 12 : -5);
             la_html_text(p->out, r->label);
             la_text_add(p->out, "</tspan></text>\n");
             continue;

@@ -48,3 +48,22 @@ void la_series_look(la_series *s, int impl, int line)
     s->shape = shapes[(size_t)(shape + line) % LA_COUNT(shapes)];
     s->dash = dashes[(size_t)(impl + line) % LA_COUNT(dashes)];
 }
+
+static bool looks_like_one_before(const la_lines *lines, size_t i)
+{
+    const la_series *s = &lines->v[i];
+    for (size_t j = 0; j < i; j++)
+        if (lines->v[j].shape == s->shape && strcmp(lines->v[j].colour, s->colour) == 0)
+            return true;
+    return false;
+}
+
+void la_lines_points_apart(la_lines *lines)
+{
+    for (size_t i = 0; i < lines->n; i++) {
+        size_t at = 0;
+        while (at + 1 < LA_COUNT(shapes) && shapes[at] != lines->v[i].shape) at++;
+        for (size_t k = 1; k < LA_COUNT(shapes) && looks_like_one_before(lines, i); k++)
+            lines->v[i].shape = shapes[(at + k) % LA_COUNT(shapes)];
+    }
+}

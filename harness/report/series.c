@@ -212,8 +212,9 @@ static la_status make_label(const la_lines *lines, la_series *s, la_err *err)
             char text[128];
             /* The format is one of the table above, each with one %s. */
             const char *at = strstr(axes[a].format, "%s");
+            bool one = a == LA_AXIS_THREADS && strcmp(value, "1") == 0;
             snprintf(text, sizeof text, "%.*s%.96s%s", (int)(at - axes[a].format), axes[a].format,
-                     value, at + 2);
+                     value, one ? " thread" : at + 2);
             la_text_add(&label, "%s", text);
         }
     }

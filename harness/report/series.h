@@ -77,6 +77,8 @@ void la_lines_fit(la_lines *lines);
 /* Gives a line its colour and filled point by its variant's name, and its dash by the place of its impl
  * among the variant's; `line` numbers the lines that have both in common, each of which looks different. */
 void la_series_look(la_series *series, int impl, int line);
+/* For figures of points, where no dash tells lines of one colour and point apart: gives the later ones other points. */
+void la_lines_points_apart(la_lines *lines);
 
 /* Ok, with a number? */
 bool la_point_good(const la_point *point);

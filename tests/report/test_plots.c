@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "canvas.h"
 #include "figure.h"
 #include "gnuplot.h"
 #include "report.h"
@@ -182,6 +183,9 @@ static void test_threads_have_a_figure(void **state)
     assert_non_null(strstr(gp, "T 8k"));
     la_text_release(&(la_text){.s = dat});
     la_text_release(&(la_text){.s = gp});
+    gp = read_all(dir, "roofline_fwd.gp");
+    assert_non_null(strstr(gp, "flash 1 thread'"));
+    la_text_release(&(la_text){.s = gp});
     remove_folder(dir);
     fixture_release(&f);
 }
@@ -260,6 +264,41 @@ static void test_every_line_can_be_told_apart(void **state)
     la_text_release(&(la_text){.s = gp});
     remove_folder(dir);
     fixture_release(&f);
+}
+
+/* Two impls by three numbers of threads, of one colour, in a figure that has no dashes. */
+static void test_points_without_lines_have_shapes_of_their_own(void **state)
+{
+    (void)state;
+    char name[] = "deltanet";
+    la_series six[6] = {0};
+    la_lines lines = {.v = six, .n = 6};
+    for (int i = 0; i < 6; i++) {
+        six[i].variant = name;
+        la_series_look(&six[i], i / 3, i % 3);
+    }
+    la_lines_points_apart(&lines);
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < i; j++) assert_int_not_equal(six[i].shape, six[j].shape);
+    la_series first = {.variant = name};
+    la_series_look(&first, 0, 0);
+    assert_int_equal(six[0].shape, first.shape);
+}
+
+/* What differs by little is not drawn from one edge to the other. */
+static void test_an_axis_of_bytes_is_never_narrow(void **state)
+{
+    (void)state;
+    la_point points[] = {{.x = 32768, .y = 0.1, .outcome = NULL}, {.x = 33280, .y = 0.9}};
+    la_series one = {.points = points, .n = 2};
+    la_lines lines = {.v = &one, .n = 1};
+    la_canvas c = {0};
+    la_kind kind = {.x = LA_X_BYTES, .scale = LA_SCALE_PART};
+    la_canvas_ranges(&c, &kind, &lines);
+    assert_true(c.xlo <= 16384 && c.xhi >= 65536);
+    kind.x = LA_X_LENGTH;
+    la_canvas_ranges(&c, &kind, &lines);
+    assert_true(c.xlo > 32000 && c.xhi < 34000);
 }
 
 static void test_plots_of_the_same_rows_have_the_same_bytes(void **state)
@@ -523,6 +562,8 @@ int main(void)
         cmocka_unit_test(test_threads_have_a_figure),
         cmocka_unit_test(test_rates_stand_under_their_roofs),
         cmocka_unit_test(test_every_line_can_be_told_apart),
+        cmocka_unit_test(test_points_without_lines_have_shapes_of_their_own),
+        cmocka_unit_test(test_an_axis_of_bytes_is_never_narrow),
         cmocka_unit_test(test_plots_of_the_same_rows_have_the_same_bytes),
         cmocka_unit_test(test_plots_draw_recall_over_load),
         cmocka_unit_test(test_a_map_has_a_box_for_every_two_values_and_the_line),
