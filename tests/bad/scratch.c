@@ -53,7 +53,7 @@ la_run_settings scratch_settings(void)
                              .max_time_s = 0.02,
                              .target = 0.5,
                              .min_samples = 10,
-                             .timeout_s = 60, /* no attempt that ends by itself comes near it */
+                             .timeout_s = 300, /* no attempt that ends by itself comes near it */
                              .memory_limit = (size_t)256 << 20,
                              .predict = true,
                              .seed = 1};

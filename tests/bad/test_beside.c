@@ -28,7 +28,6 @@ extern char **environ;
 static la_run_settings settings_of(int jobs)
 {
     la_run_settings settings = scratch_settings();
-    settings.timeout_s = 60;
     settings.memory_limit = (size_t)1 << 30;
     settings.checkpoint_s = 0.05;
     settings.jobs = jobs;
@@ -61,6 +60,8 @@ static void beside_softmax(const char *bad, la_outcome outcome, const char *step
     snprintf(variants, sizeof variants, "%s,softmax", bad);
     scratch_make(&s);
     assert_int_equal(run(s.db, variants, "0.01", steps, &settings, totals), LA_OK);
+    for (int o = 0; o < LA_OUTCOME_COUNT; o++)
+        if (totals[o]) print_message("%zu %s\n", totals[o], la_outcome_word((la_outcome)o));
     assert_int_equal(totals[LA_OUTCOME_OK], 3); /* softmax: its training and two evaluations */
     assert_int_equal(totals[outcome], 1);
     assert_int_equal(totals[LA_OUTCOME_UNSUPPORTED], 2); /* no model */

@@ -56,7 +56,6 @@ static void watch(const la_run_event *e, void *context)
 static la_run_settings settings_of(int jobs)
 {
     la_run_settings settings = scratch_settings();
-    settings.timeout_s = 60;
     settings.memory_limit = (size_t)1 << 30;
     settings.jobs = jobs;
     return settings;

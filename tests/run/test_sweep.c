@@ -65,7 +65,6 @@ static int run_sweep(void **state)
     scratch_make(&w.s);
     la_status st = all_cells(&plan, &err);
     la_run_settings settings = scratch_settings();
-    settings.timeout_s = 60;
     settings.memory_limit = (size_t)1 << 30;
     w.cells = plan.n;
     if (st == LA_OK) st = scratch_run_with(w.s.db, &plan, &settings, listen, &w, w.totals, &err);
