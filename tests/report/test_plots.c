@@ -289,7 +289,9 @@ static void test_points_without_lines_have_shapes_of_their_own(void **state)
 static void test_an_axis_of_bytes_is_never_narrow(void **state)
 {
     (void)state;
-    la_point points[] = {{.x = 32768, .y = 0.1, .outcome = NULL}, {.x = 33280, .y = 0.9}};
+    char ok[] = "ok";
+    la_point points[] = {{.x = 32768, .y = 0.1, .outcome = ok},
+                         {.x = 33280, .y = 0.9, .outcome = ok}};
     la_series one = {.points = points, .n = 2};
     la_lines lines = {.v = &one, .n = 1};
     la_canvas c = {0};
