@@ -34,7 +34,7 @@ const char *la_format_duration(double seconds, char buf[24]);
 /* Digits with which printf's %.*g gives a text that strtod takes back to x: 15 where they do, else 17. */
 int la_digits(double x);
 
-/* Edits (insert, delete, replace, swap) between two words; for "nearest:" hints. */
+/* Edits (insert, delete, replace, swap) between two words, case aside; for "nearest:" hints. */
 int la_edit_distance(const char *a, const char *b);
 
 #endif

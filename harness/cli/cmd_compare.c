@@ -162,6 +162,8 @@ static la_status compare(const compare_args *args, bool *failed, la_err *err)
                        args->word[0], args->word[1]);
     la_status st = find(args, 0, variant[0], &side[0], err);
     if (st == LA_OK) st = find(args, 1, variant[1], &side[1], err);
+    if (st == LA_OK && strcmp(side[0].words, side[1].words) == 0)
+        st = LA_FAIL(err, LA_E_ARG, "%s is compared with itself; name another one", side[0].words);
     if (st == LA_OK)
         st = la_report_compare(&side[0].side, &side[1].side, &args->how, stdout, &result, err);
     for (int v = 0; st == LA_OK && v < LA_VERDICTS; v++)

@@ -4,6 +4,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "commands.h"
@@ -204,8 +205,10 @@ static la_status draw(const plot_args *args, const side *sides, la_err *err)
     else
         snprintf(dir, sizeof dir, "results/%s%s%s", sides[0].id, n > 1 ? "-" : "",
                  n > 1 ? sides[1].id : "");
+    bool fresh = access(dir, F_OK) != 0;
     LA_TRY(la_report_draw(sources, n, args->words, all ? 0 : args->n_words, &args->how, dir, drawn,
                           NULL, &plots, err));
+    if (plots.drawn == 0 && fresh) rmdir(dir);
     if (plots.drawn == 0)
         return LA_FAIL(err, LA_E_NOTFOUND, "sweep %s has no data for %s", sides[0].id,
                        args->n_words ? "that" : "any plot");

@@ -117,6 +117,8 @@ static la_status show(const show_args *args, la_err *err)
     bool known;
     LA_TRY(la_print_learning(what, stdout, &known, err));
     if (known) return LA_OK;
+    if (strcmp(what, "task") == 0 || strcmp(what, "variant") == 0)
+        return LA_FAIL(err, LA_E_ARG, "which %s? 'labench list %ss' shows all", what, what);
     la_status st = show_stored(args, what, err);
     const char *near = la_registry_nearest(what);
     if (!near) near = la_tasks_nearest(what);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "alloc.h"
 #include "cuda.h"
@@ -400,6 +401,10 @@ static la_status fill_defaults(la_run_args *args, la_err *err)
         return LA_FAIL(err, LA_E_ARG,
                        "--variants is missing: which? 'labench list variants' shows all; "
                        "--variants all takes every one");
+    struct stat out;
+    if (args->out && stat(args->out, &out) == 0 && !S_ISDIR(out.st_mode))
+        return LA_FAIL(err, LA_E_ARG, "--out %s is a file; name a folder for the figures",
+                       args->out);
     if (args->spec.lengths.n == 0) {
         const char *def = la_flags[LA_FLAG_LENGTHS].def;
         LA_TRY(la_sizes_parse("--lengths", def, &args->spec.lengths, NULL, err));

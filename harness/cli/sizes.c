@@ -59,8 +59,9 @@ static la_status odd_size(const char *flag, span part, size_t digits, la_err *er
     if (digits == 1 && part.s[0] == '0' && (rest[0] == 'x' || rest[0] == 'X'))
         return LA_FAIL(err, LA_E_ARG, "%s '%s' is hexadecimal; write a decimal size", flag, q);
     if (rest[0] == '.')
-        return LA_FAIL(err, LA_E_ARG, "%s '%s' is not whole; write 1536 for one and a half k", flag,
-                       q);
+        return LA_FAIL(err, LA_E_ARG, "%s '%s' is not whole; %s", flag, q,
+                       strchr("kKmMgG", part.s[part.n - 1]) ? "write 1536 for one and a half k"
+                                                            : "sizes are 1 and up");
     if (rest[0] == 'e' || rest[0] == 'E')
         return LA_FAIL(err, LA_E_ARG, "%s '%s' has an exponent; write 1m or 1000000", flag, q);
     if (left >= 2 && strchr("kKmMgG", rest[0]) && (rest[1] == 'b' || rest[1] == 'B'))
