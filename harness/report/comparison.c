@@ -303,8 +303,7 @@ static void fill(const comparison *c, size_t i, char (*cell)[LA_GRID_CELL])
     const pair *p = &c->pairs[i];
     const la_judgement *j = &c->judged[i];
     char count[24];
-    snprintf(cell[LABEL], LA_GRID_CELL, "%.60s",
-             c->side[0]->variant ? c->side[1]->variant : p->a->label);
+    snprintf(cell[LABEL], LA_GRID_CELL, "%.60s", c->side[0]->variant ? p->b->label : p->a->label);
     snprintf(cell[PASS], LA_GRID_CELL, "%s", p->a->pass);
     snprintf(cell[LENGTH], LA_GRID_CELL, "%s", la_format_count(p->a->seqlen, count));
     la_number_time(p->a->median_ns, (double)NAN, (double)NAN, cell[TIME_A], NULL);

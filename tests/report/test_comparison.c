@@ -101,6 +101,9 @@ static void test_impls_and_variants_meet_their_own_kind(void **state)
     free(printed(&gla, &kda, how, &r, LA_OK));
     assert_int_equal(r.counts[LA_SLOWER], 4);
     assert_int_equal(r.alone, 0);
+    char *text = printed(&kda, &gla, how, &r, LA_OK);
+    must(text, "\ngla chunk "); /* which of them */
+    free(text);
     la_compare_side a = {f.store, f.sweep, NULL, "old"}, b = {f.store, second, NULL, "new"};
     free(printed(&a, &b, how, &r, LA_OK));
     assert_int_equal(r.counts[LA_FASTER], 4);
