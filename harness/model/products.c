@@ -80,12 +80,17 @@ static void over_rows(const la_means *with, int64_t rows, int64_t N, int64_t K, 
     int64_t each = (rows + with->threads - 1) / with->threads;
     each = at_most((each + 7) / 8 * 8, LA_PRODUCT_ROWS);
     int64_t blocks = each ? (rows + each - 1) / each : 0;
-#pragma omp parallel for schedule(static) num_threads(with->threads) if (with->threads > 1)
+    if (with->threads == 1) { /* a region of one thread costs as much as a few rows */
+        for (int64_t i = 0; i < rows; i += each)
+            with_panels(with->tile, at_most(each, rows - i), N, K, A + i * lda, lda, panels, add,
+                        C + i * ldc, ldc, with->scratch);
+        return;
+    }
+#pragma omp parallel for schedule(static) num_threads(with->threads)
     for (int64_t i = 0; i < blocks; i++) {
         int64_t first = i * each, n = at_most(each, rows - first);
-        int own = with->threads > 1 ? omp_get_thread_num() : 0;
         with_panels(with->tile, n, N, K, A + first * lda, lda, panels, add, C + first * ldc, ldc,
-                    with->scratch + own * LA_PRODUCT_SCRATCH);
+                    with->scratch + omp_get_thread_num() * LA_PRODUCT_SCRATCH);
     }
 }
 
