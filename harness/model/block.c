@@ -122,7 +122,9 @@ static la_rows rows_of(la_lane *lane, int64_t layer, int64_t B, int64_t T, const
                      .in = lane->x[layer],
                      .out = lane->x[layer + 1],
                      .dx = lane->dx,
-                     .dy = lane->dy};
+                     .dy = lane->dy,
+                     .du = lane->du,
+                     .dout = lane->dout};
 }
 
 /* ---- the first block: what is the same in all rows of a token ---- */
@@ -191,53 +193,53 @@ static void project_in_grad(const la_rows *r)
     in_front_grad(&some);
 }
 
-/* ---- the last block: rows that the head reads ---- */
+/* ---- behind the op: row by row ---- */
 
-/* Whether the block ends with the kept rows alone. */
-static bool ends_alone(const la_rows *r)
+/* A part of r, rows first..first+n-1, with `own` for what begins elsewhere than with all of them. */
+static la_rows part_of(const la_rows *r, int64_t first, int64_t n, la_acts *own)
 {
-    const la_net *spec = r->lane->engine->spec;
-    return r->lane->kept.alone && r->b == &spec->block[spec->layers - 1];
-}
-
-/* These, with `own` for what they do not share with all rows. */
-static la_rows kept_rows(const la_rows *r, la_acts *own)
-{
-    const la_kept *kept = &r->lane->kept;
+    const la_block *b = r->b;
     la_rows some = *r;
     *own = *r->a;
-    own->o = kept->o;
-    own->y = kept->y;
+    own->o += first * b->width;
+    own->rstd_o += first * b->H;
+    if (b->project) own->y += first * b->P;
+    if (has_head(b)) own->u += first * b->width;
+    if (b->mlp) {
+        own->x1 += first * b->d;
+        own->rstd2 += first;
+        own->h2 += first * b->d;
+        own->uv += first * 2 * b->mlp;
+        if (b->layer_norm) own->mean2 += first;
+    }
     some.a = own;
-    some.N = kept->n;
-    some.in = r->b->mlp ? own->x1 : kept->x;
-    some.out = kept->x;
-    some.dx = kept->dx;
-    some.dy = kept->dy;
+    some.N = n;
+    some.in += first * b->d;
+    some.out += first * b->d;
+    if (!r->lane->engine->training) return some;
+    some.dx += first * b->d;
+    some.dy += first * b->P;
+    some.du += first * b->width;
+    some.dout += first * b->width;
     return some;
 }
 
-static void gather(const la_rows *some, int64_t width, const float *from, float *to)
+static void in_parts(const la_rows *r, void (*of)(const la_rows *))
 {
-    const la_kept *kept = &some->lane->kept;
-    some->L->gather(some->N, width, kept->at, kept->from, from, to);
+    int64_t most = la_rows_together(r->lane->engine, r->lane->means.threads, r->N);
+    for (int64_t first = 0, n; first < r->N; first += n) {
+        la_acts own;
+        n = r->N - first < most ? r->N - first : most;
+        la_rows some = part_of(r, first, n, &own);
+        of(&some);
+    }
 }
 
-/* From the kept rows to all, zeros elsewhere. */
-static void scatter(const la_rows *r, const la_rows *some, int64_t width, const float *from,
-                    float *to)
-{
-    const la_kept *kept = &some->lane->kept;
-    r->L->zero(r->N * width, to);
-    r->L->scatter(some->N, width, kept->at, kept->from, from, to);
-}
-
-/* Everything behind the op goes row by row. */
 static void behind_op(const la_rows *r)
 {
     const la_block *b = r->b;
     const la_acts *a = r->a;
-    float *x1 = b->mlp ? a->x1 : r->out;
+    float *x1 = b->mlp ? a->x1 : r->out, *hidden = r->lane->hidden;
     if (has_head(b))
         r->L->head_norm(r->N, b->H, b->dv, b->norm_eps, a->o, b->width, at(r->w, b->out_norm_w),
                         gate_of(b, a), b->P, b->gate, a->u, b->width, a->rstd_o);
@@ -250,17 +252,129 @@ static void behind_op(const la_rows *r)
     if (!b->mlp) return;
     norm(r, x1, b->norm2_w, b->norm2_b, a->h2, a->mean2, a->rstd2);
     linear(r, LA_MATRIX_UP, a->h2, NULL, false, a->uv);
-    r->L->swiglu(r->N, b->mlp, a->uv, a->hm);
+    r->L->swiglu(r->N, b->mlp, a->uv, hidden);
     if (r->out != x1) r->L->copy_rows(1, r->N * b->d, x1, 0, r->out, 0);
-    linear(r, LA_MATRIX_DOWN, a->hm, NULL, true, r->out);
+    linear(r, LA_MATRIX_DOWN, hidden, NULL, true, r->out);
 }
+
+static void mlp_grad(const la_rows *r)
+{
+    const la_block *b = r->b;
+    const la_acts *a = r->a;
+    la_lane *lane = r->lane;
+    const la_matrix *down = &r->matrix[LA_MATRIX_DOWN];
+    float *hidden = lane->hidden, *duv = a->uv;
+    la_product_back(&lane->means, down, r->N, r->dx, b->d, hidden, b->mlp);
+    r->L->swiglu_grad(r->N, b->mlp, duv, hidden);
+    la_product_weights(&lane->means, r->N, b->d, b->mlp, r->dx, b->d, hidden, b->mlp,
+                       lane->grad + down->place);
+    linear_grad(r, LA_MATRIX_UP, a->h2, duv, NULL, lane->dh);
+    norm_grad(r, a->x1, b->norm2_w, b->norm2_b, a->mean2, a->rstd2, lane->dh);
+}
+
+/* Where behind_op_grad leaves the gradient of what the op gave. */
+static float *dout_of(const la_rows *r)
+{
+    return has_head(r->b) ? r->dout : r->b->project ? r->du : r->dx;
+}
+
+static void behind_op_grad(const la_rows *r)
+{
+    const la_block *b = r->b;
+    const la_acts *a = r->a;
+    const float *dout = r->dx;
+    if (b->mlp) mlp_grad(r);
+    if (b->project) {
+        linear_grad(r, LA_MATRIX_OUT, has_head(b) ? a->u : a->o, r->dx, grad_at(r, b->out_b),
+                    r->du);
+        dout = r->du;
+    }
+    if (has_head(b))
+        r->L->head_norm_grad(r->N, b->H, b->dv, a->o, b->width, at(r->w, b->out_norm_w),
+                             gate_of(b, a), b->P, b->gate, a->rstd_o, dout, b->width, r->dout,
+                             b->width, b->gate_column < 0 ? NULL : r->dy + b->gate_column, b->P,
+                             grad_at(r, b->out_norm_w));
+}
+
+/* ---- the last block: rows that the head reads ---- */
+
+/* Whether the block ends with the kept rows alone. */
+static bool ends_alone(const la_rows *r)
+{
+    const la_net *spec = r->lane->engine->spec;
+    return r->lane->kept.alone && r->b == &spec->block[spec->layers - 1];
+}
+
+/* N of the rows, in buffers of their own; what has none begins where that of all rows does. */
+static la_rows kept_rows(const la_rows *r, int64_t N, la_acts *own)
+{
+    const la_kept *kept = &r->lane->kept;
+    la_rows some = *r;
+    *own = *r->a;
+    own->o = kept->o;
+    own->y = kept->y;
+    some.a = own;
+    some.N = N;
+    some.in = r->b->mlp ? own->x1 : kept->x;
+    some.out = kept->x;
+    some.dx = kept->dx;
+    some.dy = kept->dy;
+    some.du = kept->du;
+    some.dout = kept->dout;
+    return some;
+}
+
+static la_rows rows_of_last(la_lane *lane, int64_t N, const float *weights)
+{
+    return rows_of(lane, lane->engine->spec->layers - 1, 1, N, weights);
+}
+
+void la_kept_forward(la_lane *lane, int64_t N, int64_t first, int64_t n, const float *weights)
+{
+    la_rows all = rows_of_last(lane, N, weights);
+    const la_kept *kept = &lane->kept;
+    const la_block *b = all.b;
+    const int32_t *where = kept->at + first;
+    la_acts own;
+    la_rows some = kept_rows(&all, n, &own);
+    all.L->gather(n, b->width, where, kept->from, all.a->o, own.o);
+    if (b->gate_column >= 0) all.L->gather(n, b->P, where, kept->from, all.a->y, own.y);
+    all.L->gather(n, b->d, where, kept->from, all.in, some.in);
+    behind_op(&some);
+}
+
+/* Rows that are not kept have no part in the loss but by the op. */
+void la_kept_begin(la_lane *lane, int64_t N)
+{
+    la_rows all = rows_of_last(lane, N, NULL);
+    all.L->zero(N * all.b->width, all.dout);
+    if (all.b->gate_column >= 0) all.L->zero(N * all.b->P, all.dy);
+}
+
+void la_kept_backward(la_lane *lane, int64_t N, int64_t first, int64_t n, const float *weights)
+{
+    la_rows all = rows_of_last(lane, N, weights);
+    const la_kept *kept = &lane->kept;
+    const la_block *b = all.b;
+    const int32_t *where = kept->at + first;
+    bool gated = b->gate_column >= 0;
+    la_acts own;
+    la_rows some = kept_rows(&all, n, &own);
+    if (gated) all.L->zero(n * b->P, some.dy);
+    behind_op_grad(&some);
+    all.L->scatter(n, b->width, where, kept->from, dout_of(&some), all.dout);
+    all.L->scatter(n, b->d, where, kept->from, some.dx, all.dx);
+    if (gated) all.L->scatter(n, b->P, where, kept->from, some.dy, all.dy);
+}
+
+/* ---- the whole block ---- */
 
 la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B, int64_t T,
                            const float *weights, la_err *err)
 {
     la_rows rows = rows_of(lane, layer, B, T, weights), *r = &rows;
     const la_block *b = r->b;
-    la_acts *a = r->a, own;
+    la_acts *a = r->a;
     project_in(r);
     if (b->project) mixer_inputs(r);
     const float *x = b->project ? a->part[0] : a->h;
@@ -270,26 +384,8 @@ la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B
     else
         LA_TRY(la_kernel_forward(k, b, lane, a, x, weights, lane->engine->training, err));
     if (b->skip >= 0) la_skip_forward(r);
-    if (!ends_alone(r)) {
-        behind_op(r);
-        return LA_OK;
-    }
-    la_rows some = kept_rows(r, &own);
-    if (!few) gather(&some, b->width, a->o, own.o);
-    if (b->gate_column >= 0) gather(&some, b->P, a->y, own.y);
-    gather(&some, b->d, r->in, some.in);
-    behind_op(&some);
+    if (!ends_alone(r)) in_parts(r, behind_op);
     return LA_OK;
-}
-
-static void mlp_grad(const la_rows *r)
-{
-    const la_block *b = r->b;
-    la_lane *lane = r->lane;
-    linear_grad(r, LA_MATRIX_DOWN, r->a->hm, r->dx, NULL, lane->dhm);
-    r->L->swiglu_grad(r->N, b->mlp, r->a->uv, lane->dhm, lane->duv);
-    linear_grad(r, LA_MATRIX_UP, r->a->h2, lane->duv, NULL, lane->dh);
-    norm_grad(r, r->a->x1, b->norm2_w, b->norm2_b, r->a->mean2, r->a->rstd2, lane->dh);
 }
 
 /* From gradients of q, k, v, beta, g to that of the joint projection. */
@@ -321,51 +417,14 @@ static void mixer_inputs_grad(const la_rows *r)
     la_gates_backward(r);
 }
 
-/* To the gradient of what the op gave. */
-static const float *behind_op_grad(const la_rows *r)
-{
-    const la_block *b = r->b;
-    const la_acts *a = r->a;
-    la_lane *lane = r->lane;
-    const float *dout = r->dx;
-    if (b->mlp) mlp_grad(r);
-    if (b->project) {
-        linear_grad(r, LA_MATRIX_OUT, has_head(b) ? a->u : a->o, r->dx, grad_at(r, b->out_b),
-                    lane->du);
-        dout = lane->du;
-    }
-    if (!has_head(b)) return dout;
-    r->L->head_norm_grad(r->N, b->H, b->dv, a->o, b->width, at(r->w, b->out_norm_w), gate_of(b, a),
-                         b->P, b->gate, a->rstd_o, dout, b->width, lane->dout, b->width,
-                         b->gate_column < 0 ? NULL : r->dy + b->gate_column, b->P,
-                         grad_at(r, b->out_norm_w));
-    return lane->dout;
-}
-
-/* The same where it was done for the kept rows alone: the others have no part in the loss but by the op. */
-static const float *behind_op_grad_of_kept(const la_rows *r)
-{
-    const la_block *b = r->b;
-    la_lane *lane = r->lane;
-    la_acts own;
-    la_rows some = kept_rows(r, &own);
-    bool gated = b->gate_column >= 0;
-    if (gated) r->L->zero(some.N * b->P, some.dy);
-    const float *dout = behind_op_grad(&some);
-    float *all = dout == lane->dout ? lane->du : lane->dout;
-    scatter(r, &some, b->width, dout, all);
-    scatter(r, &some, b->d, some.dx, r->dx);
-    if (gated) scatter(r, &some, b->P, some.dy, r->dy);
-    return all;
-}
-
 la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B, int64_t T,
                             const float *weights, la_err *err)
 {
     la_rows rows = rows_of(lane, layer, B, T, weights), *r = &rows;
     const la_block *b = r->b;
     const la_acts *a = r->a;
-    const float *dout = ends_alone(r) ? behind_op_grad_of_kept(r) : behind_op_grad(r);
+    if (!ends_alone(r)) in_parts(r, behind_op_grad);
+    const float *dout = ends_alone(r) ? r->dout : dout_of(r);
     const float *x = b->project ? a->part[0] : a->h;
     float *dx = b->project ? lane->dpart[0] : lane->dh;
     LA_TRY(la_kernel_backward(k, b, lane, a, x, weights, dout, dx, err));

@@ -15,8 +15,9 @@ typedef struct
     la_lane *lane;
     const la_matrix *matrix; /* [LA_MATRICES] */
     int64_t B, T, N;
-    float *in, *out; /* the stream in front of the block and behind it */
-    float *dx, *dy;  /* gradients: of the stream, in place; of the joint projection */
+    float *in, *out;  /* the stream in front of the block and behind it */
+    float *dx, *dy;   /* gradients: of the stream, in place; of the joint projection */
+    float *du, *dout; /* of what goes through the output matrix, and of the op's output */
 } la_rows;
 
 /* block_gates.c: beta (or dt) and g from the joint projection a->y, and from their gradients to

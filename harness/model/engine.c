@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "alloc.h"
+#include "head.h"
 #include "layers_cuda.h"
 #include "token_jobs.h"
 
@@ -34,7 +35,7 @@ typedef struct la_most { /* of any batch, for one lane */
     int64_t N, T;        /* rows of a piece */
     int64_t B, tokens;   /* of all pieces */
     int64_t jobs;        /* numbers of the tables of all pieces */
-    int64_t kept;        /* rows of a piece that are kept alone */
+    int64_t together;    /* rows that go together behind the op */
     int threads;
 } la_most;
 
@@ -50,9 +51,8 @@ static la_most most_of(const la_engine *e, int index)
         int64_t N = la_lane_piece(g, index) * g->T;
         int64_t jobs = la_token_jobs_layout(N, e->spec->V).size * (B * g->T / N);
         if (jobs > most.jobs) most.jobs = jobs;
-        int64_t scored = la_lane_piece(g, index) * e->most_answers;
-        int64_t kept = scored < N / LA_KEPT_SHARE ? scored : N / LA_KEPT_SHARE;
-        if (kept > most.kept) most.kept = kept;
+        int64_t together = la_rows_together(e, g->threads, N);
+        if (together > most.together) most.together = together;
         if (N > most.N) most.N = N;
         if (B * g->T > most.tokens) most.tokens = B * g->T;
         if (g->threads > most.threads) most.threads = g->threads;
@@ -90,12 +90,18 @@ static void layout_acts(la_arena *m, const la_block *b, la_acts *a, int64_t N)
     a->rstd2 = floats(m, mlp);
     a->h2 = floats(m, mlp * b->d);
     a->uv = floats(m, mlp * 2 * b->mlp);
-    a->hm = floats(m, mlp * b->mlp);
 }
 
-static void layout_kept(la_arena *m, const la_engine *e, la_kept *kept, int64_t most)
+int64_t la_rows_together(const la_engine *e, int threads, int64_t N)
+{
+    bool all = threads > 1 || e->device->backend == LA_CUDA || N < LA_ROWS_TOGETHER;
+    return all ? N : LA_ROWS_TOGETHER;
+}
+
+static void layout_kept(la_arena *m, const la_engine *e, la_kept *kept)
 {
     const la_block *b = &e->spec->block[e->spec->layers - 1];
+    int64_t most = la_head_takes_rows(e->spec) ? e->head_rows : 0;
     int64_t P = b->gate_column >= 0 ? b->P : 0, trained = e->training ? most : 0;
     kept->most = most;
     kept->o = floats(m, most * b->width);
@@ -103,6 +109,8 @@ static void layout_kept(la_arena *m, const la_engine *e, la_kept *kept, int64_t 
     kept->x = floats(m, most * b->d);
     kept->dx = floats(m, trained * b->d);
     kept->dy = floats(m, trained * P);
+    kept->du = floats(m, trained * b->width);
+    kept->dout = floats(m, trained * b->width);
 }
 
 /* On a device sums over equal tokens would have to be sorted first. */
@@ -127,7 +135,7 @@ static void layout_distinct(la_arena *m, const la_engine *e, la_distinct *distin
 static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_most most)
 {
     const la_net *spec = e->spec;
-    int64_t P = 0, part = 0, width = 0, H = 0, decay = 0, low = 0, pairs = 0, mlp = 0, N = most.N;
+    int64_t P = 0, part = 0, width = 0, H = 0, decay = 0, low = 0, pairs = 0, N = most.N;
     for (int64_t l = 0; l < spec->layers; l++) {
         const la_block *b = &spec->block[l];
         P = b->P > P ? b->P : P;
@@ -136,7 +144,6 @@ static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_
         decay = b->decay_width > decay ? b->decay_width : decay;
         if (b->decay_rank) low = decay;
         if (b->iclr_column >= 0 && b->H * b->dk > pairs) pairs = b->H * b->dk;
-        mlp = b->mlp > mlp ? b->mlp : mlp;
         for (int i = 0; i < b->n_parts; i++)
             part = b->part[i].width > part ? b->part[i].width : part;
     }
@@ -151,8 +158,6 @@ static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_
     lane->dg = floats(m, N * decay);
     lane->da = floats(m, N * pairs);
     lane->db = floats(m, N * pairs);
-    lane->duv = floats(m, N * 2 * mlp);
-    lane->dhm = floats(m, N * mlp);
     lane->conv_scratch = floats(m, (e->device->backend == LA_CUDA ? most.N : most.T) * part);
     lane->drows = floats(m, e->head_rows * spec->d);
     lane->grad = floats(m, spec->n);
@@ -242,6 +247,15 @@ static void layout_batch(la_arena *m, la_arena *held, la_engine *e, la_lane *lan
         tally ? (int64_t *)(void *)(tally + offsetof(struct la_tally, correct)) : NULL;
 }
 
+/* Rows that go together, in work behind an op or with the head. */
+static float *layout_hidden(la_arena *m, const la_engine *e, int64_t together)
+{
+    int64_t widest = 0, rows = together > e->head_rows ? together : e->head_rows;
+    for (int64_t l = 0; l < e->spec->layers; l++)
+        if (e->spec->block[l].mlp > widest) widest = e->spec->block[l].mlp;
+    return floats(m, rows * widest);
+}
+
 static void layout_lane(la_arena *m, la_arena *held, la_engine *e, la_lane *lane, size_t *instances)
 {
     const la_net *spec = e->spec;
@@ -256,7 +270,8 @@ static void layout_lane(la_arena *m, la_arena *held, la_engine *e, la_lane *lane
         layout_acts(m, &spec->block[l], &lane->acts[l], N);
     }
     m->used = m->most;
-    layout_kept(m, e, &lane->kept, most.kept);
+    layout_kept(m, e, &lane->kept);
+    lane->hidden = layout_hidden(m, e, most.together);
     layout_distinct(m, e, &lane->distinct, N);
     layout_head(m, e, lane);
     lane->means.tile = e->tile;

@@ -25,7 +25,7 @@ typedef struct la_acts {
     float *mean1, *rstd1, *h, *y, *part[3], *rnorm[2], *beta_raw, *beta, *f, *g, *o, *rstd_o, *u;
     float *iclr_raw, *iclr, *a, *a_norm, *b, *key; /* block_rank_one.c */
     float *x1; /* the stream between mixer and MLP; the block's output where there is no MLP */
-    float *mean2, *rstd2, *h2, *uv, *hm;
+    float *mean2, *rstd2, *h2, *uv;
 } la_acts;
 
 /* The op at single rows of one sequence, by decode; impl NULL where it cannot be. few_rows.c */
@@ -65,18 +65,24 @@ typedef struct la_normed {
     float *x, *y, *mean, *rstd;
 } la_normed;
 
-/* The rows of a piece that the head reads. Behind the op of the last block rows go one by one, so where they
- * are few the block ends with them alone: row i is then row at[i] - from of the piece. */
+/* The rows of a piece that the head reads. Behind the op of the last block rows go one by one, so the block ends
+ * with them alone, `most` at a time, each of which goes through the head and back before the next ones: what lies
+ * between op and loss never leaves the caches. Row i is row at[i] - from of the piece. */
 typedef struct la_kept {
     const int32_t *at;
     int64_t from, n;
-    bool alone;         /* else all rows of the piece are there, in lane->x and lane->dx */
-    int64_t most;       /* there is room for so many; 0: never alone */
+    bool alone;   /* else all rows of the piece are there, in lane->x and lane->dx */
+    int64_t most; /* 0: never alone */
+    /* of the rows in work: */
     float *o, *y;       /* what the op gave; the joint projection, where a gate stands in it */
     float *x, *dx, *dy; /* the stream behind the block; gradients of it and of y */
+    float *du, *dout;   /* gradients of what goes through the output matrix, and of o */
 } la_kept;
-/* A row in so many at most is kept alone: beyond, moving rows eats what it saves. */
+/* A row in so many at most is computed for the others: beyond, moving rows eats what it saves. */
 #define LA_KEPT_SHARE 2
+/* Rows that go together through what is behind the op, where one thread takes them: the MLP's are many times wider
+ * than the stream, and stay in the L2 cache. */
+#define LA_ROWS_TOGETHER 128
 
 /* The tokens of a piece, each once. Where the stream in front of the first block is the embedding and nothing
  * else, what stands in front of its op is the same in all rows of a token, up to the joint projection. */
@@ -114,8 +120,8 @@ typedef struct la_lane {
     la_acts acts[LA_MAX_LAYERS];
     float *x[LA_MAX_LAYERS + 1]; /* the stream in front of each block and behind the last */
     /* gradients of the stream and of one block's pieces */
-    float *dx, *dh, *dy, *dpart[3], *du, *dout, *dbeta, *df, *dg, *da, *db, *duv, *dhm,
-        *conv_scratch;
+    float *dx, *dh, *dy, *dpart[3], *du, *dout, *dbeta, *df, *dg, *da, *db, *conv_scratch;
+    float *hidden; /* of the rows that go together: inside the MLP, forward and back */
     /* of the head: the rows that are scored, the layers of a decoder and what they give before the
      * activation, logits [head_rows, outputs]; the gradient of rows */
     la_normed final, decode[LA_DECODER_LAYERS];
@@ -199,6 +205,8 @@ la_status la_engine_tables(la_engine *e, bool count_only, la_err *err);
 void la_engine_pack(const la_engine *e, const float *weights, int index, int count);
 /* Sequences first..last-1 of the batch are lane `index`'s. */
 void la_lane_share(const la_geometry *g, int index, int64_t *first, int64_t *last);
+/* How many of N rows go together through what is behind an op. */
+int64_t la_rows_together(const la_engine *e, int threads, int64_t N);
 /* How many of them go through the network together; a divisor of their number. */
 int64_t la_lane_piece(const la_geometry *g, int index);
 
@@ -228,15 +236,20 @@ la_status la_few_create(la_few *f, const la_engine *e, const la_block *b, la_err
 void la_few_destroy(la_few *f);
 /* Whether these rows are few enough for that. */
 bool la_few_pays(const la_few *f, const la_kept *kept);
-/* The op at the kept rows alone, into kept->o. */
+/* The op at the kept rows alone, into theirs of a->o. */
 la_status la_few_forward(const la_few *f, const la_acts *a, const la_kept *kept, la_err *err);
 
-/* block.c: `in` and `out` are the stream before and behind the block; the same buffer when nothing is kept
- * for backward. */
+/* block.c: the stream in front of the block is lane->x[layer], that behind it the next one; the same buffer when
+ * nothing is kept for backward. The last block goes to its op and begins there where rows are kept alone; ... */
 la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B, int64_t T,
                            const float *weights, la_err *err);
 la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B, int64_t T,
                             const float *weights, la_err *err);
+/* ... kept rows first..first+n-1, of a piece of N, go from there to kept->x; and, behind la_kept_begin for the piece,
+ * back from kept->dx to the op. */
+void la_kept_forward(la_lane *lane, int64_t N, int64_t first, int64_t n, const float *weights);
+void la_kept_begin(la_lane *lane, int64_t N);
+void la_kept_backward(la_lane *lane, int64_t N, int64_t first, int64_t n, const float *weights);
 
 /* network.c */
 /* Makes this lane's examples: tokens and scored rows. */

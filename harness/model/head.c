@@ -27,13 +27,13 @@ bool la_head_takes_rows(const la_net *spec)
 
 void la_head_want(la_lane *lane, const la_piece *p)
 {
-    const la_net *spec = lane->engine->spec;
     la_kept *kept = &lane->kept;
     kept->at = lane->on.made.row + p->row;
     kept->from = p->from * p->g->T;
     kept->n = p->n_rows;
-    kept->alone = la_head_takes_rows(spec) && kept->n > 0 && kept->n <= kept->most &&
-                  kept->n * LA_KEPT_SHARE <= p->N;
+    kept->alone = kept->most > 0 && kept->n > 0 && kept->n <= p->N;
+    /* A device has no caches that would hold a block of rows: what counts is the rows that are left out. */
+    if (lane->engine->site.on_device) kept->alone &= kept->n * LA_KEPT_SHARE <= p->N;
 }
 
 static const la_matrix *matrix_of(const la_engine *e, int which)
@@ -77,23 +77,26 @@ static void product_grad(la_lane *lane, const la_matrix *m, int64_t n, const flo
 static void gather(const la_lane *lane, const la_piece *p, int64_t first, int64_t n, float *to)
 {
     const la_net *spec = lane->engine->spec;
-    const la_layers *L = lane->engine->layers;
-    if (lane->kept.alone)
-        L->copy_rows(1, n * spec->d, lane->kept.x + (first - p->row) * spec->d, 0, to, 0);
-    else
-        L->gather(n, spec->d, lane->on.made.source + first, p->from * p->g->T,
-                  lane->x[spec->layers], to);
+    lane->engine->layers->gather(n, spec->d, lane->on.made.source + first, p->from * p->g->T,
+                                 lane->x[spec->layers], to);
 }
 
 static void scatter(const la_lane *lane, const la_piece *p, int64_t first, int64_t n,
                     const float *from)
 {
-    const la_layers *L = lane->engine->layers;
-    int64_t d = lane->engine->spec->d;
-    if (lane->kept.alone)
-        L->copy_rows(1, n * d, from, 0, lane->kept.dx + (first - p->row) * d, 0);
-    else
-        L->scatter(n, d, lane->on.made.source + first, p->from * p->g->T, from, lane->dx);
+    lane->engine->layers->scatter(n, lane->engine->spec->d, lane->on.made.source + first,
+                                  p->from * p->g->T, from, lane->dx);
+}
+
+/* What the final norm reads, and where the gradient of that goes. */
+static const float *final_rows(const la_lane *lane)
+{
+    return lane->kept.alone ? lane->kept.x : lane->final.x;
+}
+
+static float *final_gradient(const la_lane *lane)
+{
+    return lane->kept.alone ? lane->kept.dx : lane->drows;
 }
 
 /* Gathered rows into decode[0].x, through the two layers into final.x. */
@@ -182,9 +185,9 @@ void la_head_forward(la_lane *lane, const la_piece *p, const float *w, int64_t f
     } else {
         if (spec->head.kind == LA_HEAD_DECODER)
             decode(lane, p, w, first, n);
-        else
+        else if (!lane->kept.alone)
             gather(lane, p, first, n, lane->final.x);
-        norm(lane, &spec->final, n, w, &lane->final, lane->final.x, lane->final.y);
+        norm(lane, &spec->final, n, w, &lane->final, final_rows(lane), lane->final.y);
     }
     la_product(&lane->means, matrix_of(e, LA_MATRIX_OUTPUT), n, lane->final.y, spec->d, false,
                lane->logits, spec->outputs);
@@ -200,10 +203,10 @@ void la_head_backward(la_lane *lane, const la_piece *p, const float *w, int64_t 
         pool_grad(lane, p, w, first, n);
         return;
     }
-    norm_grad(lane, &spec->final, n, w, &lane->final, lane->final.x, lane->final.y, false,
-              lane->drows);
+    norm_grad(lane, &spec->final, n, w, &lane->final, final_rows(lane), lane->final.y, false,
+              final_gradient(lane));
     if (spec->head.kind == LA_HEAD_DECODER) decode_grad(lane, w, n);
-    scatter(lane, p, first, n, lane->drows);
+    if (!lane->kept.alone) scatter(lane, p, first, n, lane->drows);
 }
 
 double la_head_flops(const la_net *spec, int64_t T)

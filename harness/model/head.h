@@ -21,7 +21,8 @@ typedef struct la_piece {
 bool la_head_takes_rows(const la_net *spec);
 /* Tells the last block which rows of the stream the head will read. */
 void la_head_want(la_lane *lane, const la_piece *p);
-/* Logits of scored rows first..first+n-1 of the lane into lane->logits [n, outputs]; n <= head_rows. */
+/* Logits of scored rows first..first+n-1 of the lane into lane->logits [n, outputs]; n <= head_rows. Where rows are
+ * kept alone these are in kept.x. */
 void la_head_forward(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n);
 /* From the gradient in lane->logits: that of the stream into kept.dx where rows are kept alone, else added to
  * lane->dx, which was zeroed before the piece's first rows; those of parameters to lane->grad. Follows

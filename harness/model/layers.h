@@ -92,7 +92,8 @@ typedef struct la_layers {
 
     /* h = silu(u) v of rows [u | v] (2F numbers, ld 2F); h [N, F]. */
     void (*swiglu)(int64_t N, int64_t F, const float *uv, float *h);
-    void (*swiglu_grad)(int64_t N, int64_t F, const float *uv, const float *dh, float *duv);
+    /* In place: uv becomes its gradient, and dh, that of h, becomes h again. */
+    void (*swiglu_grad)(int64_t N, int64_t F, float *uv, float *dh);
 
     /* Rotary positions over pairs (i, i + D/2) of each head, D even, angle t theta^(-2i/D), in place;
      * inverse gives the gradient. cosine and sine: [T, D/2] tables. */

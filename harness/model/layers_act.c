@@ -95,19 +95,19 @@ void LA_LAYER(swiglu)(int64_t N, int64_t F, const float *uv, float *h)
             LA_LANES(swiglu_out, F - j, uv + j, uv + F + j, h + j);
 }
 
-LA_INLINE void swiglu_back(int64_t n, const float *u, const float *v, const float *dh, float *du,
-                           float *dv)
+LA_INLINE void swiglu_back(int64_t n, float *u, float *v, float *dh)
 {
-    la_vf slope, s = vact_grad(LA_ACT_SILU, get(u, n), &slope), d = get(dh, n);
-    put(du, d * get(v, n) * slope, n);
-    put(dv, d * s, n);
+    la_vf slope, s = vact_grad(LA_ACT_SILU, get(u, n), &slope), d = get(dh, n), vv = get(v, n);
+    put(u, d * vv * slope, n);
+    put(v, d * s, n);
+    put(dh, s * vv, n);
 }
 
-void LA_LAYER(swiglu_grad)(int64_t N, int64_t F, const float *uv, const float *dh, float *duv)
+void LA_LAYER(swiglu_grad)(int64_t N, int64_t F, float *uv, float *dh)
 {
-    for (int64_t i = 0; i < N; i++, uv += 2 * F, dh += F, duv += 2 * F)
+    for (int64_t i = 0; i < N; i++, uv += 2 * F, dh += F)
         for (int64_t j = 0; j < F; j += LA_VW)
-            LA_LANES(swiglu_back, F - j, uv + j, uv + F + j, dh + j, duv + j, duv + F + j);
+            LA_LANES(swiglu_back, F - j, uv + j, uv + F + j, dh + j);
 }
 
 /* ---- rotary positions: (x, y) -> (x c - y s, x s + y c); `sign` -1 turns back ---- */

@@ -131,21 +131,21 @@ static void swiglu(int64_t N, int64_t F, const float *uv, float *h)
 
 struct swiglu_back_element {
     int64_t F;
-    const float *uv, *dh;
-    float *duv;
+    float *uv, *dh;
     __device__ void operator()(int64_t i) const
     {
         la_cell c = cell_of(i, F);
         int64_t at = c.row * 2 * F + c.column;
-        float u = uv[at], v = uv[at + F];
-        duv[at] = dh[i] * v * act_slope(LA_ACT_SILU, u);
-        duv[at + F] = dh[i] * act_value(LA_ACT_SILU, u);
+        float u = uv[at], v = uv[at + F], d = dh[i], s = act_value(LA_ACT_SILU, u);
+        uv[at] = d * v * act_slope(LA_ACT_SILU, u);
+        uv[at + F] = d * s;
+        dh[i] = s * v;
     }
 };
 
-static void swiglu_grad(int64_t N, int64_t F, const float *uv, const float *dh, float *duv)
+static void swiglu_grad(int64_t N, int64_t F, float *uv, float *dh)
 {
-    each("swiglu, back", N * F, swiglu_back_element{F, uv, dh, duv});
+    each("swiglu, back", N * F, swiglu_back_element{F, uv, dh});
 }
 
 /* ---- rotary positions: a pair a thread ---- */

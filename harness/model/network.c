@@ -253,14 +253,18 @@ static la_status piece_backward(la_lane *lane, const la_piece *p, const la_batch
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
-    if (!lane->kept.alone) e->layers->zero(p->N * spec->d, lane->dx);
+    bool alone = lane->kept.alone;
+    e->layers->zero(p->N * spec->d, lane->dx);
+    if (alone) la_kept_begin(lane, p->N);
     for (int64_t done = 0, n; done < p->n_rows; done += n) {
         int64_t first = p->row + done;
         n = head_block(lane, p, done);
+        if (alone) la_kept_forward(lane, p->N, done, n, weights);
         la_head_forward(lane, p, weights, first, n);
         e->layers->cross_entropy(n, spec->outputs, lane->logits, lane->on.made.label + first, true,
                                  1.0f / (float)answers, lane->on.loss, lane->on.correct, NULL);
         la_head_backward(lane, p, weights, first, n);
+        if (alone) la_kept_backward(lane, p->N, done, n, weights);
     }
     for (int64_t l = spec->layers - 1; l >= 0; l--)
         LA_TRY(la_block_backward(lane, l, kernel_of(lane, p, l), p->B, p->g->T, weights, err));
@@ -334,6 +338,7 @@ la_status la_lane_score(la_lane *lane, size_t geometry, const la_batch *batch, c
         for (int64_t done = 0, n; done < p.n_rows; done += n) {
             int64_t first = p.row + done;
             n = head_block(lane, &p, done);
+            if (lane->kept.alone) la_kept_forward(lane, p.N, done, n, weights);
             la_head_forward(lane, &p, weights, first, n);
             e->layers->cross_entropy(n, e->spec->outputs, lane->logits, on->made.label + first,
                                      false, 1.0f, on->loss, on->correct, on->right + first);

@@ -134,12 +134,22 @@ static void last_tokens_of_classes(void **state)
     for (const char *const *v = variants; *v; v++) same_as_all(*v, settings);
 }
 
-/* Where more is read than the scored rows, or most of the rows are scored, all are computed. */
+/* Every row is one: they go through the head and back in two blocks at least. */
+static void logits_at_all_rows(void **state)
+{
+    (void)state;
+    const char *const settings[] = {"model.logits=all", "model.mlp=2", NULL};
+    const char *const gated[] = {"model.logits=all", "model.gate=silu", "model.norm=layer", NULL};
+    for (const char *const *v = variants; *v; v++) same_as_all(*v, settings);
+    same_as_all("linear", gated);
+    same_as_all("softmax", gated);
+}
+
+/* Where more is read than the scored rows all are computed. */
 static void others_take_all_rows(void **state)
 {
     (void)state;
-    static const char *const settings[][2] = {
-        {"task.head=2"}, {"task.head=3"}, {"model.logits=all"}};
+    static const char *const settings[][2] = {{"task.head=2"}, {"task.head=3"}};
     for (size_t i = 0; i < LA_COUNT(settings); i++) {
         fixture f;
         la_trainer t;
@@ -170,9 +180,10 @@ static void tokens_that_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_of_tokens),       cmocka_unit_test(blocks_of_papers),
-        cmocka_unit_test(pieces_of_blocks),     cmocka_unit_test(last_tokens_of_classes),
-        cmocka_unit_test(others_take_all_rows), cmocka_unit_test(tokens_that_differ),
+        cmocka_unit_test(rows_of_tokens),     cmocka_unit_test(blocks_of_papers),
+        cmocka_unit_test(pieces_of_blocks),   cmocka_unit_test(last_tokens_of_classes),
+        cmocka_unit_test(logits_at_all_rows), cmocka_unit_test(others_take_all_rows),
+        cmocka_unit_test(tokens_that_differ),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
