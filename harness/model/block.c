@@ -39,15 +39,15 @@ static void linear(const la_rows *r, int which, const float *x, const float *bia
     la_product(&r->lane->means, m, r->N, x, m->K, add || bias, y, m->M);
 }
 
-/* dW += dy' x, dbias += sum dy, dx = dy W */
+/* dW += dy' x, dbias += sum dy, dx (+)= dy W */
 static void linear_grad(const la_rows *r, int which, const float *x, const float *dy, float *dbias,
-                        float *dx)
+                        bool add, float *dx)
 {
     const la_matrix *m = &r->matrix[which];
     la_product_weights(&r->lane->means, r->N, m->M, m->K, dy, m->M, x, m->K,
                        r->lane->grad + m->place);
     if (dbias) r->L->sum_rows(r->N, m->M, dy, dbias);
-    la_product_back(&r->lane->means, m, r->N, dy, m->M, dx, m->K);
+    la_product_back(&r->lane->means, m, r->N, dy, m->M, add, dx, m->K);
 }
 
 static const float *at(const float *base, int64_t place)
@@ -74,12 +74,17 @@ static void rope(const la_rows *r, int part, bool inverse, float *x)
     r->L->rope(r->B, r->T, heads, b->dk, e->cosine, e->sine, inverse, x, heads * b->dk);
 }
 
-/* q, k, v, beta and g from the joint projection y. */
+static bool apart(const la_rows *r)
+{
+    return r->matrix[LA_MATRIX_PART].place >= 0;
+}
+
+/* q, k, v, beta and g from the joint projection y; or q, k, v in place. */
 static void mixer_inputs(const la_rows *r)
 {
     const la_block *b = r->b;
     la_acts *a = r->a;
-    for (int i = 0; i < b->n_parts; i++) {
+    for (int i = 0; i < b->n_parts && !apart(r); i++) {
         const la_stream_part *p = &b->part[i];
         if (b->conv > 0)
             r->L->conv(r->B, r->T, p->width, b->conv, b->left, a->y + p->column, b->P,
@@ -122,9 +127,57 @@ static la_rows rows_of(la_lane *lane, int64_t layer, int64_t B, int64_t T, const
                      .in = lane->x[layer],
                      .out = lane->x[layer + 1],
                      .dx = lane->dx,
+                     .dpart = {lane->dpart[0], lane->dpart[1], lane->dpart[2]},
                      .dy = lane->dy,
                      .du = lane->du,
                      .dout = lane->dout};
+}
+
+/* ---- a stretch of the rows: what goes row by row takes one after the other ---- */
+
+/* Rows first..first+n-1 of r, with `own` for what begins elsewhere than with all of them. */
+static la_rows stretch_of(const la_rows *r, int64_t first, int64_t n, la_acts *own)
+{
+    const la_block *b = r->b;
+    la_rows some = *r;
+    *own = *r->a;
+    own->h += first * b->d;
+    own->rstd1 += first;
+    if (b->layer_norm) own->mean1 += first;
+    own->o += first * b->width;
+    own->rstd_o += first * b->H;
+    for (int i = 0; b->project && i < b->n_parts; i++) own->part[i] += first * b->part[i].width;
+    if (b->project && !apart(r)) own->y += first * b->P;
+    if (has_head(b)) own->u += first * b->width;
+    if (b->mlp) {
+        own->x1 += first * b->d;
+        own->rstd2 += first;
+        own->h2 += first * b->d;
+        own->uv += first * 2 * b->mlp;
+        if (b->layer_norm) own->mean2 += first;
+    }
+    some.a = own;
+    some.N = n;
+    some.in += first * b->d;
+    some.out += first * b->d;
+    if (!r->lane->engine->training) return some;
+    some.dx += first * b->d;
+    if (!apart(r)) some.dy += first * b->P;
+    for (int i = 0; i < b->n_parts; i++) some.dpart[i] += first * b->part[i].width;
+    some.du += first * b->width;
+    some.dout += first * b->width;
+    return some;
+}
+
+static void in_stretches(const la_rows *r, void (*of)(const la_rows *))
+{
+    int64_t most = la_rows_together(r->lane->engine, r->lane->means.threads, r->N);
+    for (int64_t first = 0, n; first < r->N; first += n) {
+        la_acts own;
+        n = r->N - first < most ? r->N - first : most;
+        la_rows some = stretch_of(r, first, n, &own);
+        of(&some);
+    }
 }
 
 /* ---- the first block: what is the same in all rows of a token ---- */
@@ -146,6 +199,11 @@ static la_rows distinct_rows(const la_rows *r, la_acts *own)
     some.in = distinct->x;
     some.dx = distinct->dx;
     some.dy = distinct->dy;
+    for (int i = 0; apart(r) && i < r->b->n_parts; i++) {
+        int64_t before = distinct->n * r->b->part[i].column;
+        own->part[i] = distinct->y + before;
+        some.dpart[i] = distinct->dy + before;
+    }
     return some;
 }
 
@@ -154,86 +212,64 @@ static void in_front(const la_rows *r)
     const la_block *b = r->b;
     const la_acts *a = r->a;
     norm(r, r->in, b->norm1_w, b->norm1_b, a->h, a->mean1, a->rstd1);
-    if (b->project) linear(r, LA_MATRIX_IN, a->h, at(r->w, b->in_b), false, a->y);
+    const float *bias = at(r->w, b->in_b);
+    if (b->project && !apart(r)) linear(r, LA_MATRIX_IN, a->h, bias, false, a->y);
+    for (int i = 0; apart(r) && i < b->n_parts; i++)
+        linear(r, LA_MATRIX_PART + i, a->h, bias ? bias + b->part[i].column : NULL, false,
+               a->part[i]);
 }
 
 /* From the stream to the joint projection. */
 static void project_in(const la_rows *r)
 {
+    const la_block *b = r->b;
+    const int32_t *of = r->lane->distinct.of;
     if (!starts_distinct(r)) {
-        in_front(r);
+        in_stretches(r, in_front);
         return;
     }
     la_acts own;
     la_rows some = distinct_rows(r, &own);
     in_front(&some);
-    r->L->gather(r->N, r->b->P, r->lane->distinct.of, 0, own.y, r->a->y);
+    if (!apart(r)) r->L->gather(r->N, b->P, of, 0, own.y, r->a->y);
+    for (int i = 0; apart(r) && i < b->n_parts; i++)
+        r->L->gather(r->N, b->part[i].width, of, 0, own.part[i], r->a->part[i]);
 }
 
 static void in_front_grad(const la_rows *r)
 {
     const la_block *b = r->b;
     const la_acts *a = r->a;
-    float *dh = r->lane->dh;
-    if (b->project) linear_grad(r, LA_MATRIX_IN, a->h, r->dy, grad_at(r, b->in_b), dh);
+    float *dh = r->lane->dh, *dbias = grad_at(r, b->in_b);
+    if (b->project && !apart(r)) linear_grad(r, LA_MATRIX_IN, a->h, r->dy, dbias, false, dh);
+    for (int i = 0; apart(r) && i < b->n_parts; i++)
+        linear_grad(r, LA_MATRIX_PART + i, a->h, r->dpart[i],
+                    dbias ? dbias + b->part[i].column : NULL, i > 0, dh);
     norm_grad(r, r->in, b->norm1_w, b->norm1_b, a->mean1, a->rstd1, dh);
 }
 
 static void project_in_grad(const la_rows *r)
 {
+    const la_block *b = r->b;
+    const int32_t *of = r->lane->distinct.of;
     if (!starts_distinct(r)) {
-        in_front_grad(r);
+        if (b->project)
+            in_stretches(r, in_front_grad);
+        else
+            in_front_grad(r); /* dh is that of all rows, from the op */
         return;
     }
     la_acts own;
     la_rows some = distinct_rows(r, &own);
-    r->L->zero(some.N * r->b->P, some.dy);
-    r->L->scatter(r->N, r->b->P, r->lane->distinct.of, 0, r->dy, some.dy);
-    r->L->zero(some.N * r->b->d, some.dx);
+    r->L->zero(some.N * b->P, r->lane->distinct.dy);
+    if (!apart(r)) r->L->scatter(r->N, b->P, of, 0, r->dy, some.dy);
+    for (int i = 0; apart(r) && i < b->n_parts; i++)
+        r->L->scatter(r->N, b->part[i].width, of, 0, r->dpart[i], some.dpart[i]);
+    r->L->zero(some.N * b->d, some.dx);
     in_front_grad(&some);
 }
 
 /* ---- behind the op: row by row ---- */
-
-/* A part of r, rows first..first+n-1, with `own` for what begins elsewhere than with all of them. */
-static la_rows part_of(const la_rows *r, int64_t first, int64_t n, la_acts *own)
-{
-    const la_block *b = r->b;
-    la_rows some = *r;
-    *own = *r->a;
-    own->o += first * b->width;
-    own->rstd_o += first * b->H;
-    if (b->project) own->y += first * b->P;
-    if (has_head(b)) own->u += first * b->width;
-    if (b->mlp) {
-        own->x1 += first * b->d;
-        own->rstd2 += first;
-        own->h2 += first * b->d;
-        own->uv += first * 2 * b->mlp;
-        if (b->layer_norm) own->mean2 += first;
-    }
-    some.a = own;
-    some.N = n;
-    some.in += first * b->d;
-    some.out += first * b->d;
-    if (!r->lane->engine->training) return some;
-    some.dx += first * b->d;
-    some.dy += first * b->P;
-    some.du += first * b->width;
-    some.dout += first * b->width;
-    return some;
-}
-
-static void in_parts(const la_rows *r, void (*of)(const la_rows *))
-{
-    int64_t most = la_rows_together(r->lane->engine, r->lane->means.threads, r->N);
-    for (int64_t first = 0, n; first < r->N; first += n) {
-        la_acts own;
-        n = r->N - first < most ? r->N - first : most;
-        la_rows some = part_of(r, first, n, &own);
-        of(&some);
-    }
-}
 
 static void behind_op(const la_rows *r)
 {
@@ -264,11 +300,11 @@ static void mlp_grad(const la_rows *r)
     la_lane *lane = r->lane;
     const la_matrix *down = &r->matrix[LA_MATRIX_DOWN];
     float *hidden = lane->hidden, *duv = a->uv;
-    la_product_back(&lane->means, down, r->N, r->dx, b->d, hidden, b->mlp);
+    la_product_back(&lane->means, down, r->N, r->dx, b->d, false, hidden, b->mlp);
     r->L->swiglu_grad(r->N, b->mlp, duv, hidden);
     la_product_weights(&lane->means, r->N, b->d, b->mlp, r->dx, b->d, hidden, b->mlp,
                        lane->grad + down->place);
-    linear_grad(r, LA_MATRIX_UP, a->h2, duv, NULL, lane->dh);
+    linear_grad(r, LA_MATRIX_UP, a->h2, duv, NULL, false, lane->dh);
     norm_grad(r, a->x1, b->norm2_w, b->norm2_b, a->mean2, a->rstd2, lane->dh);
 }
 
@@ -285,7 +321,7 @@ static void behind_op_grad(const la_rows *r)
     const float *dout = r->dx;
     if (b->mlp) mlp_grad(r);
     if (b->project) {
-        linear_grad(r, LA_MATRIX_OUT, has_head(b) ? a->u : a->o, r->dx, grad_at(r, b->out_b),
+        linear_grad(r, LA_MATRIX_OUT, has_head(b) ? a->u : a->o, r->dx, grad_at(r, b->out_b), false,
                     r->du);
         dout = r->du;
     }
@@ -384,7 +420,7 @@ la_status la_block_forward(la_lane *lane, int64_t layer, la_kernel *k, int64_t B
     else
         LA_TRY(la_kernel_forward(k, b, lane, a, x, weights, lane->engine->training, err));
     if (b->skip >= 0) la_skip_forward(r);
-    if (!ends_alone(r)) in_parts(r, behind_op);
+    if (!ends_alone(r)) in_stretches(r, behind_op);
     return LA_OK;
 }
 
@@ -404,7 +440,7 @@ static void mixer_inputs_grad(const la_rows *r)
         r->L->l2_norm_grad(r->N, heads, b->dk, a->part[i], ld, a->rnorm[i], lane->dpart[i], ld,
                            lane->dpart[i], ld);
     }
-    for (int i = 0; i < b->n_parts; i++) {
+    for (int i = 0; i < b->n_parts && !apart(r); i++) {
         const la_stream_part *p = &b->part[i];
         if (b->conv > 0)
             r->L->conv_grad(r->B, r->T, p->width, b->conv, b->left, a->y + p->column, b->P,
@@ -423,7 +459,7 @@ la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t 
     la_rows rows = rows_of(lane, layer, B, T, weights), *r = &rows;
     const la_block *b = r->b;
     const la_acts *a = r->a;
-    if (!ends_alone(r)) in_parts(r, behind_op_grad);
+    if (!ends_alone(r)) in_stretches(r, behind_op_grad);
     const float *dout = ends_alone(r) ? r->dout : dout_of(r);
     const float *x = b->project ? a->part[0] : a->h;
     float *dx = b->project ? lane->dpart[0] : lane->dh;

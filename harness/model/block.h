@@ -16,6 +16,7 @@ typedef struct
     const la_matrix *matrix; /* [LA_MATRICES] */
     int64_t B, T, N;
     float *in, *out;  /* the stream in front of the block and behind it */
+    float *dpart[3];  /* gradients of what the op reads */
     float *dx, *dy;   /* gradients: of the stream, in place; of the joint projection */
     float *du, *dout; /* of what goes through the output matrix, and of the op's output */
 } la_rows;

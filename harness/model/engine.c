@@ -62,12 +62,12 @@ static la_most most_of(const la_engine *e, int index)
     return most;
 }
 
-static void layout_acts(la_arena *m, const la_block *b, la_acts *a, int64_t N)
+static void layout_acts(la_arena *m, const la_engine *e, const la_block *b, la_acts *a, int64_t N)
 {
     a->mean1 = floats(m, b->layer_norm ? N : 0);
     a->rstd1 = floats(m, N);
     a->h = floats(m, N * b->d);
-    a->y = floats(m, b->project ? N * b->P : 0);
+    a->y = floats(m, b->project && !la_parts_apart(e, b) ? N * b->P : 0);
     for (int i = 0; i < b->n_parts; i++)
         a->part[i] = floats(m, b->project ? N * b->part[i].width : 0);
     for (int i = 0; i < 2; i++) a->rnorm[i] = floats(m, b->l2 ? N * b->H : 0);
@@ -138,7 +138,7 @@ static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_
     int64_t P = 0, part = 0, width = 0, H = 0, decay = 0, low = 0, pairs = 0, N = most.N;
     for (int64_t l = 0; l < spec->layers; l++) {
         const la_block *b = &spec->block[l];
-        P = b->P > P ? b->P : P;
+        if (b->P > P && !la_parts_apart(e, b)) P = b->P;
         width = b->width > width ? b->width : width;
         H = b->H > H ? b->H : H;
         decay = b->decay_width > decay ? b->decay_width : decay;
@@ -267,7 +267,7 @@ static void layout_lane(la_arena *m, la_arena *held, la_engine *e, la_lane *lane
     size_t start = m->used;
     for (int64_t l = 0; l < spec->layers; l++) {
         if (!e->training) m->used = start; /* nothing is kept: blocks share their buffers */
-        layout_acts(m, &spec->block[l], &lane->acts[l], N);
+        layout_acts(m, e, &spec->block[l], &lane->acts[l], N);
     }
     m->used = m->most;
     layout_kept(m, e, &lane->kept);

@@ -147,7 +147,14 @@ typedef struct la_lane {
 } la_lane;
 
 /* Matrices of a block; behind those of all blocks lie the head's. */
-enum { LA_MATRIX_IN, LA_MATRIX_OUT, LA_MATRIX_UP, LA_MATRIX_DOWN, LA_MATRICES };
+enum {
+    LA_MATRIX_IN,
+    LA_MATRIX_OUT,
+    LA_MATRIX_UP,
+    LA_MATRIX_DOWN,
+    LA_MATRIX_PART, /* rows of LA_MATRIX_IN, for each part that is apart */
+    LA_MATRICES = LA_MATRIX_PART + 3
+};
 enum {
     LA_MATRIX_OUTPUT,
     LA_MATRIX_DECODE,
@@ -200,6 +207,9 @@ size_t la_engine_find(const la_engine *e, int64_t T);
 /* engine_tables.c, of la_engine_init */
 la_status la_engine_panels(la_engine *e, bool count_only, la_err *err);
 la_status la_engine_tables(la_engine *e, bool count_only, la_err *err);
+/* Whether the joint projection is nothing but what the op reads: it is then computed where the op reads it. A device
+ * does one product rather than three. */
+bool la_parts_apart(const la_engine *e, const la_block *b);
 /* Packs part `index` of `count` of the weights; all of it before a lane computes with them. Nothing on a
  * device. */
 void la_engine_pack(const la_engine *e, const float *weights, int index, int count);

@@ -94,6 +94,25 @@ static void layout_panels(la_arena *m, const la_engine *e)
     }
 }
 
+bool la_parts_apart(const la_engine *e, const la_block *b)
+{
+    int64_t width = 0;
+    for (int i = 0; i < b->n_parts; i++) width += b->part[i].width;
+    return b->project && b->conv == 0 && width == b->P && e->device->backend != LA_CUDA;
+}
+
+static void matrices_in(const la_engine *e, const la_block *b, la_matrix *x)
+{
+    const bool apart = la_parts_apart(e, b);
+    x[LA_MATRIX_IN] = (la_matrix){.place = apart ? -1 : b->in_w, .M = b->P, .K = b->d};
+    for (int i = 0; i < b->n_parts; i++) {
+        const la_stream_part *p = &b->part[i];
+        int64_t place = apart ? b->in_w + p->column * b->d : -1;
+        x[LA_MATRIX_PART + i] = (la_matrix){.place = place, .M = p->width, .K = b->d};
+    }
+    for (int i = b->n_parts; i < 3; i++) x[LA_MATRIX_PART + i].place = -1;
+}
+
 la_status la_engine_panels(la_engine *e, bool count_only, la_err *err)
 {
     const la_net *spec = e->spec;
@@ -102,7 +121,7 @@ la_status la_engine_panels(la_engine *e, bool count_only, la_err *err)
     la_matrix *x = e->matrix;
     for (int64_t l = 0; l < spec->layers; l++, x += LA_MATRICES) {
         const la_block *b = &spec->block[l];
-        x[LA_MATRIX_IN] = (la_matrix){.place = b->in_w, .M = b->P, .K = b->d};
+        matrices_in(e, b, x);
         x[LA_MATRIX_OUT] = (la_matrix){.place = b->out_w, .M = b->d, .K = b->width};
         x[LA_MATRIX_UP] = (la_matrix){.place = b->up_w, .M = 2 * b->mlp, .K = b->d};
         x[LA_MATRIX_DOWN] = (la_matrix){.place = b->down_w, .M = b->d, .K = b->mlp};

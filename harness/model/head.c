@@ -69,7 +69,7 @@ static void norm_grad(la_lane *lane, const la_norm_place *at, int64_t n, const f
 static void product_grad(la_lane *lane, const la_matrix *m, int64_t n, const float *dy, float *y)
 {
     la_product_weights(&lane->means, n, m->M, m->K, dy, m->M, y, m->K, lane->grad + m->place);
-    la_product_back(&lane->means, m, n, dy, m->M, y, m->K);
+    la_product_back(&lane->means, m, n, dy, m->M, false, y, m->K);
 }
 
 /* ---- rows of the stream, and the MLP of a decoder ---- */

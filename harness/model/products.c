@@ -105,13 +105,13 @@ void la_product(const la_means *with, const la_matrix *m, int64_t N, const float
 }
 
 void la_product_back(const la_means *with, const la_matrix *m, int64_t N, const float *dy,
-                     int64_t lddy, float *dx, int64_t lddx)
+                     int64_t lddy, bool add, float *dx, int64_t lddx)
 {
     if (with->device)
         with->device->gemm(false, false, N, m->K, m->M, dy, lddy, with->weights + m->place, m->K,
-                           0.0f, dx, lddx);
+                           add ? 1.0f : 0.0f, dx, lddx);
     else
-        over_rows(with, N, m->K, m->M, dy, lddy, m->back, false, dx, lddx);
+        over_rows(with, N, m->K, m->M, dy, lddy, m->back, add, dx, lddx);
 }
 
 /* Rows first.. of dW, n of them. */

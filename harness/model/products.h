@@ -37,9 +37,9 @@ void la_matrix_pack(const la_tile *tile, const la_matrix *m, const float *weight
 /* y[N,M] (+)= x[N,K] W' */
 void la_product(const la_means *with, const la_matrix *m, int64_t N, const float *x, int64_t ldx,
                 bool add, float *y, int64_t ldy);
-/* dx[N,K] = dy[N,M] W */
+/* dx[N,K] (+)= dy[N,M] W */
 void la_product_back(const la_means *with, const la_matrix *m, int64_t N, const float *dy,
-                     int64_t lddy, float *dx, int64_t lddx);
+                     int64_t lddy, bool add, float *dx, int64_t lddx);
 /* dW[M,K] += dy' x of N rows */
 void la_product_weights(const la_means *with, int64_t N, int64_t M, int64_t K, const float *dy,
                         int64_t lddy, const float *x, int64_t ldx, float *dW);
