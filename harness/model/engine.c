@@ -402,7 +402,7 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
     }
     /* Two megabytes of logits; of a device, 256. */
     bool on_device = device->backend == LA_CUDA;
-    int64_t floats = on_device ? 1 << 26 : 1 << 19, most = on_device ? 1 << 16 : 256;
+    int64_t floats = on_device ? 1 << 26 : 1 << 19, most = on_device ? 1 << 16 : LA_ROWS_TOGETHER;
     e->head_rows = floats / spec->outputs;
     e->head_rows = e->head_rows < 16 ? 16 : e->head_rows > most ? most : e->head_rows;
     if (on_device) e->head_rows = rows_needed(e);

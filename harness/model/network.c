@@ -20,7 +20,7 @@ void la_lane_share(const la_geometry *g, int index, int64_t *first, int64_t *las
     *last = g->B * (index + 1) / g->lanes;
 }
 
-enum { PIECE_ROWS = 512 }; /* of a piece, at most where a sequence is no longer */
+enum { PIECE_ROWS = 256 }; /* of a piece, at most where a sequence is no longer */
 
 int64_t la_lane_piece(const la_geometry *g, int index)
 {
