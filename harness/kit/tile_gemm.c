@@ -31,6 +31,14 @@
         C += ldc;                                                                                  \
     }
 
+/* A row of C is written when the sum is done, and may be far away until then. */
+LA_INLINE void expect(const int nv, const float *C)
+{
+    __builtin_prefetch(C, 1);
+    if (nv > 1) __builtin_prefetch(C + LA_VW, 1);
+    if (nv > 2) __builtin_prefetch(C + 2 * LA_VW, 1);
+}
+
 /* C[mr, nv vectors] of one panel. A element (i, k) is a[i rs + k cs]; `last` lanes of the last vector
  * exist in C (all of them exist in the panel). mr and nv are constants where this is inlined. */
 LA_INLINE void block(const int mr, const int nv, int64_t K, float alpha, const float *a, int64_t rs,
@@ -41,6 +49,7 @@ LA_INLINE void block(const int mr, const int nv, int64_t K, float alpha, const f
     ROWS(DECLARE)
     for (int64_t k = 0; k < K; k++) {
         la_vf b0 = la_v_load(b), b1 = zero, b2 = zero;
+        if (k < mr) expect(nv, C + k * ldc);
         if (nv > 1) b1 = la_v_load(b + LA_VW);
         if (nv > 2) b2 = la_v_load(b + 2 * LA_VW);
         ROWS(STEP)
