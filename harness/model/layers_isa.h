@@ -42,6 +42,7 @@ LA_LAYER_DECLARE(cross_entropy);
 LA_LAYER_DECLARE(adamw);
 LA_LAYER_DECLARE(sum_squares);
 LA_LAYER_DECLARE(add);
+LA_LAYER_DECLARE(sum_rows);
 LA_LAYER_DECLARE(shift);
 LA_LAYER_DECLARE(times);
 LA_LAYER_DECLARE(bounded_grad);

@@ -79,3 +79,25 @@ void LA_LAYER(add)(int64_t n, const float *x, float *y)
 {
     for (int64_t i = 0; i < n; i += LA_VW) LA_LANES(add_part, n - i, x + i, y + i);
 }
+
+/* `vectors` of the columns, or n lanes of one: they stay in registers over the rows. */
+LA_INLINE void sum_columns(const int vectors, int64_t n, int64_t N, int64_t M, const float *y,
+                           float *row)
+{
+    la_vf sum[4];
+#pragma GCC unroll 4
+    for (int c = 0; c < vectors; c++) sum[c] = get(row + c * LA_VW, n);
+    for (int64_t i = 0; i < N; i++, y += M)
+#pragma GCC unroll 4
+        for (int c = 0; c < vectors; c++) sum[c] = sum[c] + get(y + c * LA_VW, n);
+#pragma GCC unroll 4
+    for (int c = 0; c < vectors; c++) put(row + c * LA_VW, sum[c], n);
+}
+
+void LA_LAYER(sum_rows)(int64_t N, int64_t M, const float *y, float *row)
+{
+    int64_t j = 0;
+    for (; j + 4 * LA_VW <= M; j += 4 * LA_VW) sum_columns(4, LA_VW, N, M, y + j, row + j);
+    for (; j + LA_VW <= M; j += LA_VW) sum_columns(1, LA_VW, N, M, y + j, row + j);
+    if (j < M) sum_columns(1, M - j, N, M, y + j, row + j);
+}

@@ -39,11 +39,6 @@ void la_layer_spread(int64_t N, int64_t M, const float *row, bool add, float *y)
         la_layer_copy_rows(N, M, row, 0, y, M);
 }
 
-void la_layer_sum_rows(int64_t N, int64_t M, const float *y, float *row)
-{
-    for (int64_t i = 0; i < N; i++) add_up(M, y + i * M, row);
-}
-
 void la_layer_gather(int64_t n, int64_t D, const int32_t *at, int64_t first, const float *x,
                      float *y)
 {

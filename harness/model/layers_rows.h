@@ -11,7 +11,6 @@ LA_LAYER_PLAIN(zero);
 LA_LAYER_PLAIN(copy_rows);
 LA_LAYER_PLAIN(add_rows);
 LA_LAYER_PLAIN(spread);
-LA_LAYER_PLAIN(sum_rows);
 LA_LAYER_PLAIN(gather);
 LA_LAYER_PLAIN(add_places);
 LA_LAYER_PLAIN(step);

@@ -50,7 +50,7 @@ const la_layers LA_ISA(la_layers) = {
     PLAIN(copy_rows),
     PLAIN(add_rows),
     PLAIN(spread),
-    PLAIN(sum_rows),
+    ROW(sum_rows),
     PLAIN(gather),
     PLAIN(add_places),
     PLAIN(step),
