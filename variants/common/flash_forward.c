@@ -21,6 +21,11 @@ typedef struct layout {
     size_t qt, ot, rows, scores, kt, vt, total;
 } layout;
 
+static int64_t sides_of(int64_t channels)
+{
+    return (channels + FLASH_SIDE - 1) / FLASH_SIDE;
+}
+
 static layout layout_of(const flash *f)
 {
     int64_t w = f->tile->panel, n = f->panels, dv = f->p.dv;
@@ -29,7 +34,8 @@ static layout layout_of(const flash *f)
                 .rows = la_flash_floats(n, w, 1),
                 .scores = la_flash_floats(FLASH_KEYS, w, 1),
                 .kt = la_flash_floats(FLASH_KEYS, f->k2, 1),
-                .vt = la_flash_floats(f->narrow ? FLASH_KEYS / 2 : FLASH_KEYS, dv, 1)};
+                .vt = f->narrow ? la_flash_floats(FLASH_KEYS / 2, dv, 1)
+                                : la_flash_floats(FLASH_KEYS, sides_of(dv), FLASH_SIDE)};
     l.total = l.qt + l.ot + 2 * l.rows + l.scores + l.kt + l.vt;
     return l;
 }
@@ -190,25 +196,49 @@ static int64_t pair_values(const flash *f, const flash_block *b, const char *v, 
     return TURNED_STEP;
 }
 
+/* n rows of V in float32, into b->vt by FLASH_SIDE channels where several panels will pass over them. */
+static void side_values(const flash_block *b, const char *v, int64_t step, flash_keys *keys)
+{
+    const float *rows = (const float *)(const void *)v;
+    keys->v = rows, keys->v_step = step, keys->v_side = FLASH_SIDE;
+    if (b->panels < 3) return;
+    keys->v = b->vt, keys->v_step = FLASH_SIDE, keys->v_side = keys->n * FLASH_SIDE;
+    for (int64_t c = 0; c < b->dv; c += FLASH_SIDE) {
+        float *to = (float *)b->vt + c * keys->n;
+        size_t width = (size_t)(b->dv - c < FLASH_SIDE ? b->dv - c : FLASH_SIDE);
+        for (int64_t i = 0; i < keys->n; i++, to += FLASH_SIDE)
+            if (width == FLASH_SIDE)
+                memcpy(to, rows + i * step + c, FLASH_SIDE * sizeof *to);
+            else
+                memcpy(to, rows + i * step + c, width * sizeof *to);
+    }
+}
+
 /* Passes over the keys of a run; `first` is the block's first row. */
 static void pass_over(const flash *f, const flash_block *b, const flash_run *run, int64_t first)
 {
     int64_t hidden, visible;
     la_flash_sees(f, run, first, &hidden, &visible);
     int64_t end = visible + b->rows - 1 < run->n ? visible + b->rows - 1 : run->n;
+    const int64_t k_bytes = run->k_step * (int64_t)f->element;
+    const int64_t v_bytes = run->v_step * (int64_t)f->element;
     for (int64_t j = hidden > 0 ? hidden : 0; j < end; j += FLASH_KEYS) {
         flash_keys keys = {.n = end - j < FLASH_KEYS ? end - j : FLASH_KEYS,
                            .hidden = hidden - j,
                            .visible = visible - j};
-        const char *k = run->k + (size_t)(j * run->k_step) * f->element;
-        const char *v = run->v + (size_t)(j * run->v_step) * f->element;
+        const char *k = run->k + j * k_bytes, *v = run->v + j * v_bytes;
+        int64_t next = end - j - keys.n;
+        keys.ahead = (flash_ahead){.k = k + keys.n * k_bytes,
+                                   .v = v + keys.n * v_bytes,
+                                   .k_step = k_bytes,
+                                   .v_step = v_bytes,
+                                   .rows = next < FLASH_KEYS ? next : FLASH_KEYS};
         keys.k = la_flash_rows(f, b->panels, k, run->k_step, keys.n, b->dk, b->kt, &keys.k_step);
         if (f->narrow) {
             keys.v = b->vt;
             keys.v_step = pair_values(f, b, v, run->v_step, keys.n);
         } else {
-            keys.v =
-                la_flash_rows(f, b->panels, v, run->v_step, keys.n, b->dv, b->vt, &keys.v_step);
+            side_values(b, v, run->v_step, &keys);
         }
         f->add(b, &keys);
     }

@@ -143,36 +143,58 @@ static void settle_of(int vectors, const flash_block *b, int64_t n, float *top, 
 #if !defined(__AMX_BF16__)
 /* ---- a tile that all rows of a full panel see, float32: few passes over its scores ---- */
 
-/* Sums over n of x[i rs] times a vector of y [n, panel]: those of the rows of one block. */
-LA_INLINE void outer(int64_t n, const float *x, int64_t rs, int64_t cs, const float *y,
-                     la_vf c[MR][NV])
+LA_INLINE void outer_step(const float *x, int64_t rs, const float *y, la_vf c[MR][NV])
 {
+    la_vf lanes[NV];
+#pragma GCC unroll 3
+    for (int v = 0; v < NV; v++) lanes[v] = la_v_load(y + v * LA_VW);
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; i++) {
+        la_vf one = la_v_set(x[i * rs]);
+#pragma GCC unroll 3
+        for (int v = 0; v < NV; v++) c[i][v] = la_v_fma(one, lanes[v], c[i][v]);
+    }
+}
+
+/* Sums over n of x[i rs] times a vector of y [n, panel]: those of the rows of one block. Meanwhile `ahead` is
+ * fetched, `bytes` of it: a little at every step, since a burst would keep what the products read waiting. */
+LA_INLINE void outer(int64_t n, const float *x, int64_t rs, int64_t cs, const float *y,
+                     const char *ahead, int64_t bytes, la_vf c[MR][NV])
+{
+    enum { STEPS = 4 };
+    const int64_t by = bytes * STEPS / n;
 #pragma GCC unroll 8
     for (int i = 0; i < MR; i++)
 #pragma GCC unroll 3
         for (int v = 0; v < NV; v++) c[i][v] = la_v_set(0.0f);
-    for (int64_t e = 0; e < n; e++, x += cs, y += PANEL) {
-        la_vf lanes[NV];
-#pragma GCC unroll 3
-        for (int v = 0; v < NV; v++) lanes[v] = la_v_load(y + v * LA_VW);
-#pragma GCC unroll 8
-        for (int i = 0; i < MR; i++) {
-            la_vf one = la_v_set(x[i * rs]);
-#pragma GCC unroll 3
-            for (int v = 0; v < NV; v++) c[i][v] = la_v_fma(one, lanes[v], c[i][v]);
-        }
+    int64_t e = 0;
+    for (; e + STEPS <= n; e += STEPS, ahead += by) {
+        __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 4
+        for (int s = 0; s < STEPS; s++, x += cs, y += PANEL) outer_step(x, rs, y, c);
     }
+    for (; e < n; e++, x += cs, y += PANEL) outer_step(x, rs, y, c);
 }
 
-/* Scores of n keys, and the greatest of every lane. */
-static __attribute__((noinline)) void score_whole(int64_t n, int64_t dk, const float *k,
-                                                  int64_t k_step, const float *qt, float *scores,
-                                                  float *most)
+/* Row `i` of the next tile, those of V after those of K; beyond them something that is there already. */
+static const char *row_ahead(const flash_keys *keys, int64_t i)
 {
+    const flash_ahead *a = &keys->ahead;
+    if (i < a->rows) return a->k + i * a->k_step;
+    i -= a->rows;
+    return i < a->rows ? a->v + i * a->v_step : keys->k;
+}
+
+/* Scores of the keys, and the greatest of every lane; `next`: the row ahead to begin with. */
+static __attribute__((noinline)) void score_whole(const flash_keys *keys, int64_t next, int64_t dk,
+                                                  const float *qt, float *scores, float *most)
+{
+    const int64_t bytes = dk * (int64_t)sizeof(float), n = keys->n, k_step = keys->k_step;
+    const float *k = keys->k;
     for (int v = 0; v < NV; v++) la_v_store(most + v * LA_VW, la_v_set(-FLT_MAX));
     for (int64_t j = 0; j < n; j += MR) {
         la_vf c[MR][NV];
-        outer(dk, k + j * k_step, k_step, 1, qt, c);
+        outer(dk, k + j * k_step, k_step, 1, qt, row_ahead(keys, next++), bytes, c);
 #pragma GCC unroll 3
         for (int v = 0; v < NV; v++) {
             la_vf m = la_v_load(most + v * LA_VW);
@@ -187,20 +209,22 @@ static __attribute__((noinline)) void score_whole(int64_t n, int64_t dk, const f
 }
 
 /* ot = ot times `before` of its lane, plus V' times weights. */
-static __attribute__((noinline)) void output_whole(int64_t n, int64_t dv, const float *values,
-                                                   int64_t v_step, const float *weights,
-                                                   const float *before, float *ot)
+static __attribute__((noinline)) void output_whole(const flash_keys *keys, int64_t next, int64_t dv,
+                                                   const float *weights, const float *before,
+                                                   float *ot)
 {
+    const int64_t bytes = dv * (int64_t)sizeof(float), v_step = keys->v_step;
     for (int64_t j = 0; j < dv; j += MR) {
+        const float *v = (const float *)keys->v + j / FLASH_SIDE * keys->v_side + j % FLASH_SIDE;
         la_vf c[MR][NV];
-        outer(n, values + j, 1, v_step, weights, c);
+        outer(keys->n, v, 1, v_step, weights, row_ahead(keys, next++), bytes, c);
 #pragma GCC unroll 3
-        for (int v = 0; v < NV; v++) {
-            la_vf by = la_v_load(before + v * LA_VW);
+        for (int e = 0; e < NV; e++) {
+            la_vf by = la_v_load(before + e * LA_VW);
 #pragma GCC unroll 8
             for (int i = 0; i < MR; i++) {
-                float *o = ot + (j + i) * PANEL + v * LA_VW;
-                la_v_store(o, la_v_fma(la_v_load(o), by, c[i][v]));
+                float *o = ot + (j + i) * PANEL + e * LA_VW;
+                la_v_store(o, la_v_fma(la_v_load(o), by, c[i][e]));
             }
         }
     }
@@ -209,14 +233,13 @@ static __attribute__((noinline)) void output_whole(int64_t n, int64_t dv, const 
 static void add_whole(const flash_block *b, const flash_keys *keys, int64_t panel)
 {
     float most[PANEL], before[PANEL], *top = b->top + panel * PANEL, *sum = b->sum + panel * PANEL;
+    const int64_t scored = keys->n / MR, next = panel * (scored + b->dv / MR);
     la_vf m[NV], c[NV];
-    score_whole(keys->n, b->dk, keys->k, keys->k_step, (const float *)b->qt + panel * b->dk * PANEL,
-                b->scores, most);
+    score_whole(keys, next, b->dk, (const float *)b->qt + panel * b->dk * PANEL, b->scores, most);
     for (int v = 0; v < NV; v++) m[v] = la_v_load(most + v * LA_VW);
     online(NV, b, keys->n, m, top, sum, c);
     for (int v = 0; v < NV; v++) la_v_store(before + v * LA_VW, c[v]);
-    output_whole(keys->n, b->dv, keys->v, keys->v_step, b->scores, before,
-                 b->ot + panel * b->dv * PANEL);
+    output_whole(keys, next + scored, b->dv, b->scores, before, b->ot + panel * b->dv * PANEL);
 }
 
 #endif
@@ -237,17 +260,23 @@ static void score(const flash_block *b, const flash_span *s, const uint32_t *k, 
 }
 
 /* Adds what the keys of a span give to the output of its lanes. In bf16 a span starts at a pair. */
-static void output(const flash_block *b, const flash_span *s, const uint32_t *v, int64_t v_step,
-                   const uint32_t *weights, float *ot)
+static void output(const flash_block *b, const flash_span *s, const uint32_t *v,
+                   const flash_keys *keys, const uint32_t *weights, float *ot)
 {
-    const int64_t w = PANEL, n = s->end - s->from, lanes = s->last - s->first;
-    const int64_t from = NARROW ? s->from / 2 : s->from;
+    const int64_t w = PANEL, n = s->end - s->from, lanes = s->last - s->first, dv = b->dv;
+    const int64_t from = NARROW ? s->from / 2 : s->from, v_step = keys->v_step;
     const void *rows = v + (TURNED ? from : from * v_step), *p = weights + from * w + s->first;
-    if (NARROW)
-        b->narrow->product(b->dv, lanes, (n + 1) / 2, 1.0f, rows, TURNED ? v_step : 1,
+    if (NARROW) {
+        b->narrow->product(dv, lanes, (n + 1) / 2, 1.0f, rows, TURNED ? v_step : 1,
                            TURNED ? 1 : v_step, p, w, true, ot + s->first, w);
-    else
-        b->tile->tn(b->dv, lanes, n, 1.0f, rows, v_step, p, w, true, ot + s->first, w, NULL);
+        return;
+    }
+    const int64_t most = keys->v_side == FLASH_SIDE ? dv : FLASH_SIDE; /* rows in place: in one */
+    for (int64_t c = 0; c < dv; c += most) {
+        const float *side = (const float *)rows + c / FLASH_SIDE * keys->v_side;
+        b->tile->tn(dv - c < most ? dv - c : most, lanes, n, 1.0f, side, v_step, p, w, true,
+                    ot + c * w + s->first, w, NULL);
+    }
 }
 
 static void add_part(const flash_block *b, const flash_keys *keys, int64_t panel)
@@ -275,7 +304,7 @@ static void add_part(const flash_block *b, const flash_keys *keys, int64_t panel
     mask(p, vectors, rest > 0 ? rest : 0, n, hidden, visible);
     settle_of(vectors, b, n, b->top + panel * PANEL, b->sum + panel * PANEL, ot);
     for (flash_span s = {0}; la_flash_next(&s, LA_VW, n, lanes, early, late);)
-        output(b, &s, v, keys->v_step, (const uint32_t *)(const void *)p, ot);
+        output(b, &s, v, keys, (const uint32_t *)(const void *)p, ot);
 }
 
 #if defined(__AMX_BF16__)

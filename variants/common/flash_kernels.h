@@ -30,14 +30,26 @@ typedef struct flash_block {
     void *kt, *vt;    /* a tile made contiguous, or put in pairs: see flash_keys */
 } flash_block;
 
+/* Channels of V that lie side by side where forward copies it in float32, a line of the cache. The product of V'
+ * goes down few channels of all keys at a time: by whole rows, whose step is a power of 2, these would share a
+ * few sets of L1. */
+#define FLASH_SIDE 16
+
+/* What comes after a tile, `rows` of K and of V, is fetched while that is computed; steps in bytes. */
+typedef struct flash_ahead {
+    const char *k, *v;
+    int64_t k_step, v_step, rows;
+} flash_ahead;
+
 /* A tile of n <= FLASH_KEYS keys. The block's first row sees keys [hidden, visible), which may lie outside
  * the tile; each further row sees a band of the same width, one key later. Without a mask the band is
  * wider than any sequence. In float32, k [n, dk] and v [n, dv]; in bf16, k [n, k2] are pairs along the
  * channels and v [ceil(n / 2), dv] pairs of keys, which tiles of AMX want turned: [dv, ceil(n / 2)]. Steps are
- * words between rows. */
+ * words between rows, v_side those between FLASH_SIDE channels and the next ones (forward in float32 only). */
 typedef struct flash_keys {
     const void *k, *v;
-    int64_t k_step, v_step, n, hidden, visible;
+    int64_t k_step, v_step, v_side, n, hidden, visible;
+    flash_ahead ahead; /* float32 only */
 } flash_keys;
 
 /* A part of a tile in which no vector of rows is wholly masked: keys [from, end) against lanes
