@@ -178,7 +178,7 @@ LA_INLINE void outer_step(const float *const at[MR / 2], int64_t rs, const float
 LA_INLINE void outer(int64_t n, const float *x, int64_t rs, int64_t cs, const float *y,
                      const char *ahead, int64_t bytes, la_vf c[MR][NV])
 {
-    enum { STEPS = 4 };
+    enum { STEPS = LA_VW == 4 ? 1 : 4 }; /* vectors of four floats: more of them spill */
     const int64_t by = bytes * STEPS / n;
     const float *at[MR / 2];
 #pragma GCC unroll 4
