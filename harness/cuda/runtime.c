@@ -117,6 +117,10 @@ static la_status wait(void *stream, la_err *err)
     return check(cudaStreamSynchronize(stream), "waiting for the device", err);
 }
 
+_Static_assert(sizeof(la_tensor_map) == sizeof(CUtensorMap) &&
+                   _Alignof(la_tensor_map) % _Alignof(CUtensorMap) == 0,
+               "the driver writes one where the other is");
+
 /* The driver's own function, found by the runtime: nothing links libcuda. */
 static la_status tensor_map(la_tensor_map *out, la_dtype dtype, int rank, const void *base,
                             const int64_t *lengths, const int64_t *strides, const int *box,

@@ -68,12 +68,13 @@ LA_API la_status la_cuda_keep(const void *from, size_t bytes, void **out, la_err
 LA_API void la_cuda_drop(void *p); /* accepts NULL */
 
 /* How a kernel of sm_90a sees a tensor (labench/cuda_hopper.cuh): a parameter of the kernel, `const
- * __grid_constant__ la_tensor_map`. Holds `base`: made anew for every call. */
+ * __grid_constant__ la_tensor_map`. Holds `base`: made anew for every call. As large and as aligned as CUtensorMap,
+ * which takes 128 bytes from CUDA 13 on. */
 typedef struct la_tensor_map {
 #ifdef __cplusplus
-    alignas(64)
+    alignas(128)
 #else
-    _Alignas(64)
+    _Alignas(128)
 #endif
         unsigned long long opaque[16];
 } la_tensor_map;
