@@ -218,6 +218,9 @@ __global__ void __launch_bounds__((tile<M, N, W>::threads))
     typedef typename how::E E;
     typedef stage<M, tile<M, N, W>::threads> stage_a;
     typedef stage<N, tile<M, N, W>::threads> stage_b;
+    /* A matrix unit cuts off what is behind the last bit of a sum; six times in 16 numbers that would be seen where
+     * all of float32 counts. An addition rounds. */
+    const bool ROUNDS = how::levels == 3;
     LA_SHARED(E, pool);
     E *as = pool, *bs = pool + how::a * stage_a::plane;
     const bool across_a = ACROSS_A < 0 ? p.a.transposed : ACROSS_A > 0;
@@ -270,6 +273,7 @@ __global__ void __launch_bounds__((tile<M, N, W>::threads))
                 for (int j = 0; j < how::b; j++)
                     fragment(fb[j], bs + j * stage_b::plane, pitch_b, across_b, column + 16 * n, d,
                              true);
+                float part[2][2][4] = {};
 #pragma unroll
                 for (int level = how::levels - 1; level >= 0; level--) /* the smallest first */
 #pragma unroll
@@ -277,11 +281,15 @@ __global__ void __launch_bounds__((tile<M, N, W>::threads))
                         const int j = level - i;
                         if (j < 0 || j >= how::b) continue;
 #pragma unroll
-                        for (int t = 0; t < 2; t++) {
-                            la_mma<E>(sum[t][2 * n], fa[i][t], fb[j]);
-                            la_mma<E>(sum[t][2 * n + 1], fa[i][t], fb[j] + 2);
-                        }
+                        for (int t = 0; t < 2; t++)
+#pragma unroll
+                            for (int u = 0; u < 2; u++)
+                                la_mma<E>(ROUNDS ? part[t][u] : sum[t][2 * n + u], fa[i][t],
+                                          fb[j] + 2 * u);
                     }
+#pragma unroll
+                for (int e = 0; ROUNDS && e < 16; e++)
+                    sum[e / 8][2 * n + e / 4 % 2][e % 4] += part[e / 8][e / 4 % 2][e % 4];
             }
         }
     }

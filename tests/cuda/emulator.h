@@ -146,35 +146,41 @@ struct fragments {
     float a[4][2], b[2][2];
 };
 
+/* c and n products added as matrix units of sm_90 do it: all aligned to the largest of them, to 2 bits beyond float32,
+ * and cut off there, as is the sum (Khattak and Mikaitis 2025, arXiv:2512.07004). So a long sum falls behind, by half a
+ * last bit a step. */
+float add_cut(float c, const double *products, int n);
+
 /* c += a b, of the fragments that the lanes gave to the last exchange: `parts` numbers a register. */
 static inline void multiply(float c[4], unsigned parts)
 {
     unsigned lane = now->flat & 31u;
+    double products[4][16];
+    int n = 0;
     for (unsigned k = 0; k < 4; k++) {
         const fragments *a = (const fragments *)given(lane / 4 * 4 + k);
-        for (unsigned e = 0; e < 2; e++) {
-            const fragments *b = (const fragments *)given((lane % 4 * 2 + e) * 4 + k);
-            for (unsigned half = 0; half < 2; half++)
-                for (unsigned p = 0; p < parts; p++) {
-                    c[e] += a->a[2 * half][p] * b->b[half][p];
-                    c[2 + e] += a->a[2 * half + 1][p] * b->b[half][p];
-                }
-        }
+        const fragments *b[2];
+        for (unsigned e = 0; e < 2; e++)
+            b[e] = (const fragments *)given((lane % 4 * 2 + e) * 4 + k);
+        for (unsigned half = 0; half < 2; half++)
+            for (unsigned p = 0; p < parts; p++, n++)
+                for (unsigned i = 0; i < 4; i++)
+                    products[i][n] =
+                        (double)a->a[2 * half + i / 2][p] * (double)b[i % 2]->b[half][p];
     }
+    for (int i = 0; i < 4; i++) c[i] = add_cut(c[i], products[i], n);
 }
 
 template <typename E, typename F>
 void mma(float c[4], const uint32_t a[4], const uint32_t b[2], F &&number)
 {
     fragments mine;
-    float sum[4] = {0.0f, 0.0f, 0.0f, 0.0f};
     for (int i = 0; i < 4; i++)
         for (int p = 0; p < 2; p++) mine.a[i][p] = number((uint16_t)(a[i] >> 16 * p));
     for (int i = 0; i < 2; i++)
         for (int p = 0; p < 2; p++) mine.b[i][p] = number((uint16_t)(b[i] >> 16 * p));
     give(&mine, sizeof mine);
-    multiply(sum, 2);
-    for (int i = 0; i < 4; i++) c[i] += sum[i];
+    multiply(c, 2);
 }
 } // namespace la_emulator
 

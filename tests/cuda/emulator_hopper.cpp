@@ -215,11 +215,13 @@ void wgmma(float *c, int n, const uint32_t *a, uint64_t a_tile, uint64_t b_tile,
         for (int j = 0; j < n / 8; j++)
             for (unsigned e = 0; e < 4; e++) {
                 unsigned column = 8 * (unsigned)j + 2 * (lane % 4) + e % 2;
-                float sum = 0.0f;
+                double products[16];
                 for (unsigned k = 0; k < 16; k++)
-                    sum += mine[e / 2][k] * number(mn ? tile_at(b_tile, k, column, true)
-                                                      : tile_at(b_tile, column, k, false));
-                c[4 * j + (int)e] = (add ? c[4 * j + (int)e] : 0.0f) + sum;
+                    products[k] = (double)mine[e / 2][k] *
+                                  (double)number(mn ? tile_at(b_tile, k, column, true)
+                                                    : tile_at(b_tile, column, k, false));
+                float *to = &c[4 * j + (int)e];
+                *to = add_cut(add ? *to : 0.0f, products, 16);
             }
         of.numbers.assign(c, c + n / 2);
         if (--of.products == 0) sums.erase(c);

@@ -283,12 +283,52 @@ static void gradients_of_f16_have_any_size(void **state)
     check_gradients(&s, 1u << K, 4e-3);
 }
 
+/* A query that weighs all keys alike: what a matrix unit cuts off the sum of values at each step adds up. */
+static void long_sums_of_float32_are_rounded(void **state)
+{
+    (void)state;
+    enum { KEYS = 4096, D = 64 };
+    float *q = take(D, sizeof *q), *k = take(KEYS * D, sizeof *k), *v = take(KEYS * D, sizeof *v),
+          *o = take(D, sizeof *o);
+    la_err err = {0};
+    la_random_fill_scaled(la_stream(12, 0, 0), 0, 0.2, v, KEYS * D, 1);
+    for (int i = 0; i < KEYS * D; i++) v[i] += 1.0f;
+    la_flash_call c = {.B = 1,
+                       .H = 1,
+                       .Hkv = 1,
+                       .dk = D,
+                       .dv = D,
+                       .T = 1,
+                       .own = KEYS,
+                       .base = KEYS - 1,
+                       .window = 1 << 30,
+                       .causal = true,
+                       .capacity = KEYS,
+                       .dtype = LA_F32,
+                       .scale = 1.0f,
+                       .q = q,
+                       .k = k,
+                       .v = v,
+                       .cache_k = q,
+                       .cache_v = q,
+                       .o = o,
+                       .splits = 1};
+    if (la_flash_cuda_attend(&c, &err) != LA_OK) fail_msg("%s", err.msg);
+    for (int i = 0; i < D; i++) {
+        double want = 0.0, got = (double)o[i];
+        for (int j = 0; j < KEYS; j++) want += (double)v[j * D + i] / KEYS;
+        if (!(fabs(got - want) <= 2e-6 * want)) fail_msg("%d: %.9g, not %.9g", i, got, want);
+    }
+    la_free(q), la_free(k), la_free(v), la_free(o);
+}
+
 int main(void)
 {
     la_start(1);
     la_cuda_use(&fake_driver);
     const struct CMUnitTest tests[] = {cmocka_unit_test(tiles_go_through_the_ring),
                                        cmocka_unit_test(queries_without_a_fence_are_found_out),
-                                       cmocka_unit_test(gradients_of_f16_have_any_size)};
+                                       cmocka_unit_test(gradients_of_f16_have_any_size),
+                                       cmocka_unit_test(long_sums_of_float32_are_rounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -355,14 +355,39 @@ static void blocks_cover(void **state)
     assert_int_equal(la_gemm_start(&p.c, &at), 3 * ((int64_t)1 << 36));
 }
 
+/* Of one sign, so that what a matrix unit cuts off a sum at each step adds up. */
+static void long_sums_of_float32_are_rounded(void **state)
+{
+    (void)state;
+    enum { M = 32, N = 32, K = 4096 };
+    static float a[M * K], b[K * N], c[M * N];
+    la_err err = {0};
+    for (int i = 0; i < M * K; i++) a[i] = (float)(1.0 + 0.5 * draw());
+    for (int i = 0; i < K * N; i++) b[i] = (float)(1.0 + 0.5 * draw());
+    la_cuda_product p = {.m = M, .n = N, .k = K, .alpha = 1.0f};
+    p.a = (la_cuda_matrix){.data = a, .dtype = LA_F32, .ld = K};
+    p.b = (la_cuda_matrix){.data = b, .dtype = LA_F32, .ld = N};
+    p.c = (la_cuda_matrix){.data = c, .dtype = LA_F32, .ld = N};
+    if (la_cuda_gemm(&p, &err) != LA_OK) fail_msg("%s", err.msg);
+    for (int i = 0; i < M * N; i++) {
+        double want = 0.0, got = (double)c[i];
+        for (int k = 0; k < K; k++) want += (double)a[i / N * K + k] * (double)b[k * N + i % N];
+        if (!(fabs(got - want) <= 2e-6 * want)) fail_msg("%d: %.9g, not %.9g", i, got, want);
+    }
+}
+
 int main(void)
 {
     static const la_cuda_libs none;
     la_cuda_libs_use(&none); /* what is here is host memory */
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products),     cmocka_unit_test(batches_and_terms),
-        cmocka_unit_test(large_tiles),  cmocka_unit_test(split_sums),
-        cmocka_unit_test(by_a_library), cmocka_unit_test(alignment_is_what_pointers_and_steps_give),
-        cmocka_unit_test(refusals),     cmocka_unit_test(blocks_cover)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(products),
+                                       cmocka_unit_test(batches_and_terms),
+                                       cmocka_unit_test(large_tiles),
+                                       cmocka_unit_test(split_sums),
+                                       cmocka_unit_test(by_a_library),
+                                       cmocka_unit_test(alignment_is_what_pointers_and_steps_give),
+                                       cmocka_unit_test(refusals),
+                                       cmocka_unit_test(blocks_cover),
+                                       cmocka_unit_test(long_sums_of_float32_are_rounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

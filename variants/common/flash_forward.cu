@@ -94,7 +94,7 @@ __global__ void __launch_bounds__(LA_FLASH_WARPS *LA_WARP, 2) flash_kernel(la_fl
         __syncthreads(); /* this V is there, and nobody reads K any more */
         if (j + N < end) la_flash_load<E, D, N, THREADS>(k, rows_k, j + N, c.held + c.own);
         la_cp_async_commit();
-        if (any) la_flash_add<E, D, MT, N>(w.o, s, v);
+        if (any) la_flash_add<E, D, MT, N, true>(w.o, s, v);
     }
     la_cp_async_wait<0>(); /* of Q, where there was no key */
     if (warp.there) la_flash_leave<E, D, MT>(c, at, w, at.row + mine);

@@ -61,6 +61,12 @@ template <typename E, int P> struct la_flash_frag {
         la_mma<E>(left, a.r, b.r);
         la_mma<E>(right, a.r, b.r + 2);
     }
+
+    /* The same as a step of a long sum. */
+    __device__ static void add(float left[4], float right[4], const A &a, const B &b)
+    {
+        product(left, right, a, b);
+    }
 };
 
 template <int P> struct la_flash_frag<float, P> {
@@ -122,6 +128,16 @@ template <int P> struct la_flash_frag<float, P> {
             la_mma_split(left, a.s[s], b.s[0][s]);
             la_mma_split(right, a.s[s], b.s[1][s]);
         }
+    }
+
+    /* A matrix unit cuts off what is behind the last bit of a sum, three times in 8 numbers: of thousands of keys that
+     * would be seen. An addition rounds. */
+    __device__ static void add(float left[4], float right[4], const A &a, const B &b)
+    {
+        float l[4] = {0.0f, 0.0f, 0.0f, 0.0f}, r[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+        product(l, r, a, b);
+#pragma unroll
+        for (int i = 0; i < 4; i++) left[i] += l[i], right[i] += r[i];
     }
 };
 
@@ -202,8 +218,9 @@ __device__ static inline void la_flash_scores(float c[MT][N / 8][4], const E *a,
     }
 }
 
-/* c += A B: A of 16 MT rows and N columns in C tiles, B the N rows at `b`, D wide. */
-template <typename E, int D, int MT, int N>
+/* c += A B: A of 16 MT rows and N columns in C tiles, B the N rows at `b`, D wide. LONG: as exact as float32 however
+ * often; gradients of float32, held to less, have no registers for it. */
+template <typename E, int D, int MT, int N, bool LONG = false>
 __device__ static inline void la_flash_add(float c[MT][D / 8][4], const float a[MT][N / 8][4],
                                            const E *b)
 {
@@ -219,7 +236,12 @@ __device__ static inline void la_flash_add(float c[MT][D / 8][4], const float a[
             typename frag::B y;
             frag::load_b_rows(y, b + k * P + j);
 #pragma unroll
-            for (int m = 0; m < MT; m++) frag::product(c[m][j / 8], c[m][j / 8 + 1], x[m], y);
+            for (int m = 0; m < MT; m++) {
+                if (LONG)
+                    frag::add(c[m][j / 8], c[m][j / 8 + 1], x[m], y);
+                else
+                    frag::product(c[m][j / 8], c[m][j / 8 + 1], x[m], y);
+            }
         }
     }
 }
