@@ -31,12 +31,18 @@ typedef struct chunk {
 } chunk;
 
 /* Asks for `rows` rows of `bytes` from token i of the next chunk, as delta_chunk_isa.c does. */
-LA_INLINE void prefetch(const chunk *c, const void *p, int64_t i, int rows, int64_t row,
+LA_INLINE void prefetch(const chunk *c, const void *p, int64_t i, int64_t rows, int64_t row,
                         int64_t bytes)
 {
     for (int64_t m = i; m < i + rows && m < c->ahead; m++)
         for (int64_t e = 0; e < bytes; e += 64)
             __builtin_prefetch((const char *)p + (c->n + m) * row + e, 0, 2);
+}
+
+/* The same of q or k, where this thread is the one to prepare it. */
+LA_INLINE void prefetch_keys(const chunk *c, const la_bf16 *p, int64_t i, int64_t rows)
+{
+    if (c->alone) prefetch(c, p, i, rows, c->x->qk_row * 2, c->x->dk * 2);
 }
 
 #if defined(__AMX_BF16__)
@@ -92,7 +98,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
     prefetch(c, c->v + j, i, rows, v_row * 2, vecs * LA_VW * 2);
     if (delta) multiply(rows, vecs, K2, (const la_pair *)c->r.k + i * K2, K2, 1, S, c->W, sum);
     residual(c, i, j, rows, vecs, last, delta, sum);
-    if (j == 0 && c->alone) prefetch(c, c->k, i, rows, c->x->qk_row * 2, c->x->dk * 2);
+    if (j == 0) prefetch_keys(c, c->k, i, rows);
     if (delta) {
         const float *L = c->r.L + i * c->C + i;
         multiply(rows, vecs, i / 2, (const la_pair *)c->r.L2 + i * C2, C2, 1, U, c->W, sum);
@@ -112,7 +118,7 @@ LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int ve
             la_packed_store(U + (i + m) / 2 * c->W + v * LA_VW,
                             la_packed_pair(sum[m * vecs + v], sum[(m + 1) * vecs + v]));
 
-    if (j == 0 && c->alone) prefetch(c, c->q, i, rows, c->x->qk_row * 2, c->x->dk * 2);
+    if (j == 0) prefetch_keys(c, c->q, i, rows);
     clear(rows * vecs, sum);
     multiply(rows, vecs, K2, (const la_pair *)c->r.q + i * K2, K2, 1, S, c->W, sum);
 #pragma GCC unroll 8

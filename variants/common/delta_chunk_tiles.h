@@ -128,6 +128,18 @@ LA_INLINE void carry_sums(const chunk *c, int64_t r, int64_t j, int tiles, float
     store_tiles(tiles, to);
 }
 
+/* Asks for rows [i, end) to come: a few at a time, since a core waits when more than about 20 lines are on their
+ * way. */
+LA_INLINE void ask(const chunk *c, int64_t i, int64_t end, int64_t j, int tiles)
+{
+    const int64_t rows = end - i, v_row = c->x->v_row * 2;
+    prefetch(c, c->v + j, i, rows, v_row, tiles * SIDE * 2);
+    prefetch(c, c->o + j, i, rows, v_row, tiles * SIDE * 2);
+    if (j > 0) return;
+    prefetch_keys(c, c->k, i, rows);
+    prefetch_keys(c, c->q, i, rows);
+}
+
 /* Channels [r, r + 16) of S and S2: `more` is what the chunk's tokens give. */
 LA_INLINE void carry_tiles(const chunk *c, int64_t r, int64_t j, int tiles, const float *more)
 {
@@ -135,7 +147,9 @@ LA_INLINE void carry_tiles(const chunk *c, int64_t r, int64_t j, int tiles, cons
     const float *whole = c->r.whole + r;
     float *S = c->S + r * W + j;
     la_pair *S2 = c->S2 + r / 2 * W + j;
+    int64_t first = r * c->n / c->K, some = (r + SIDE) * c->n / c->K - first;
     for (int m = 0; m < SIDE; m += 2, S += 2 * W, S2 += W, more += 2 * GROUP) {
+        ask(c, first + some * m / SIDE, first + some * (m + 2) / SIDE, j, tiles);
         la_vf a = la_v_set(whole[m]), b = la_v_set(whole[m + 1]);
 #pragma GCC unroll 4
         for (int v = 0; v < tiles; v++) {
@@ -153,15 +167,13 @@ LA_INLINE void carry_tiles(const chunk *c, int64_t r, int64_t j, int tiles, cons
 LA_INLINE void token_tiles(const chunk *c, int64_t i, int64_t j, int tiles, int64_t last,
                            bool delta, bool by_token, tile_sums *sums)
 {
-    const int64_t C2 = c->C / 2, row = c->x->qk_row * 2, v_row = c->x->v_row * 2;
+    const int64_t C2 = c->C / 2;
     int64_t rows = c->n - i < SIDE ? c->n - i : SIDE;
-    prefetch(c, c->v + j, i, SIDE, v_row, tiles * SIDE * 2);
     if (delta) {
         clear_tiles();
         meet_state(c, c->r.k + i * c->K, j, tiles);
         store_tiles(tiles, sums->ks);
     }
-    if (j == 0 && c->alone) prefetch(c, c->k, i, SIDE, row, c->x->dk * 2);
     if (delta && i > 0) {
         clear_tiles();
         meet_tokens(c, (const la_pair *)c->r.L2 + i * C2, i / 2, j, tiles);
@@ -176,10 +188,8 @@ LA_INLINE void token_tiles(const chunk *c, int64_t i, int64_t j, int tiles, int6
     for (int v = 0; v < tiles; v++)
         write_tokens(c, i, j + v * SIDE, rows, v + 1 < tiles ? SIDE : last, delta,
                      sums->ks + v * SIDE, sums->tokens + v * SIDE);
-    if (j == 0 && c->alone) prefetch(c, c->q, i, SIDE, row, c->x->dk * 2);
     meet_tokens(c, (const la_pair *)c->r.P + i * C2, (i + SIDE) / 2, j, tiles);
     store_tiles(tiles, sums->tokens);
-    prefetch(c, c->o + j, i, SIDE, v_row, tiles * SIDE * 2);
     read_tokens(c, i, j, rows, tiles, last, by_token ? sums->qs : NULL, sums->tokens);
 }
 
