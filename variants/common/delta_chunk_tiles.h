@@ -140,8 +140,10 @@ LA_INLINE void ask(const chunk *c, int64_t i, int64_t end, int64_t j, int tiles)
     prefetch_keys(c, c->q, i, rows);
 }
 
-/* Channels [r, r + 16) of S and S2: `more` is what the chunk's tokens give. */
-LA_INLINE void carry_tiles(const chunk *c, int64_t r, int64_t j, int tiles, const float *more)
+/* Channels [r, r + 16) of S and S2: `more` is what the chunk's tokens give, and decays with S where it has not
+ * yet. */
+LA_INLINE void carry_tiles(const chunk *c, int64_t r, int64_t j, int tiles, bool undecayed,
+                           const float *more)
 {
     const int64_t W = c->W;
     const float *whole = c->r.whole + r;
@@ -154,12 +156,24 @@ LA_INLINE void carry_tiles(const chunk *c, int64_t r, int64_t j, int tiles, cons
 #pragma GCC unroll 4
         for (int v = 0; v < tiles; v++) {
             float *low = S + v * SIDE, *high = low + W;
-            la_vf x = la_v_fma(a, la_v_load(low), la_v_load(more + v * SIDE));
-            la_vf y = la_v_fma(b, la_v_load(high), la_v_load(more + GROUP + v * SIDE));
+            la_vf x = la_v_load(low), y = la_v_load(high);
+            la_vf p = la_v_load(more + v * SIDE), q = la_v_load(more + GROUP + v * SIDE);
+            if (undecayed)
+                x = a * (x + p), y = b * (y + q);
+            else
+                x = la_v_fma(a, x, p), y = la_v_fma(b, y, q);
             la_v_store(low, x);
             la_v_store(high, y);
             la_packed_store(S2 + v * SIDE, la_packed_pair(x, y));
         }
+    }
+}
+
+LA_INLINE void carry(const chunk *c, int64_t j, int tiles, bool undecayed, float *sums)
+{
+    for (int64_t r = 0; r < c->K; r += SIDE) {
+        carry_sums(c, r, j, tiles, sums);
+        carry_tiles(c, r, j, tiles, undecayed, sums);
     }
 }
 
@@ -203,10 +217,10 @@ LA_INLINE void columns(const chunk *c, int64_t j, int tiles, int64_t last, bool 
     for (int64_t i = done; i < c->C; i += 2) /* tokens that pad the chunk write nothing */
         for (int v = 0; v < tiles; v++)
             la_packed_store(c->U + i / 2 * c->W + j + v * SIDE, la_v_pair(0));
-    for (int64_t r = 0; r < c->K; r += SIDE) {
-        carry_sums(c, r, j, tiles, sums.ks);
-        carry_tiles(c, r, j, tiles, sums.ks);
-    }
+    if (c->r.undecayed[0] != 0.0f)
+        carry(c, j, tiles, true, sums.ks);
+    else
+        carry(c, j, tiles, false, sums.ks);
 }
 
 LA_INLINE void one_chunk(const chunk *c, bool delta)

@@ -10,12 +10,13 @@
 /* A chunk ready to be scanned; K is dk padded. */
 typedef struct la_packed {
     float *L; /* [C,C]: for rows that are finished together; for tiles [C,16], their own columns */
-    float *weight;   /* [C]: beta_i */
-    float *in;       /* [C]: exp(G_i), or 1 */
-    float *whole;    /* [K]: exp(G_n) */
-    la_bf16 *L2, *P; /* [C,C]; as pairs [C,C/2] */
-    la_bf16 *q, *k;  /* [C,K]; as pairs [C,K/2]; by channel times exp(G) */
-    la_pair *k_out;  /* [C/2,K]: of tokens, times exp(G_n - G); for tiles [K,C/2] */
+    float *weight;    /* [C]: beta_i */
+    float *in;        /* [C]: exp(G_i), or 1 */
+    float *whole;     /* [K]: exp(G_n) */
+    float *undecayed; /* not 0: k_out is times exp(-G) alone, and decays with S */
+    la_bf16 *L2, *P;  /* [C,C]; as pairs [C,C/2] */
+    la_bf16 *q, *k;   /* [C,K]; as pairs [C,K/2]; by channel times exp(G) */
+    la_pair *k_out;   /* [C/2,K]: of tokens, times exp(G_n - G); for tiles [K,C/2] */
 } la_packed;
 
 static inline la_packed la_packed_at(const la_delta_slice *x, float *at)
@@ -24,6 +25,7 @@ static inline la_packed la_packed_at(const la_delta_slice *x, float *at)
     la_packed p = {.L = at, .weight = at + C * C, .in = at + C * C + C};
     at += C * C + 2 * C;
     p.whole = at, at += K;
+    p.undecayed = at, at += LA_DELTA_ALIGN;
     p.L2 = (la_bf16 *)(void *)at, at += C * C / 2;
     p.P = (la_bf16 *)(void *)at, at += C * C / 2;
     p.q = (la_bf16 *)(void *)at, at += C * K / 2;

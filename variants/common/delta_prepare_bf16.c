@@ -148,9 +148,18 @@ static void turn_pairs(const prepared *c, const la_pair *from, la_pair *to)
         }
 }
 
+/* A row of 16 pairs of channels as one of the first channel and one of the second: eight pairs of tokens each. */
+LA_INLINE __m512i pairs_apart(__m512i x)
+{
+    const __m512i order =
+        _mm512_set_epi16(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1, 30, 28, 26, 24,
+                         22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    return _mm512_permutexvar_epi16(order, x);
+}
+
 /* Pairs of channels of rows [16,K/2] as columns, [K/2,16] with rows of ldt: in whole lines, which a load of
- * a tile then takes from stores still under way. */
-static void turn_rows(const la_pair *from, int64_t K2, la_pair *to, int64_t ldt)
+ * a tile then takes from stores still under way. And, unless NULL, as pairs of tokens, [K,8]. */
+LA_INLINE void turn_rows(const la_pair *from, int64_t K2, la_pair *to, int64_t ldt, la_pair *tokens)
 {
     for (int64_t r = 0; r < K2; r += LA_VW) {
         int64_t there = K2 - r < LA_VW ? K2 - r : LA_VW;
@@ -161,6 +170,10 @@ static void turn_rows(const la_pair *from, int64_t K2, la_pair *to, int64_t ldt)
 #pragma GCC unroll 16
         for (int m = 0; m < LA_VW; m++)
             if (m < there) la_packed_store(to + (r + m) * ldt, square[m]);
+        if (!tokens) continue;
+#pragma GCC unroll 16
+        for (int m = 0; m < LA_VW; m++)
+            if (m < there) la_packed_store(tokens + (r + m) * LA_VW, pairs_apart(square[m]));
     }
 }
 #endif
@@ -202,7 +215,7 @@ LA_INLINE void tokens(prepared *c, bool delta, bool by_token)
 #if defined(__AMX_BF16__)
     for (int64_t i = 0; i < c->n; i += LA_VW)
         turn_rows((const la_pair *)c->to.k + i * c->K / 2, c->K / 2, (la_pair *)(void *)c->KT + i,
-                  c->C);
+                  c->C, NULL);
 #else
     const float *pairs = (const float *)(const void *)c->to.k;
     x->tile->transpose(c->C, c->K / 2, pairs, c->K / 2, c->KT, c->C);
@@ -334,7 +347,8 @@ LA_INLINE both both_bf16(const la_bf16 *p, const int64_t m[2])
     return (both){{la_v_load_bf16_n(p, m[0]), la_v_load_bf16_n(p + LA_VW, m[1])}};
 }
 
-/* The decayed copies, as channel_products of delta_prepare_isa.c makes them: `far` is k exp(-G). */
+/* The decayed copies, as channel_products of delta_prepare_isa.c makes them: `far` is k exp(-G), which is what S
+ * takes up as well, to decay with it. */
 LA_INLINE bool split_channels(const prepared *c, split q, split k, split far, bool delta)
 {
     const la_delta_slice *x = c->x;
@@ -347,17 +361,15 @@ LA_INLINE bool split_channels(const prepared *c, split q, split k, split far, bo
         int64_t left = dk - r, m[2] = {left < LA_VW ? left : LA_VW, left - LA_VW};
         m[1] = m[1] < 0 ? 0 : m[1] < LA_VW ? m[1] : LA_VW;
         bool two = K - r > LA_VW;
-        la_vf fade[LA_VW][2], out[LA_VW][2], G[2] = {la_v_set(1.0f), la_v_set(1.0f)};
+        la_vf G[2] = {la_v_set(1.0f), la_v_set(1.0f)};
         for (int64_t i = 0; i < n; i++) {
             const float *gate = g + i * g_row + r;
             if (i < ahead) __builtin_prefetch(gate + n * g_row, 0, 2);
             if (i < ahead) __builtin_prefetch(gate + n * g_row + LA_VW, 0, 2);
             both key = both_bf16(c->k + i * row + r, m), query = both_bf16(c->q + i * row + r, m);
 #pragma GCC unroll 2
-            for (int h = 0; h < 2; h++) {
-                fade[i][h] = la_v_exp2(log2_e * la_v_load_n(gate + h * LA_VW, m[h]));
-                G[h] = G[h] * fade[i][h];
-            }
+            for (int h = 0; h < 2; h++)
+                G[h] = G[h] * la_v_exp2(log2_e * la_v_load_n(gate + h * LA_VW, m[h]));
             put_split(q, i * K + r, two, G[0] * query.v[0], G[1] * query.v[1]);
             if (delta) put_split(k, i * K + r, two, G[0] * key.v[0], G[1] * key.v[1]);
             put_split(far, i * K + r, two, inverse(G[0]) * key.v[0], inverse(G[1]) * key.v[1]);
@@ -366,21 +378,8 @@ LA_INLINE bool split_channels(const prepared *c, split q, split k, split far, bo
             put_split(q, i * K + r, two, zero, zero);
             if (delta) put_split(k, i * K + r, two, zero, zero);
             put_split(far, i * K + r, two, zero, zero);
-            out[i][0] = out[i][1] = zero;
-        }
-        la_vf back[2] = {la_v_set(1.0f), la_v_set(1.0f)};
-        for (int64_t i = n - 1; i >= 0; i--) {
-            both key = both_bf16(c->k + i * row + r, m);
-#pragma GCC unroll 2
-            for (int h = 0; h < 2; h++) {
-                out[i][h] = back[h] * key.v[h];
-                back[h] = back[h] * fade[i][h];
-            }
         }
         for (int h = 0; h < (two ? 2 : 1); h++) {
-            la_pair *to = c->pairs + r + h * LA_VW;
-            for (int64_t i = 0; i < LA_VW; i += 2, to += K)
-                la_packed_store(to, la_packed_pair(out[i][h], out[i + 1][h]));
             la_v_store(c->to.whole + r + h * LA_VW, G[h]);
             lowest = la_v_min(lowest, G[h]);
         }
@@ -399,10 +398,9 @@ static bool channels_by_tiles(const prepared *c, float *scratch, bool delta)
     split far = {at + 2 * LA_VW * K, at + 3 * LA_VW * K};
     la_pair *high = (la_pair *)(void *)(scratch + 2 * LA_VW * K), *low = high + LA_VW * K2;
     if (!split_channels(c, q, k, far, delta)) return false;
-    turn_rows((const la_pair *)far.high, K2, high, LA_VW);
-    turn_rows((const la_pair *)far.low, K2, low, LA_VW);
-    give_pairs(
-        c); /* before the tiles, whose loads wait until what they read has left for the cache */
+    turn_rows((const la_pair *)far.low, K2, low, LA_VW, NULL);
+    turn_rows((const la_pair *)far.high, K2, high, LA_VW, c->to.k_out); /* k exp(-G) there too */
+    c->to.undecayed[0] = 1.0f;
 
     float qk[LA_VW * LA_VW] __attribute__((aligned(64)));
     float kk[LA_VW * LA_VW] __attribute__((aligned(64))) = {0};
@@ -480,6 +478,7 @@ void LA_ISA(la_packed_prepare)(const la_delta_slice *x, int64_t t, float *ready,
         c.to.weight[i] = i >= c.n ? 0.0f : x->beta ? x->beta[(t + i) * x->gate_row] : 1.0f;
         c.to.in[i] = 1.0f;
     }
+    c.to.undecayed[0] = 0.0f;
     (x->write == LA_WRITE_DELTA ? prepare_delta : prepare_additive)(&c, scratch);
 }
 

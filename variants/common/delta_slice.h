@@ -127,7 +127,7 @@ static inline int64_t la_delta_chunk_work(la_decay decay, int64_t dk, int64_t w,
 static inline int64_t la_delta_ready_bf16_floats(int64_t dk, int64_t chunk)
 {
     int64_t C = la_delta_up(chunk), K = la_delta_up(dk);
-    return 2 * C * C + 2 * C + K + 3 * C * K / 2;
+    return 2 * C * C + 2 * C + K + LA_DELTA_ALIGN + 3 * C * K / 2;
 }
 
 static inline int64_t la_delta_prepare_bf16_floats(la_decay decay, int64_t dk, int64_t chunk)
