@@ -102,7 +102,23 @@ LA_INLINE void write_tokens(const chunk *c, int64_t i, int64_t j, int64_t rows, 
     for (int m = 0; m < SIDE; m += 2, U += W) la_packed_store(U, la_packed_pair(u[m], u[m + 1]));
 }
 
-/* O of 16 tokens at `tiles` times 16 columns, the last of which has `last`. qs NULL: `tokens` are all of it. */
+/* The same where U is V: nothing is rounded. */
+LA_INLINE void copy_tokens(const chunk *c, int64_t i, int64_t j, int64_t rows, int64_t last)
+{
+    const int64_t v_row = c->x->v_row;
+    const la_bf16 *from = c->v + i * v_row + j;
+    la_pair *U = c->U + i / 2 * c->W + j;
+#pragma GCC unroll 8
+    for (int m = 0; m < SIDE; m += 2, U += c->W, from += 2 * v_row) {
+        __mmask16 low = la_v_first_(m < rows ? last : 0),
+                  high = la_v_first_(m + 1 < rows ? last : 0);
+        __m512i a = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(low, from));
+        __m512i b = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(high, from + v_row));
+        la_packed_store(U, _mm512_or_si512(a, _mm512_slli_epi32(b, 16)));
+    }
+}
+
+/* O of 16 tokens at `tiles` times 16 columns; a tile alone has `last`. qs NULL: `tokens` are all of it. */
 LA_INLINE void read_tokens(const chunk *c, int64_t i, int64_t j, int64_t rows, int tiles,
                            int64_t last, const float *qs, const float *tokens)
 {
@@ -111,12 +127,17 @@ LA_INLINE void read_tokens(const chunk *c, int64_t i, int64_t j, int64_t rows, i
     la_bf16 *to = c->o + i * v_row + j;
     la_vf s = la_v_set(c->x->scale);
     for (int64_t m = 0; m < rows; m++, to += v_row, tokens += GROUP) {
+        la_vf o[4];
 #pragma GCC unroll 4
         for (int v = 0; v < tiles; v++) {
-            la_vf o = la_v_load(tokens + v * SIDE);
-            if (qs) o = la_v_fma(la_v_set(in[m]), la_v_load(qs + m * GROUP + v * SIDE), o);
-            la_v_store_bf16_n(to + v * SIDE, s * o, v + 1 < tiles ? SIDE : last);
+            o[v] = la_v_load(tokens + v * SIDE);
+            if (qs) o[v] = la_v_fma(la_v_set(in[m]), la_v_load(qs + m * GROUP + v * SIDE), o[v]);
+            o[v] = s * o[v];
         }
+        if (tiles == 1) la_v_store_bf16_n(to, o[0], last);
+#pragma GCC unroll 2
+        for (int v = 0; v + 1 < tiles; v += 2)
+            _mm512_storeu_si512(to + v * SIDE, (__m512i)_mm512_cvtne2ps_pbh(o[v + 1], o[v]));
     }
 }
 
@@ -200,8 +221,11 @@ LA_INLINE void token_tiles(const chunk *c, int64_t i, int64_t j, int tiles, int6
         clear_tiles();
     }
     for (int v = 0; v < tiles; v++)
-        write_tokens(c, i, j + v * SIDE, rows, v + 1 < tiles ? SIDE : last, delta,
-                     sums->ks + v * SIDE, sums->tokens + v * SIDE);
+        if (!delta && !c->x->beta)
+            copy_tokens(c, i, j + v * SIDE, rows, v + 1 < tiles ? SIDE : last);
+        else
+            write_tokens(c, i, j + v * SIDE, rows, v + 1 < tiles ? SIDE : last, delta,
+                         sums->ks + v * SIDE, sums->tokens + v * SIDE);
     meet_tokens(c, (const la_pair *)c->r.P + i * C2, (i + SIDE) / 2, j, tiles);
     store_tiles(tiles, sums->tokens);
     read_tokens(c, i, j, rows, tiles, last, by_token ? sums->qs : NULL, sums->tokens);
