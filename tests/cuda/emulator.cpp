@@ -325,33 +325,6 @@ void mma_tf32(float c[4], const uint32_t a[4], const uint32_t b[2])
     multiply(c, 1);
 }
 
-/* x 2^by, for whole numbers by that keep it normal. */
-static double scaled(double x, int by)
-{
-    uint64_t bits = (uint64_t)(by + 1023) << 52;
-    double factor;
-    memcpy(&factor, &bits, sizeof factor);
-    return x * factor;
-}
-
-float add_cut(float c, const double *products, int n)
-{
-    const int bits = 23 + 2;
-    double top = fabs((double)c), sum = 0.0;
-    for (int i = 0; i < n; i++) top = fmax(top, fabs(products[i]));
-    for (int i = 0; i < n; i++) sum += products[i];
-    sum += (double)c;
-    if (top == 0.0 || !isfinite(sum)) return (float)sum;
-    int exponent;
-    (void)frexp(top, &exponent); /* top is below 2^exponent */
-    const int up = bits - (exponent - 1);
-    sum = trunc(scaled((double)c, up));
-    for (int i = 0; i < n; i++) sum += trunc(scaled(products[i], up));
-    sum = scaled(sum, -up);
-    float cut = (float)sum;
-    return fabs((double)cut) > fabs(sum) ? nextafterf(cut, 0.0f) : cut;
-}
-
 void ldmatrix(uint32_t *r, int n, const void *row, bool trans)
 {
     if ((uintptr_t)row % 16) stop("a row for ldmatrix is not aligned to 16 bytes");

@@ -149,7 +149,27 @@ struct fragments {
 /* c and n products added as matrix units of sm_90 do it: all aligned to the largest of them, to 2 bits beyond float32,
  * and cut off there, as is the sum (Khattak and Mikaitis 2025, arXiv:2512.07004). So a long sum falls behind, by half a
  * last bit a step. */
-float add_cut(float c, const double *products, int n);
+static inline float add_cut(float c, const double *products, int n)
+{
+    double factor, top = fabs((double)c), all = (double)c;
+    uint64_t bits;
+    for (int i = 0; i < n; i++) {
+        const double size = fabs(products[i]);
+        top = size > top ? size : top;
+        all += products[i];
+    }
+    if (top == 0.0 || all - all != 0.0) return (float)all; /* infinity or NaN among them */
+    memcpy(&bits, &top, sizeof bits);
+    bits = (uint64_t)(23 + 2 + 2 * 1023 - (int)(bits >> 52)) << 52;
+    memcpy(&factor, &bits, sizeof factor); /* that brings the largest to 2^25 and more */
+    int sum = (int)((double)c * factor);
+    for (int i = 0; i < n; i++) sum += (int)(products[i] * factor);
+    unsigned size = (unsigned)(sum < 0 ? -sum : sum);
+    int drop = 0; /* bits beyond float32's 24 */
+    while (size >> (24 + drop)) drop++;
+    size = size >> drop << drop;
+    return (float)((sum < 0 ? -(double)size : (double)size) / factor);
+}
 
 /* c += a b, of the fragments that the lanes gave to the last exchange: `parts` numbers a register. */
 static inline void multiply(float c[4], unsigned parts)
