@@ -2,6 +2,7 @@
  * One block, forward and backward, over the sequences of one lane.
  *
  *   h = norm(x);  [q | k | v | gate | beta | decay | iclr] = h W'   one product, W [P, d]
+ *     (where q, k and v are all of it, a product each, to where the op reads them)
  *   q, k, v = silu(conv(.)); q, k = l2(.) and rope where asked; beta, g: block_gates.c
  *   a, b, and another k, of those who have them: block_rank_one.c
  *   o = variant(q, k, v, beta, g) (+ D v);  x1 = x + (norm(o) gate) Wo';  x2 = x1 + swiglu(norm(x1) Wu') Wd'

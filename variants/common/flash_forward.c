@@ -207,7 +207,7 @@ static void side_values(const flash_block *b, const char *v, int64_t step, flash
         float *to = (float *)b->vt + c * keys->n;
         size_t width = (size_t)(b->dv - c < FLASH_SIDE ? b->dv - c : FLASH_SIDE);
         for (int64_t i = 0; i < keys->n; i++, to += FLASH_SIDE)
-            if (width == FLASH_SIDE)
+            if (width == FLASH_SIDE) /* one vector, no call */
                 memcpy(to, rows + i * step + c, FLASH_SIDE * sizeof *to);
             else
                 memcpy(to, rows + i * step + c, width * sizeof *to);
