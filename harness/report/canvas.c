@@ -227,15 +227,12 @@ static void spread(la_tag *tags, size_t n, double lo, double hi)
             tags[k].py = first[b] + gap * (double)(k - begin[b]);
 }
 
-double la_canvas_roof(const la_canvas *c)
+double la_canvas_roof(const la_canvas *c, const la_rule *roof)
 {
-    double from = 0;
-    for (size_t i = 0; i < c->n_rules; i++) {
-        const la_rule *r = &c->rules[i];
-        if (!(r->slope > 0) || !c->xlog) continue;
-        from = fmax(from, (la_canvas_px(c, r->y / r->slope) - c->left) / (c->right - c->left));
-    }
-    return from;
+    double steepest = 0;
+    for (size_t i = 0; i < c->n_rules; i++) steepest = fmax(steepest, c->rules[i].slope);
+    if (!(steepest > 0) || !c->xlog) return 0;
+    return fmax(0, (la_canvas_px(c, roof->y / steepest) - c->left) / (c->right - c->left));
 }
 
 /* How much a box of text covers points and lines of the figure. */
@@ -294,13 +291,29 @@ static la_status place_tags(la_canvas *c, const la_lines *lines, bool leaders, l
     return LA_OK;
 }
 
+/* Whether a slope goes through a box of text. */
+static bool crossed(const la_canvas *c, const la_rule *slope, double x, double y, double width)
+{
+    bool hit = false;
+    la_stroke s = la_canvas_slope(c, slope);
+    double x0 = la_canvas_px(c, s.x0), y0 = la_canvas_py(c, s.y0);
+    double rise = (la_canvas_py(c, s.y1) - y0) / (la_canvas_px(c, s.x1) - x0);
+    for (double px = x - 3; px < x + width + 3; px += 2)
+        hit |= px >= x0 && px <= la_canvas_px(c, s.x1) && fabs(y0 + rise * (px - x0) - y) < 8;
+    return hit;
+}
+
 /* How much a rule's name covers the lines and names of others, of which those before it are placed. */
 static double others(const la_canvas *c, size_t rule, double x, double y, double width)
 {
     double hits = 0, wide = c->right - c->left;
     for (size_t i = 0; i < c->n_rules; i++) {
         const la_rule *o = &c->rules[i];
-        if (i == rule || !o->inside || o->slope > 0) continue;
+        if (i == rule || !o->inside) continue;
+        if (o->slope > 0) {
+            hits += crossed(c, o, x, y, width) ? 20 : 0;
+            continue;
+        }
         double py = la_canvas_py(c, o->y);
         hits += fabs(py - y) < 7 ? 2 : 0;
         if (i > rule) continue;
@@ -324,11 +337,11 @@ static void place_slopes(la_canvas *c)
 static void place_rules(la_canvas *c, const la_lines *lines)
 {
     static const double tries[] = {0.01, 0.25, 0.5, 0.75};
-    double from = la_canvas_roof(c);
     place_slopes(c);
     for (size_t i = 0; i < c->n_rules; i++) {
         la_rule *r = &c->rules[i];
         double best = DBL_MAX, width = la_text_px(r->label, MARK_FONT);
+        double from = la_canvas_roof(c, r);
         if (!r->inside) continue;
         for (size_t k = 0; k < 2 * LA_COUNT(tries); k++) {
             double at = from + (1 - from) * tries[k % LA_COUNT(tries)];

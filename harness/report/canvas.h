@@ -60,8 +60,8 @@ void la_canvas_release(la_canvas *c);
 double la_canvas_px(const la_canvas *c, double x);
 double la_canvas_py(const la_canvas *c, double y);
 double la_canvas_y_at(const la_canvas *c, double py);
-/* Where flat roofs begin, as a part of the width: where the last slope reaches its own. 0: none. */
-double la_canvas_roof(const la_canvas *c);
+/* Where a flat roof begins, as a part of the width: where the steepest slope meets it. 0: there is none. */
+double la_canvas_roof(const la_canvas *c, const la_rule *roof);
 /* Pixels that text of this many bytes takes, about. */
 double la_text_px(const char *text, double font);
 

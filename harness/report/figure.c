@@ -271,7 +271,6 @@ static void sloped_rule(la_text *out, const la_canvas *c, const la_rule *r)
 /* Lines behind the data: peaks, chance, bounds. Those far above the data are left to the caption. */
 static void rule_lines(la_text *out, const la_canvas *c)
 {
-    double from = la_canvas_roof(c);
     for (size_t i = 0; i < c->n_rules; i++) {
         const la_rule *r = &c->rules[i];
         if (!r->inside) continue;
@@ -283,7 +282,7 @@ static void rule_lines(la_text *out, const la_canvas *c)
             out,
             "set arrow from graph %.4g, first %.9g to graph 1, first %.9g nohead dt 2 lw 0.8 "
             "lc rgb '#999999' back\nset label ",
-            from, r->y, r->y);
+            la_canvas_roof(c, r), r->y, r->y);
         la_gp_quote(out, r->label);
         la_text_add(out,
                     " at graph %.2f, first %.9g %s offset 0, char %.2f font ',9' "

@@ -111,7 +111,7 @@ static void rules(const pen *p)
         la_text_add(p->out,
                     "<path class=\"rule\" d=\"M%.1f %.1fH%.1f\"/><text class=\"%ss\" x=\"%.1f\" "
                     "y=\"%.1f\">",
-                    c->left + la_canvas_roof(c) * width, y, c->right, r->to_left ? "e " : "",
+                    c->left + la_canvas_roof(c, r) * width, y, c->right, r->to_left ? "e " : "",
                     c->left + r->at * width, y + (r->below ? 11 : -4));
         la_html_text(p->out, r->label);
         la_text_add(p->out, "</text>\n");
