@@ -224,6 +224,21 @@ static void test_rates_stand_under_their_roofs(void **state)
     fixture_release(&f);
 }
 
+static void test_each_roof_begins_where_the_slope_meets_it(void **state)
+{
+    (void)state;
+    la_canvas c = {.xlo = 1,
+                   .xhi = 1000,
+                   .xlog = true,
+                   .right = 300,
+                   .rules = {{.y = 1000}, {.y = 100}, {.y = 1000, .slope = 10}},
+                   .n_rules = 3};
+    assert_true(fabs(la_canvas_roof(&c, &c.rules[0]) - 2.0 / 3) < 1e-9);
+    assert_true(fabs(la_canvas_roof(&c, &c.rules[1]) - 1.0 / 3) < 1e-9);
+    c.n_rules = 2;
+    assert_true(la_canvas_roof(&c, &c.rules[1]) == 0);
+}
+
 /* With every variant and several impls of most, no two lines look alike, each has its place in the key, and
  * a variant looks as it does in another sweep. */
 static void test_every_line_can_be_told_apart(void **state)
@@ -563,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_plots_draw_every_kind_and_mark_failures),
         cmocka_unit_test(test_threads_have_a_figure),
         cmocka_unit_test(test_rates_stand_under_their_roofs),
+        cmocka_unit_test(test_each_roof_begins_where_the_slope_meets_it),
         cmocka_unit_test(test_every_line_can_be_told_apart),
         cmocka_unit_test(test_points_without_lines_have_shapes_of_their_own),
         cmocka_unit_test(test_an_axis_of_bytes_is_never_narrow),
