@@ -10,7 +10,7 @@
 -- an older file can be brought up to date (migrate.c).
 
 PRAGMA application_id = 0x4C41424E; -- "LABN"
-PRAGMA user_version = 6;
+PRAGMA user_version = 7;
 
 CREATE TABLE machine(
   machine_id INTEGER PRIMARY KEY,
@@ -436,14 +436,19 @@ FROM v_cell x JOIN v_last l ON l.cell_id = x.cell_id AND l.outcome = 'ok'
   LEFT JOIN model o ON o.model_id = l.model_id;
 
 -- Accuracy beside what it costs: each score of a task with the forward time and the state of the same
--- variant, options, mask and length in the same sweep. The time is that of the kernel cell.
+-- variant, options, mask and length in the same sweep. The time is that of the kernel cell. Options that
+-- follow the size of a head differ between a kernel and a model: where no kernel has the model's, and the
+-- variant was timed with one set of them only, that one stands there.
 CREATE VIEW v_pareto AS
 SELECT a.*, t.median_ns, t.ns_per_token, t.cell_id AS time_cell_id, t.impl AS time_impl,
   t.heads AS time_heads, t.dk AS time_dk, t.dv AS time_dv, k.state_bytes
 FROM v_accuracy a JOIN cell k ON k.cell_id = a.cell_id
   LEFT JOIN v_time t ON t.sweep_id = a.sweep_id AND t.variant = a.variant AND t.pass = 'fwd'
-    AND t.task = '' AND t.seqlen = a.seqlen AND t.mask = a.mask AND t.options = a.options
-    AND t.outcome = 'ok'
+    AND t.task = '' AND t.seqlen = a.seqlen AND t.mask = a.mask AND t.outcome = 'ok'
+    AND (t.options = a.options OR NOT EXISTS (
+      SELECT 1 FROM cell o WHERE o.sweep_id = k.sweep_id AND o.variant_id = k.variant_id
+        AND o.pass = 'fwd' AND o.task = '' AND o.seqlen = k.seqlen AND o.mask = k.mask
+        AND (o.opts_json = k.opts_json OR o.opts_json <> t.options)))
 WHERE a.metric = 'accuracy';
 
 -- One row a train attempt of a sweep and the model it gave.

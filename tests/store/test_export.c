@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "export.h"
@@ -99,6 +100,43 @@ static void test_a_step_of_difficulty_is_named(void **state)
     assert_non_null(strstr(csv, ",difficulty,step,accuracy,lo,hi,n,chance"));
     assert_non_null(strstr(csv, ",vocab,32,,,,,"));
     free(csv);
+}
+
+/* A cell of `options` at 1024 tokens, measured. */
+static void fill_options(fixture *f, int i, const char *pass, const char *options)
+{
+    la_err err = {0};
+    char key[33];
+    int64_t cell;
+    la_cell_row row = sample_cell(i, key);
+    row.variant = "performer";
+    row.pass = pass;
+    row.task = strcmp(pass, "eval") == 0 ? "mqar" : "";
+    row.seqlen = 1024;
+    row.opts_json = options;
+    row.rounds = 1;
+    expect_ok(la_store_plan(f->store, f->sweep, f->device, &row, 1, &cell, &err));
+    finished(f, cell, 0, LA_OUTCOME_OK);
+}
+
+/* A model whose options no kernel has stands at the time of the only ones that were timed. */
+static void test_an_accuracy_meets_the_time_of_its_variant(void **state)
+{
+    fixture *f = *state;
+    static const char rows[] = "SELECT count(*) FROM v_pareto WHERE task = 'mqar'",
+                      timed[] = "SELECT count(*) FROM v_pareto WHERE task = 'mqar' "
+                                "AND median_ns > 0";
+    fill_options(f, 100, "eval", "{\"features\":133}");
+    assert_true(query_number(f->store, rows) == 1);
+    assert_true(query_number(f->store, timed) == 0);
+    fill_options(f, 101, "fwd", "{\"features\":266}");
+    assert_true(query_number(f->store, rows) == 1);
+    assert_true(query_number(f->store, timed) == 1);
+    fill_options(f, 102, "fwd", "{\"features\":64}");
+    assert_true(query_number(f->store, timed) == 0);
+    fill_options(f, 103, "fwd", "{\"features\":133}");
+    assert_true(query_number(f->store, rows) == 1);
+    assert_true(query_number(f->store, timed) == 1);
 }
 
 /* Two models of one variant: their rows in a table say by what they differ. */
@@ -283,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_every_kind_exports_in_every_format),
         TEST(test_a_step_of_difficulty_is_named),
+        TEST(test_an_accuracy_meets_the_time_of_its_variant),
         TEST(test_tables_of_models_name_what_varied),
         TEST(test_csv_has_a_row_a_cell_and_empty_fields_for_what_is_missing),
         TEST(test_csv_quotes_text_and_defuses_formulas),
