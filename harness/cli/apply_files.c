@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The files of labench apply: read, held against each other, written.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "apply.h"
+#include "folder.h"
 #include "labench/kit.h"
 #include "log.h"
 #include "text.h"
@@ -293,32 +292,11 @@ la_status la_apply_read(la_apply *a, la_err *err)
     return la_apply_read_gradients(a, err);
 }
 
-/* Makes dir and what lies above it. */
-static la_status make_folder(const char *dir, la_err *err)
-{
-    char path[4096];
-    size_t n = strlen(dir);
-    if (n == 0 || n >= sizeof path) return LA_FAIL(err, LA_E_ARG, "--out is not a folder's name");
-    memcpy(path, dir, n + 1);
-    for (size_t i = 1; i <= n; i++) {
-        if (path[i] != '/' && path[i] != '\0') continue;
-        char c = path[i];
-        path[i] = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            return LA_FAIL(err, LA_E_IO, "folder %s cannot be made: %s", path, strerror(errno));
-        path[i] = c;
-    }
-    struct stat info;
-    if (stat(dir, &info) != 0 || !S_ISDIR(info.st_mode))
-        return LA_FAIL(err, LA_E_IO, "%s is not a folder", dir);
-    return LA_OK;
-}
-
 /* o.npy comes last: where it stands, everything stands. */
 la_status la_apply_write(const la_apply *a, la_err *err)
 {
     char path[4096];
-    LA_TRY(make_folder(a->out, err));
+    LA_TRY(la_make_folder(a->out, err));
     for (size_t i = 0; i < a->n_params; i++) {
         if (!a->drawn[i]) continue;
         const la_npy *npy = &a->param[i];

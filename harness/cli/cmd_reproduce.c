@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "folder.h"
 #include "log.h"
 #include "reproduce.h"
 #include "screen.h"
@@ -289,8 +290,7 @@ static la_status write_folder(reproduce_args *args, const la_judged *judged,
     char path[PATH_MAX], ending[16];
     bool drawn;
     la_err plot = {0};
-    if (mkdir(args->out, 0777) != 0 && errno != EEXIST)
-        return LA_FAIL(err, LA_E_IO, "cannot make the folder %s: %s", args->out, strerror(errno));
+    LA_TRY(la_make_folder(args->out, err));
     for (size_t i = 0; i < LA_COUNT(kept); i++) {
         snprintf(ending, sizeof ending, ".%s", kept[i]);
         LA_TRY(path_in(args, judged->paper->id, ending, path, err));

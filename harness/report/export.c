@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "folder.h"
 #include "markup.h"
 #include "numbers.h"
 #include "pivot.h"
@@ -472,16 +473,21 @@ static la_status write_tables(la_store *store, int64_t sweep_id, const la_export
     return st;
 }
 
+/* What is wanted and in which format, as places in their tables. */
+static la_status look_up(const la_export_how *how, const kind **k, size_t *f, la_err *err)
+{
+    for (*f = 0; *f < LA_COUNT(formats); ++*f)
+        if (strcmp(how->format, formats[*f].name) == 0) return find_kind(how->what, k, err);
+    return LA_FAIL(err, LA_E_ARG, "there is no format '%s'; there is csv, json, md, latex",
+                   how->format);
+}
+
 la_status la_export_as(la_store *store, int64_t sweep_id, const la_export_how *how, FILE *out,
                        la_err *err)
 {
-    size_t f = 0;
-    while (f < LA_COUNT(formats) && strcmp(how->format, formats[f].name) != 0) f++;
-    if (f == LA_COUNT(formats))
-        return LA_FAIL(err, LA_E_ARG, "there is no format '%s'; there is csv, json, md, latex",
-                       how->format);
+    size_t f;
     const kind *k;
-    LA_TRY(find_kind(how->what, &k, err));
+    LA_TRY(look_up(how, &k, &f, err));
     la_status st = how->by ? write_tables(store, sweep_id, how, out, err)
                            : write_rows(store, sweep_id, k, f, out, err);
     errno = 0;
@@ -501,6 +507,10 @@ la_status la_export(la_store *store, int64_t sweep_id, const char *what, const c
 la_status la_export_file(la_store *store, int64_t sweep_id, const la_export_how *how,
                          const char *path, la_err *err)
 {
+    size_t format;
+    const kind *k;
+    LA_TRY(look_up(how, &k, &format, err));
+    LA_TRY(la_make_folder_of(path, err));
     la_text part = {0};
     la_text_add(&part, "%s.part", path);
     if (part.failed) {

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,28 +18,6 @@ extern char **environ;
 
 enum { PATH_BYTES = 4096 };
 int la_gnuplot_limit_s = 60;
-
-la_status la_make_folder(const char *path, la_err *err)
-{
-    char part[PATH_BYTES];
-    if (strlen(path) >= sizeof part || !*path)
-        return LA_FAIL(err, LA_E_ARG, "the folder's name is empty or longer than %d bytes",
-                       PATH_BYTES - 1);
-    snprintf(part, sizeof part, "%s", path);
-    for (char *c = part + 1;; c++) {
-        if (*c && *c != '/') continue;
-        char kept = *c;
-        *c = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return LA_FAIL(err, LA_E_IO, "cannot make the folder %s: %s", part, strerror(errno));
-        *c = kept;
-        if (!kept) break;
-    }
-    struct stat s;
-    if (stat(path, &s) != 0 || !S_ISDIR(s.st_mode))
-        return LA_FAIL(err, LA_E_IO, "%s is not a folder", path);
-    return LA_OK;
-}
 
 static la_status join(char out[PATH_BYTES], const char *dir, const char *name, const char *ending,
                       la_err *err)

@@ -10,8 +10,6 @@
 /* Seconds that gnuplot may take for a figure; tests lower it. */
 extern int la_gnuplot_limit_s;
 
-/* Makes the folder and those above it. */
-la_status la_make_folder(const char *path, la_err *err);
 /* Writes dir/name through a temporary file, fsync and rename. */
 la_status la_write_file(const char *dir, const char *name, const char *bytes, size_t n,
                         la_err *err);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "folder.h"
 #include "gnuplot.h"
 #include "html_pen.h"
 #include "report.h"

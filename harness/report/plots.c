@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "figure.h"
+#include "folder.h"
 #include "gnuplot.h"
 #include "query.h"
 #include "report.h"

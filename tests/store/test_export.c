@@ -303,9 +303,22 @@ static void test_a_file_appears_whole_or_not_at_all(void **state)
                      LA_E_ARG);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_int_not_equal(access(part, F_OK), 0);
-    assert_int_equal(la_export_file(f->store, f->sweep,
-                                    &(la_export_how){.what = "time", .format = "csv"},
-                                    "/nowhere/at/all.csv", &err),
+    /* Folders are made on the way, for words that are known only. */
+    char below[160];
+    snprintf(below, sizeof below, "%s/new/one/out.csv", f->folder);
+    const la_export_how wrong = {.what = "time", .format = "cvs"},
+                        right = {.what = "time", .format = "csv"};
+    assert_int_equal(la_export_file(f->store, f->sweep, &wrong, below, &err), LA_E_ARG);
+    snprintf(part, sizeof part, "%s/new", f->folder);
+    assert_int_not_equal(access(part, F_OK), 0);
+    expect_ok(la_export_file(f->store, f->sweep, &right, below, &err));
+    assert_int_equal(access(below, F_OK), 0);
+    assert_int_equal(unlink(below), 0);
+    for (int i = 0; i < 2; i++) {
+        *strrchr(below, '/') = '\0';
+        assert_int_equal(rmdir(below), 0);
+    }
+    assert_int_equal(la_export_file(f->store, f->sweep, &right, "/dev/null/all.csv", &err),
                      LA_E_IO);
     /* A device that is always full. */
     FILE *full = fopen("/dev/full", "w");
