@@ -32,6 +32,13 @@ typedef struct la_token_jobs {
     int32_t *table;           /* la_token_jobs_size of them */
 } la_token_jobs;
 
+/* What is known of M rows whose logits come a block of classes at a time, M numbers each: the sum of e^(x - base),
+ * the largest x, and what earlier powers are to be multiplied by since the last block moved the base. In front of the
+ * first block base is -FLT_MAX, sum 0 and top -INFINITY. */
+typedef struct la_powers {
+    float *base, *sum, *top, *factor;
+} la_powers;
+
 typedef struct la_layers {
     la_isa isa;
 
@@ -116,6 +123,11 @@ typedef struct la_layers {
      * is not correct. right[i] becomes whether row i is; NULL: not wanted. */
     void (*cross_entropy)(int64_t M, int64_t V, float *logits, const int32_t *labels, bool grad,
                           float scale, double *loss, int64_t *correct, int32_t *right);
+
+    /* Logits x [n, ld] of the next n classes, a column for each of M rows, become powers, and the `done` classes
+     * that lie in front of them are multiplied by factor. Returns whether one is not 1, which is rare behind the
+     * first block. A NaN or +inf makes the row's sum NaN. NULL on a device. */
+    bool (*powers)(int64_t done, int64_t n, int64_t M, float *x, int64_t ld, const la_powers *p);
 
     void (*adamw)(int64_t n, const la_adamw *how, const float *g, float *w, float *m, float *v);
     double (*sum_squares)(int64_t n, const float *x); /* in double: the norm of a gradient */

@@ -39,6 +39,7 @@ LA_LAYER_DECLARE(embed_grad);
 LA_LAYER_DECLARE(scatter);
 LA_LAYER_DECLARE(dropout);
 LA_LAYER_DECLARE(cross_entropy);
+LA_LAYER_DECLARE(powers);
 LA_LAYER_DECLARE(adamw);
 LA_LAYER_DECLARE(sum_squares);
 LA_LAYER_DECLARE(add);

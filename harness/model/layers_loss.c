@@ -5,6 +5,8 @@
  */
 #include "layers_isa.h"
 
+static const float log2_e = 1.44269504088896341f;
+
 LA_INLINE void take_max(int64_t n, const float *x, la_vf *top)
 {
     *top = la_v_max(first_lanes(get(x, n), n, -INFINITY), *top);
@@ -26,7 +28,7 @@ static float row_max(int64_t V, const float *x)
 
 LA_INLINE void take_exp(int64_t n, float top, bool keep, float *x, la_vf *sum)
 {
-    la_vf e = la_v_exp2((get(x, n) - la_v_set(top)) * la_v_set(1.44269504088896341f));
+    la_vf e = la_v_exp2((get(x, n) - la_v_set(top)) * la_v_set(log2_e));
     if (keep) put(x, e, n);
     *sum = *sum + first_lanes(e, n, 0.0f);
 }
@@ -76,4 +78,69 @@ void LA_LAYER(cross_entropy)(int64_t M, int64_t V, float *logits, const int32_t 
         logits[label] -= scale;
     }
     *loss += total;
+}
+
+/* ---- by blocks of classes ----
+ * A row's powers are relative to the largest logit of a block, until one comes that is more than ROOM larger: sums
+ * stay far from overflow, arguments are rounded no more than logits so far apart, and it is rare that what was made
+ * before must be multiplied. */
+#define ROOM 30.0f
+
+LA_INLINE la_vf columns_max(int64_t lanes, int64_t n, const float *x, int64_t ld)
+{
+    la_vf top[4];
+    for (int i = 0; i < 4; i++) top[i] = la_v_set(-INFINITY);
+    int64_t j = 0;
+    for (; j + 4 <= n; j += 4)
+        for (int i = 0; i < 4; i++) top[i] = la_v_max(get(x + (j + i) * ld, lanes), top[i]);
+    for (; j < n; j++) top[0] = la_v_max(get(x + j * ld, lanes), top[0]);
+    return la_v_max(la_v_max(top[0], top[1]), la_v_max(top[2], top[3]));
+}
+
+LA_INLINE la_vf put_exp(int64_t lanes, la_vf base, float *x)
+{
+    la_vf e = la_v_exp2((get(x, lanes) - base) * la_v_set(log2_e));
+    put(x, e, lanes);
+    return e;
+}
+
+/* In place, and their sum. */
+LA_INLINE la_vf columns_exp(int64_t lanes, int64_t n, la_vf base, float *x, int64_t ld)
+{
+    la_vf a = la_v_set(0.0f), b = a;
+    int64_t j = 0;
+    for (; j + 2 <= n; j += 2) {
+        a += put_exp(lanes, base, x + j * ld);
+        b += put_exp(lanes, base, x + j * ld + ld);
+    }
+    if (j < n) a += put_exp(lanes, base, x + j * ld);
+    return a + b;
+}
+
+/* Columns r.. */
+LA_INLINE bool columns_powers(int64_t lanes, int64_t done, int64_t n, int64_t r, float *x,
+                              int64_t ld, const la_powers *p)
+{
+    const la_vf zero = la_v_set(0.0f), one = la_v_set(1.0f);
+    la_vf top = columns_max(lanes, n, x + r, ld), base = get(p->base + r, lanes);
+    la_vmask above = la_v_less(base + la_v_set(ROOM), top);
+    la_vf next = la_v_select(above, top, base);
+    la_vf factor = la_v_select(above, la_v_exp2((base - next) * la_v_set(log2_e)), one);
+    bool moved = la_v_sum(first_lanes(la_v_select(above, one, zero), lanes, 0.0f)) > 0.0f;
+    for (int64_t j = moved ? -done : 0; j < 0; j++)
+        put(x + j * ld + r, factor * get(x + j * ld + r, lanes), lanes);
+    la_vf sum = columns_exp(lanes, n, next, x + r, ld);
+    put(p->sum + r, la_v_fma(factor, get(p->sum + r, lanes), sum), lanes);
+    put(p->top + r, la_v_max(top, get(p->top + r, lanes)), lanes);
+    put(p->base + r, next, lanes);
+    put(p->factor + r, factor, lanes);
+    return moved;
+}
+
+bool LA_LAYER(powers)(int64_t done, int64_t n, int64_t M, float *x, int64_t ld, const la_powers *p)
+{
+    bool moved = false;
+    for (int64_t r = 0; r < M; r += LA_VW)
+        moved |= LA_LANES(columns_powers, M - r, done, n, r, x, ld, p);
+    return moved;
 }

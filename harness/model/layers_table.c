@@ -35,6 +35,7 @@ const la_layers LA_ISA(la_layers) = {
     ROW(scatter),
     ROW(dropout),
     ROW(cross_entropy),
+    ROW(powers),
     ROW(adamw),
     ROW(sum_squares),
     ROW(add),

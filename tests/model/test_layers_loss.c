@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Cross entropy: loss, gradient and answers; huge, infinite and NaN logits.
  */
+#include <float.h>
 #include <stdio.h>
 
 #include "layers_fixture.h"
@@ -154,6 +155,81 @@ static void test_an_impossible_label_costs_infinity(void **state)
     }
 }
 
+/* Logits [V, M] that rise from block to block in even rows and fall in odd ones, `range` in all. */
+static double ramp(int64_t j, int64_t V, int64_t row, double range)
+{
+    double rise = rint(64 * range * ((double)j / (double)V - 0.5)) / 64;
+    return (row % 2 ? -rise : rise) + 0.25 * (double)((j * 7 + row * 3) % 11);
+}
+
+static void check_powers(const la_layers *L, int64_t V, int64_t M, int64_t block, double range)
+{
+    const int64_t ld = M + 3;
+    tensor x = tensor_filled("powers", V, M, ld - M, 0.0f),
+           state = tensor_filled("p", 4, M, 0, 0.0f);
+    const la_powers p = {state.f, state.f + M, state.f + 2 * M, state.f + 3 * M};
+    int moves = 0;
+    for (int64_t j = 0; j < V; j++)
+        for (int64_t r = 0; r < M; r++) x.f[j * ld + r] = (float)ramp(j, V, r, range);
+    for (int64_t r = 0; r < M; r++) {
+        p.base[r] = -FLT_MAX;
+        p.top[r] = -INFINITY;
+    }
+    for (int64_t at = 0; at < V; at += block)
+        moves += L->powers(at, at + block < V ? block : V - at, M, x.f + at * ld, ld, &p);
+    /* A new block is hardly ever so much above what was seen that what was made of that must change. */
+    assert_true(range > 100.0 ? moves > 1 : moves == 1);
+    for (int64_t r = 0; r < M; r++) {
+        double top = -INFINITY, sum = 0.0;
+        for (int64_t j = 0; j < V; j++) top = fmax(top, ramp(j, V, r, range));
+        for (int64_t j = 0; j < V; j++) sum += exp(ramp(j, V, r, range) - top);
+        assert_true((double)p.top[r] == top);
+        double all = log((double)p.sum[r]) + (double)p.base[r];
+        assert_true(fabs(all - log(sum) - top) <= 1e-6 * fabs(all) + 1e-6);
+        for (int64_t j = 0; j < V; j++) { /* arguments of powers are rounded */
+            double logit = ramp(j, V, r, range), want = exp(logit - top) / sum;
+            double got = (double)x.f[j * ld + r] / (double)p.sum[r];
+            double away = fabs(logit - (double)p.base[r]) + top - (double)p.base[r];
+            assert_true(fabs(got - want) <= (1e-6 + 1e-7 * away) * want + 1e-30);
+        }
+        assert_true(isnan(x.f[r * ld + M]));
+    }
+    tensor_free(&x);
+    tensor_free(&state);
+}
+
+static void test_powers_by_blocks(void **state)
+{
+    (void)state;
+    static const int64_t rows[] = {1, 5, 16, 33};
+    for (int t = 0; t < layer_tables_len; t++)
+        for (size_t i = 0; i < LA_COUNT(rows) && layer_tables[t]->powers; i++) {
+            check_powers(layer_tables[t], 97, rows[i], 97, 1.0);
+            check_powers(layer_tables[t], 131, rows[i], 13, 20.0);
+            check_powers(layer_tables[t], 131, rows[i], 16, 160.0);
+            check_powers(layer_tables[t], 200, rows[i], 1, 400.0);
+        }
+}
+
+static void test_a_nan_stays_in_its_row_of_powers(void **state)
+{
+    (void)state;
+    enum { V = 20, M = 19, BLOCK = 8 };
+    for (int t = 0; t < layer_tables_len; t++)
+        for (int place = 0; place < V * 2 && layer_tables[t]->powers; place++) {
+            float x[V * M], base[M], sum[M], top[M], factor[M];
+            for (int i = 0; i < V * M; i++) x[i] = i % M == 3 ? -INFINITY : (float)(i / M);
+            for (int r = 0; r < M; r++) base[r] = -FLT_MAX, sum[r] = 0.0f, top[r] = -INFINITY;
+            x[place / 2 * M + 17] = place % 2 ? NAN : INFINITY;
+            x[(V - 1) * M + 3] = 2.0f; /* all in front of it are impossible */
+            const la_powers p = {base, sum, top, factor};
+            for (int at = 0; at < V; at += BLOCK)
+                layer_tables[t]->powers(at, at + BLOCK < V ? BLOCK : V - at, M, x + at * M, M, &p);
+            for (int r = 0; r < M; r++) assert_true((r == 17) == isnan(sum[r]));
+            assert_true(sum[3] == 1.0f && x[3] == 0.0f && base[3] == 2.0f);
+        }
+}
+
 int main(void)
 {
     la_start(1);
@@ -163,6 +239,8 @@ int main(void)
         cmocka_unit_test(test_huge_logits_stay_finite),
         cmocka_unit_test(test_a_nan_is_not_hidden),
         cmocka_unit_test(test_an_impossible_label_costs_infinity),
+        cmocka_unit_test(test_powers_by_blocks),
+        cmocka_unit_test(test_a_nan_stays_in_its_row_of_powers),
     };
     return cmocka_run_group_tests(tests, collect_tables, leave_tables);
 }
