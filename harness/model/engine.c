@@ -203,6 +203,18 @@ static la_normed normed(la_arena *m, const la_engine *e)
                        .rstd = floats(m, n)};
 }
 
+static la_blocked blocked(la_arena *m, const la_engine *e)
+{
+    int64_t n = la_loss_by_blocks(e, 1) ? e->head_rows : 0, d = e->spec->d;
+    return (la_blocked){
+        .rows = {.K = d,
+                 .across = floats(m, la_panels_floats(e->tile, n, d)),
+                 .back = e->training ? floats(m, la_panels_floats(e->tile, d, n)) : NULL},
+        .powers = {floats(m, n), floats(m, n), floats(m, n), floats(m, n)},
+        .own = floats(m, n),
+        .front = floats(m, n)};
+}
+
 static void layout_head(la_arena *m, const la_engine *e, la_lane *lane)
 {
     lane->final = normed(m, e);
@@ -210,7 +222,8 @@ static void layout_head(la_arena *m, const la_engine *e, la_lane *lane)
         lane->decode[i] = normed(m, e);
         lane->decoded[i] = floats(m, e->head_rows * e->spec->d);
     }
-    lane->logits = floats(m, e->head_rows * e->spec->outputs);
+    lane->logits = floats(m, e->head_rows * la_loss_outputs(e));
+    lane->blocked = blocked(m, e);
 }
 
 /* One behind the other, on the host and on the device alike. */
@@ -404,7 +417,7 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
     bool on_device = device->backend == LA_CUDA;
     int64_t floats = on_device ? 1 << 26 : 1 << 19, most = on_device ? 1 << 16 : LA_ROWS_TOGETHER;
     e->head_rows = floats / spec->outputs;
-    e->head_rows = e->head_rows < 16 ? 16 : e->head_rows > most ? most : e->head_rows;
+    e->head_rows = e->head_rows < 16 ? 16 : e->head_rows > most ? most : e->head_rows / 16 * 16;
     if (on_device) e->head_rows = rows_needed(e);
     la_status st = count_only ? LA_OK : la_site_open(&e->site, device, err);
     e->layers = e->site.layers;

@@ -84,6 +84,14 @@ typedef struct la_kept {
  * than the stream, and stay in the L2 cache. */
 #define LA_ROWS_TOGETHER 128
 
+/* What the loss by blocks of outputs (head_loss.c) has of the rows in work: the matrix that they are to its products,
+ * and of each row the label's logit and the largest in front of that. */
+typedef struct la_blocked {
+    la_matrix rows;
+    la_powers powers;
+    float *own, *front;
+} la_blocked;
+
 /* The tokens of a piece, each once. Where the stream in front of the first block is the embedding and nothing
  * else, what stands in front of its op is the same in all rows of a token, up to the joint projection. */
 typedef struct la_distinct {
@@ -126,6 +134,7 @@ typedef struct la_lane {
      * activation, logits [head_rows, outputs]; the gradient of rows */
     la_normed final, decode[LA_DECODER_LAYERS];
     float *decoded[LA_DECODER_LAYERS], *logits, *drows;
+    la_blocked blocked;
     float *grad;
     la_kernel *kernel; /* [geometry][layer] */
     la_made made;      /* on the host, and so are of its rows: */

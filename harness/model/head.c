@@ -189,15 +189,28 @@ void la_head_forward(la_lane *lane, const la_piece *p, const float *w, int64_t f
             gather(lane, p, first, n, lane->final.x);
         norm(lane, &spec->final, n, w, &lane->final, final_rows(lane), lane->final.y);
     }
-    la_product(&lane->means, matrix_of(e, LA_MATRIX_OUTPUT), n, lane->final.y, spec->d, false,
-               lane->logits, spec->outputs);
+}
+
+void la_head_loss(la_lane *lane, const float *w, int64_t first, int64_t n, float scale)
+{
+    const la_engine *e = lane->engine;
+    const la_matrix *m = matrix_of(e, LA_MATRIX_OUTPUT);
+    const bool learn = scale != 0.0f;
+    if (la_loss_by_blocks(e, lane->means.threads)) {
+        la_loss_of_blocks(lane, w, first, n, scale);
+        return;
+    }
+    la_product(&lane->means, m, n, lane->final.y, m->K, false, lane->logits, m->M);
+    e->layers->cross_entropy(n, m->M, lane->logits, lane->on.made.label + first, learn, scale,
+                             lane->on.loss, lane->on.correct,
+                             learn ? NULL : lane->on.right + first);
+    if (learn) product_grad(lane, m, n, lane->logits, lane->final.y);
 }
 
 void la_head_backward(la_lane *lane, const la_piece *p, const float *w, int64_t first, int64_t n)
 {
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
-    product_grad(lane, matrix_of(e, LA_MATRIX_OUTPUT), n, lane->logits, lane->final.y);
     if (pools(spec)) {
         e->layers->copy_rows(1, n * spec->d, lane->final.y, 0, lane->drows, 0);
         pool_grad(lane, p, w, first, n);

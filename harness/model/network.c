@@ -261,8 +261,7 @@ static la_status piece_backward(la_lane *lane, const la_piece *p, const la_batch
         n = head_block(lane, p, done);
         if (alone) la_kept_forward(lane, p->N, done, n, weights);
         la_head_forward(lane, p, weights, first, n);
-        e->layers->cross_entropy(n, spec->outputs, lane->logits, lane->on.made.label + first, true,
-                                 1.0f / (float)answers, lane->on.loss, lane->on.correct, NULL);
+        la_head_loss(lane, weights, first, n, 1.0f / (float)answers);
         la_head_backward(lane, p, weights, first, n);
         if (alone) la_kept_backward(lane, p->N, done, n, weights);
     }
@@ -340,8 +339,7 @@ la_status la_lane_score(la_lane *lane, size_t geometry, const la_batch *batch, c
             n = head_block(lane, &p, done);
             if (lane->kept.alone) la_kept_forward(lane, p.N, done, n, weights);
             la_head_forward(lane, &p, weights, first, n);
-            e->layers->cross_entropy(n, e->spec->outputs, lane->logits, on->made.label + first,
-                                     false, 1.0f, on->loss, on->correct, on->right + first);
+            la_head_loss(lane, weights, first, n, 0.0f);
         }
     }
     if (e->site.on_device) {

@@ -277,6 +277,21 @@ static void heads_in_parts(void **state)
     check_model(&f);
 }
 
+/* So many that their logits are not made at once; the last block of them is of one. */
+static void many_outputs(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {"model.norm=rms", "model.logits=all"};
+    for (size_t i = 0; i < LA_COUNT(heads); i++) {
+        fixture f;
+        small(&f, "linear", 24);
+        fixture_set(&f, "task.V=1057");
+        fixture_set(&f, "train.tokens=216");
+        fixture_set(&f, heads[i]);
+        check_model(&f);
+    }
+}
+
 /* What is only trained moves the weights. */
 static void answers_that_are_only_trained(void **state)
 {
@@ -348,6 +363,7 @@ int main(void)
         cmocka_unit_test(heads_of_tasks),
         cmocka_unit_test(heads_in_parts),
         cmocka_unit_test(answers_that_are_only_trained),
+        cmocka_unit_test(many_outputs),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

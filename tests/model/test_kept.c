@@ -145,6 +145,15 @@ static void logits_at_all_rows(void **state)
     same_as_all("softmax", gated);
 }
 
+/* Their loss is taken a block of outputs at a time. */
+static void many_outputs(void **state)
+{
+    (void)state;
+    const char *const settings[] = {"model.logits=all", "model.mlp=2", "task.V=1300", NULL};
+    const char *const some[] = {"linear", "softmax"};
+    for (size_t i = 0; i < LA_COUNT(some); i++) same_as_all(some[i], settings);
+}
+
 /* Where more is read than the scored rows all are computed. */
 static void others_take_all_rows(void **state)
 {
@@ -183,7 +192,7 @@ int main(void)
         cmocka_unit_test(rows_of_tokens),     cmocka_unit_test(blocks_of_papers),
         cmocka_unit_test(pieces_of_blocks),   cmocka_unit_test(last_tokens_of_classes),
         cmocka_unit_test(logits_at_all_rows), cmocka_unit_test(others_take_all_rows),
-        cmocka_unit_test(tokens_that_differ),
+        cmocka_unit_test(tokens_that_differ), cmocka_unit_test(many_outputs),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

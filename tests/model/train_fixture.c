@@ -112,7 +112,7 @@ static double chance(const void *opts)
 #define OPTION(key, default, least)                                                                \
     {                                                                                              \
         .name = #key, .type = LA_OPTION_INT, .offset = offsetof(pairs_opts, key), .def = default,  \
-        .min = least, .max = 1024, .help = #key                                                    \
+        .min = least, .max = 2048, .help = #key                                                    \
     }
 static const la_option options[] = {OPTION(V, 16, 1), OPTION(n, 2, 1), OPTION(head, 0, 0),
                                     OPTION(also, 0, 0), OPTION(ask, 0, 0)};
