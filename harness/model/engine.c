@@ -205,7 +205,7 @@ static la_normed normed(la_arena *m, const la_engine *e)
 
 static la_blocked blocked(la_arena *m, const la_engine *e)
 {
-    int64_t n = la_loss_by_blocks(e, 1) ? e->head_rows : 0, d = e->spec->d;
+    int64_t n = la_loss_blocked(e) ? e->head_rows : 0, d = e->spec->d;
     return (la_blocked){
         .rows = {.K = d,
                  .across = floats(m, la_panels_floats(e->tile, n, d)),

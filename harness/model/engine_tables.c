@@ -126,7 +126,7 @@ la_status la_engine_panels(la_engine *e, bool count_only, la_err *err)
         x[LA_MATRIX_UP] = (la_matrix){.place = b->up_w, .M = 2 * b->mlp, .K = b->d};
         x[LA_MATRIX_DOWN] = (la_matrix){.place = b->down_w, .M = b->d, .K = b->mlp};
     }
-    int64_t output = la_loss_is_blocked(e) ? -1 : spec->output;
+    int64_t output = la_loss_blocked(e) == e->n_geometries ? -1 : spec->output;
     x[LA_MATRIX_OUTPUT] = (la_matrix){.place = output, .M = spec->outputs, .K = spec->d};
     for (int i = 0; i < LA_DECODER_LAYERS; i++)
         x[LA_MATRIX_DECODE + i] = (la_matrix){.place = spec->decode[i], .M = spec->d, .K = spec->d};

@@ -36,8 +36,8 @@ void la_head_backward(la_lane *lane, const la_piece *p, const float *w, int64_t 
 void la_loss_of_blocks(la_lane *lane, const float *w, int64_t first, int64_t n, float scale);
 bool la_loss_by_blocks(const la_engine *e, int threads);
 int64_t la_loss_outputs(const la_engine *e);
-/* Whether all lanes do at all lengths, so that the output matrix needs no panels. */
-bool la_loss_is_blocked(const la_engine *e);
+/* At how many lengths lanes do; at all of them, the output matrix needs no panels. */
+size_t la_loss_blocked(const la_engine *e);
 /* Floating-point operations of one answer, forward: of a sequence of T tokens. */
 double la_head_flops(const la_net *spec, int64_t T);
 

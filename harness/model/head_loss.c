@@ -18,21 +18,31 @@ enum {
     VECTOR = 16   /* floats, at most */
 };
 
-bool la_loss_by_blocks(const la_engine *e, int threads)
-{
-    return e->device->backend != LA_CUDA && threads == 1 && e->spec->outputs > WHOLE;
-}
-
-bool la_loss_is_blocked(const la_engine *e)
+/* Rows are lanes of vectors here, and too few of them would leave most idle. */
+static bool fills_vectors(const la_engine *e)
 {
     for (size_t i = 0; i < e->n_geometries; i++)
-        if (!la_loss_by_blocks(e, e->geometry[i].threads)) return false;
+        if (la_lane_piece(&e->geometry[i], 0) * e->most_answers < VECTOR) return false;
     return true;
+}
+
+bool la_loss_by_blocks(const la_engine *e, int threads)
+{
+    return e->device->backend != LA_CUDA && threads == 1 && e->spec->outputs > WHOLE &&
+           fills_vectors(e);
+}
+
+size_t la_loss_blocked(const la_engine *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->n_geometries; i++) n += la_loss_by_blocks(e, e->geometry[i].threads);
+    return n;
 }
 
 int64_t la_loss_outputs(const la_engine *e)
 {
-    return e->training || !la_loss_is_blocked(e) ? e->spec->outputs : BLOCK;
+    bool block = !e->training && la_loss_blocked(e) == e->n_geometries;
+    return block ? BLOCK : e->spec->outputs;
 }
 
 static int64_t block_at(const la_net *spec, int64_t at)
