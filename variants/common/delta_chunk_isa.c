@@ -11,6 +11,7 @@
  * some rows of U are finished in registers before they are stored, and O follows while they are in cache.
  */
 #include "delta_chunk_rows.h"
+#include "delta_decays.h"
 #include "delta_relay.h"
 
 /* The loops are written once and compiled for each pair of switches. */
@@ -32,6 +33,11 @@ static void additive_chunk(const chunk *c)
 static void additive_decay_chunk(const chunk *c)
 {
     one_chunk(c, false, true, WHOLE);
+}
+
+static void mend_chunk(const chunk *c)
+{
+    one_chunk(c, false, false, MEND);
 }
 
 /* ---- chunk by chunk ---- */
@@ -89,8 +95,15 @@ void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, floa
     }
 }
 
+/* A decay that goes on behind the chunk. */
+static void fade_on(const chunk *c, float *fade)
+{
+    int64_t n = c->decay == LA_BY_CHANNEL ? c->x->dk : 1;
+    for (int64_t r = 0; r < n; r++) fade[r] *= c->r.whole[r];
+}
+
 /* Tokens [t, end), each chunk prepared just before its turn. */
-static void walk(chunk *c, int64_t t, int64_t end)
+static void walk(chunk *c, int64_t t, int64_t end, float *fade)
 {
     const la_delta_slice *x = c->x;
     float *ready = x->work + la_delta_scan_floats(x->dk, x->w, x->chunk);
@@ -99,6 +112,7 @@ static void walk(chunk *c, int64_t t, int64_t end)
     for (; t < end; t += x->chunk) {
         LA_ISA(la_delta_prepare)(x, t, ready, scratch);
         step(c, t, ready);
+        if (fade) fade_on(c, fade);
     }
 }
 
@@ -106,7 +120,7 @@ void LA_ISA(la_delta_chunk)(const la_delta_slice *x)
 {
     chunk c = begin(x);
     la_state_take(x, x->S_in, la_delta_up(x->dk), c.W, c.S);
-    walk(&c, 0, x->T);
+    walk(&c, 0, x->T, NULL);
 }
 
 void LA_ISA(la_delta_leg_whole)(const la_delta_slice *x, const la_delta_leg *leg)
@@ -117,6 +131,56 @@ void LA_ISA(la_delta_leg_whole)(const la_delta_slice *x, const la_delta_leg *leg
         la_state_take(x, x->S_in, la_delta_up(x->dk), c.W, c.S);
     else
         memcpy(c.S, leg->in, bytes);
-    walk(&c, leg->start, leg->end);
+    walk(&c, leg->start, leg->end, leg->fade);
     memcpy(leg->out, c.S, bytes);
+}
+
+/* ---- what came before a piece ---- */
+
+/* q as it meets the state before the piece: s exp(G) q, [n,K]. And the decay of the chunk. */
+static void fade_queries(chunk *c, int64_t t, const float *fade, float *ready, float *scratch)
+{
+    const la_delta_slice *x = c->x;
+    int64_t K = la_delta_up(x->dk);
+    float *to = scratch;
+    c->r.whole[0] = 1.0f;
+    if (c->decay == LA_BY_CHANNEL) {
+        la_chunk_copies_at(&c->r, x->dk, x->chunk, ready + la_delta_scores_floats(x->dk, x->chunk));
+        LA_ISA(la_delta_copies)(x, t, c->r, scratch);
+        c->q = to = c->r.q;
+    } else if (c->decay == LA_BY_TOKEN) {
+        la_chunk_sums sums = {.hi = c->r.L, .lo = c->r.L + c->C};
+        const float *g = x->g ? x->g + t * x->gate_row : NULL;
+        c->r.whole[0] = la_chunk_decays(x, g, c->n, &sums, c->r.in, c->r.out);
+    }
+    int64_t row = c->decay == LA_BY_CHANNEL ? K : x->qk_row;
+    for (int64_t i = 0; i < c->n; i++) {
+        float s = x->scale * (c->decay == LA_BY_TOKEN ? c->r.in[i] : 1.0f);
+        for (int64_t r = 0; r < x->dk; r++)
+            to[i * K + r] = c->q[i * row + r] * (s * fade[c->decay == LA_BY_CHANNEL ? r : 0]);
+    }
+    c->q_in = to, c->row = K;
+}
+
+/* Adds to a saved state. */
+static void mend_saved(const chunk *c, const float *fade, float *to)
+{
+    for (int64_t r = 0; to && r < c->x->dk; r++)
+        for (int64_t j = 0; j < c->x->w; j++)
+            to[r * c->x->S_row + j] += fade[c->decay == LA_BY_CHANNEL ? r : 0] * c->S[r * c->W + j];
+}
+
+void LA_ISA(la_delta_leg_mend)(const la_delta_slice *x, const la_delta_leg *leg)
+{
+    chunk c = begin(x);
+    memcpy(c.S, leg->in, (size_t)(x->dk * c.W) * sizeof *c.S);
+    float *ready = x->work + la_delta_scan_floats(x->dk, x->w, x->chunk);
+    float *scratch = ready + la_delta_ready_floats(x->decay, x->dk, x->chunk);
+    for (int64_t t = leg->start; t < leg->end; t += x->chunk) {
+        enter_chunk(&c, t, ready);
+        fade_queries(&c, t, leg->fade, ready, scratch);
+        mend_chunk(&c);
+        fade_on(&c, leg->fade);
+        mend_saved(&c, leg->fade, la_state_saved(x, t + c.n));
+    }
 }

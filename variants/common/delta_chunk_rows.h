@@ -157,10 +157,37 @@ LA_INLINE void carry_rows(const chunk *c, int64_t r, int64_t j, int rows, int ve
         for (int v = 0; v < vecs; v++) la_v_store(to + m * c->W + v * LA_VW, sum[m * vecs + v]);
 }
 
+/* The same rows of O, which lack what S adds to them. */
+LA_INLINE void mend_rows(const chunk *c, int64_t i, int64_t j, int rows, int vecs, int64_t last)
+{
+    int64_t v_row = c->x->v_row;
+    float *to = c->o + i * v_row + j;
+    la_vf sum[SUMS];
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) {
+            const float *from = to + m * v_row + v * LA_VW;
+            sum[m * vecs + v] =
+                v + 1 < vecs || last == LA_VW ? la_v_load(from) : la_v_load_n(from, last);
+        }
+    la_block_add(rows, vecs, LA_VW, c->x->dk, c->q_in + i * c->row, c->row, 1, c->S + j, c->W, sum);
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) {
+            float *o = to + m * v_row + v * LA_VW;
+            if (v + 1 < vecs || last == LA_VW)
+                la_v_store(o, sum[m * vecs + v]);
+            else
+                la_v_store_n(o, sum[m * vecs + v], last);
+        }
+}
+
 /* ---- a chunk, block of columns by block of columns ---- */
 
 /* What a pass over a chunk makes. Whole: group by group of rows, while they are in cache. */
-typedef enum chunk_part { UPDATE = 1, OUTPUT = 2, WHOLE = 3 } chunk_part;
+typedef enum chunk_part { UPDATE = 1, OUTPUT = 2, WHOLE = 3, MEND = 4 } chunk_part;
 
 /* U as S takes it, where tokens decay to the end of the chunk. */
 LA_INLINE void decay_updates(const chunk *c, int64_t j, int vecs)
@@ -181,13 +208,15 @@ LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t la
         if (j == 0) ask(c, i / rows);
         if (part & UPDATE) update_rows(c, i, j, rows, vecs, last, delta, by_token);
         if (part & OUTPUT) output_rows(c, i, j, rows, vecs, last, delta, by_token);
-        if (part == OUTPUT) prefetch(c, c->o + j, i, rows, c->x->v_row, vecs * LA_VW);
+        if (part == MEND) mend_rows(c, i, j, rows, vecs, last);
+        if (!(part & UPDATE)) prefetch(c, c->o + j, i, rows, c->x->v_row, vecs * LA_VW);
     }
     for (; i < c->n; i++) {
         if (part & UPDATE) update_rows(c, i, j, 1, vecs, last, delta, by_token);
         if (part & OUTPUT) output_rows(c, i, j, 1, vecs, last, delta, by_token);
+        if (part == MEND) mend_rows(c, i, j, 1, vecs, last);
     }
-    if (part == OUTPUT) return;
+    if (!(part & UPDATE)) return;
     if (by_token) decay_updates(c, j, vecs);
     int64_t r = 0, dk = c->x->dk;
     for (; r + rows <= dk; r += rows) {

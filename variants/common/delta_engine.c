@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "delta_dplr.h"
-#include "delta_relay.h"
+#include "delta_pieces.h"
 #include "labench/simd.h"
 #include "team.h"
 
@@ -96,8 +96,9 @@ typedef struct division {
     size_t work;    /* bytes of one thread; of one job where chunks are shared */
     size_t prepare; /* scratch of one thread to prepare chunks */
     size_t ready;   /* bytes of one prepared chunk */
-    bool relayed;
+    bool relayed, pieced;
     la_delta_relay relay;
+    la_delta_pieces pieces;
 } division;
 
 /* For each thread of a head, at most. A block is short enough that what is prepared, and the rows it was
@@ -140,6 +141,7 @@ static bool splits(const la_recurrence *m, const la_problem *p)
 static size_t scratch_of(const division *d, int64_t heads)
 {
     if (d->relayed) return la_delta_relay_bytes(&d->relay);
+    if (d->pieced) return la_delta_pieces_bytes(&d->pieces);
     if (d->block == 0) return d->work * (size_t)d->threads;
     return d->work * (size_t)(heads * d->slices) + d->prepare * (size_t)d->threads +
            2 * d->ready * (size_t)(heads * d->block);
@@ -186,6 +188,12 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     if (d.threads > 1 && halves && la_delta_relays(m, p, chunk)) {
         d.relayed = true;
         d.relay = la_delta_relay_of(m, p, chunk);
+        d.columns = la_delta_up(p->dv);
+        return d;
+    }
+    if (d.threads > 1 && halves && la_delta_has_pieces(m, p, chunk)) {
+        d.pieced = true;
+        d.pieces = la_delta_pieces_of(m, p, chunk);
         d.columns = la_delta_up(p->dv);
         return d;
     }
@@ -255,7 +263,8 @@ static void choose_kernels(instance *in, la_isa isa)
         in->legs = (la_delta_leg_kernels){.whole = LA_ISA_TABLE(la_delta_leg_whole, isa),
                                           .prepare = LA_ISA_TABLE(la_delta_leg_prepare, isa),
                                           .carry = LA_ISA_TABLE(la_delta_leg_carry, isa),
-                                          .finish = LA_ISA_TABLE(la_delta_leg_finish, isa)};
+                                          .finish = LA_ISA_TABLE(la_delta_leg_finish, isa),
+                                          .mend = LA_ISA_TABLE(la_delta_leg_mend, isa)};
         in->scan =
             narrow ? LA_AMX_TABLE(la_delta_scan_bf16, isa) : LA_ISA_TABLE(la_delta_scan, isa);
         in->backward = KERNEL(la_delta_backward);
@@ -404,7 +413,7 @@ static void run_shared(const instance *in, const division *d, const la_io *io)
     }
 }
 
-/* One call, as a relay asks for its heads. */
+/* One call, as a relay or pieces ask for its heads. */
 typedef struct call {
     const instance *in;
     const division *d;
@@ -425,6 +434,10 @@ static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kern
     bool wide = widens(in->member, in->form, &in->p, pass);
     if (d.relayed) {
         la_delta_relay_run(&d.relay, &in->legs, whole_head, &(call){in, &d, io}, io->work);
+        return;
+    }
+    if (d.pieced) {
+        la_delta_pieces_run(&d.pieces, &in->legs, whole_head, &(call){in, &d, io}, io->work);
         return;
     }
     if (d.block > 0) {

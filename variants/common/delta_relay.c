@@ -12,9 +12,9 @@
 
 /* A relay serves where threads share heads, or some would have none at the end, and the sequence is long
  * enough for many legs; where threads share heads, also only while a leg that is kept fits a core's own
- * cache. To carry the state is half of the work or more, but for the additive rule: no gain beyond two
- * threads. The rank-one rule goes by its two halves, of which the second is the chain. (So could bf16
- * rows, and were no faster than shared columns.) */
+ * cache. To carry the state is half of the work or more: no gain beyond two threads. The rank-one rule goes
+ * by its two halves, of which the second is the chain. (So could bf16 rows, and were no faster than shared
+ * columns.) */
 #define LEG_CHUNKS    16
 #define LEG_BYTES     (512 << 10)
 #define CHUNKS_ENOUGH 64
@@ -26,7 +26,7 @@
 static int64_t ready_floats(const la_recurrence *m, const la_problem *p, int64_t chunk)
 {
     return m->write == LA_WRITE_RANK_ONE ? la_dplr_ready_floats(p->dk)
-                                         : la_delta_leg_ready(m->write, m->decay, p->dk, chunk);
+                                         : la_delta_ready_floats(m->decay, p->dk, chunk);
 }
 
 static int64_t kept_floats(const la_recurrence *m, const la_problem *p, int64_t chunk)
@@ -51,32 +51,27 @@ static int64_t chunks_enough(const la_recurrence *m)
 bool la_delta_relays(const la_recurrence *m, const la_problem *p, int64_t chunk)
 {
     int64_t heads = p->B * p->H, threads = p->threads, chunks = (p->T + chunk - 1) / chunk;
+    if (m->write == LA_WRITE_ADDITIVE) return false;
     if (p->dtype == LA_BF16 && m->write != LA_WRITE_RANK_ONE) return false;
     if (heads % threads == 0 || heads > 4 * threads) return false;
     if (heads * chunks < chunks_enough(m) * threads) return false;
     if (heads > threads) return true;
-    return (m->write == LA_WRITE_ADDITIVE || threads <= 2 * heads) &&
-           chunk_bytes(m, p, chunk) * LEG_CHUNKS / 2 <= LEG_BYTES;
+    return threads <= 2 * heads && chunk_bytes(m, p, chunk) * LEG_CHUNKS / 2 <= LEG_BYTES;
 }
 
 static void cut(la_delta_relay *r, const la_recurrence *m, const la_problem *p)
 {
     int64_t chunks = (p->T + r->chunk - 1) / r->chunk;
-    bool whole = r->heads > r->threads && m->write != LA_WRITE_RANK_ONE;
-    int64_t most = whole ? LEG_CHUNKS : LEG_BYTES / chunk_bytes(m, p, r->chunk);
+    r->whole = r->heads > r->threads && m->write != LA_WRITE_RANK_ONE;
+    int64_t most = r->whole ? LEG_CHUNKS : LEG_BYTES / chunk_bytes(m, p, r->chunk);
     r->leg = r->heads * chunks / (8 * r->threads) < LEG_CHUNKS ? LEG_CHUNKS / 2 : LEG_CHUNKS;
     if (r->leg > most) r->leg = most < 1 ? 1 : most;
-    if (whole)
-        r->turns = 1;
-    else if (r->additive)
-        r->turns = (r->threads + r->heads - 1) / r->heads;
     r->legs = (chunks + r->leg - 1) / r->leg;
 }
 
 la_delta_relay la_delta_relay_of(const la_recurrence *m, const la_problem *p, int64_t chunk)
 {
     la_delta_relay r = {.T = p->T, .heads = p->B * p->H, .chunk = chunk, .threads = p->threads};
-    r.additive = m->write == LA_WRITE_ADDITIVE;
     cut(&r, m, p);
     int64_t work = la_delta_leg_work(m->decay, p->dk, p->dv, chunk);
     int64_t alone = la_delta_chunk_work(m->decay, p->dk, p->dv, chunk);
@@ -86,11 +81,9 @@ la_delta_relay la_delta_relay_of(const la_recurrence *m, const la_problem *p, in
         state = la_dplr_scan_floats(p->dk, p->dv);
         work = state + la_dplr_prepare_floats(p->dk);
     }
-    if (r.turns != 1) {
-        int64_t kept = (r.leg + 1) * kept_floats(m, p, chunk) + (r.additive ? state : 0);
-        r.kept = la_align((size_t)kept * sizeof(float));
-        int64_t last = r.additive ? la_delta_ready_floats(m->decay, p->dk, chunk) : 0;
-        r.ready = (size_t)(r.leg * ready_floats(m, p, chunk) + last) * sizeof(float);
+    if (!r.whole) {
+        r.kept = la_align((size_t)(r.leg * kept_floats(m, p, chunk)) * sizeof(float));
+        r.ready = (size_t)(r.leg * ready_floats(m, p, chunk)) * sizeof(float);
     }
     r.work = la_align((size_t)work * sizeof(float));
     r.state = la_align((size_t)state * sizeof(float));
@@ -120,9 +113,7 @@ typedef struct call {
     la_delta_head_fn *head;
     const void *what;
     course *course; /* [heads] */
-    _Atomic(const held_leg *)
-        *waiting; /* [heads,legs], of the additive rule: once it is prepared */
-    char *states; /* [heads,2] */
+    char *states;   /* [heads,2] */
 } call;
 
 typedef struct member {
@@ -138,23 +129,13 @@ static size_t area_bytes(const la_delta_relay *r)
 
 static size_t member_bytes(const la_delta_relay *r)
 {
-    return (r->turns == 1 ? 0 : AREAS * area_bytes(r)) + r->work;
-}
-
-static size_t waiting_bytes(const la_delta_relay *r)
-{
-    return r->additive ? la_align((size_t)(r->heads * r->legs) * sizeof(_Atomic(held_leg *))) : 0;
+    return (r->whole ? 0 : AREAS * area_bytes(r)) + r->work;
 }
 
 size_t la_delta_relay_bytes(const la_delta_relay *r)
 {
-    return (size_t)r->heads * (sizeof(course) + 2 * r->state) + waiting_bytes(r) +
+    return (size_t)r->heads * (sizeof(course) + 2 * r->state) +
            member_bytes(r) * (size_t)r->threads;
-}
-
-static bool is_whole(const la_delta_relay *r, int64_t s)
-{
-    return r->turns > 0 && s % r->turns == 0;
 }
 
 static la_delta_leg leg_at(const call *c, int64_t h, int64_t s)
@@ -185,16 +166,6 @@ static void pass(const call *c, int64_t h, int64_t s)
     atomic_store(&c->course[h].passed, (unsigned)s + 1);
 }
 
-/* Through the legs of others that are prepared and come next. */
-static void carry_on(const call *c, int64_t h)
-{
-    for (int64_t s; (s = passed(c, h)) < c->r->legs && !is_whole(c->r, s); pass(c, h, s)) {
-        const held_leg *l = atomic_load(&c->waiting[h * c->r->legs + s]);
-        if (!l || !begin(c, h, s)) return;
-        c->kernels->carry(&l->slice, &l->leg);
-    }
-}
-
 /* ---- what a thread does next ---- */
 
 /* A whole leg whose state is there, of the head that is furthest behind. */
@@ -202,10 +173,9 @@ static bool take_whole(member *m)
 {
     const call *c = m->c;
     int64_t h = -1, s = c->r->legs;
-    for (int64_t i = 0; c->r->turns > 0 && i < c->r->heads; i++) {
+    for (int64_t i = 0; c->r->whole && i < c->r->heads; i++) {
         int64_t at = passed(c, i);
-        if (at < s && is_whole(c->r, at) && atomic_load(&c->course[i].begun) == (unsigned)at)
-            h = i, s = at;
+        if (at < s && atomic_load(&c->course[i].begun) == (unsigned)at) h = i, s = at;
     }
     if (h < 0 || !begin(c, h, s)) return false;
     la_delta_slice slice = c->head(c->what, h);
@@ -213,15 +183,14 @@ static bool take_whole(member *m)
     slice.work = (float *)(void *)m->own;
     c->kernels->whole(&slice, &leg);
     pass(c, h, s);
-    if (c->r->additive) carry_on(c, h);
     return true;
 }
 
-/* The leg of this thread's own whose state is there; of the additive rule others carry it as well. */
+/* The leg of this thread's own whose state is there. */
 static bool carry_own(member *m)
 {
     const call *c = m->c;
-    for (int i = 0; !c->r->additive && i < AREAS; i++) {
+    for (int i = 0; i < AREAS; i++) {
         held_leg *l = m->legs + i;
         if (!l->taken || passed(c, l->h) != l->s) continue;
         c->kernels->carry(&l->slice, &l->leg);
@@ -249,9 +218,8 @@ static bool next_to_prepare(const call *c, int64_t *h, int64_t *s)
 {
     const la_delta_relay *r = c->r;
     *s = r->legs;
-    for (int64_t i = 0; r->turns != 1 && i < r->heads; i++) {
-        int64_t n = (int64_t)atomic_load(&c->course[i].prepared), others = r->turns - 1;
-        int64_t at = r->turns > 0 ? n / others * r->turns + 1 + n % others : n;
+    for (int64_t i = 0; !r->whole && i < r->heads; i++) {
+        int64_t at = (int64_t)atomic_load(&c->course[i].prepared);
         if (at < *s && at <= passed(c, i) + 2 * r->threads) *h = i, *s = at;
     }
     return *s < r->legs;
@@ -265,21 +233,16 @@ static bool prepare_one(member *m)
     int i = 0;
     while (i < AREAS && m->legs[i].taken) i++;
     if (i == AREAS || !next_to_prepare(c, &h, &s)) return false;
-    unsigned n = (unsigned)(r->turns > 0 ? s / r->turns * (r->turns - 1) + s % r->turns - 1 : s);
+    unsigned n = (unsigned)s;
     if (!atomic_compare_exchange_strong(&c->course[h].prepared, &n, n + 1)) return true;
     held_leg *l = m->legs + i;
     *l = (held_leg){.taken = true, .h = h, .s = s, .slice = c->head(c->what, h)};
     char *area = m->areas + (size_t)i * area_bytes(r);
-    char *kept = area + la_align(r->ready);
     l->leg = leg_at(c, h, s);
     l->leg.ready = (float *)(void *)area;
     l->leg.scratch = l->slice.work = (float *)(void *)m->own;
-    l->leg.held = (float *)(void *)kept;
-    l->leg.kept = (float *)(void *)(r->additive ? kept + r->state : kept);
+    l->leg.kept = (float *)(void *)(area + la_align(r->ready));
     c->kernels->prepare(&l->slice, &l->leg);
-    if (!r->additive) return true;
-    atomic_store(&c->waiting[h * r->legs + s], l);
-    carry_on(c, h);
     return true;
 }
 
@@ -312,10 +275,9 @@ void la_delta_relay_run(const la_delta_relay *r, const la_delta_leg_kernels *ker
 {
     char *at = work;
     call c = {.r = r, .kernels = kernels, .head = head, .what = what};
-    size_t records = (size_t)r->heads * sizeof(course) + waiting_bytes(r);
+    size_t records = (size_t)r->heads * sizeof(course);
     memset(at, 0, records);
     c.course = (course *)(void *)at;
-    c.waiting = (void *)(at + (size_t)r->heads * sizeof(course));
     c.states = at + records;
     char *members = c.states + (size_t)r->heads * 2 * r->state;
 #pragma omp parallel num_threads(r->threads)

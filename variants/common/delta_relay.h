@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A relay of threads that share a head. The sequence is cut into legs of a few chunks, which threads take:
  *
- *   1 prepare  what needs no state: scores, decays, copies; of the additive rule also what the leg
- *              writes, chunk by chunk from a state of zeros
- *   2 carry    once the leg before has: the state through the leg, which is handed on. Of the delta rule
- *              chunk by chunk, states and U kept; of the additive rule one multiply-add with the sum
+ *   1 prepare  what needs no state: scores, decays, copies
+ *   2 carry    once the leg before has: the state through the leg chunk by chunk, states and U kept; it is
+ *              handed on
  *   3 finish   outputs, from the kept states
  *
- * Of the additive rule one leg in turn of the threads is whole: whoever has it does nothing twice while the
- * others prepare, carries the state through their legs as well, and goes on. The rank-one rule has no
- * third part: a sweep makes outputs as it goes. Which thread takes which leg changes no bit of a result.
+ * The rank-one rule has no third part: a sweep makes outputs as it goes. Which thread takes which leg changes
+ * no bit of a result. The additive rule goes by pieces (delta_pieces.h).
  *
  * Nothing but the state crosses from core to core, and while one thread carries, another prepares or
  * finishes: two threads are twice as fast as long as to carry is at most half of the work. A line
@@ -22,27 +20,18 @@
 
 typedef struct la_delta_leg {
     int64_t start, end; /* tokens; start is a multiple of the chunk */
-    float *ready;       /* la_delta_leg_ready a chunk, and la_delta_ready_floats of the last */
-    float *kept;        /* la_delta_leg_floats a chunk, and one more */
+    float *ready;       /* la_delta_ready_floats a chunk */
+    float *kept;        /* la_delta_leg_floats a chunk */
     float *scratch;     /* la_delta_leg_work floats; of a whole leg the slice's work */
     const float *in;    /* the state before the leg, [K,W] padded; not read by the first */
     float *out;         /* and behind it */
-    float *held;        /* of the additive rule: the state before the leg, to finish it */
+    float *
+        fade; /* of a piece: by how much what came before it has decayed, up to the leg and, then, behind it */
 } la_delta_leg;
 
 static inline int64_t la_delta_leg_floats(int64_t dk, int64_t w, int64_t length)
 {
-    return (la_delta_up(dk) + la_delta_up(length)) * la_delta_up(w) + la_delta_up(dk);
-}
-
-/* From one prepared chunk to the next. Copies of k are of no more use to the additive rule once what they write
- * is summed: the next chunk lies over them. */
-static inline int64_t la_delta_leg_ready(la_write_rule write, la_decay decay, int64_t dk,
-                                         int64_t length)
-{
-    if (write == LA_WRITE_ADDITIVE && decay == LA_DECAY_CHANNEL)
-        return la_delta_scores_floats(dk, length) + la_delta_up(length) * la_delta_up(dk);
-    return la_delta_ready_floats(decay, dk, length);
+    return (la_delta_up(dk) + la_delta_up(length)) * la_delta_up(w);
 }
 
 static inline int64_t la_delta_leg_work(la_decay decay, int64_t dk, int64_t w, int64_t length)
@@ -50,9 +39,11 @@ static inline int64_t la_delta_leg_work(la_decay decay, int64_t dk, int64_t w, i
     return la_delta_up(length) * la_delta_up(w) + la_delta_prepare_floats(decay, dk, length);
 }
 
-/* `whole` is all three of a leg whose state is there already: it keeps nothing and does no work twice. */
+/* `whole` is all three of a leg whose state is there already: it keeps nothing and does no work twice. `mend` adds
+ * `in`, decayed, to what it made without. */
 typedef void la_delta_leg_fn(const la_delta_slice *x, const la_delta_leg *leg);
 la_delta_leg_fn la_delta_leg_whole_generic, la_delta_leg_whole_avx2, la_delta_leg_whole_avx512;
+la_delta_leg_fn la_delta_leg_mend_generic, la_delta_leg_mend_avx2, la_delta_leg_mend_avx512;
 la_delta_leg_fn la_delta_leg_prepare_generic, la_delta_leg_prepare_avx2,
     la_delta_leg_prepare_avx512;
 la_delta_leg_fn la_delta_leg_carry_generic, la_delta_leg_carry_avx2, la_delta_leg_carry_avx512;
@@ -67,16 +58,15 @@ la_delta_leg_fn la_dplr_leg_carry_generic, la_dplr_leg_carry_avx2, la_dplr_leg_c
 
 typedef struct la_delta_leg_kernels {
     la_delta_leg_fn *whole, *prepare, *carry, *finish; /* finish NULL: nothing to do */
+    la_delta_leg_fn *mend;                             /* of pieces */
 } la_delta_leg_kernels;
 
 /* How a call is divided. */
 typedef struct la_delta_relay {
     int64_t T, heads, chunk; /* tokens; heads of all batch entries; tokens of a chunk */
     int threads;
-    bool additive;
-    int64_t leg, whole,
-        turns;    /* chunks of a leg and of a whole one; every so many is whole, or 0 */
-    int64_t legs; /* of a head */
+    bool whole;        /* all legs are */
+    int64_t leg, legs; /* chunks of a leg; legs of a head */
     size_t ready, kept, work,
         state; /* bytes: what is prepared of a leg, what it keeps, a thread's own, a state */
 } la_delta_relay;

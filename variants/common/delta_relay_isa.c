@@ -6,17 +6,15 @@
 
 #include "delta_chunk_rows.h"
 
-/* What the leg keeps of its chunk number i: the state before it, its U, and by how much the leg's chunks
- * before it decay what comes in ([K], or its first element by token). */
+/* What the leg keeps of its chunk number i: the state before it, and its U. */
 typedef struct kept {
-    float *S, *U, *fade;
+    float *S, *U;
 } kept;
 
 static kept kept_at(const la_delta_slice *x, const la_delta_leg *leg, int64_t i)
 {
-    int64_t K = la_delta_up(x->dk), W = la_delta_up(x->w), C = la_delta_up(x->chunk);
     float *at = leg->kept + i * la_delta_leg_floats(x->dk, x->w, x->chunk);
-    return (kept){.S = at, .U = at + K * W, .fade = at + (K + C) * W};
+    return (kept){.S = at, .U = at + la_delta_up(x->dk) * la_delta_up(x->w)};
 }
 
 static chunk begin(const la_delta_slice *x, const la_delta_leg *leg)
@@ -34,7 +32,7 @@ static int64_t chunks_of(const la_delta_slice *x, const la_delta_leg *leg)
 
 static float *ready_at(const la_delta_slice *x, const la_delta_leg *leg, int64_t i)
 {
-    return leg->ready + i * la_delta_leg_ready(x->write, x->decay, x->dk, x->chunk);
+    return leg->ready + i * la_delta_ready_floats(x->decay, x->dk, x->chunk);
 }
 
 static void prepare(const la_delta_slice *x, const la_delta_leg *leg, int64_t i, float *scratch)
@@ -68,16 +66,6 @@ static void update_delta_decay(const chunk *c)
     one_chunk(c, true, true, UPDATE);
 }
 
-static void update_additive(const chunk *c)
-{
-    one_chunk(c, false, false, UPDATE);
-}
-
-static void update_additive_decay(const chunk *c)
-{
-    one_chunk(c, false, true, UPDATE);
-}
-
 static void output_chunk(const chunk *c)
 {
     one_chunk(c, true, false, OUTPUT);
@@ -88,55 +76,8 @@ static void output_decay_chunk(const chunk *c)
     one_chunk(c, true, true, OUTPUT);
 }
 
-/* ---- the additive rule: states of the leg's own ---- */
-
-/* Decays up to behind the chunk. */
-static void fade_on(const chunk *c, const float *fade, float *after)
-{
-    if (c->decay == LA_BY_CHANNEL)
-        for (int64_t r = 0; r < c->x->dk; r++) after[r] = fade[r] * c->r.whole[r];
-    else
-        after[0] = fade[0] * c->r.whole[0];
-}
-
-/* What the leg adds to the state, before each chunk and in all. */
-static void sum_up(const la_delta_slice *x, const la_delta_leg *leg)
-{
-    chunk c = begin(x, leg);
-    int64_t n = chunks_of(x, leg);
-    float *scratch = c.written + c.C * c.W;
-    kept first = kept_at(x, leg, 0);
-    c.asks = true;
-    memset(first.S, 0, (size_t)(x->dk * c.W) * sizeof *first.S);
-    for (int64_t r = 0; r < x->dk; r++) first.fade[r] = 1.0f;
-    for (int64_t i = 0; i < n; i++) {
-        kept next = kept_at(x, leg, i + 1);
-        prepare(x, leg, i, scratch);
-        enter(&c, leg, i);
-        c.S_after = next.S;
-        (c.decay == LA_BY_TOKEN ? update_additive_decay : update_additive)(&c);
-        fade_on(&c, kept_at(x, leg, i).fade, next.fade);
-    }
-}
-
-/* to = the kept state plus what came in, faded. */
-static void join(const chunk *c, kept k, const float *in, float *to)
-{
-    for (int64_t r = 0; r < c->x->dk; r++) {
-        la_vf fade = la_v_set(k.fade[c->decay == LA_BY_CHANNEL ? r : 0]);
-        for (int64_t j = r * c->W; j < (r + 1) * c->W; j += LA_VW)
-            la_v_store(to + j, la_v_fma(fade, la_v_load(in + j), la_v_load(k.S + j)));
-    }
-}
-
-/* ---- legs ---- */
-
 void LA_ISA(la_delta_leg_prepare)(const la_delta_slice *x, const la_delta_leg *leg)
 {
-    if (x->write == LA_WRITE_ADDITIVE) {
-        sum_up(x, leg);
-        return;
-    }
     float *scratch = begin(x, leg).written + la_delta_up(x->chunk) * la_delta_up(x->w);
     for (int64_t i = 0, n = chunks_of(x, leg); i < n; i++) prepare(x, leg, i, scratch);
 }
@@ -145,14 +86,12 @@ void LA_ISA(la_delta_leg_carry)(const la_delta_slice *x, const la_delta_leg *leg
 {
     chunk c = begin(x, leg);
     int64_t n = chunks_of(x, leg);
-    bool additive = x->write == LA_WRITE_ADDITIVE;
-    float *in = additive ? leg->held : kept_at(x, leg, 0).S;
+    float *in = kept_at(x, leg, 0).S;
     if (leg->start == 0)
         la_state_take(x, x->S_in, la_delta_up(x->dk), c.W, in);
     else
         memcpy(in, leg->in, (size_t)(x->dk * c.W) * sizeof *in);
-    if (additive) join(&c, kept_at(x, leg, n), in, leg->out);
-    for (int64_t i = 0; !additive && i < n; i++) {
+    for (int64_t i = 0; i < n; i++) {
         enter(&c, leg, i);
         c.S_after = i + 1 < n ? kept_at(x, leg, i + 1).S : leg->out;
         (c.decay == LA_BY_TOKEN ? update_delta_decay : update_delta)(&c);
@@ -166,9 +105,6 @@ void LA_ISA(la_delta_leg_finish)(const la_delta_slice *x, const la_delta_leg *le
     chunk c = begin(x, leg);
     for (int64_t i = 0, n = chunks_of(x, leg); i < n; i++) {
         enter(&c, leg, i);
-        if (x->write == LA_WRITE_ADDITIVE) {
-            join(&c, kept_at(x, leg, i), leg->held, c.S);
-        }
         (c.decay == LA_BY_TOKEN ? output_decay_chunk : output_chunk)(&c);
         if (i > 0) la_state_give(x, c.S, c.W, la_state_saved(x, leg->start + i * x->chunk));
     }
