@@ -10,6 +10,9 @@
  * The UT transform of Yang et al. 2024 (arXiv:2406.06484), with the inverse applied by substitution:
  * some rows of U are finished in registers before they are stored, and O follows while they are in cache.
  */
+#include <float.h>
+#include <math.h>
+
 #include "delta_chunk_rows.h"
 #include "delta_decays.h"
 #include "delta_relay.h"
@@ -95,11 +98,17 @@ void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, floa
     }
 }
 
+/* Zero where float32 has no full digits left: such numbers take a hundred cycles each. */
+LA_INLINE float flushed(float x)
+{
+    return fabsf(x) < FLT_MIN ? 0.0f : x;
+}
+
 /* A decay that goes on behind the chunk. */
 static void fade_on(const chunk *c, float *fade)
 {
     int64_t n = c->decay == LA_BY_CHANNEL ? c->x->dk : 1;
-    for (int64_t r = 0; r < n; r++) fade[r] *= c->r.whole[r];
+    for (int64_t r = 0; r < n; r++) fade[r] = flushed(fade[r] * c->r.whole[r]);
 }
 
 /* Tokens [t, end), each chunk prepared just before its turn. */
@@ -141,23 +150,25 @@ void LA_ISA(la_delta_leg_whole)(const la_delta_slice *x, const la_delta_leg *leg
 static void fade_queries(chunk *c, int64_t t, const float *fade, float *ready, float *scratch)
 {
     const la_delta_slice *x = c->x;
-    int64_t K = la_delta_up(x->dk);
+    int64_t K = la_delta_up(x->dk), row = x->qk_row;
+    const float *q = c->q;
     float *to = scratch;
+    bool by_channel = c->decay == LA_BY_CHANNEL;
     c->r.whole[0] = 1.0f;
-    if (c->decay == LA_BY_CHANNEL) {
+    if (by_channel) {
         la_chunk_copies_at(&c->r, x->dk, x->chunk, ready + la_delta_scores_floats(x->dk, x->chunk));
         LA_ISA(la_delta_copies)(x, t, c->r, scratch);
-        c->q = to = c->r.q;
+        q = to = c->r.q, row = K;
     } else if (c->decay == LA_BY_TOKEN) {
         la_chunk_sums sums = {.hi = c->r.L, .lo = c->r.L + c->C};
         const float *g = x->g ? x->g + t * x->gate_row : NULL;
         c->r.whole[0] = la_chunk_decays(x, g, c->n, &sums, c->r.in, c->r.out);
     }
-    int64_t row = c->decay == LA_BY_CHANNEL ? K : x->qk_row;
     for (int64_t i = 0; i < c->n; i++) {
         float s = x->scale * (c->decay == LA_BY_TOKEN ? c->r.in[i] : 1.0f);
+        if (!by_channel) s *= fade[0];
         for (int64_t r = 0; r < x->dk; r++)
-            to[i * K + r] = c->q[i * row + r] * (s * fade[c->decay == LA_BY_CHANNEL ? r : 0]);
+            to[i * K + r] = flushed(q[i * row + r] * (by_channel ? s * fade[r] : s));
     }
     c->q_in = to, c->row = K;
 }

@@ -163,6 +163,7 @@ LA_INLINE void mend_rows(const chunk *c, int64_t i, int64_t j, int rows, int vec
     int64_t v_row = c->x->v_row;
     float *to = c->o + i * v_row + j;
     la_vf sum[SUMS];
+    if (j == 0) prefetch(c, c->q, i, rows, c->x->qk_row, c->x->dk);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4

@@ -9,9 +9,10 @@
 
 #include "team.h"
 
-#define LEGS          16 /* of the part of a piece that starts inside a head, at most */
-#define KNOWN         (LEGS + 1)
 #define CHUNKS_ENOUGH 32 /* for each thread */
+#define LEGS          16 /* of the stretch of a piece that starts inside a head, at most */
+#define LEG_CHUNKS    8  /* at least, but where it is the only one */
+#define NO_MORE       (LEGS + 1)
 
 bool la_delta_has_pieces(const la_recurrence *m, const la_problem *p, int64_t chunk)
 {
@@ -20,13 +21,37 @@ bool la_delta_has_pieces(const la_recurrence *m, const la_problem *p, int64_t ch
            heads <= 4 * threads && heads * chunks >= CHUNKS_ENOUGH * threads;
 }
 
-/* ---- scratch ---- */
+/* ---- pieces and scratch ---- */
 
-/* Of a piece, before its states. */
+/* Where a piece is from some chunk on: of one head, to its end or the piece's. */
+typedef struct stretch {
+    int64_t h, from, to; /* chunks */
+} stretch;
+
 typedef struct piece {
-    _Alignas(64) atomic_uint done;  /* legs; KNOWN: so is the state behind the piece */
-    _Alignas(64) atomic_uint taken; /* legs to which someone adds what came before the piece */
+    _Alignas(64) atomic_uint done;  /* legs; NO_MORE: the whole piece */
+    _Alignas(64) atomic_uint taken; /* legs to mend; NO_MORE: what came before is gone */
+    int64_t start, end;             /* of the chunks of all heads */
+    stretch first;
+    int64_t legs; /* of the first stretch; 0: that starts with a head */
 } piece;
+
+static stretch stretch_at(const la_delta_pieces *p, int64_t at, int64_t end)
+{
+    int64_t h = at / p->chunks, first = h * p->chunks;
+    if (end > first + p->chunks) end = first + p->chunks;
+    return (stretch){h, at - first, end - first};
+}
+
+static piece piece_of(const la_delta_pieces *p, int64_t i)
+{
+    int64_t all = p->heads * p->chunks;
+    piece x = {.start = all * i / p->threads, .end = all * (i + 1) / p->threads};
+    x.first = stretch_at(p, x.start, x.end);
+    if (x.first.from > 0) x.legs = (x.first.to - x.first.from + LEG_CHUNKS - 1) / LEG_CHUNKS;
+    if (x.legs > LEGS) x.legs = LEGS;
+    return x;
+}
 
 /* A state and, where it does not start from what came before it, by how much that has decayed since:
  * [K,W] and [K], or its first element by token. */
@@ -47,15 +72,14 @@ la_delta_pieces la_delta_pieces_of(const la_recurrence *m, const la_problem *p, 
                           .K = la_delta_up(p->dk),
                           .W = la_delta_up(p->dv)};
     int64_t work = la_delta_chunk_work(m->decay, p->dk, p->dv, chunk) + to.K;
-    to.piece = sizeof(piece) + (LEGS + 2) * (size_t)kept_floats(&to) * sizeof(float);
-    to.piece = la_align(to.piece);
     to.work = la_align((size_t)work * sizeof(float));
     return to;
 }
 
 size_t la_delta_pieces_bytes(const la_delta_pieces *p)
 {
-    return (size_t)p->threads * (p->piece + p->work);
+    size_t states = (LEGS + 2) * (size_t)kept_floats(p) * sizeof(float);
+    return (size_t)p->threads * (sizeof(piece) + p->work + states);
 }
 
 /* ---- the pieces of a call ---- */
@@ -65,19 +89,18 @@ typedef struct call {
     const la_delta_leg_kernels *kernels;
     la_delta_head_fn *head;
     const void *what;
-    char *pieces, *own; /* [threads] each */
-    atomic_int begun;   /* pieces */
+    piece *pieces;
+    float *states;
+    char *own;                      /* of each thread */
+    _Alignas(64) atomic_int begun;  /* pieces */
+    _Alignas(64) atomic_int known;  /* pieces behind which the state is known */
+    _Alignas(64) atomic_bool joins; /* someone is about to know the next */
 } call;
 
-static piece *piece_at(const call *c, int64_t i)
-{
-    return (piece *)(void *)(c->pieces + (size_t)i * c->p->piece);
-}
-
-/* The state before leg j of piece i, made from a state of zeros. */
+/* Of piece i: the state before leg j, or behind the last one, made from a state of zeros. */
 static float *kept_at(const call *c, int64_t i, int64_t j)
 {
-    return (float *)(void *)(piece_at(c, i) + 1) + j * kept_floats(c->p);
+    return c->states + (i * (LEGS + 2) + j) * kept_floats(c->p);
 }
 
 static float *fade_at(const call *c, int64_t i, int64_t j)
@@ -91,39 +114,18 @@ static float *behind(const call *c, int64_t i)
     return kept_at(c, i, LEGS + 1);
 }
 
-/* Its first chunk, of those of all heads. */
-static int64_t start_of(const la_delta_pieces *p, int64_t i)
-{
-    return p->heads * p->chunks * i / p->threads;
-}
-
-/* Where a piece is from chunk `at` on: of one head, to its end or the piece's. */
-typedef struct stretch {
-    int64_t h, from, to; /* chunks */
-} stretch;
-
-static stretch stretch_at(const la_delta_pieces *p, int64_t i, int64_t at)
-{
-    int64_t h = at / p->chunks, end = start_of(p, i + 1), first = h * p->chunks;
-    if (end > first + p->chunks) end = first + p->chunks;
-    return (stretch){h, at - first, end - first};
-}
-
 static int64_t token(const la_delta_pieces *p, int64_t chunk)
 {
     return chunk * p->chunk < p->T ? chunk * p->chunk : p->T;
 }
 
-static int64_t legs_of(const stretch *s)
+/* Its first legs are the shortest, so that few tokens are mended where the past is soon gone. */
+static la_delta_leg leg_of(const call *c, int64_t i, int64_t j)
 {
-    return s->to - s->from < LEGS ? s->to - s->from : LEGS;
-}
-
-static la_delta_leg leg_of(const la_delta_pieces *p, const stretch *s, int64_t j)
-{
-    int64_t n = legs_of(s), chunks = s->to - s->from;
-    return (la_delta_leg){.start = token(p, s->from + chunks * j / n),
-                          .end = token(p, s->from + chunks * (j + 1) / n)};
+    const piece *x = c->pieces + i;
+    int64_t n = x->legs * x->legs, chunks = x->first.to - x->first.from;
+    return (la_delta_leg){.start = token(c->p, x->first.from + chunks * j * j / n),
+                          .end = token(c->p, x->first.from + chunks * (j + 1) * (j + 1) / n)};
 }
 
 static la_delta_slice slice_of(const call *c, int64_t h)
@@ -136,65 +138,77 @@ static la_delta_slice slice_of(const call *c, int64_t h)
 /* ---- through a piece ---- */
 
 /* The stretch that starts inside a head, without what came before it. */
-static void run_legs(const call *c, int64_t i, const stretch *s)
+static void run_legs(const call *c, int64_t i)
 {
     const la_delta_pieces *p = c->p;
-    la_delta_slice x = slice_of(c, s->h);
+    piece *at = c->pieces + i;
+    la_delta_slice x = slice_of(c, at->first.h);
     x.S_out = NULL;
     memset(kept_at(c, i, 0), 0, (size_t)(p->K * p->W) * sizeof(float));
     for (int64_t r = 0; r < p->K; r++) fade_at(c, i, 0)[r] = 1.0f;
-    for (int64_t j = 0; j < legs_of(s); j++) {
-        la_delta_leg leg = leg_of(p, s, j);
+    for (int64_t j = 0; j < at->legs; j++) {
+        la_delta_leg leg = leg_of(c, i, j);
         leg.in = kept_at(c, i, j), leg.out = kept_at(c, i, j + 1);
         leg.fade = memcpy(fade_at(c, i, j + 1), fade_at(c, i, j), (size_t)p->K * sizeof(float));
         c->kernels->whole(&x, &leg);
-        atomic_store(&piece_at(c, i)->done, (unsigned)j + 1);
+        atomic_store(&at->done, (unsigned)j + 1);
     }
 }
 
-/* What S becomes in row r, column j, with what came before it. */
-static float joined(const la_delta_pieces *p, const float *S, const float *fade, const float *in,
-                    int64_t r, int64_t j)
-{
-    return S[r * p->W + j] + fade[p->by_channel ? r : 0] * in[r * p->W + j];
-}
-
-/* The state behind the stretch that starts inside a head, with what came before it. */
-static void settle(const call *c, int64_t i, const stretch *s)
+static bool run_next(call *c)
 {
     const la_delta_pieces *p = c->p;
-    float *S = kept_at(c, i, legs_of(s)), *fade = fade_at(c, i, legs_of(s));
-    la_delta_slice x = c->head(c->what, s->h);
-    la_team_reach(&piece_at(c, i - 1)->done, KNOWN);
-    for (int64_t r = 0; r < p->dk; r++)
-        for (int64_t j = 0; j < p->W; j++)
-            S[r * p->W + j] = joined(p, S, fade, behind(c, i - 1), r, j);
-    if (s->to == p->chunks)
+    if (atomic_load(&c->begun) >= p->threads) return false;
+    int64_t i = atomic_fetch_add(&c->begun, 1);
+    if (i >= p->threads) return false;
+    piece *x = c->pieces + i;
+    int64_t at = x->start;
+    if (x->legs > 0) {
+        run_legs(c, i);
+        at += x->first.to - x->first.from;
+    }
+    while (at < x->end) {
+        stretch s = stretch_at(p, at, x->end);
+        la_delta_slice slice = slice_of(c, s.h);
+        c->kernels->whole(&slice, &(la_delta_leg){.end = token(p, s.to), .out = behind(c, i)});
+        at += s.to;
+    }
+    atomic_store(&x->done, NO_MORE);
+    return true;
+}
+
+/* ---- what came before ---- */
+
+/* The state behind the stretch that starts inside a head, with what came before it. */
+static void join(const call *c, int64_t i)
+{
+    const la_delta_pieces *p = c->p;
+    const piece *at = c->pieces + i;
+    float *restrict S = kept_at(c, i, at->legs);
+    const float *in = behind(c, i - 1), *fade = fade_at(c, i, at->legs);
+    la_delta_slice x = c->head(c->what, at->first.h);
+    for (int64_t r = 0; r < p->dk; r++) {
+        float by = fade[p->by_channel ? r : 0];
+        for (int64_t n = r * p->W; n < (r + 1) * p->W; n++) S[n] += by * in[n];
+    }
+    if (at->first.to == p->chunks)
         la_state_give(&x, S, p->W, x.S_out);
     else
         memcpy(behind(c, i), S, (size_t)(p->K * p->W) * sizeof *S);
 }
 
-static void run_piece(const call *c, int64_t i)
+/* The next state behind a piece, where it may be known and no other thread is at it. */
+static bool know_next(call *c)
 {
-    const la_delta_pieces *p = c->p;
-    int64_t at = start_of(p, i), end = start_of(p, i + 1);
-    stretch first = stretch_at(p, i, at);
-    if (first.from > 0) {
-        run_legs(c, i, &first);
-        at += first.to - first.from;
-    }
-    while (at < end) {
-        stretch s = stretch_at(p, i, at);
-        la_delta_slice x = slice_of(c, s.h);
-        c->kernels->whole(&x, &(la_delta_leg){.end = token(p, s.to), .out = behind(c, i)});
-        at += s.to;
-    }
-    if (first.from > 0) settle(c, i, &first);
-    atomic_store(&piece_at(c, i)->done, KNOWN);
+    int i = atomic_load(&c->known);
+    if (i >= c->p->threads || atomic_load(&c->pieces[i].done) != NO_MORE) return false;
+    if (atomic_exchange(&c->joins, true)) return false;
+    bool next = atomic_load(&c->known) == i;
+    if (next && c->pieces[i].legs > 0) join(c, i);
+    if (next) atomic_store(&c->known, i + 1);
+    atomic_store(&c->joins, false);
+    return next;
 }
-
-/* ---- what came before ---- */
 
 /* Whether the state before leg j is the same with what came before the piece and without. */
 static bool absorbs(const call *c, int64_t i, int64_t j)
@@ -202,51 +216,65 @@ static bool absorbs(const call *c, int64_t i, int64_t j)
     const la_delta_pieces *p = c->p;
     const float *S = kept_at(c, i, j), *fade = fade_at(c, i, j), *in = behind(c, i - 1);
     for (int64_t r = 0; r < p->dk; r++) {
-        bool same = true;
-        for (int64_t n = 0; n < p->W; n++) same &= joined(p, S, fade, in, r, n) == S[r * p->W + n];
-        if (!same) return false;
+        float by = fade[p->by_channel ? r : 0];
+        int changed = 0;
+        for (int64_t n = r * p->W; n < (r + 1) * p->W; n++) changed |= S[n] + by * in[n] != S[n];
+        if (changed) return false;
     }
     return true;
 }
 
-/* Adds it to legs of piece i that no other thread has taken. Each asks all states in order, so that which
- * legs get it depends on nobody's pace. */
-static void mend(const call *c, int64_t i)
+/* Adds what came before to the next leg of piece i. Legs are taken in order, and states are asked before: which legs get it
+ * depends on nobody's pace. */
+static bool mend(const call *c, int64_t i)
 {
     const la_delta_pieces *p = c->p;
-    stretch s = stretch_at(p, i, start_of(p, i));
-    if (s.from == 0) return;
-    la_delta_slice x = slice_of(c, s.h);
-    float *fade = x.work + p->work / sizeof *x.work - p->K;
-    piece *at = piece_at(c, i);
-    la_team_reach(&piece_at(c, i - 1)->done, KNOWN);
-    for (int64_t j = 0; j < legs_of(&s); j++) {
-        unsigned next = (unsigned)j;
-        la_team_reach(&at->done, next);
-        if (absorbs(c, i, j)) return;
-        if (!atomic_compare_exchange_strong(&at->taken, &next, next + 1)) continue;
-        la_team_reach(&at->done, next + 1);
-        la_delta_leg leg = leg_of(p, &s, j);
-        leg.in = behind(c, i - 1);
-        leg.fade = memcpy(fade, fade_at(c, i, j), (size_t)p->K * sizeof *fade);
-        c->kernels->mend(&x, &leg);
-    }
+    piece *at = c->pieces + i;
+    unsigned j = atomic_load(&at->taken);
+    if (j >= at->legs || j >= atomic_load(&at->done) || atomic_load(&c->known) < i) return false;
+    bool gone = absorbs(c, i, j);
+    if (!atomic_compare_exchange_strong(&at->taken, &j, gone ? NO_MORE : j + 1) || gone)
+        return true;
+    la_delta_slice x = slice_of(c, at->first.h);
+    la_delta_leg leg = leg_of(c, i, j);
+    leg.in = behind(c, i - 1);
+    leg.fade = x.work + p->work / sizeof *x.work - p->K;
+    memcpy(leg.fade, fade_at(c, i, j), (size_t)p->K * sizeof *leg.fade);
+    c->kernels->mend(&x, &leg);
+    return true;
 }
 
-/* Pieces in order, so that a thread waits only for one that another has begun. */
+static bool mend_one(const call *c)
+{
+    for (int64_t i = 0; i < c->p->threads; i++)
+        if (mend(c, i)) return true;
+    return false;
+}
+
+/* Whether nothing is left to begin. */
+static bool is_over(const call *c)
+{
+    if (atomic_load(&c->known) < c->p->threads) return false;
+    for (int64_t i = 0; i < c->p->threads; i++)
+        if (atomic_load(&c->pieces[i].taken) < c->pieces[i].legs) return false;
+    return true;
+}
+
 static void run_member(call *c)
 {
-    int n = c->p->threads, last = 0;
-    for (int i; (i = atomic_fetch_add(&c->begun, 1)) < n; last = i) run_piece(c, i);
-    for (int i = 0; i < n; i++) mend(c, (last + i) % n);
+    for (int spins = 0; !is_over(c);) {
+        spins = know_next(c) || run_next(c) || mend_one(c) ? 0 : spins + 1;
+        la_team_pause(spins);
+    }
 }
 
 void la_delta_pieces_run(const la_delta_pieces *p, const la_delta_leg_kernels *kernels,
                          la_delta_head_fn *head, const void *what, void *work)
 {
     call c = {.p = p, .kernels = kernels, .head = head, .what = what, .pieces = work};
-    c.own = c.pieces + (size_t)p->threads * p->piece;
-    for (int i = 0; i < p->threads; i++) memset(piece_at(&c, i), 0, sizeof(piece));
+    for (int64_t i = 0; i < p->threads; i++) c.pieces[i] = piece_of(p, i);
+    c.own = (char *)(c.pieces + p->threads);
+    c.states = (float *)(void *)(c.own + (size_t)p->threads * p->work);
 #pragma omp parallel num_threads(p->threads)
     run_member(&c);
 }

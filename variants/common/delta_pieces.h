@@ -19,8 +19,8 @@ typedef struct la_delta_pieces {
         chunks; /* tokens; heads of all batch entries; tokens of a chunk; of a head */
     int threads;
     bool by_channel;
-    int64_t dk, K, W;   /* rows of a state, and padded; columns */
-    size_t piece, work; /* bytes: of a piece, of a thread's own */
+    int64_t dk, K, W; /* rows of a state, and padded; columns */
+    size_t work;      /* bytes of a thread's own */
 } la_delta_pieces;
 
 /* Whether forward by chunks is cut so. */
