@@ -9,16 +9,24 @@
 
 #include "team.h"
 
-#define CHUNKS_ENOUGH 32 /* for each thread */
+#define CHUNKS_ENOUGH 32 /* for each thread, at least */
 #define LEGS          16 /* of the stretch of a piece that starts inside a head, at most */
 #define LEG_CHUNKS    8  /* at least, but where it is the only one */
 #define NO_MORE       (LEGS + 1)
+
+/* For each thread: the larger a state, the more tokens outweigh it. The shared columns of a decay by channel make
+ * copies of q and k each of their own: pieces are better earlier. */
+static int64_t chunks_enough(const la_recurrence *m, const la_problem *p)
+{
+    int64_t n = p->dk * p->dv / (m->decay == LA_DECAY_CHANNEL ? 256 : 128);
+    return n > CHUNKS_ENOUGH ? n : CHUNKS_ENOUGH;
+}
 
 bool la_delta_has_pieces(const la_recurrence *m, const la_problem *p, int64_t chunk)
 {
     int64_t heads = p->B * p->H, threads = p->threads, chunks = (p->T + chunk - 1) / chunk;
     return m->write == LA_WRITE_ADDITIVE && p->dtype == LA_F32 && heads % threads != 0 &&
-           heads <= 4 * threads && heads * chunks >= CHUNKS_ENOUGH * threads;
+           heads <= 4 * threads && heads * chunks >= chunks_enough(m, p) * threads;
 }
 
 /* ---- pieces and scratch ---- */
