@@ -7,8 +7,9 @@
  *   3  outputs
  *
  * only 2 needs the leg before, and it is much less than half of the work: while one thread is at it, the
- * others are at 3 of a leg before or at 1 of one behind. Only the state at the end of a leg goes from thread
- * to thread. The states before steps, and the features of keys, stay in an L2 cache till 3.
+ * others are at 3 of a leg before or at 1 of one behind. Whoever is done with a leg takes the next one that
+ * nobody has. Only the state at the end of a leg goes from thread to thread. The states before steps, and the
+ * features of keys, stay in an L2 cache till 3.
  */
 #include <omp.h>
 #include <string.h>
@@ -48,36 +49,38 @@ int64_t la_ka_turns_slots(const la_ka *ka)
     return ka->p.threads * slots_of_thread(ka);
 }
 
-#define FLAG 16 /* words from one to the next: a cache line */
+/* Of a group: its legs, those of all its sequences one after the other. */
+typedef struct course {
+    _Alignas(64) atomic_uint taken; /* of them */
+    atomic_uint passed;             /* whose state is handed on */
+    int last;                       /* thread that handed on the last one's */
+} course;
+
+#define COURSE ((int64_t)(sizeof(course) / sizeof(float)))
 
 static int64_t keys_floats(const la_ka *ka)
 {
     return la_whole_lines(ka->span * ka->chunk * (ka->ldm + 1));
 }
 
-/* For each thread keys of a leg, and a flag: legs of its group that are done, when it has done one. */
+/* For each group a course, and for each thread keys of a leg. */
 int64_t la_ka_turns_floats(const la_ka *ka)
 {
-    return ka->p.threads * (FLAG + keys_floats(ka));
+    return ka->p.threads / ka->runners * COURSE + ka->p.threads * keys_floats(ka);
 }
 
 /* One thread at one sequence. */
 typedef struct runner {
     const la_ka *ka;
     const la_io *io;
-    int64_t i;         /* (batch, head) */
-    int thread, first; /* of this one; of its group */
-    unsigned before;   /* legs that the group did of other sequences */
-    int64_t leg, legs;
+    course *course;
+    int thread;
+    int64_t i;           /* (batch, head) */
+    int64_t leg, legs;   /* the one in hand; of a sequence */
     int64_t from, to;    /* its chunks */
     float *keys, *shift; /* features [span chunk, ldm]; [span chunk] */
     la_ka_buffers w;
 } runner;
-
-static atomic_uint *flag_of(const runner *x, int thread)
-{
-    return (atomic_uint *)(void *)(la_ka_team_at(x->ka, x->io) + FLAG * thread);
-}
 
 static la_ka_state slot_of(const runner *x, int thread, int64_t which)
 {
@@ -139,18 +142,17 @@ static void each_step(runner *x, step_fn *fn, unsigned wanted)
     }
 }
 
-static void receive(const runner *x)
+/* The state before leg number `at` of the group's. */
+static void receive(const runner *x, unsigned at)
 {
     const la_ka *ka = x->ka;
     la_ka_state st = state_at(x, 0, false);
+    la_team_reach(&x->course->passed, at);
     if (x->leg > 0) {
-        int from = x->first + (int)((x->leg - 1) % ka->runners);
-        la_team_reach(flag_of(x, from), x->before + (unsigned)x->leg);
-        la_ka_copy_state(ka, st, slot_of(x, from, la_ka_steps_of(ka, ka->span)));
+        int64_t behind = la_ka_steps_of(ka, ka->span);
+        la_ka_copy_state(ka, st, slot_of(x, x->course->last, behind));
         return;
     }
-    /* Behind the last leg of the sequence before, all have copied what they were handed. */
-    la_team_reach(flag_of(x, x->first + (int)((x->legs - 1) % ka->runners)), x->before);
     if (x->io->state_in)
         la_ka_copy_state(ka, st, la_ka_part_at(ka, x->io->state_in, x->i));
     else
@@ -158,10 +160,10 @@ static void receive(const runner *x)
     la_ka_enter(ka, st);
 }
 
-static void hand_on(const runner *x)
+static void hand_on(const runner *x, unsigned at)
 {
-    unsigned done = x->before + (unsigned)x->leg + 1;
-    atomic_store_explicit(flag_of(x, x->thread), done, memory_order_release);
+    x->course->last = x->thread;
+    atomic_store_explicit(&x->course->passed, at + 1, memory_order_release);
 }
 
 static void end(const runner *x)
@@ -172,32 +174,34 @@ static void end(const runner *x)
     la_ka_copy_state(x->ka, la_ka_part_at(x->ka, x->io->state_out, x->i), st);
 }
 
-/* The legs of one thread. */
-static void run(runner *x)
+/* Leg number `at` of those of the group's sequences, which start with number `first`. */
+static void run(runner *x, unsigned at, int64_t first)
 {
     const la_ka *ka = x->ka;
-    int64_t chunks = la_ka_chunks(ka), group = ka->runners;
-    for (x->leg = x->thread - x->first; x->leg < x->legs; x->leg += group) {
-        x->from = chunks * x->leg / x->legs;
-        x->to = chunks * (x->leg + 1) / x->legs;
-        each_step(x, features, LA_KA_K);
-        receive(x);
-        each_step(x, absorb, LA_KA_V);
-        hand_on(x);
-        /* Keys again for a chunk that has to go token by token. */
-        each_step(x, read, LA_KA_Q | LA_KA_V | (ka->stabilised ? LA_KA_K : 0));
-        if (x->leg + 1 == x->legs) end(x);
-    }
+    int64_t chunks = la_ka_chunks(ka);
+    x->i = first + at / x->legs;
+    x->leg = at % x->legs;
+    x->from = chunks * x->leg / x->legs;
+    x->to = chunks * (x->leg + 1) / x->legs;
+    each_step(x, features, LA_KA_K);
+    receive(x, at);
+    each_step(x, absorb, LA_KA_V);
+    hand_on(x, at);
+    /* Keys again for a chunk that has to go token by token. */
+    each_step(x, read, LA_KA_Q | LA_KA_V | (ka->stabilised ? LA_KA_K : 0));
+    if (x->leg + 1 == x->legs) end(x);
 }
 
 static runner runner_of(const la_ka *ka, const la_io *io, int thread)
 {
-    float *keys = la_ka_team_at(ka, io) + ka->p.threads * FLAG + thread * keys_floats(ka);
+    course *courses = (course *)(void *)la_ka_team_at(ka, io);
+    int64_t groups = ka->p.threads / ka->runners;
+    float *keys = (float *)(void *)(courses + groups) + thread * keys_floats(ka);
     int64_t chunks = la_ka_chunks(ka), round = ka->span * ka->runners;
     return (runner){.ka = ka,
                     .io = io,
+                    .course = courses + thread / ka->runners,
                     .thread = thread,
-                    .first = (int)(thread / ka->runners * ka->runners),
                     .legs = least((chunks + round - 1) / round * ka->runners, chunks),
                     .keys = keys,
                     .shift = keys + ka->span * ka->chunk * ka->ldm,
@@ -208,7 +212,7 @@ void la_ka_forward_by_turns(const la_ka *ka, const la_io *io)
 {
     int64_t heads = ka->p.B * ka->p.H, groups = ka->p.threads / ka->runners;
     int64_t each = (heads - ka->whole) / groups;
-    memset(la_ka_team_at(ka, io), 0, (size_t)(ka->p.threads * FLAG) * sizeof(float));
+    memset(la_ka_team_at(ka, io), 0, (size_t)groups * sizeof(course));
 #pragma omp parallel num_threads(ka->p.threads)
     {
         int thread = omp_get_thread_num(), running = omp_get_num_threads();
@@ -216,10 +220,9 @@ void la_ka_forward_by_turns(const la_ka *ka, const la_io *io)
         int64_t alone = running == ka->p.threads ? ka->whole : heads;
         for (int64_t i = thread; i < alone; i += running)
             la_ka_forward_head(ka, io, i, thread, state_at(&x, 0, false));
-        for (int64_t n = 0; alone < heads && n < each; n++) {
-            x.i = ka->whole + thread / ka->runners * each + n;
-            x.before = (unsigned)(n * x.legs);
-            run(&x);
-        }
+        int64_t first = ka->whole + thread / ka->runners * each;
+        int64_t legs = alone < heads ? each * x.legs : 0;
+        for (unsigned at; legs > 0 && (at = atomic_fetch_add(&x.course->taken, 1)) < legs;)
+            run(&x, at, first);
     }
 }
