@@ -14,8 +14,8 @@
 #define LEG_CHUNKS    8  /* at least, but where it is the only one */
 #define NO_MORE       (LEGS + 1)
 
-/* For each thread: the larger a state, the more tokens outweigh it. The shared columns of a decay by channel make
- * copies of q and k each of their own: pieces are better earlier. */
+/* For each thread: the larger a state, the more tokens outweigh it. The shared columns of a decay by channel
+ * make copies of q and k each of their own: pieces are better earlier. */
 static int64_t chunks_enough(const la_recurrence *m, const la_problem *p)
 {
     int64_t n = p->dk * p->dv / (m->decay == LA_DECAY_CHANNEL ? 256 : 128);
@@ -127,7 +127,8 @@ static int64_t token(const la_delta_pieces *p, int64_t chunk)
     return chunk * p->chunk < p->T ? chunk * p->chunk : p->T;
 }
 
-/* Its first legs are the shortest, so that few tokens are mended where the past is soon gone. */
+/* Leg j of piece i. The first ones are the shortest, so that few tokens are mended where the past is soon
+ * gone. */
 static la_delta_leg leg_of(const call *c, int64_t i, int64_t j)
 {
     const piece *x = c->pieces + i;
@@ -232,8 +233,8 @@ static bool absorbs(const call *c, int64_t i, int64_t j)
     return true;
 }
 
-/* Adds what came before to the next leg of piece i. Legs are taken in order, and states are asked before: which legs get it
- * depends on nobody's pace. */
+/* Adds what came before to the next leg of piece i. Legs are taken in order, each after its state was asked:
+ * which of them get it depends on nobody's pace. */
 static bool mend(const call *c, int64_t i)
 {
     const la_delta_pieces *p = c->p;

@@ -15,8 +15,8 @@
 #include "delta_relay.h"
 
 typedef struct la_delta_pieces {
-    int64_t T, heads, chunk,
-        chunks; /* tokens; heads of all batch entries; tokens of a chunk; of a head */
+    int64_t T, heads;      /* tokens; heads of all batch entries */
+    int64_t chunk, chunks; /* tokens of one; chunks of a head */
     int threads;
     bool by_channel;
     int64_t dk, K, W; /* rows of a state, and padded; columns */
