@@ -25,8 +25,8 @@ typedef struct la_delta_leg {
     float *scratch;     /* la_delta_leg_work floats; of a whole leg the slice's work */
     const float *in;    /* the state before the leg, [K,W] padded; not read by the first */
     float *out;         /* and behind it */
-    float *
-        fade; /* of a piece: by how much what came before it has decayed, up to the leg and, then, behind it */
+    /* Of a piece: by how much what came before it has decayed, up to the leg and, then, behind it. */
+    float *fade;
 } la_delta_leg;
 
 static inline int64_t la_delta_leg_floats(int64_t dk, int64_t w, int64_t length)
