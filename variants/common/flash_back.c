@@ -111,7 +111,7 @@ static sums sums_of(const flash *f, const la_io *io, const la_grads *grads, int6
 
 static void clear(float *x, int64_t step, int64_t n, int64_t d)
 {
-    for (int64_t t = 0; x && t < n; t++) memset(x + t * step, 0, (size_t)d * sizeof *x);
+    if (x) la_flash_clear(n, (size_t)d * sizeof *x, (char *)x, (size_t)step * sizeof *x);
 }
 
 static flash_back_block block_in(const flash *f, float *work, int64_t rows, bool want_dq)
@@ -148,11 +148,11 @@ static flash_back_block block_in(const flash *f, float *work, int64_t rows, bool
 /* The block's rows of X, contiguous or in pairs of rows. */
 static void rows_of(const flash *f, const char *x, int64_t step, int64_t rows, int64_t d, void *to)
 {
-    size_t bytes = (size_t)d * f->element;
     const void *from = x;
-    if (f->narrow) f->narrow->pairs_of_rows(rows, d, from, step, to, d);
-    for (int64_t r = 0; !f->narrow && r < rows; r++)
-        memcpy((char *)to + (size_t)r * bytes, x + (size_t)(r * step) * f->element, bytes);
+    if (f->narrow)
+        f->narrow->pairs_of_rows(rows, d, from, step, to, d);
+    else
+        la_flash_copy(rows, (size_t)d * f->element, x, (size_t)step * f->element, to);
 }
 
 /* Brings in the block's rows of Q, O, dO and the log-sum-exp. */

@@ -6,23 +6,27 @@
 
 #include "flash_kernels.h"
 
-/* One key of a panel of `vectors` vectors: p from scores; from the gradient of p that of the score. Row i
- * sees the key where before < i <= upto. */
-LA_INLINE void key(const flash_back_block *b, int64_t vectors, bool masked, int64_t before,
-                   int64_t upto, const float *lse2, const float *delta, float *p, float *ds)
+/* The keys of a span, whose first lane's row sees keys [hidden, visible): p from scores, and from the gradients
+ * of p those of the scores (slopes). p, ds, lse2 and delta begin with the span. */
+LA_INLINE void weigh(const flash_back_block *b, const flash_span *s, const bool slopes,
+                     int64_t hidden, int64_t visible, const float *lse2, const float *delta,
+                     float *p, float *ds)
 {
-    la_vf scale = la_v_set(b->scale2), zero = la_v_set(0.0f);
-    for (int64_t v = 0; v < vectors; v++) {
-        int64_t at = v * LA_VW;
-        la_vf w = la_v_exp2(la_v_fma(la_v_load(p + at), scale, zero - la_v_load(lse2 + at)));
-        if (masked) {
-            la_vf late = la_v_iota() + la_v_set((float)(at - before));
-            la_vf early = la_v_set((float)(upto + 1 - at)) - la_v_iota();
-            w = la_v_select(la_v_less(zero, late), w, zero);
-            w = la_v_select(la_v_less(zero, early), w, zero);
+    const int64_t w = LA_VPANEL * LA_VW;
+    const la_vf scale = la_v_set(b->scale2), zero = la_v_set(0.0f);
+    for (int64_t at = 0; at < s->last - s->first; at += LA_VW) {
+        const la_vf low = zero - la_v_load(lse2 + at), mean = la_v_load(delta + at);
+        float *pj = p + at, *dj = ds + at;
+        for (int64_t j = s->from; j < s->end; j++, pj += w, dj += w) {
+            int64_t before = j - visible - at, upto = j - hidden - at; /* lanes between see it */
+            la_vf x = la_v_exp2(la_v_fma(la_v_load(pj), scale, low));
+            if (before >= 0 || upto < LA_VW - 1) {
+                x = la_v_select(la_v_less(la_v_set((float)before), la_v_iota()), x, zero);
+                x = la_v_select(la_v_less(la_v_iota(), la_v_set((float)(upto + 1))), x, zero);
+            }
+            la_v_store(pj, x);
+            if (slopes) la_v_store(dj, x * (la_v_load(dj) - mean));
         }
-        la_v_store(p + at, w);
-        if (ds) la_v_store(ds + at, w * (la_v_load(ds + at) - la_v_load(delta + at)));
     }
 }
 
@@ -99,14 +103,11 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
     float *p = b->p, *ds = b->ds;
     rows_by_panel(b, n, lanes, k2, k, keys->k_step, qt, p);
     if (slopes) rows_by_panel(b, n, lanes, v2, v, keys->v_step, dot, ds);
-    for (int64_t j = 0; j < n; j++) {
-        int64_t before = from + j - visible - first, upto = from + j - hidden - first;
-        float *slope = slopes ? ds + j * w : NULL;
-        if (before >= 0 || upto < lanes - 1)
-            key(b, vectors, true, before, upto, b->lse2 + row, b->delta + row, p + j * w, slope);
-        else
-            key(b, vectors, false, 0, 0, b->lse2 + row, b->delta + row, p + j * w, slope);
-    }
+    hidden += first, visible += first;
+    if (slopes)
+        weigh(b, span, true, hidden, visible, b->lse2 + row, b->delta + row, p, ds);
+    else
+        weigh(b, span, false, hidden, visible, b->lse2 + row, b->delta + row, p, ds);
     round_off(b, n, vectors);
     float *dqt = b->dqt ? b->dqt + i * dk * w + first : NULL;
     if (dqt && NARROW)

@@ -114,6 +114,26 @@ size_t la_flash_floats(int64_t a, int64_t b, int64_t c)
     return la_align((size_t)(a * b * c) * sizeof(float)) / sizeof(float);
 }
 
+enum { LINE = 64 };
+
+void la_flash_copy(int64_t n, size_t bytes, const char *x, size_t step, char *to)
+{
+    for (int64_t i = 0; i < n; i++, x += step, to += bytes) {
+        size_t at = 0;
+        for (; at + LINE <= bytes; at += LINE) memcpy(to + at, x + at, LINE);
+        if (at < bytes) memcpy(to + at, x + at, bytes - at);
+    }
+}
+
+void la_flash_clear(int64_t n, size_t bytes, char *x, size_t step)
+{
+    for (int64_t i = 0; i < n; i++, x += step) {
+        size_t at = 0;
+        for (; at + LINE <= bytes; at += LINE) memset(x + at, 0, LINE);
+        if (at < bytes) memset(x + at, 0, bytes - at);
+    }
+}
+
 const void *la_flash_rows(const flash *f, int64_t panels, const char *x, int64_t step, int64_t n,
                           int64_t d, void *to, int64_t *words)
 {
@@ -127,9 +147,7 @@ const void *la_flash_rows(const flash *f, int64_t panels, const char *x, int64_t
         f->narrow->pairs_along(n, d, rows, step, to, width);
         return to;
     }
-    size_t bytes = (size_t)d * f->element;
-    for (int64_t j = 0; j < n; j++)
-        memcpy((char *)to + (size_t)j * bytes, x + (size_t)(j * step) * f->element, bytes);
+    la_flash_copy(n, (size_t)d * f->element, x, (size_t)step * f->element, to);
     return to;
 }
 

@@ -11,20 +11,17 @@
 
 enum { NV = LA_VPANEL, PANEL = NV * LA_VW, MR = LA_VW == 16 ? 8 : 4 };
 
-/* Scores of keys [from, end) that a row may not see become -inf: row i of the panel sees those with
+/* Scores of keys [from, end) that a row may not see become -inf: row i of the vector sees those with
  * hidden + i <= j < visible + i. */
-static void mask(float *scores, int vectors, int64_t from, int64_t end, int64_t hidden,
-                 int64_t visible)
+static void mask(float *scores, int64_t from, int64_t end, int64_t hidden, int64_t visible)
 {
-    la_vf zero = la_v_set(0.0f), never = la_v_set(-INFINITY);
-    for (int64_t j = from; j < end; j++)
-        for (int v = 0; v < vectors; v++) {
-            float *s = scores + j * PANEL + v * LA_VW;
-            la_vf late = la_v_set((float)(visible + v * LA_VW - j)) + la_v_iota();
-            la_vf early = la_v_set((float)(j + 1 - hidden - v * LA_VW)) - la_v_iota();
-            la_vf x = la_v_select(la_v_less(zero, late), la_v_load(s), never);
-            la_v_store(s, la_v_select(la_v_less(zero, early), x, never));
-        }
+    const la_vf never = la_v_set(-INFINITY);
+    for (int64_t j = from; j < end; j++) {
+        float *s = scores + j * PANEL;
+        la_vf after = la_v_set((float)(j - visible)), upto = la_v_set((float)(j + 1 - hidden));
+        la_vf x = la_v_select(la_v_less(after, la_v_iota()), la_v_load(s), never);
+        la_v_store(s, la_v_select(la_v_less(la_v_iota(), upto), x, never));
+    }
 }
 
 #if defined(__AMX_BF16__)
@@ -86,10 +83,10 @@ LA_INLINE void weigh(const int vectors, float *scores, int64_t n, const la_vf *t
 /* The online softmax of one panel, of which the first `vectors` (a constant where this is inlined) hold
  * rows. m: the greatest of their scores. Scores become weights relative to the new running maximum; c: what
  * brings to it what was summed before. Returns whether some c is not 1. */
-LA_INLINE bool online(const int vectors, const flash_block *b, int64_t n, const la_vf *m,
+LA_INLINE bool online(const int vectors, float scale2, float *scores, int64_t n, const la_vf *m,
                       float *top, float *sum, la_vf *c)
 {
-    la_vf to[NV], l[NV], scale = la_v_set(b->scale2);
+    la_vf to[NV], l[NV], scale = la_v_set(scale2);
     bool moved = false;
     for (int v = 0; v < vectors; v++) {
         la_vf before = la_v_load(top + v * LA_VW);
@@ -99,7 +96,7 @@ LA_INLINE bool online(const int vectors, const flash_block *b, int64_t n, const 
         l[v] = la_v_set(0.0f); /* this tile's own, so that long sums keep their last digits */
         la_v_store(top + v * LA_VW, to[v]);
     }
-    weigh(vectors, b->scores, n, to, scale, l);
+    weigh(vectors, scores, n, to, scale, l);
     for (int v = 0; v < vectors; v++) {
         float *old = sum + v * LA_VW;
         la_v_store(old, la_v_fma(la_v_load(old), c[v], l[v]));
@@ -107,37 +104,26 @@ LA_INLINE bool online(const int vectors, const flash_block *b, int64_t n, const 
     return moved;
 }
 
-/* The same with the maxima still to be found, and the output brought to the new one. */
-LA_INLINE void settle(const int vectors, const flash_block *b, int64_t n, float *top, float *sum,
-                      float *ot)
+/* The same of one vector and the keys that some row of it sees, of n at most, where the maximum is still to be
+ * found; the output is brought to the new one. */
+static void settle(const flash_block *b, float *scores, int64_t n, int64_t hidden, int64_t visible,
+                   float *top, float *sum, float *ot)
 {
-    la_vf m[NV], c[NV];
-    for (int v = 0; v < vectors; v++) m[v] = la_v_set(-FLT_MAX);
-    for (int64_t j = 0; j < n; j++)
-        for (int v = 0; v < vectors; v++)
-            m[v] = la_v_max(m[v], la_v_load(b->scores + j * PANEL + v * LA_VW));
-    if (!online(vectors, b, n, m, top, sum, c)) return;
-    for (int64_t i = 0; i < b->dv; i++)
-        for (int v = 0; v < vectors; v++) {
-            float *o = ot + i * PANEL + v * LA_VW;
-            la_v_store(o, la_v_load(o) * c[v]);
-        }
-}
-
-static void settle_of(int vectors, const flash_block *b, int64_t n, float *top, float *sum,
-                      float *ot)
-{
-    switch (vectors) {
-    case 1:
-        settle(1, b, n, top, sum, ot);
-        break;
-    case 2:
-        settle(2, b, n, top, sum, ot);
-        break;
-    default:
-        settle(NV, b, n, top, sum, ot);
-        break;
-    }
+    enum { CHAINS = 4 };
+    int64_t some = (visible | NARROW) + LA_VW - 1, j = 0; /* in bf16 a border lies at a pair */
+    if (n > some) n = some;
+    int64_t seen = hidden + LA_VW - 1 < n ? hidden + LA_VW - 1 : n; /* by all rows, from here */
+    mask(scores, 0, seen, hidden, visible);
+    int64_t rest = seen > visible ? seen : visible;
+    mask(scores, rest > 0 ? rest : 0, n, hidden, visible);
+    la_vf m[CHAINS], c;
+    for (int i = 0; i < CHAINS; i++) m[i] = la_v_set(-FLT_MAX);
+    for (; j + CHAINS <= n; j += CHAINS)
+        for (int i = 0; i < CHAINS; i++) m[i] = la_v_max(m[i], la_v_load(scores + (j + i) * PANEL));
+    for (; j < n; j++) m[0] = la_v_max(m[0], la_v_load(scores + j * PANEL));
+    m[0] = la_v_max(la_v_max(m[0], m[1]), la_v_max(m[2], m[3]));
+    if (!online(1, b->scale2, scores, n, m, top, sum, &c)) return;
+    for (int64_t i = 0; i < b->dv; i++) la_v_store(ot + i * PANEL, la_v_load(ot + i * PANEL) * c);
 }
 
 #if !defined(__AMX_BF16__)
@@ -270,7 +256,7 @@ static void add_whole(const flash_block *b, const flash_keys *keys, int64_t pane
     la_vf m[NV], c[NV];
     score_whole(keys, next, b->dk, (const float *)b->qt + panel * b->dk * PANEL, b->scores, most);
     for (int v = 0; v < NV; v++) m[v] = la_v_load(most + v * LA_VW);
-    online(NV, b, keys->n, m, top, sum, c);
+    online(NV, b->scale2, b->scores, keys->n, m, top, sum, c);
     for (int v = 0; v < NV; v++) la_v_store(before + v * LA_VW, c[v]);
     output_whole(keys, next + scored, b->dv, b->scores, before, b->ot + panel * b->dv * PANEL);
 }
@@ -331,11 +317,10 @@ static void add_part(const flash_block *b, const flash_keys *keys, int64_t panel
     int64_t early = NARROW ? hidden & ~INT64_C(1) : hidden, late = visible | NARROW;
     for (flash_span s = {0}; la_flash_next(&s, LA_VW, n, lanes, early, late);)
         score(b, &s, k, keys->k_step, qt, p);
-    int64_t seen = hidden + lanes - 1 < n ? hidden + lanes - 1 : n; /* by all rows, from here */
-    mask(p, vectors, 0, seen, hidden, visible);
-    int64_t rest = seen > visible ? seen : visible;
-    mask(p, vectors, rest > 0 ? rest : 0, n, hidden, visible);
-    settle_of(vectors, b, n, b->top + panel * PANEL, b->sum + panel * PANEL, ot);
+    for (int64_t i = 0; i < lanes; i += LA_VW) {
+        float *top = b->top + panel * PANEL + i, *sum = b->sum + panel * PANEL + i;
+        settle(b, p + i, n, hidden + i, visible + i, top, sum, ot + i);
+    }
     for (flash_span s = {0}; la_flash_next(&s, LA_VW, n, lanes, early, late);)
         output(b, &s, v, keys, (const uint32_t *)(const void *)p, ot);
 }
@@ -384,7 +369,8 @@ static __attribute__((noinline)) void add_tiles(const flash_block *b, const flas
 #pragma GCC unroll 3
             for (int e = 0; e < NV; e++) m[e] = la_v_max(m[e], la_v_load(to + e * LA_VW));
     }
-    bool moved = online(NV, b, n, m, b->top + panel * PANEL, b->sum + panel * PANEL, c);
+    bool moved =
+        online(NV, b->scale2, scores, n, m, b->top + panel * PANEL, b->sum + panel * PANEL, c);
     const uint32_t *weights = (const uint32_t *)(const void *)scores;
     for (int64_t i = 0; i < b->dv; i += SIDE, ot += SIDE * PANEL) {
         for (int64_t j = 0; moved && j < SIDE; j++)

@@ -164,6 +164,10 @@ void la_flash_sees(const flash *f, const flash_run *run, int64_t row, int64_t *h
 double la_flash_flops(const flash *f, int64_t pos);
 /* Floats of an array [a, b, c], rounded up to a multiple of 64 bytes. */
 size_t la_flash_floats(int64_t a, int64_t b, int64_t c);
+/* n rows of `bytes` bytes, `step` apart, one behind the other; and zeros. Rows are often one or two lines of the
+ * cache, which take less time than a call. */
+void la_flash_copy(int64_t n, size_t bytes, const char *x, size_t step, char *to);
+void la_flash_clear(int64_t n, size_t bytes, char *x, size_t step);
 /* n rows of d channels, as words that a product reads in place: as they are, or side by side in `to` where
  * several panels will pass over them, or where bf16 of odd d must be put in pairs. Returns them, and
  * the words between rows. */
