@@ -77,9 +77,25 @@ LA_INLINE la_vf first_lanes(la_vf v, int64_t n, float other)
 }
 
 /* ---- elementary functions: relative error about 1e-6 wherever the result is a normal number ---- */
+/* 1 / x of numbers from 1 to 2^126, NaN for NaN: a division takes as long as ten products. */
+LA_INLINE la_vf vinverse(la_vf x)
+{
+#if defined(__AVX512F__)
+    la_vf y = _mm512_rcp14_ps(x);
+    return la_v_fma(y, la_v_fma(-x, y, la_v_set(1.0f)), y);
+#else
+    return la_v_set(1.0f) / x;
+#endif
+}
+
+/* 1 / (1 + e^-x) with -x = n ln 2 + r, in two steps as in la_v_exp. */
 LA_INLINE la_vf vsigmoid(la_vf x)
 {
-    return la_v_set(1.0f) / (la_v_set(1.0f) + la_v_exp(-x));
+    const la_vf log2_e = la_v_set(1.44269504088896341f), one = la_v_set(1.0f);
+    x = la_v_min(la_v_set(87.0f), la_v_max(la_v_set(-87.0f), x)); /* 1, or nearly 0, from there */
+    la_vf n = la_v_round_(-x * log2_e);
+    la_vf r = la_v_fma(n, la_v_set(2.12194440e-4f), la_v_fma(n, la_v_set(-0.693359375f), -x));
+    return vinverse(one + la_v_exp2_(n, r * log2_e));
 }
 
 /* log(1 + e^x) = max(x, 0) + log1p(u), u = e^-|x|, with log1p(u) = 2 artanh(u / (2 + u)): the argument
