@@ -88,26 +88,54 @@ LA_INLINE void swiglu_out(int64_t n, const float *u, const float *v, float *h)
     put(h, vact(LA_ACT_SILU, get(u, n)) * get(v, n), n);
 }
 
+LA_INLINE void swiglu_outs(const float *u, const float *v, float *h)
+{
+    la_vf x[ABREAST], s[ABREAST];
+    EACH(i) x[i] = la_v_load(u + i * LA_VW);
+    vsigmoids(x, s);
+    EACH(i) la_v_store(h + i * LA_VW, x[i] * s[i] * la_v_load(v + i * LA_VW));
+}
+
 void LA_LAYER(swiglu)(int64_t N, int64_t F, const float *uv, float *h)
 {
-    for (int64_t i = 0; i < N; i++, uv += 2 * F, h += F)
-        for (int64_t j = 0; j < F; j += LA_VW)
-            LA_LANES(swiglu_out, F - j, uv + j, uv + F + j, h + j);
+    for (int64_t i = 0; i < N; i++, uv += 2 * F, h += F) {
+        int64_t j = 0;
+        for (; j + ABREAST * LA_VW <= F; j += ABREAST * LA_VW)
+            swiglu_outs(uv + j, uv + F + j, h + j);
+        for (; j < F; j += LA_VW) LA_LANES(swiglu_out, F - j, uv + j, uv + F + j, h + j);
+    }
+}
+
+/* From s, the sigmoid of u. */
+LA_INLINE void swiglu_slopes(int64_t n, la_vf s, float *u, float *v, float *dh)
+{
+    la_vf x = get(u, n), d = get(dh, n), vv = get(v, n), silu = x * s, one = la_v_set(1.0f);
+    put(u, d * vv * s * la_v_fma(x, one - s, one), n);
+    put(v, d * silu, n);
+    put(dh, silu * vv, n);
 }
 
 LA_INLINE void swiglu_back(int64_t n, float *u, float *v, float *dh)
 {
-    la_vf slope, s = vact_grad(LA_ACT_SILU, get(u, n), &slope), d = get(dh, n), vv = get(v, n);
-    put(u, d * vv * slope, n);
-    put(v, d * s, n);
-    put(dh, s * vv, n);
+    swiglu_slopes(n, vsigmoid(get(u, n)), u, v, dh);
+}
+
+LA_INLINE void swiglu_backs(float *u, float *v, float *dh)
+{
+    la_vf x[ABREAST], s[ABREAST];
+    EACH(i) x[i] = la_v_load(u + i * LA_VW);
+    vsigmoids(x, s);
+    EACH(i) swiglu_slopes(LA_VW, s[i], u + i * LA_VW, v + i * LA_VW, dh + i * LA_VW);
 }
 
 void LA_LAYER(swiglu_grad)(int64_t N, int64_t F, float *uv, float *dh)
 {
-    for (int64_t i = 0; i < N; i++, uv += 2 * F, dh += F)
-        for (int64_t j = 0; j < F; j += LA_VW)
-            LA_LANES(swiglu_back, F - j, uv + j, uv + F + j, dh + j);
+    for (int64_t i = 0; i < N; i++, uv += 2 * F, dh += F) {
+        int64_t j = 0;
+        for (; j + ABREAST * LA_VW <= F; j += ABREAST * LA_VW)
+            swiglu_backs(uv + j, uv + F + j, dh + j);
+        for (; j < F; j += LA_VW) LA_LANES(swiglu_back, F - j, uv + j, uv + F + j, dh + j);
+    }
 }
 
 /* ---- rotary positions: (x, y) -> (x c - y s, x s + y c); `sign` -1 turns back ---- */

@@ -88,14 +88,33 @@ LA_INLINE la_vf vinverse(la_vf x)
 #endif
 }
 
-/* 1 / (1 + e^-x) with -x = n ln 2 + r, in two steps as in la_v_exp. */
+/* -x log2(e) = n + r of a whole n, in two steps as in la_v_exp; n lies in [-126, 126], beyond which a sigmoid is 1
+ * or nearly 0. */
+LA_INLINE la_vf halvings(la_vf x, la_vf *r)
+{
+    const la_vf log2_e = la_v_set(1.44269504088896341f);
+    x = la_v_min(la_v_set(87.0f), la_v_max(la_v_set(-87.0f), x));
+    la_vf n = la_v_round_(-x * log2_e);
+    *r = la_v_fma(n, la_v_set(-0.693359375f), -x);
+    *r = la_v_fma(n, la_v_set(2.12194440e-4f), *r) * log2_e;
+    return n;
+}
 LA_INLINE la_vf vsigmoid(la_vf x)
 {
-    const la_vf log2_e = la_v_set(1.44269504088896341f), one = la_v_set(1.0f);
-    x = la_v_min(la_v_set(87.0f), la_v_max(la_v_set(-87.0f), x)); /* 1, or nearly 0, from there */
-    la_vf n = la_v_round_(-x * log2_e);
-    la_vf r = la_v_fma(n, la_v_set(2.12194440e-4f), la_v_fma(n, la_v_set(-0.693359375f), -x));
-    return vinverse(one + la_v_exp2_(n, r * log2_e));
+    la_vf r, n = halvings(x, &r);
+    return vinverse(la_v_set(1.0f) + la_v_exp2_(n, r));
+}
+
+/* Of ABREAST vectors, a step of each at a time: a core does not look far enough ahead to begin with the second
+ * while the first goes through all of its steps. */
+enum { ABREAST = 4 };
+#define EACH(i) _Pragma("GCC unroll 4") for (int i = 0; i < ABREAST; i++)
+LA_INLINE void vsigmoids(const la_vf x[ABREAST], la_vf y[ABREAST])
+{
+    la_vf n[ABREAST], r[ABREAST];
+    EACH(i) n[i] = halvings(x[i], &r[i]);
+    EACH(i) y[i] = la_v_set(1.0f) + la_v_exp2_(n[i], r[i]);
+    EACH(i) y[i] = vinverse(y[i]);
 }
 
 /* log(1 + e^x) = max(x, 0) + log1p(u), u = e^-|x|, with log1p(u) = 2 artanh(u / (2 + u)): the argument
