@@ -131,8 +131,8 @@ static flash_back_block block_in(const flash *f, float *work, int64_t rows, bool
     b.qt = at, at += l.qt;
     b.dot = at, at += l.dot;
     b.dqt = want_dq ? at : NULL, at += l.dqt;
-    b.q = at, at += l.q;
-    b.dout = at, at += l.dout;
+    b.own_q = at, at += l.q;
+    b.own_dout = at, at += l.dout;
     b.lse2 = at, at += l.rows;
     b.delta = at, at += l.rows;
     b.p = at, at += l.scores;
@@ -145,19 +145,23 @@ static flash_back_block block_in(const flash *f, float *work, int64_t rows, bool
     return b;
 }
 
-/* The block's rows of X, contiguous or in pairs of rows. */
-static void rows_of(const flash *f, const char *x, int64_t step, int64_t rows, int64_t d, void *to)
+/* The block's rows of X for products of a panel, as they are or close together in `to`; in pairs of rows. */
+static const void *rows_of(const flash *f, const char *x, int64_t *step, int64_t rows, int64_t d,
+                           void *to)
 {
     const void *from = x;
+    if (!f->narrow && la_flash_near(f, f->tile->panel, *step)) return from;
     if (f->narrow)
-        f->narrow->pairs_of_rows(rows, d, from, step, to, d);
+        f->narrow->pairs_of_rows(rows, d, from, *step, to, d);
     else
-        la_flash_copy(rows, (size_t)d * f->element, x, (size_t)step * f->element, to);
+        la_flash_copy(rows, (size_t)d * f->element, x, (size_t)*step * f->element, to);
+    *step = d;
+    return to;
 }
 
 /* Brings in the block's rows of Q, O, dO and the log-sum-exp. */
-static void enter(const flash *f, const flash_back_block *b, const char *q, int64_t q_step,
-                  const char *o, const char *dout, int64_t o_step, const float *lse)
+static void enter(const flash *f, flash_back_block *b, const char *q, int64_t q_step, const char *o,
+                  const char *dout, int64_t o_step, const float *lse)
 {
     int64_t w = f->tile->panel;
     for (int64_t i = 0; i < b->panels; i++) {
@@ -167,8 +171,9 @@ static void enter(const flash *f, const flash_back_block *b, const char *q, int6
         la_flash_panel(f, dout + (size_t)(i * w * o_step) * f->element, o_step, rows, b->dv,
                        (float *)b->dot + i * b->v2 * w);
     }
-    rows_of(f, q, q_step, b->rows, b->dk, b->q);
-    rows_of(f, dout, o_step, b->rows, b->dv, b->dout);
+    b->q_step = q_step, b->dout_step = o_step;
+    b->q = rows_of(f, q, &b->q_step, b->rows, b->dk, b->own_q);
+    b->dout = rows_of(f, dout, &b->dout_step, b->rows, b->dv, b->own_dout);
     for (int64_t r = 0; r < b->panels * w; r++) {
         bool there = r < b->rows;
         const void *y = o + (size_t)(r * o_step) * f->element;

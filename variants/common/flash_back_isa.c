@@ -75,13 +75,13 @@ static void rows_by_panel(const flash_back_block *b, int64_t M, int64_t N, int64
 
 /* C[M,d] += alpha S [M,R] Y [R,d], of weights or gradients, panel columns wide, and rows of the block. */
 static void scores_by_rows(const flash_back_block *b, int64_t M, int64_t d, int64_t R, float alpha,
-                           const void *S, const void *Y, float *C, int64_t ldc)
+                           const void *S, const void *Y, int64_t step, float *C, int64_t ldc)
 {
     const int64_t w = LA_VPANEL * LA_VW;
     if (NARROW)
-        b->narrow->product(M, d, (R + 1) / 2, alpha, S, w / 2, 1, Y, d, true, C, ldc);
+        b->narrow->product(M, d, (R + 1) / 2, alpha, S, w / 2, 1, Y, step, true, C, ldc);
     else
-        b->tile->nn(M, d, R, alpha, S, w, Y, d, true, C, ldc, b->scratch);
+        b->tile->nn(M, d, R, alpha, S, w, Y, step, true, C, ldc, b->scratch);
 }
 
 /* The keys of a span against its lanes of panel i, whose first row sees keys [hidden, visible). */
@@ -117,11 +117,11 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
         b->tile->tn(dk, lanes, n, b->scale, (const float *)(const void *)k, keys->k_step, ds, w,
                     true, dqt, w, b->scratch);
     if (to->dk)
-        scores_by_rows(b, n, dk, rows, b->scale, ds, (const uint32_t *)b->q + at * dk,
-                       to->dk + from * to->dk_step, to->dk_step);
+        scores_by_rows(b, n, dk, rows, b->scale, ds, (const uint32_t *)b->q + at * b->q_step,
+                       b->q_step, to->dk + from * to->dk_step, to->dk_step);
     if (to->dv)
-        scores_by_rows(b, n, dv, rows, 1.0f, p, (const uint32_t *)b->dout + at * dv,
-                       to->dv + from * to->dv_step, to->dv_step);
+        scores_by_rows(b, n, dv, rows, 1.0f, p, (const uint32_t *)b->dout + at * b->dout_step,
+                       b->dout_step, to->dv + from * to->dv_step, to->dv_step);
 }
 
 void LA_ISA(la_flash_back)(const flash_back_block *b, const flash_back_keys *to)

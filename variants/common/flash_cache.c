@@ -134,6 +134,11 @@ void la_flash_clear(int64_t n, size_t bytes, char *x, size_t step)
     }
 }
 
+bool la_flash_near(const flash *f, int64_t n, int64_t step)
+{
+    return n * step * (int64_t)f->element <= 16 * 1024;
+}
+
 const void *la_flash_rows(const flash *f, int64_t panels, const char *x, int64_t step, int64_t n,
                           int64_t d, void *to, int64_t *words)
 {
@@ -141,7 +146,7 @@ const void *la_flash_rows(const flash *f, int64_t panels, const char *x, int64_t
     bool whole = !f->narrow || d % 2 == 0;
     int64_t width = f->narrow ? (d + 1) / 2 : d;
     *words = f->narrow ? step / 2 : step;
-    if (whole && (step == d || panels < 3)) return rows;
+    if (whole && (step == d || panels < 3 || la_flash_near(f, n, step))) return rows;
     *words = width;
     if (!whole) {
         f->narrow->pairs_along(n, d, rows, step, to, width);

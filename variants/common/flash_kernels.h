@@ -94,7 +94,9 @@ typedef struct flash_back_block {
     float *dqt;     /* [panels, dk, panel]; NULL: not wanted */
     float *lse2,
         *delta; /* [panels, panel]: log2(e) lse (infinite for lanes without a row), rowsum(dO O) */
-    void *q, *dout; /* [rows, dk], [rows, dv]; in bf16 pairs of rows */
+    const void *q, *dout; /* [rows, dk], [rows, dv], with steps; in bf16 pairs of rows */
+    int64_t q_step, dout_step;
+    void *own_q, *own_dout; /* where they are brought close together */
     float *p,
         *ds; /* [FLASH_BACK_KEYS, panel]: weights; their gradients, then those of the scores */
     la_pair *
@@ -168,9 +170,11 @@ size_t la_flash_floats(int64_t a, int64_t b, int64_t c);
  * cache, which take less time than a call. */
 void la_flash_copy(int64_t n, size_t bytes, const char *x, size_t step, char *to);
 void la_flash_clear(int64_t n, size_t bytes, char *x, size_t step);
+/* Whether n rows, `step` elements apart, stay in L1 as they are: further apart they share few of its sets. */
+bool la_flash_near(const flash *f, int64_t n, int64_t step);
 /* n rows of d channels, as words that a product reads in place: as they are, or side by side in `to` where
- * several panels will pass over them, or where bf16 of odd d must be put in pairs. Returns them, and
- * the words between rows. */
+ * several panels will pass over them and they are not near, or where bf16 of odd d must be put in pairs. Returns
+ * them, and the words between rows. */
 const void *la_flash_rows(const flash *f, int64_t panels, const char *x, int64_t step, int64_t n,
                           int64_t d, void *to, int64_t *words);
 /* n <= `panel` rows of d channels into a panel [d, panel], or of pairs. Lanes without a row are cleared. */
