@@ -281,9 +281,13 @@ static void behind_op(const la_rows *r)
         r->L->head_norm(r->N, b->H, b->dv, b->norm_eps, a->o, b->width, at(r->w, b->out_norm_w),
                         gate_of(b, a), b->P, b->gate, a->u, b->width, a->rstd_o);
     const float *u = has_head(b) ? a->u : a->o;
-    if (x1 != r->in) r->L->copy_rows(1, r->N * b->d, r->in, 0, x1, 0);
+    const float *bias = at(r->w, b->out_b);
+    if (x1 != r->in && bias)
+        r->L->shift(r->N, b->d, r->in, b->d, bias, x1);
+    else if (x1 != r->in)
+        r->L->copy_rows(1, r->N * b->d, r->in, 0, x1, 0);
     if (b->project)
-        linear(r, LA_MATRIX_OUT, u, at(r->w, b->out_b), true, x1);
+        linear(r, LA_MATRIX_OUT, u, x1 != r->in ? NULL : bias, true, x1);
     else
         r->L->add(r->N * b->d, u, x1);
     if (!b->mlp) return;
