@@ -88,6 +88,7 @@ size_t la_flash_back_bytes(const flash *f)
 typedef struct sums {
     float *dk, *dv; /* NULL: not wanted */
     int64_t dk_step, dv_step;
+    bool fresh; /* nothing is there yet, not even zeros */
 } sums;
 
 static sums sums_of(const flash *f, const la_io *io, const la_grads *grads, int64_t i, int64_t part)
@@ -209,6 +210,7 @@ static void pass_over(const flash *f, const flash_back_block *b, const flash_run
             tile.dv = to->dv ? to->dv + j * to->dv_step : NULL;
             tile.dk_step = to->dk_step;
             tile.dv_step = to->dv_step;
+            tile.fresh = to->fresh;
         }
         f->back(b, &tile);
     }
@@ -242,21 +244,26 @@ static void run_block(const flash *f, const la_io *io, const la_grads *grads, co
 }
 
 /* A part takes every back_parts-th block of rows, there and back again: under a causal mask blocks
- * cost more the later they are, and so every part has as much to do. */
+ * cost more the later they are, and so every part has as much to do. The last block comes first: where its last
+ * row sees all keys, what it gives them need not be added to zeros. */
 static void run_part(const flash *f, const la_io *io, const la_grads *grads, int64_t pos, int64_t i,
                      int64_t part, float *work)
 {
     const la_problem *p = &f->p;
     int64_t group = p->H / p->Hkv, step = f->back_panels * f->tile->panel, parts = f->back_parts;
     sums to = sums_of(f, io, grads, i, part);
-    clear(to.dk, to.dk_step, p->T, p->dk);
-    clear(to.dv, to.dv_step, p->T, p->dv);
+    to.fresh = parts == 1 && f->window >= p->T;
+    if (!to.fresh) {
+        clear(to.dk, to.dk_step, p->T, p->dk);
+        clear(to.dv, to.dv_step, p->T, p->dv);
+    }
     for (int64_t g = 0; g < group; g++)
-        for (int64_t n = 0; n * step < p->T; n++) {
+        for (int64_t n = (p->T - 1) / step; n >= 0; n--) {
             int64_t turn = n / parts % 2 ? parts - 1 - n % parts : n % parts;
             if (turn != part) continue;
             int64_t first = n * step, rows = p->T - first < step ? p->T - first : step;
             run_block(f, io, grads, &to, pos, i * group + g, first, rows, work);
+            to.fresh = false;
         }
 }
 

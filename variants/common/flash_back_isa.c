@@ -73,15 +73,16 @@ static void rows_by_panel(const flash_back_block *b, int64_t M, int64_t N, int64
         b->tile->nn(M, N, d, 1.0f, X, step, panel, w, false, C, w, b->scratch);
 }
 
-/* C[M,d] += alpha S [M,R] Y [R,d], of weights or gradients, panel columns wide, and rows of the block. */
+/* C[M,d] = or += alpha S [M,R] Y [R,d], of weights or gradients, panel columns wide, and rows of the block. */
 static void scores_by_rows(const flash_back_block *b, int64_t M, int64_t d, int64_t R, float alpha,
-                           const void *S, const void *Y, int64_t step, float *C, int64_t ldc)
+                           const void *S, const void *Y, int64_t step, bool add, float *C,
+                           int64_t ldc)
 {
     const int64_t w = LA_VPANEL * LA_VW;
     if (NARROW)
-        b->narrow->product(M, d, (R + 1) / 2, alpha, S, w / 2, 1, Y, step, true, C, ldc);
+        b->narrow->product(M, d, (R + 1) / 2, alpha, S, w / 2, 1, Y, step, add, C, ldc);
     else
-        b->tile->nn(M, d, R, alpha, S, w, Y, step, true, C, ldc, b->scratch);
+        b->tile->nn(M, d, R, alpha, S, w, Y, step, add, C, ldc, b->scratch);
 }
 
 /* The keys of a span against its lanes of panel i, whose first row sees keys [hidden, visible). */
@@ -95,7 +96,7 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
     const int64_t rows = b->rows - row < lanes ? b->rows - row : lanes;
     const int64_t k2 = NARROW ? b->k2 : dk, v2 = NARROW ? b->v2 : dv;
     const int64_t at = NARROW ? row / 2 : row; /* of the block's rows, or their pairs */
-    const bool slopes = b->dqt || to->dk;
+    const bool slopes = b->dqt || to->dk, add = !to->fresh || i < b->panels - 1;
     const uint32_t *k = (const uint32_t *)keys->k + from * keys->k_step;
     const uint32_t *v = (const uint32_t *)keys->v + from * keys->v_step;
     const uint32_t *qt = (const uint32_t *)b->qt + i * k2 * w + first;
@@ -118,16 +119,16 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
                     true, dqt, w, b->scratch);
     if (to->dk)
         scores_by_rows(b, n, dk, rows, b->scale, ds, (const uint32_t *)b->q + at * b->q_step,
-                       b->q_step, to->dk + from * to->dk_step, to->dk_step);
+                       b->q_step, add, to->dk + from * to->dk_step, to->dk_step);
     if (to->dv)
         scores_by_rows(b, n, dv, rows, 1.0f, p, (const uint32_t *)b->dout + at * b->dout_step,
-                       b->dout_step, to->dv + from * to->dv_step, to->dv_step);
+                       b->dout_step, add, to->dv + from * to->dv_step, to->dv_step);
 }
 
 void LA_ISA(la_flash_back)(const flash_back_block *b, const flash_back_keys *to)
 {
     const int64_t w = LA_VPANEL * LA_VW;
-    for (int64_t i = 0; i < b->panels; i++) {
+    for (int64_t i = b->panels - 1; i >= 0; i--) {
         int64_t rows = b->rows - i * w < w ? b->rows - i * w : w;
         int64_t lanes = (rows + LA_VW - 1) / LA_VW * LA_VW, n = to->keys.n;
         int64_t hidden = to->keys.hidden + i * w, visible = to->keys.visible + i * w;

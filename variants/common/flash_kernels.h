@@ -112,6 +112,7 @@ typedef struct flash_back_keys {
     flash_keys keys;
     float *dk, *dv;
     int64_t dk_step, dv_step;
+    bool fresh; /* the block's last panel, which sees all of the keys, writes them first */
 } flash_back_keys;
 
 void la_flash_back_generic(const flash_back_block *block, const flash_back_keys *tile);
