@@ -23,10 +23,8 @@ LA_TILE_DECLARE(avx2)
 LA_TILE_DECLARE(avx512)
 extern const la_tile_bf16 la_tile_bf16_avx512_bf16, la_tile_bf16_amx_bf16;
 
-/* The register block of a product: LA_MR rows of A by LA_NV vectors of B. LA_MR LA_NV accumulators,
- * LA_NV vectors of B and a broadcast of A fill the register file (32 registers, or 16). */
-#define LA_MR (LA_VW == 16 ? 8 : 4)
-#define LA_NV LA_VPANEL
+/* Vectors of the widest panel of a product. */
+#define LA_NV (LA_VW == 16 ? 4 : LA_VPANEL)
 #define LA_NR (LA_NV * LA_VW)
 
 /* n lanes of C = alpha c, or +=. */
@@ -49,10 +47,11 @@ LA_INLINE int64_t la_at_most(int64_t n, int64_t limit)
     return n < limit ? n : limit;
 }
 
-/* Vectors of the next panel, of `left`: twice two keep the machine busier than three and one. */
-LA_INLINE int64_t la_panel_vectors(int64_t left)
+/* The first of as few parts of n as may be, none above `most`, of about one size. */
+LA_INLINE int64_t la_even_part(int64_t n, int64_t most)
 {
-    return left == LA_NV + 1 && LA_NV > 2 ? LA_NV - 1 : la_at_most(left, LA_NV);
+    int64_t parts = (n + most - 1) / most;
+    return (n + parts - 1) / parts;
 }
 
 #endif

@@ -309,8 +309,8 @@ const la_tile LA_ISA(la_tile) = {
            : LA_VW == 8 ? LA_ISA_AVX2
                         : LA_ISA_GENERIC,
     .lanes = LA_VW,
-    .rows = LA_MR,
-    .panel = LA_NR,
+    .panel = LA_VPANEL * LA_VW,
+    .widest = LA_NR,
     .nn = LA_ISA(la_tile_nn),
     .nt = LA_ISA(la_tile_nt),
     .tn = LA_ISA(la_tile_tn),

@@ -12,13 +12,12 @@ static int64_t at_most(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Columns of the panel that begins where `rest` are left. What is a little more than a panel is halved: a
- * block of one vector is slower than two of two. */
+/* Columns of the panel that begins where `rest` are left: all are about as wide, since a block of one vector is
+ * slower than two of two. */
 static int64_t panel_width(const la_tile *t, int64_t rest)
 {
-    if (rest <= t->panel || rest >= 2 * t->panel) return at_most(rest, t->panel);
-    int64_t half = (rest + 1) / 2;
-    return (half + t->lanes - 1) / t->lanes * t->lanes;
+    int64_t panels = (rest + t->widest - 1) / t->widest, even = (rest + panels - 1) / panels;
+    return at_most((even + t->lanes - 1) / t->lanes * t->lanes, rest);
 }
 
 /* Floats between the rows of a panel of n columns: whole vectors. */

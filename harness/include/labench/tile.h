@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 /* Widest panel of B that a product packs, in floats. */
-#define LA_TILE_PANEL 48
+#define LA_TILE_PANEL 64
 /* Floats of scratch that a product with inner size K needs (one packed panel of B). */
 #define LA_TILE_SCRATCH(K) ((K)*LA_TILE_PANEL)
 
@@ -34,9 +34,9 @@ typedef void la_tile_product(int64_t M, int64_t N, int64_t K, float alpha, const
 typedef struct la_tile {
     la_isa isa;
     int lanes; /* floats of a vector: 4, 8, 16 */
-    /* Products are fastest where M is a multiple of `rows` and N of `panel`. A matrix B of exactly
-     * `panel` columns with ldb = panel is read in place, with nothing packed. */
-    int rows, panel;
+    /* Columns of a panel of a caller's own kernels, and the most that a product takes at once. A matrix B
+     * of whole vectors, ldb = N and at most `widest` columns is read in place, with nothing packed. */
+    int panel, widest;
 
     la_tile_product *nn; /* A[M,K], B[K,N] */
     la_tile_product *nt; /* A[M,K], B[N,K]: rows times rows, as in Q K' */
