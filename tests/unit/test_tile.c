@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 /* cmocka.h needs the four above first. */
 #include <cmocka.h>
 
@@ -127,6 +129,30 @@ static void test_products_with_conflicting_rows_are_the_same_bits(void **state)
                     assert_memory_equal(C, D, (size_t)(M * N) * sizeof *C);
                     assert_untouched(D, M, N, N);
                 }
+}
+
+/* B ends where memory ends: no product reads a float beyond it, packed on the way, before, or not at all. */
+static void test_products_read_nothing_behind_b(void **state)
+{
+    (void)state;
+    static const int64_t rows[] = {1, 5, 8, 40}, columns[] = {5, 16, 33, 50, 64, 71};
+    enum { K = 30 };
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), room = 4 * page;
+    char *map = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(map != MAP_FAILED);
+    assert_int_equal(mprotect(map + room, page, PROT_NONE), 0);
+    fill(A, 40, 40, 40, 1);
+    for (size_t i = 0; i < n_tables; i++)
+        for (size_t m = 0; m < LA_COUNT(rows); m++)
+            for (size_t n = 0; n < LA_COUNT(columns); n++) {
+                int64_t M = rows[m], N = columns[n];
+                float *b = (float *)(void *)(map + room) - K * N;
+                assert_true((char *)b >= map);
+                tables[i]->nn(M, N, K, 1.0f, A, 40, b, N, false, C, N, scratch);
+                tables[i]->nt(M, N, K, 1.0f, A, 40, b, K, false, C, N, scratch);
+                tables[i]->tn(M, N, K, 1.0f, A, 40, b, N, false, C, N, scratch);
+            }
+    munmap(map, room + page);
 }
 
 static void test_triangular_solve_undoes_the_product(void **state)
@@ -348,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_of_any_size),
         cmocka_unit_test(test_products_with_conflicting_rows_are_the_same_bits),
+        cmocka_unit_test(test_products_read_nothing_behind_b),
         cmocka_unit_test(test_triangular_solve_undoes_the_product),
         cmocka_unit_test(test_matrix_vector_sweeps),
         cmocka_unit_test(test_transpose_and_row_scaling),
