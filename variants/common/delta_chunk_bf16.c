@@ -74,100 +74,129 @@ LA_INLINE void clear(int n, la_vf *sum)
 LA_INLINE void residual(const chunk *c, int64_t i, int64_t j, int rows, int vecs, int64_t last,
                         bool delta, la_vf *sum)
 {
+    const int64_t v_row = c->x->v_row;
+    const la_bf16 *from = c->v + i * v_row + j;
+    const float *in = c->r.in + i, *weight = c->r.weight + i;
 #pragma GCC unroll 8
-    for (int m = 0; m < rows; m++)
+    for (int m = 0; m < rows; m++, from += v_row) {
+        bool there = i + m < c->n;
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; v++) {
-            const la_bf16 *from = c->v + (i + m) * c->x->v_row + j + v * LA_VW;
-            int64_t there = i + m >= c->n ? 0 : v + 1 < vecs ? LA_VW : last;
-            la_vf value = there == LA_VW ? la_v_load_bf16(from) : la_v_load_bf16_n(from, there);
-            if (delta) value = value - la_v_set(c->r.in[i + m]) * sum[m * vecs + v];
-            sum[m * vecs + v] = la_v_set(c->r.weight[i + m]) * value;
+            int64_t some = !there ? 0 : v + 1 < vecs ? LA_VW : last;
+            la_vf value = la_v_load_bf16_n(from + v * LA_VW, some);
+            if (delta) value = value - la_v_set(in[m]) * sum[m * vecs + v];
+            sum[m * vecs + v] = la_v_set(weight[m]) * value;
         }
+    }
 }
 
-/* Rows [i, i + rows) of U and O at columns [j, j + vecs vectors), of which the last has `last`. */
+/* `rows` rows of U: what they owe to the earlier ones, then to each other. */
+LA_INLINE void solve(const chunk *c, int64_t i, int rows, int vecs, const la_pair *U, la_vf *sum)
+{
+    const int64_t C = c->C;
+    const float *L = c->r.L + i * C + i;
+    multiply(rows, vecs, i / 2, (const la_pair *)c->r.L2 + i * C / 2, C / 2, 1, U, c->W, sum);
+#pragma GCC unroll 8
+    for (int m = 1; m < rows; m++)
+#pragma GCC unroll 8
+        for (int l = 0; l < m; l++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++)
+                sum[m * vecs + v] =
+                    la_v_fma(la_v_set(L[m * C + l]), sum[l * vecs + v], sum[m * vecs + v]);
+}
+
+/* Rows of sums as rows of pairs, W apart. */
+LA_INLINE void store_pairs(int rows, int vecs, const la_vf *sum, la_pair *to, int64_t W)
+{
+#pragma GCC unroll 4
+    for (int m = 0; m < rows; m += 2, to += W)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++)
+            la_packed_store(to + v * LA_VW,
+                            la_packed_pair(sum[m * vecs + v], sum[(m + 1) * vecs + v]));
+}
+
+/* Rows of sums into those of O that exist. */
+LA_INLINE void store_rows(const chunk *c, int64_t i, int64_t j, int rows, int vecs, int64_t last,
+                          const la_vf *sum)
+{
+    const int64_t v_row = c->x->v_row;
+    const la_vf s = la_v_set(c->x->scale);
+    la_bf16 *to = c->o + i * v_row + j;
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++, to += v_row) {
+        if (i + m >= c->n) continue;
+        if (vecs == 1) la_v_store_bf16_n(to, s * sum[m], last);
+#pragma GCC unroll 2
+        for (int v = 0; v + 1 < vecs; v += 2)
+            _mm512_storeu_si512(
+                to + v * LA_VW,
+                (__m512i)_mm512_cvtne2ps_pbh(s * sum[m * vecs + v + 1], s * sum[m * vecs + v]));
+    }
+}
+
+/* Rows [i, i + rows) of U and O at columns [j, j + vecs vectors), of which one alone has `last`. */
 LA_INLINE void token_rows(const chunk *c, int64_t i, int64_t j, int rows, int vecs, int64_t last,
                           bool delta)
 {
-    int64_t K2 = c->K / 2, C2 = c->C / 2, v_row = c->x->v_row;
+    const int64_t K2 = c->K / 2, C2 = c->C / 2, W = c->W;
     const la_pair *S = c->S2 + j;
     la_pair *U = c->U + j;
     la_vf sum[SUMS];
     clear(rows * vecs, sum);
-    prefetch(c, c->v + j, i, rows, v_row * 2, vecs * LA_VW * 2);
-    if (delta) multiply(rows, vecs, K2, (const la_pair *)c->r.k + i * K2, K2, 1, S, c->W, sum);
+    if (delta) multiply(rows, vecs, K2, (const la_pair *)c->r.k + i * K2, K2, 1, S, W, sum);
     residual(c, i, j, rows, vecs, last, delta, sum);
     if (j == 0) prefetch_keys(c, c->k, i, rows);
-    if (delta) {
-        const float *L = c->r.L + i * c->C + i;
-        multiply(rows, vecs, i / 2, (const la_pair *)c->r.L2 + i * C2, C2, 1, U, c->W, sum);
-#pragma GCC unroll 8
-        for (int m = 1; m < rows; m++)
-#pragma GCC unroll 8
-            for (int l = 0; l < m; l++)
-#pragma GCC unroll 4
-                for (int v = 0; v < vecs; v++)
-                    sum[m * vecs + v] =
-                        la_v_fma(la_v_set(L[m * c->C + l]), sum[l * vecs + v], sum[m * vecs + v]);
-    }
-#pragma GCC unroll 4
-    for (int m = 0; m < rows; m += 2)
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++)
-            la_packed_store(U + (i + m) / 2 * c->W + v * LA_VW,
-                            la_packed_pair(sum[m * vecs + v], sum[(m + 1) * vecs + v]));
+    if (delta) solve(c, i, rows, vecs, U, sum);
+    store_pairs(rows, vecs, sum, U + i / 2 * W, W);
 
     if (j == 0) prefetch_keys(c, c->q, i, rows);
+    const float *in = c->r.in + i;
     clear(rows * vecs, sum);
-    multiply(rows, vecs, K2, (const la_pair *)c->r.q + i * K2, K2, 1, S, c->W, sum);
+    multiply(rows, vecs, K2, (const la_pair *)c->r.q + i * K2, K2, 1, S, W, sum);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) sum[m * vecs + v] *= la_v_set(c->r.in[i + m]);
-    multiply(rows, vecs, (i + rows) / 2, (const la_pair *)c->r.P + i * C2, C2, 1, U, c->W, sum);
-    prefetch(c, c->o + j, i, rows, v_row * 2, vecs * LA_VW * 2);
+        for (int v = 0; v < vecs; v++) sum[m * vecs + v] *= la_v_set(in[m]);
+    multiply(rows, vecs, (i + rows) / 2, (const la_pair *)c->r.P + i * C2, C2, 1, U, W, sum);
+    store_rows(c, i, j, rows, vecs, last, sum);
+}
+
+/* Rows [r, r + rows) of S and S2. What the chunk's tokens give decays with S where it has not yet. */
+LA_INLINE void carry_rows(const chunk *c, int64_t r, int64_t j, int rows, int vecs, bool undecayed)
+{
+    const int64_t W = c->W;
+    const float *whole = c->r.whole + r;
+    float *S = c->S + r * W + j;
+    la_vf sum[SUMS];
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; v++) {
-            la_bf16 *to = c->o + (i + m) * v_row + j + v * LA_VW;
-            int64_t there = i + m >= c->n ? 0 : v + 1 < vecs ? LA_VW : last;
-            la_vf o = la_v_set(c->x->scale) * sum[m * vecs + v];
-            if (there == LA_VW)
-                la_v_store_bf16(to, o);
-            else
-                la_v_store_bf16_n(to, o, there);
+            sum[m * vecs + v] = la_v_load(S + m * W + v * LA_VW);
+            if (!undecayed) sum[m * vecs + v] *= la_v_set(whole[m]);
         }
-}
-
-/* Rows [r, r + rows) of S2. */
-LA_INLINE void round_state(const chunk *c, int64_t r, int64_t j, int rows, int vecs,
-                           const la_vf *sum)
-{
-#pragma GCC unroll 4
-    for (int m = 0; m < rows; m += 2)
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++)
-            la_packed_store(c->S2 + (r + m) / 2 * c->W + j + v * LA_VW,
-                            la_packed_pair(sum[m * vecs + v], sum[(m + 1) * vecs + v]));
-}
-
-LA_INLINE void carry_rows(const chunk *c, int64_t r, int64_t j, int rows, int vecs)
-{
-    la_vf sum[SUMS];
-    float *S = c->S + r * c->W + j;
+    multiply(rows, vecs, c->C / 2, c->r.k_out + r, 1, c->K, c->U + j, W, sum);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++)
-            sum[m * vecs + v] = la_v_set(c->r.whole[r + m]) * la_v_load(S + m * c->W + v * LA_VW);
-    multiply(rows, vecs, c->C / 2, c->r.k_out + r, 1, c->K, c->U + j, c->W, sum);
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; m++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) la_v_store(S + m * c->W + v * LA_VW, sum[m * vecs + v]);
-    round_state(c, r, j, rows, vecs, sum);
+        for (int v = 0; v < vecs; v++) {
+            if (undecayed) sum[m * vecs + v] *= la_v_set(whole[m]);
+            la_v_store(S + m * W + v * LA_VW, sum[m * vecs + v]);
+        }
+    store_pairs(rows, vecs, sum, c->S2 + r / 2 * W + j, W);
+}
+
+LA_INLINE void carry(const chunk *c, int64_t j, int rows, int vecs, bool undecayed)
+{
+    int64_t v_row = c->x->v_row * 2, some = (c->n * rows + c->K - 1) / c->K;
+    for (int64_t r = 0, i = 0; r < c->K; r += rows, i += some) {
+        int64_t left = c->n - i < some ? c->n - i : some;
+        prefetch(c, c->v + j, i, left, v_row, vecs * LA_VW * 2);
+        prefetch(c, c->o + j, i, left, v_row, vecs * LA_VW * 2);
+        carry_rows(c, r, j, rows, vecs, undecayed);
+    }
 }
 
 LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t last, bool delta)
@@ -178,7 +207,10 @@ LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t la
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; v++)
             la_packed_store(c->U + i / 2 * c->W + j + v * LA_VW, la_v_pair(0));
-    for (int64_t r = 0; r < c->K; r += rows) carry_rows(c, r, j, rows, vecs);
+    if (c->r.undecayed[0] != 0.0f)
+        carry(c, j, rows, vecs, true);
+    else
+        carry(c, j, rows, vecs, false);
 }
 
 LA_INLINE void one_chunk(const chunk *c, bool delta)

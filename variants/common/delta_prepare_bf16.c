@@ -306,28 +306,42 @@ static void channels(const prepared *c, float *scratch, bool delta)
     memset(c->to.whole + dk, 0, (size_t)(K - dk) * sizeof *r.whole);
 }
 
+/* Copies of 16 rows, rounded [16,K], and what scores are made of, where rounded ones would not do. */
 #if defined(__AMX_BF16__)
-/* Rows [16,K] as sums of two bf16, which together have 16 digits. */
-typedef struct split {
-    la_bf16 *high, *low;
-} split;
+typedef la_bf16
+    fine; /* [16,K]: what rounding took away, rounded: the two together have 16 digits */
+#else
+typedef float fine; /* not rounded: by 32 channels, [16,32] or at the end [16,16] in such rows */
+#endif
+typedef struct copies {
+    la_bf16 *rounded; /* or NULL */
+    fine *fine;
+} copies;
 
-/* Elements [at, at + 32), or the first 16 of them: in whole lines, as tiles will read them. */
-LA_INLINE void put_split(split to, int64_t at, bool two, la_vf x, la_vf y)
+enum { SPAN = 2 * LA_VW }; /* channels at a time, of which the last may lack the second half */
+
+/* Row i at channels [r, r + 32), or the first 16 of them: in whole lines, as tiles will read them. */
+LA_INLINE void put_copies(copies to, int64_t i, int64_t r, int64_t K, la_vf x, la_vf y)
 {
-    __m512i high = (__m512i)_mm512_cvtne2ps_pbh(y, x);
+    bool two = K - r > LA_VW;
+    __m512i rounded = (__m512i)_mm512_cvtne2ps_pbh(y, x);
+    if (to.rounded && two) _mm512_storeu_si512(to.rounded + i * K + r, rounded);
+    if (to.rounded && !two)
+        _mm256_storeu_si256((__m256i_u *)(to.rounded + i * K + r), _mm512_castsi512_si256(rounded));
+#if defined(__AMX_BF16__)
     x = x - _mm512_castsi512_ps(
-                _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(high)), 16));
-    y = y - _mm512_castsi512_ps(
-                _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(high, 1)), 16));
-    __m512i low = (__m512i)_mm512_cvtne2ps_pbh(y, x);
-    if (two) {
-        _mm512_storeu_si512(to.high + at, high);
-        _mm512_storeu_si512(to.low + at, low);
-    } else {
-        _mm256_storeu_si256((__m256i_u *)(to.high + at), _mm512_castsi512_si256(high));
-        _mm256_storeu_si256((__m256i_u *)(to.low + at), _mm512_castsi512_si256(low));
-    }
+                _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(rounded)), 16));
+    y = y - _mm512_castsi512_ps(_mm512_slli_epi32(
+                _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(rounded, 1)), 16));
+    __m512i rest = (__m512i)_mm512_cvtne2ps_pbh(y, x);
+    if (two)
+        _mm512_storeu_si512(to.fine + i * K + r, rest);
+    else
+        _mm256_storeu_si256((__m256i_u *)(to.fine + i * K + r), _mm512_castsi512_si256(rest));
+#else
+    la_v_store(to.fine + r * LA_VW + i * SPAN, x);
+    la_v_store(to.fine + r * LA_VW + i * SPAN + LA_VW, y);
+#endif
 }
 
 /* 1 / x for normal x, to a last digit or two. */
@@ -348,8 +362,8 @@ LA_INLINE both both_bf16(const la_bf16 *p, const int64_t m[2])
 }
 
 /* The decayed copies, as channel_products of delta_prepare_isa.c makes them: `far` is k exp(-G), which is what S
- * takes up as well, to decay with it. */
-LA_INLINE bool split_channels(const prepared *c, split q, split k, split far, bool delta)
+ * takes up as well, to decay with it. False where a decay leaves its inverse no room. */
+LA_INLINE bool copy_channels(const prepared *c, copies q, copies k, copies far, bool delta)
 {
     const la_delta_slice *x = c->x;
     const int64_t K = c->K, dk = x->dk, n = c->n, row = x->qk_row, g_row = x->gate_row * dk;
@@ -357,10 +371,9 @@ LA_INLINE bool split_channels(const prepared *c, split q, split k, split far, bo
     const la_vf log2_e = la_v_set(1.44269504088896341f), zero = la_v_set(0.0f);
     int64_t ahead = x->T - c->t - n;
     la_vf lowest = la_v_set(1.0f);
-    for (int64_t r = 0; r < K; r += 2 * LA_VW) {
+    for (int64_t r = 0; r < K; r += SPAN) {
         int64_t left = dk - r, m[2] = {left < LA_VW ? left : LA_VW, left - LA_VW};
         m[1] = m[1] < 0 ? 0 : m[1] < LA_VW ? m[1] : LA_VW;
-        bool two = K - r > LA_VW;
         la_vf G[2] = {la_v_set(1.0f), la_v_set(1.0f)};
         for (int64_t i = 0; i < n; i++) {
             const float *gate = g + i * g_row + r;
@@ -370,37 +383,34 @@ LA_INLINE bool split_channels(const prepared *c, split q, split k, split far, bo
 #pragma GCC unroll 2
             for (int h = 0; h < 2; h++)
                 G[h] = G[h] * la_v_exp2(log2_e * la_v_load_n(gate + h * LA_VW, m[h]));
-            put_split(q, i * K + r, two, G[0] * query.v[0], G[1] * query.v[1]);
-            if (delta) put_split(k, i * K + r, two, G[0] * key.v[0], G[1] * key.v[1]);
-            put_split(far, i * K + r, two, inverse(G[0]) * key.v[0], inverse(G[1]) * key.v[1]);
+            put_copies(q, i, r, K, G[0] * query.v[0], G[1] * query.v[1]);
+            if (delta) put_copies(k, i, r, K, G[0] * key.v[0], G[1] * key.v[1]);
+            put_copies(far, i, r, K, inverse(G[0]) * key.v[0], inverse(G[1]) * key.v[1]);
         }
         for (int64_t i = n; i < LA_VW; i++) {
-            put_split(q, i * K + r, two, zero, zero);
-            if (delta) put_split(k, i * K + r, two, zero, zero);
-            put_split(far, i * K + r, two, zero, zero);
+            put_copies(q, i, r, K, zero, zero);
+            if (delta) put_copies(k, i, r, K, zero, zero);
+            put_copies(far, i, r, K, zero, zero);
         }
-        for (int h = 0; h < (two ? 2 : 1); h++) {
-            la_v_store(c->to.whole + r + h * LA_VW, G[h]);
-            lowest = la_v_min(lowest, G[h]);
-        }
+        la_v_store(c->to.whole + r, G[0]);
+        if (K - r > LA_VW) la_v_store(c->to.whole + r + LA_VW, G[1]);
+        lowest = la_v_min(lowest, la_v_min(G[0], G[1])); /* 1 where there are no channels */
     }
     return -la_v_hmax(zero - lowest) > 8.75e-27f;
 }
 
-/* A chunk of at most 16 tokens whose decays leave room, as channel_products says. Scores are of the sums of
- * two: a product of their lower halves would be below the last digit. */
-static bool channels_by_tiles(const prepared *c, float *scratch, bool delta)
+#if defined(__AMX_BF16__)
+/* Scores are of the sums of two: a product of their lower halves would be below the last digit. */
+LA_INLINE bool near_channels(const prepared *c, float *scratch, bool delta)
 {
     int64_t K = c->K, K2 = K / 2, step = la_packed_step(K);
-    if (c->C > LA_VW) return false;
     la_bf16 *at = (la_bf16 *)(void *)scratch;
-    split q = {c->to.q, at}, k = {c->to.k, at + LA_VW * K};
-    split far = {at + 2 * LA_VW * K, at + 3 * LA_VW * K};
+    copies q = {c->to.q, at}, k = {c->to.k, at + LA_VW * K};
+    copies far = {at + 2 * LA_VW * K, at + 3 * LA_VW * K};
     la_pair *high = (la_pair *)(void *)(scratch + 2 * LA_VW * K), *low = high + LA_VW * K2;
-    if (!split_channels(c, q, k, far, delta)) return false;
-    turn_rows((const la_pair *)far.low, K2, low, LA_VW, NULL);
-    turn_rows((const la_pair *)far.high, K2, high, LA_VW, c->to.k_out); /* k exp(-G) there too */
-    c->to.undecayed[0] = 1.0f;
+    if (!copy_channels(c, q, k, far, delta)) return false;
+    turn_rows((const la_pair *)far.fine, K2, low, LA_VW, NULL);
+    turn_rows((const la_pair *)far.rounded, K2, high, LA_VW, c->to.k_out);
 
     float qk[LA_VW * LA_VW] __attribute__((aligned(64)));
     float kk[LA_VW * LA_VW] __attribute__((aligned(64))) = {0};
@@ -408,20 +418,20 @@ static bool channels_by_tiles(const prepared *c, float *scratch, bool delta)
     LA_AMX_ZERO(1);
     for (int64_t r = 0; r < K2; r += step) {
         LA_AMX_LOAD(5, high + r * LA_VW, LA_VW);
-        LA_AMX_LOAD(4, q.low + 2 * r, K2);
+        LA_AMX_LOAD(4, q.fine + 2 * r, K2);
         LA_AMX_MULTIPLY(0, 4, 5);
         if (delta) {
-            LA_AMX_LOAD(4, k.low + 2 * r, K2);
+            LA_AMX_LOAD(4, k.fine + 2 * r, K2);
             LA_AMX_MULTIPLY(1, 4, 5);
-            LA_AMX_LOAD(4, k.high + 2 * r, K2);
+            LA_AMX_LOAD(4, k.rounded + 2 * r, K2);
             LA_AMX_MULTIPLY(1, 4, 5);
         }
-        LA_AMX_LOAD(4, q.high + 2 * r, K2);
+        LA_AMX_LOAD(4, q.rounded + 2 * r, K2);
         LA_AMX_MULTIPLY(0, 4, 5);
         LA_AMX_LOAD(5, low + r * LA_VW, LA_VW);
         LA_AMX_MULTIPLY(0, 4, 5);
         if (delta) {
-            LA_AMX_LOAD(4, k.high + 2 * r, K2);
+            LA_AMX_LOAD(4, k.rounded + 2 * r, K2);
             LA_AMX_MULTIPLY(1, 4, 5);
         }
     }
@@ -431,15 +441,119 @@ static bool channels_by_tiles(const prepared *c, float *scratch, bool delta)
         put_scores(c, m, 0, delta, false, la_v_load(kk + m * LA_VW), la_v_load(qk + m * LA_VW));
     return true;
 }
+#else
+/* A square of 8 x 8 pairs of lanes changes rows for columns: pairs, quarters, halves. */
+LA_INLINE void turn_doubles(__m512d r[8])
+{
+    __m512d t[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
+    }
+    /* t[2 p + c] holds, in its part e, columns 2 e + c of rows 2 p and 2 p + 1. */
+#pragma GCC unroll 2
+    for (int c = 0; c < 2; c++) {
+        __m512d a = _mm512_shuffle_f64x2(t[c], t[2 + c], 0x88); /* parts 0 and 2 */
+        __m512d b = _mm512_shuffle_f64x2(t[c], t[2 + c], 0xdd); /* parts 1 and 3 */
+        __m512d d = _mm512_shuffle_f64x2(t[4 + c], t[6 + c], 0x88);
+        __m512d e = _mm512_shuffle_f64x2(t[4 + c], t[6 + c], 0xdd);
+        r[c] = _mm512_shuffle_f64x2(a, d, 0x88);
+        r[4 + c] = _mm512_shuffle_f64x2(a, d, 0xdd);
+        r[2 + c] = _mm512_shuffle_f64x2(b, e, 0x88);
+        r[6 + c] = _mm512_shuffle_f64x2(b, e, 0xdd);
+    }
+}
+
+/* Eight rows of `far` from token i on, 16 channels from `from` on: as columns of pairs of channels, eight tokens
+ * a vector, and rounded as pairs of tokens. */
+LA_INLINE void turn_far(const float *from, float *to, la_pair *pairs, int64_t K)
+{
+    __m512d square[8];
+#pragma GCC unroll 4
+    for (int m = 0; m < 8; m += 2) {
+        la_vf a = la_v_load(from + m * SPAN), b = la_v_load(from + (m + 1) * SPAN);
+        la_packed_store(pairs + m / 2 * K, la_packed_pair(a, b));
+        square[m] = _mm512_castps_pd(a), square[m + 1] = _mm512_castps_pd(b);
+    }
+    turn_doubles(square);
+#pragma GCC unroll 8
+    for (int m = 0; m < 8; m++) la_v_store(to + m * SPAN, _mm512_castpd_ps(square[m]));
+}
+
+/* Two neighbours, over and over. */
+LA_INLINE la_vf two_channels(const float *p)
+{
+    double x;
+    memcpy(&x, p, sizeof x);
+    return _mm512_castpd_ps(_mm512_set1_pd(x));
+}
+
+/* The even lanes of two vectors plus the odd ones. */
+LA_INLINE la_vf sum_neighbours(la_vf x, la_vf y)
+{
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    return _mm512_permutex2var_ps(x, even, y) + _mm512_permutex2var_ps(x, odd, y);
+}
+
+/* L and P of the tokens [i, i + rows) at the first eight columns, or at both eights, in float32: a vector holds
+ * two channels of each column. */
+LA_INLINE void near_rows(const prepared *c, const float *q, const float *k, const float *columns,
+                         int i, int rows, int eights, bool delta)
+{
+    la_vf kk[16], qk[16];
+#pragma GCC unroll 16
+    for (int m = 0; m < rows * eights; m++) kk[m] = qk[m] = la_v_set(0.0f);
+    q += i * SPAN, k += i * SPAN;
+    for (int64_t r = 0; r < c->K; r += 2) {
+        int64_t at = r / SPAN * SPAN * LA_VW + r % SPAN;
+        la_vf b[2] = {la_v_load(columns + r * LA_VW)};
+        if (eights > 1) b[1] = la_v_load(columns + r * LA_VW + LA_VW);
+#pragma GCC unroll 8
+        for (int m = 0; m < rows; m++) {
+            la_vf x = two_channels(q + at + m * SPAN), y = two_channels(k + at + m * SPAN);
+#pragma GCC unroll 2
+            for (int h = 0; h < eights; h++) {
+                qk[m * eights + h] = la_v_fma(x, b[h], qk[m * eights + h]);
+                if (delta) kk[m * eights + h] = la_v_fma(y, b[h], kk[m * eights + h]);
+            }
+        }
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m++) {
+        int at = m * eights, other = at + eights - 1;
+        put_scores(c, i + m, 0, delta, false, sum_neighbours(kk[at], kk[other]),
+                   sum_neighbours(qk[at], qk[other]));
+    }
+}
+
+LA_INLINE bool near_channels(const prepared *c, float *scratch, bool delta)
+{
+    int64_t K = c->K, size = LA_VW * (K + LA_VW);
+    copies q = {c->to.q, scratch}, k = {c->to.k, scratch + size}, far = {NULL, scratch + 2 * size};
+    float *columns = scratch + 3 * size;
+    if (!copy_channels(c, q, k, far, delta)) return false;
+    for (int64_t r = 0; r < K; r += LA_VW)
+        for (int i = 0; i < LA_VW; i += 8)
+            turn_far(far.fine + r / SPAN * SPAN * LA_VW + r % SPAN + i * SPAN,
+                     columns + r * LA_VW + i * 2, c->to.k_out + i / 2 * K + r, K);
+    near_rows(c, q.fine, k.fine, columns, 0, 8, 1, delta);
+    if (delta)
+        for (int i = 8; i < LA_VW; i += 4) near_rows(c, q.fine, k.fine, columns, i, 4, 2, true);
+    else
+        near_rows(c, q.fine, k.fine, columns, 8, 8, 2, false);
+    return true;
+}
 #endif
 
 LA_INLINE void prepare(prepared *c, float *scratch, bool delta)
 {
     la_chunk_decay decay = la_chunk_decay_of(c->x->decay);
-#if defined(__AMX_BF16__)
-    if (decay == LA_BY_CHANNEL && channels_by_tiles(c, scratch, delta)) return;
-#endif
-    if (decay == LA_BY_CHANNEL)
+    if (decay == LA_BY_CHANNEL && c->C == LA_VW && near_channels(c, scratch, delta))
+        c->to.undecayed[0] = 1.0f;
+    else if (decay == LA_BY_CHANNEL)
         channels(c, scratch, delta);
     else if (decay == LA_BY_TOKEN)
         tokens(c, delta, true);
