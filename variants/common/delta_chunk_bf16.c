@@ -9,8 +9,6 @@
  *
  * Everything is padded with zeros: channels, columns, and the last chunk's tokens, so no loop is ragged.
  */
-#include <string.h>
-
 #include "delta_packed.h"
 
 #define SUMS 16
@@ -246,21 +244,12 @@ static chunk begin(const la_delta_slice *x)
 
 static void take_state(const chunk *c)
 {
-    const la_delta_slice *x = c->x;
-    memset(c->S, 0, (size_t)(c->K * c->W) * sizeof *c->S);
-    for (int64_t i = 0; x->S_in && i < x->dk; i++)
-        memcpy(c->S + i * c->W, x->S_in + i * x->S_row, (size_t)x->w * sizeof *c->S);
+    la_state_take(c->x, c->x->S_in, c->K, c->W, c->S);
     for (int64_t r = 0; r < c->K; r += 2)
         for (int64_t j = 0; j < c->W; j += LA_VW)
             la_packed_store(c->S2 + r / 2 * c->W + j,
                             la_packed_pair(la_v_load(c->S + r * c->W + j),
                                            la_v_load(c->S + (r + 1) * c->W + j)));
-}
-
-static void copy_state(const chunk *c, float *to)
-{
-    for (int64_t i = 0; i < c->x->dk; i++)
-        memcpy(to + i * c->x->S_row, c->S + i * c->W, (size_t)c->x->w * sizeof *c->S);
 }
 
 /* The chunk from token t on, prepared in `ready`. */
@@ -274,9 +263,8 @@ static void step(chunk *c, int64_t t, float *ready)
     c->v = la_packed_rows(x->v, t * x->v_row);
     c->o = (la_bf16 *)(void *)x->o + t * x->v_row;
     (x->write == LA_WRITE_DELTA ? delta_chunk : additive_chunk)(c);
-    float *saved = la_state_saved(x, t + c->n);
-    if (saved) copy_state(c, saved);
-    if (x->S_out && c->ahead == 0) copy_state(c, x->S_out);
+    la_state_give(x, c->S, c->W, la_state_saved(x, t + c->n));
+    if (c->ahead == 0) la_state_give(x, c->S, c->W, x->S_out);
 }
 
 void LA_ISA(la_delta_scan_bf16)(const la_delta_slice *x, int64_t t0, int64_t t1, float *ready)

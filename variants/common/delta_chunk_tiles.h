@@ -153,7 +153,7 @@ LA_INLINE void carry_sums(const chunk *c, int64_t r, int64_t j, int tiles, float
  * way. */
 LA_INLINE void ask(const chunk *c, int64_t i, int64_t end, int64_t j, int tiles)
 {
-    const int64_t rows = end - i, v_row = c->x->v_row * 2;
+    const int64_t rows = (end < c->n ? end : c->n) - i, v_row = c->x->v_row * 2;
     prefetch(c, c->v + j, i, rows, v_row, tiles * SIDE * 2);
     prefetch(c, c->o + j, i, rows, v_row, tiles * SIDE * 2);
     if (j > 0) return;
@@ -170,7 +170,7 @@ LA_INLINE void carry_tiles(const chunk *c, int64_t r, int64_t j, int tiles, bool
     const float *whole = c->r.whole + r;
     float *S = c->S + r * W + j;
     la_pair *S2 = c->S2 + r / 2 * W + j;
-    int64_t first = r * c->n / c->K, some = (r + SIDE) * c->n / c->K - first;
+    int64_t some = (c->n * SIDE + c->K - 1) / c->K, first = r / SIDE * some;
     for (int m = 0; m < SIDE; m += 2, S += 2 * W, S2 += W, more += 2 * GROUP) {
         ask(c, first + some * m / SIDE, first + some * (m + 2) / SIDE, j, tiles);
         la_vf a = la_v_set(whole[m]), b = la_v_set(whole[m + 1]);
