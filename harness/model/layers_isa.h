@@ -99,6 +99,7 @@ LA_INLINE la_vf halvings(la_vf x, la_vf *r)
     *r = la_v_fma(n, la_v_set(2.12194440e-4f), *r) * log2_e;
     return n;
 }
+
 LA_INLINE la_vf vsigmoid(la_vf x)
 {
     la_vf r, n = halvings(x, &r);

@@ -10,6 +10,7 @@
  * Everything is padded with zeros: channels, columns, and the last chunk's tokens, so no loop is ragged.
  */
 #include "delta_packed.h"
+#include "register_block.h"
 
 #define SUMS 16
 
@@ -92,16 +93,8 @@ LA_INLINE void residual(const chunk *c, int64_t i, int64_t j, int rows, int vecs
 LA_INLINE void solve(const chunk *c, int64_t i, int rows, int vecs, const la_pair *U, la_vf *sum)
 {
     const int64_t C = c->C;
-    const float *L = c->r.L + i * C + i;
     multiply(rows, vecs, i / 2, (const la_pair *)c->r.L2 + i * C / 2, C / 2, 1, U, c->W, sum);
-#pragma GCC unroll 8
-    for (int m = 1; m < rows; m++)
-#pragma GCC unroll 8
-        for (int l = 0; l < m; l++)
-#pragma GCC unroll 4
-            for (int v = 0; v < vecs; v++)
-                sum[m * vecs + v] =
-                    la_v_fma(la_v_set(L[m * C + l]), sum[l * vecs + v], sum[m * vecs + v]);
+    la_block_solve(rows, vecs, c->r.L + i * C + i, C, sum);
 }
 
 /* Rows of sums as rows of pairs, W apart. */

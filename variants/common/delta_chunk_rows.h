@@ -89,14 +89,7 @@ LA_INLINE void update_rows(const chunk *c, int64_t i, int64_t j, int rows, int v
     if (delta) {
         const float *L = c->r.L + i * c->C;
         la_block_add(rows, vecs, LA_VW, i, L, c->C, 1, U, c->W, sum);
-#pragma GCC unroll 8
-        for (int m = 1; m < rows; m++)
-#pragma GCC unroll 8
-            for (int l = 0; l < m; l++)
-#pragma GCC unroll 4
-                for (int v = 0; v < vecs; v++)
-                    sum[m * vecs + v] = la_v_fma(la_v_set(L[m * c->C + i + l]), sum[l * vecs + v],
-                                                 sum[m * vecs + v]);
+        la_block_solve(rows, vecs, L + i, c->C, sum);
     }
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++)

@@ -31,4 +31,19 @@ LA_INLINE void la_block_add(const int rows, const int vecs, int64_t last, int64_
     }
 }
 
+/* Row m of sum += the rows l < m before it times L[m ldl + l], from the first on: a triangle of `rows`, whose
+ * diagonal and upper half are not read. Constants as above. */
+LA_INLINE void la_block_solve(const int rows, const int vecs, const float *L, int64_t ldl,
+                              la_vf *sum)
+{
+#pragma GCC unroll 8
+    for (int m = 1; m < rows; m++)
+#pragma GCC unroll 8
+        for (int l = 0; l < m; l++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++)
+                sum[m * vecs + v] =
+                    la_v_fma(la_v_set(L[m * ldl + l]), sum[l * vecs + v], sum[m * vecs + v]);
+}
+
 #endif
