@@ -8,7 +8,8 @@ the SwiGLU have none. A step is forward, cross entropy, backward, clipping at no
 
 On what terms
   - Attention is torch's own scaled_dot_product_attention, the optimizer its fused AdamW, nothing is
-    compiled. Denormals are flushed, threads are the ones asked for.
+    compiled. Denormals are flushed, threads are the ones asked for. Before torch 2 there was neither: attention
+    is then products and a softmax, and AdamW is not fused.
   - Tokens are drawn before the time starts; labench makes its examples inside its steps.
 Prints one line of JSON: parameters, steps, and the milliseconds of each step after the first two.
 """
@@ -24,6 +25,21 @@ from torch.nn import functional as F
 WARM = 2  # steps that are not counted
 
 
+def written_out(q, k, v):
+    """Causal softmax attention of torch before version 2."""
+    later = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool).triu(1)
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    return scores.masked_fill(later, -math.inf).softmax(-1) @ v
+
+
+def fused(q, k, v):
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+MODERN = hasattr(F, "scaled_dot_product_attention")
+attention = fused if MODERN else written_out
+
+
 class Block(nn.Module):
     def __init__(self, width, heads, mlp):
         super().__init__()
@@ -37,7 +53,7 @@ class Block(nn.Module):
         batch, length, width = x.shape
         q, k, v = (self.inputs(self.norm1(x)).view(batch, length, 3, self.heads, width // self.heads)
                    .permute(2, 0, 3, 1, 4))
-        o = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        o = attention(q, k, v)
         x = x + self.output(o.transpose(1, 2).reshape(batch, length, width))
         u, gate = self.up(self.norm2(x)).chunk(2, -1)
         return x + self.down(F.silu(u) * gate)
