@@ -14,6 +14,11 @@ la_status la_device_settings(la_run_args *args, const la_device *device, la_err 
     la_cuda_about about;
     la_nvml_state state;
     if (device->backend != LA_CUDA) return LA_OK;
+    if (args->settings.beside_peak)
+        return LA_FAIL(
+            err, LA_E_ARG,
+            "--beside-peak is for CPUs; a device's clock is stored with each attempt anyway: "
+            "leave it out, or say --device cpu");
     LA_TRY(la_cuda_can_time(err));
     if (!args->cache_chosen) args->spec.cold = true;
     if (args->settings.device_limit) return LA_OK;

@@ -144,6 +144,8 @@ enum {
     X(CAREFUL, "careful", 0, NULL, NULL, LA_IN_RUN, "up to 15 s an attempt, interval 1 %")         \
     X(CACHE, "cache", 0, "STATE", "hot", LA_IN_RUN,                                                \
       "hot or cold caches before a call; on cuda: cold")                                           \
+    X(BESIDE_PEAK, "beside-peak", 0, NULL, NULL, LA_IN_RUN,                                        \
+      "CPU: the peak between samples too, for shares of it that slow minutes do not move")         \
     X(TIMEOUT, "timeout", 0, "S", "10 x predicted, at least 120", LA_IN_RUN,                       \
       "an attempt is killed after this")                                                           \
     X(MEMORY_LIMIT, "memory-limit", 0, "SIZE", "80 % of free", LA_IN_RUN,                          \

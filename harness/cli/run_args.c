@@ -240,6 +240,9 @@ static la_status take_measuring(la_run_args *args, la_flag_id flag, const char *
         args->spec.cold = choice == 1;
         args->cache_chosen = true;
         return LA_OK;
+    case LA_FLAG_BESIDE_PEAK:
+        set->beside_peak = true;
+        return remember(&args->spec, flag, "", err);
     case LA_FLAG_TIMEOUT:
         return la_seconds_parse(dashed, value, &set->timeout_s, err);
     case LA_FLAG_SEED:
@@ -347,6 +350,7 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
     case LA_FLAG_TARGET:
     case LA_FLAG_MIN_SAMPLES:
     case LA_FLAG_CACHE:
+    case LA_FLAG_BESIDE_PEAK:
     case LA_FLAG_TIMEOUT:
     case LA_FLAG_SEED:
     case LA_FLAG_MEMORY_LIMIT:

@@ -23,9 +23,9 @@ int la_screen_width(int fd)
     return isatty(fd) ? 80 : 0;
 }
 
-void la_screen_init(la_screen *screen, const la_run_args *args)
+void la_screen_init(la_screen *screen, const la_run_args *args, const la_plan *plan)
 {
-    *screen = (la_screen){.quiet = args->common.quiet, .color = args->common.color};
+    *screen = (la_screen){.quiet = args->common.quiet, .color = args->common.color, .plan = plan};
     const char *term = getenv("TERM");
     screen->live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
     if (args->progress != LA_AUTO) screen->live = args->progress == LA_ALWAYS;
@@ -110,12 +110,71 @@ static void training_words(const la_cell *cell, const la_attempt_row *attempt, c
         snprintf(out + len, cap - len, ", %.1f beside", beside->value);
 }
 
-/* FLOP/s of the cell's type that this machine reaches at most; 0: not known. */
+/* FLOP/s of the cell's type that its threads reach at most here; 0: not known. */
 static double peak_of(const la_screen *screen, const la_cell *cell)
 {
-    if (cell->impl->backend != LA_CPU) return 0;
-    if (cell->problem.dtype != LA_F32 && cell->problem.dtype != LA_F64) return screen->peak_bf16;
-    return cell->problem.dtype == LA_F32 ? screen->peak_flops : 0;
+    la_dtype dtype = cell->problem.dtype;
+    if (cell->impl->backend != LA_CPU || dtype == LA_F64) return 0;
+    for (size_t i = 0; i < screen->n_peaks; i++) {
+        const la_peak_row *peak = screen->peaks + i;
+        if (peak->threads == cell->problem.threads)
+            return dtype == LA_F32 ? peak->flops : peak->bf16_flops;
+    }
+    return 0;
+}
+
+/* "81 %" of the peak, or of the one between the samples. */
+static void share_words(const la_screen *screen, const la_cell *cell, const la_attempt_row *attempt,
+                        double rate, char *out, size_t cap)
+{
+    const la_metric_row *beside = metric(attempt, "peak_share");
+    double peak = peak_of(screen, cell);
+    out[0] = '\0';
+    if (beside)
+        snprintf(out, cap, " %3.0f %% beside", 100 * beside->value);
+    else if (rate > 0 && peak > 0)
+        snprintf(out, cap, " %3.0f %%", 100e9 * rate / peak);
+}
+
+/* What the timed cells of a plan may differ in, beside what each line begins with; 0: as the one before. */
+enum { SIZES = 7 };
+static const char *const size_names[SIZES] = {"B", "H", "kv", "qk", "d", "dv", "threads"};
+
+static void sizes_of(const la_cell *cell, int64_t out[SIZES])
+{
+    const la_problem *p = &cell->problem;
+    const int64_t sizes[SIZES] = {p->B,
+                                  p->H,
+                                  p->Hkv == p->H ? 0 : p->Hkv,
+                                  p->Hqk == p->H ? 0 : p->Hqk,
+                                  p->dk,
+                                  p->dv == p->dk ? 0 : p->dv,
+                                  p->threads};
+    memcpy(out, sizes, sizeof sizes);
+}
+
+/* "B 2 threads 1 {"chunk":64} ": where another timed cell of the plan has something else. */
+static size_t shape_words(const la_screen *screen, const la_cell *cell, char *out, size_t cap)
+{
+    const la_plan *plan = screen->plan;
+    bool differs[SIZES] = {false}, options = false;
+    int64_t mine[SIZES], theirs[SIZES];
+    size_t len = 0;
+    sizes_of(cell, mine);
+    for (size_t c = 0; plan && !cell->task && c < plan->n; c++) {
+        const la_cell *other = plan->cells + c;
+        if (other->task || !other->opts_json) continue;
+        sizes_of(other, theirs);
+        for (int i = 0; i < SIZES; i++) differs[i] |= theirs[i] != mine[i];
+        options |= other->variant == cell->variant && strcmp(other->opts_json, cell->opts_json);
+    }
+    out[0] = '\0';
+    for (int i = 0; i < SIZES && len < cap; i++)
+        if (differs[i] && mine[i])
+            len +=
+                (size_t)snprintf(out + len, cap - len, "%s %" PRId64 " ", size_names[i], mine[i]);
+    if (options && len < cap) len += (size_t)snprintf(out + len, cap - len, "%s ", cell->opts_json);
+    return len;
 }
 
 void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attempt_row *attempt,
@@ -129,6 +188,7 @@ void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attemp
                                   cell->problem.mask == LA_MASK_CAUSAL ? "caus" : "bidir");
     if (len < cap && cell->problem.dtype != LA_F32)
         len += (size_t)snprintf(out + len, cap - len, "%s ", la_dtype_name(cell->problem.dtype));
+    if (len < cap) len += shape_words(screen, cell, out + len, cap - len);
     if (len >= cap) return;
     out += len, cap -= len;
     const la_metric_row *error = metric(attempt, "rel_rms"), *right = metric(attempt, "accuracy");
@@ -152,9 +212,8 @@ void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attemp
         len = (size_t)snprintf(out, cap, "%-34s", words);
         if (len < cap && rate > 0)
             len += (size_t)snprintf(out + len, cap - len, " %8.3g GFLOP/s", rate);
-        double peak = peak_of(screen, cell);
-        if (len < cap && rate > 0 && peak > 0)
-            len += (size_t)snprintf(out + len, cap - len, " %3.0f %%", 100e9 * rate / peak);
+        share_words(screen, cell, attempt, rate, words, sizeof words);
+        if (len < cap) len += (size_t)snprintf(out + len, cap - len, "%s", words);
         if (len < cap && attempt->workspace_peak_bytes >= 0)
             len += (size_t)snprintf(out + len, cap - len, "  %9s",
                                     la_format_bytes((double)attempt->workspace_peak_bytes, bytes));

@@ -7,15 +7,19 @@
 
 #include "run_args.h"
 
+enum { LA_SCREEN_PEAKS = 16 };
+
 typedef struct la_screen {
     bool quiet, live, color, shown; /* shown: the progress line stands there now */
     int width;
-    double peak_flops, peak_bf16; /* for "% peak", by type; 0: unknown */
+    const la_plan *plan;                /* borrowed: what its cells differ in is said of each */
+    la_peak_row peaks[LA_SCREEN_PEAKS]; /* for "% peak", by thread count */
+    size_t n_peaks;
     size_t done, total;
     size_t outcomes[LA_OUTCOME_COUNT];
 } la_screen;
 
-void la_screen_init(la_screen *screen, const la_run_args *args);
+void la_screen_init(la_screen *screen, const la_run_args *args, const la_plan *plan);
 /* Columns of the terminal behind fd (COLUMNS wins); 0: not a terminal. */
 int la_screen_width(int fd);
 /* A la_run_listener whose context is the screen. */

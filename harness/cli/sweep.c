@@ -35,6 +35,8 @@ typedef struct sweep {
     int64_t device_id, id;
     char name[9], code[37];
     la_peak_row peak; /* of the most threads */
+    la_peak_row peaks[LA_SCREEN_PEAKS];
+    size_t n_peaks;
     bool continued;
 } sweep;
 
@@ -145,6 +147,7 @@ static la_status store_peaks(sweep *s, la_err *err)
         if (found) keep_best(&row, &before);
         LA_TRY(la_store_peak(s->store, s->device_id, &row, err));
         if (threads > s->peak.threads) s->peak = row;
+        if (s->n_peaks < LA_SCREEN_PEAKS) s->peaks[s->n_peaks++] = row;
     }
     s->args->settings.peak_flops = s->peak.flops;
     s->args->settings.peak_threads = (int)s->peak.threads;
@@ -435,9 +438,9 @@ int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const 
         say(&s, "continuing sweep %s: %zu of %zu attempts are done", s.name, done, all);
     st = note_findings(&s, &err);
     if (st != LA_OK) goto failed;
-    la_screen_init(&screen, args);
-    screen.peak_flops = s.peak.flops;
-    screen.peak_bf16 = s.peak.bf16_flops;
+    la_screen_init(&screen, args, plan);
+    screen.n_peaks = s.n_peaks;
+    memcpy(screen.peaks, s.peaks, s.n_peaks * sizeof *s.peaks);
     st = la_run(plan, &args->settings, device, s.store, s.id, la_screen_event, &screen, totals,
                 &err);
     la_screen_clear();

@@ -82,18 +82,23 @@ static int64_t thread_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* At most RUNS. */
-static la_rate measure_arithmetic(arithmetic *loop, int threads, int runs)
+/* As many steps as fill a run, by the time this thread really computed: on a busy machine any wall time is
+ * long, and the run would end up as short as the noise. */
+static int64_t steps_of(arithmetic *loop)
 {
-    /* As many steps as fill a run, by the time this thread really computed: on a busy machine any
-     * wall time is long, and the run would end up as short as the noise. */
     int64_t steps = 1 << 14;
     float sink;
     for (;; steps *= 2) {
         int64_t begin = thread_ns();
         loop(steps, &sink);
-        if (thread_ns() - begin > ARITHMETIC_NS / 2) break;
+        if (thread_ns() - begin > ARITHMETIC_NS / 2) return steps;
     }
+}
+
+/* At most RUNS. */
+static la_rate measure_arithmetic(arithmetic *loop, int threads, int runs)
+{
+    int64_t steps = steps_of(loop);
     double x[RUNS];
     for (int i = 0; i < runs; i++) x[i] = run_once(loop, threads, steps);
     return rate_of(x, runs);
@@ -158,6 +163,22 @@ la_rate la_peak_arithmetic(int threads, la_isa isa)
 {
     la_start(threads);
     return measure_arithmetic(loops_of(isa).fma, threads, FEW_RUNS);
+}
+
+bool la_gauge_init(int threads, la_isa isa, la_dtype dtype, la_gauge *out)
+{
+    *out = (la_gauge){.threads = threads};
+    if (dtype == LA_F32) out->loop = loops_of(isa).fma;
+    if (dtype == LA_BF16) out->loop = dots_of(isa);
+    if (!out->loop) return false;
+    la_start(threads);
+    out->steps = steps_of(out->loop);
+    return true;
+}
+
+double la_gauge_read(const la_gauge *gauge)
+{
+    return run_once(gauge->loop, gauge->threads, gauge->steps);
 }
 
 la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err)

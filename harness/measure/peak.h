@@ -4,6 +4,8 @@
 #ifndef LA_PEAK_H
 #define LA_PEAK_H
 
+#include <stdbool.h>
+
 #include "labench/variant.h"
 
 typedef struct la_rate { /* per second; the best of n short runs is the peak, their spread shown */
@@ -25,5 +27,18 @@ typedef struct la_peak {
 la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err);
 /* The multiply-adds alone, from a few runs: a tenth of a second. */
 la_rate la_peak_arithmetic(int threads, la_isa isa);
+
+/* The same rate again and again, for what is measured in between: on a machine whose clocks come and go, a share
+ * of a peak of a minute ago says little. */
+typedef struct la_gauge {
+    double (*loop)(int64_t steps, float *sink);
+    int threads;
+    int64_t steps; /* some 10 ms of them */
+} la_gauge;
+
+/* Of the products of a type: multiply-adds of f32, of bf16 dot products or tiles. False: the instruction set has
+ * none. As la_peak_measure, it uses `threads` threads. */
+bool la_gauge_init(int threads, la_isa isa, la_dtype dtype, la_gauge *out);
+double la_gauge_read(const la_gauge *gauge); /* FLOP/s now */
 
 #endif

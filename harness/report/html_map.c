@@ -29,7 +29,7 @@ static const struct {
     {"n", "calls timed, or answers scored", true},
     {"rounds", "processes", true},
     {"GFLOP/s", "operations that the mathematics needs", true},
-    {"% peak", "of the measured peak", true},
+    {"% peak", "of the measured peak; beside: of the one between the samples", true},
     {"workspace", "besides inputs and outputs", true},
     {"state", "carried from token to token", true},
     {"resident", "what the first call added to resident memory", true},
@@ -51,6 +51,14 @@ static void add_rate(la_text *out, double x)
 {
     la_html_number_cell(out, x, "");
     if (isfinite(x)) la_text_add(out, "%.*f", x < 9.95 ? 2 : 0, x);
+    la_text_add(out, "</td>");
+}
+
+static void add_share(la_text *out, double percent, double beside)
+{
+    la_html_number_cell(out, percent, "");
+    if (isfinite(percent)) la_text_add(out, "%.*f", percent < 9.95 ? 2 : 0, percent);
+    if (isfinite(beside)) la_text_add(out, " <small>%.0f beside</small>", beside);
     la_text_add(out, "</td>");
 }
 
@@ -129,7 +137,7 @@ static void add_row(la_text *out, la_query *q, const la_series *line, const char
     la_text_add(out, ">%s</td>", outcome);
     add_times(out, q);
     add_rate(out, la_query_named_real(q, "gflops"));
-    add_rate(out, la_query_named_real(q, "pct_peak"));
+    add_share(out, la_query_named_real(q, "pct_peak"), la_query_named_real(q, "pct_beside"));
     add_bytes(out, la_query_named_real(q, "work_bytes"));
     add_bytes(out, la_query_named_real(q, "state_bytes"));
     add_bytes(out, la_query_named_real(q, "rss_extra_bytes"));

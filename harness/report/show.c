@@ -316,7 +316,7 @@ la_status la_report_cell_line(la_store *store, int64_t cell_id, char *out, size_
     static const char sql[] =
         "SELECT t.variant, t.seqlen, CASE t.task WHEN '' THEN t.pass ELSE t.task END, t.median_ns, "
         "t.lo_ns, t.hi_ns, t.n, t.flop_per_s, t.pct_peak, m.extra_bytes, e.rel_rms, a.accuracy, "
-        "t.outcome, t.message FROM v_time t JOIN v_memory m ON m.cell_id = t.cell_id "
+        "t.outcome, t.message, t.pct_beside FROM v_time t JOIN v_memory m ON m.cell_id = t.cell_id "
         "LEFT JOIN v_error e ON e.cell_id = t.cell_id "
         "LEFT JOIN v_accuracy a ON a.cell_id = t.cell_id AND a.metric = 'accuracy' "
         "WHERE t.cell_id = CAST(?1 AS INT)";
@@ -342,6 +342,8 @@ la_status la_report_cell_line(la_store *store, int64_t cell_id, char *out, size_
             if (isfinite(rate)) la_text_add(&line, "  %.3g GFLOP/s", rate * 1e-9);
             if (isfinite(la_query_real(q, 8)))
                 la_text_add(&line, "  %.0f %% peak", la_query_real(q, 8));
+            if (isfinite(la_query_real(q, 14)))
+                la_text_add(&line, "  %.0f %% beside", la_query_real(q, 14));
             la_text_add(&line, "  %s", la_format_bytes(la_query_real(q, 9), count));
             if (isfinite(la_query_real(q, 10)))
                 la_text_add(&line, "  err %.1e", la_query_real(q, 10));

@@ -24,6 +24,7 @@ enum column {
     SAMPLES,
     GFLOPS,
     PEAK,
+    BESIDE,
     BACKWARD,
     BOTH,
     DECODE,
@@ -41,14 +42,14 @@ static const struct {
     int need;
     bool left;
 } columns[COLUMNS] = {
-    [VARIANT] = {"variant", 9, true}, [LENGTH] = {"T", 9, false},
-    [TIME] = {"forward", 9, false},   [INTERVAL] = {"95 % interval", 3, false},
-    [SAMPLES] = {"n", 2, false},      [GFLOPS] = {"GFLOP/s", 6, false},
-    [PEAK] = {"% peak", 4, false},    [BACKWARD] = {"backward", 8, false},
-    [BOTH] = {"fwd+bwd", 8, false},   [DECODE] = {"decode", 8, false},
-    [WORK] = {"workspace", 7, false}, [SAVED] = {"saved", 5, false},
-    [STATE] = {"state", 1, false},    [ERROR] = {"error", 5, false},
-    [RECALL] = {"recall", 8, false},
+    [VARIANT] = {"variant", 9, true},    [LENGTH] = {"T", 9, false},
+    [TIME] = {"forward", 9, false},      [INTERVAL] = {"95 % interval", 3, false},
+    [SAMPLES] = {"n", 2, false},         [GFLOPS] = {"GFLOP/s", 6, false},
+    [PEAK] = {"% peak", 4, false},       [BESIDE] = {"% beside", 5, false},
+    [BACKWARD] = {"backward", 8, false}, [BOTH] = {"fwd+bwd", 8, false},
+    [DECODE] = {"decode", 8, false},     [WORK] = {"workspace", 7, false},
+    [SAVED] = {"saved", 5, false},       [STATE] = {"state", 1, false},
+    [ERROR] = {"error", 5, false},       [RECALL] = {"recall", 8, false},
 };
 
 typedef struct row {
@@ -76,6 +77,11 @@ static const char *text(la_query *q, const char *name)
     return s ? s : "";
 }
 
+static void fill_share(char cell[64], double percent)
+{
+    if (isfinite(percent)) snprintf(cell, 64, percent < 9.95 ? "%.1f" : "%.0f", percent);
+}
+
 static void fill_forward(row *r, la_query *q)
 {
     const char *outcome = text(q, "fwd_outcome");
@@ -86,11 +92,11 @@ static void fill_forward(row *r, la_query *q)
         snprintf(r->cell[TIME], sizeof r->cell[TIME], "%s", value);
         snprintf(r->cell[INTERVAL], sizeof r->cell[INTERVAL], "%s", interval);
         snprintf(r->cell[SAMPLES], sizeof r->cell[SAMPLES], "%s", text(q, "fwd_n"));
-        double rate = real(q, "flop_per_s") * 1e-9, peak = real(q, "pct_peak");
+        double rate = real(q, "flop_per_s") * 1e-9;
         if (isfinite(rate))
             snprintf(r->cell[GFLOPS], sizeof r->cell[GFLOPS], rate < 9.95 ? "%.2f" : "%.0f", rate);
-        if (isfinite(peak))
-            snprintf(r->cell[PEAK], sizeof r->cell[PEAK], peak < 9.95 ? "%.1f" : "%.0f", peak);
+        fill_share(r->cell[PEAK], real(q, "pct_peak"));
+        fill_share(r->cell[BESIDE], real(q, "pct_beside"));
     } else if (*outcome) {
         const char *message = text(q, "fwd_message");
         bool telling = strstr(outcome, "oom") || strstr(outcome, "timeout");

@@ -10,6 +10,7 @@ SELECT t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_he
   max(iif(t.task = '' AND t.pass = 'fwd', t.n, NULL)) AS fwd_n,
   max(iif(t.task = '' AND t.pass = 'fwd', t.flop_per_s, NULL)) AS flop_per_s,
   max(iif(t.task = '' AND t.pass = 'fwd', t.pct_peak, NULL)) AS pct_peak,
+  max(iif(t.task = '' AND t.pass = 'fwd', t.pct_beside, NULL)) AS pct_beside,
   max(iif(t.task = '' AND t.pass = 'decode', t.outcome, NULL)) AS decode_outcome,
   max(iif(t.task = '' AND t.pass = 'decode', t.ns_per_token, NULL)) AS decode_ns,
   max(iif(t.task = '' AND t.pass = 'decode', t.lo_ns / t.batch, NULL)) AS decode_lo,

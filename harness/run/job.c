@@ -73,6 +73,7 @@ la_status la_job_to_json(const la_job *job, char **json, la_err *err)
               cJSON_AddNumberToObject(o, "memory_limit", (double)job->memory_limit) &&
               cJSON_AddNumberToObject(o, "device_limit", (double)job->device_limit) &&
               add_path(o, "cache_dir", job->cache_dir) && add_rule(o, &job->rule) &&
+              cJSON_AddBoolToObject(o, "beside_peak", job->beside_peak) &&
               add_path(o, "models_dir", job->models_dir) &&
               add_seed(o, "model_seed", job->model_seed) &&
               cJSON_AddNumberToObject(o, "lr", job->lr) && add_path(o, "peer", job->peer) &&
@@ -166,6 +167,7 @@ static la_status read_job(const cJSON *o, la_job *out, la_err *err)
     out->memory_limit = (size_t)limit;
     out->device_limit = (size_t)device_limit;
     out->verify = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "verify"));
+    out->beside_peak = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "beside_peak"));
     LA_TRY(get_path(o, "cache_dir", &out->cache_text, &out->cache_dir, err));
     LA_TRY(get_path(o, "models_dir", &out->models_text, &out->models_dir, err));
     LA_TRY(get_path(o, "peer", &out->peer_text, &out->peer, err));

@@ -17,6 +17,7 @@ typedef struct la_job {
     size_t device_limit;   /* bytes of the CUDA device; 0: none */
     const char *cache_dir; /* NULL: none */
     la_stop_rule rule;
+    bool beside_peak; /* the machine's rate is taken between samples (CPU cells) */
     /* For learned tasks: where models lie, which seed, and of an evaluation the chosen learning rate. */
     const char *models_dir; /* NULL: none */
     uint64_t model_seed;

@@ -13,6 +13,7 @@
  *    "device_limit": 0     likewise of a CUDA device
  *    "cache_dir": "/tmp/x" for reference rows, or null
  *    "rule": {"min_time_s", "max_time_s", "target", "min_samples", "max_samples", "slow_s"}
+ *    "beside_peak": false  take the machine's rate between samples
  *    "models_dir": "x.models"  folder of trained models, or null
  *    "model_seed": "1"     a learned task: of the model; "seed" is then that of the test's examples
  *    "lr": 0.01            of the model to evaluate; 0: the cell's own

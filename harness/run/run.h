@@ -18,6 +18,7 @@ typedef struct la_run_settings {
     int jobs;            /* learned attempts at work at one time; 0: 1 */
     int cores;           /* that their threads may fill; with fewer than jobs: as many as jobs */
     bool quick, fail_fast, predict, given_order;
+    bool beside_peak;  /* the peak is measured between samples too */
     const char *retry; /* outcomes to run again: "failed,timeout,oom", or NULL */
     uint64_t seed;
     const char *cache_dir;  /* for float64 reference rows; NULL: a temporary folder of the run */

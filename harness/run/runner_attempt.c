@@ -81,6 +81,7 @@ static la_status make_job(const la_runner *r, const la_cell *cell, int round, do
                   .parent = getpid(),
                   .seed = job_seed(r, cell, round),
                   .verify = round == 0,
+                  .beside_peak = s->beside_peak,
                   .memory_limit = s->memory_limit,
                   .device_limit = s->device_limit,
                   .cache_dir = r->cache_dir,

@@ -155,6 +155,7 @@ static void release(la_work *w)
     la_inputs_release(&w->in);
     la_free(w->state_copy);
     la_free(w->flush);
+    la_free(w->rates);
     la_train_result_release(&w->trained);
     la_free(w->config_json);
     la_cell_release(&w->cell);

@@ -8,6 +8,7 @@
 #include "inputs.h"
 #include "instance.h"
 #include "job.h"
+#include "peak.h"
 #include "protocol.h"
 #include "sampled.h"
 #include "sampled_backward.h"
@@ -44,6 +45,10 @@ typedef struct la_work {
     int64_t first_ns; /* of the last checked call */
     int64_t workspace, rss_base, rss_peak; /* -1: unknown */
     la_timing timing;
+    la_gauge gauge; /* no loop: the machine's rate is not asked for */
+    double *rates;  /* owned; FLOP/s before each sample, and behind the last */
+    size_t n_rates, cap_rates;
+    double rate; /* the last one read */
     la_work_metric metrics[LA_WORK_METRICS];
     size_t n_metrics;
     struct {

@@ -189,14 +189,23 @@ static la_status verify(la_work *w, la_err *err)
 static void before_sample(void *work)
 {
     la_work *w = work;
+    if (w->gauge.loop) w->rate = la_gauge_read(&w->gauge);
     if (w->state_copy) memcpy(w->inst.state.data, w->state_copy, w->inst.state.bytes);
     for (size_t i = 0; i < w->flush_bytes; i += 64) ((volatile char *)w->flush)[i]++;
+}
+
+static la_status keep_rate(la_work *w, la_err *err)
+{
+    LA_TRY(la_grow((void **)&w->rates, &w->cap_rates, w->n_rates + 1, sizeof *w->rates, err));
+    w->rates[w->n_rates++] = w->rate;
+    return LA_OK;
 }
 
 /* The output is used, and must stay what it was: it cannot be skipped, nor drift. */
 static la_status after_sample(void *work, la_err *err)
 {
     la_work *w = work;
+    if (w->gauge.loop) LA_TRY(keep_rate(w, err));
     uint64_t sum = la_work_checksum(w);
     if (w->checksum == 0) w->checksum = sum;
     if (sum == w->checksum || !(w->cell.impl->caps & LA_CAP_DETERMINISTIC)) return LA_OK;
@@ -230,6 +239,36 @@ static void warn_of_drift(la_work *w)
                      100 * s.trend);
 }
 
+/* What decode does is to read, and a peer's samples are made elsewhere. */
+static void prepare_gauge(la_work *w)
+{
+    const la_cell *c = &w->cell;
+    if (w->job.beside_peak && !w->decode && c->useful.flops > 0)
+        la_gauge_init(c->problem.threads, w->device.isa, c->problem.dtype, &w->gauge);
+}
+
+/* Each sample against the mean of the rates before and behind it. A call that was its own sample has none. */
+static la_status tell_shares(la_work *w, la_err *err)
+{
+    size_t n = w->timing.n;
+    if (!w->gauge.loop || w->n_rates != n) return LA_OK;
+    w->rate = la_gauge_read(&w->gauge);
+    LA_TRY(keep_rate(w, err));
+    double *shares = la_alloc(n * sizeof *shares, err);
+    if (!shares) return LA_E_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        double ns = (double)w->timing.samples[i].total_ns / (double)w->timing.samples[i].iters;
+        shares[i] = 2e9 * w->cell.useful.flops / ns / (w->rates[i] + w->rates[i + 1]);
+    }
+    la_summary share, rate;
+    la_summarise(shares, n, &share);
+    la_summarise(w->rates, n + 1, &rate);
+    la_free(shares);
+    la_work_metric_add(w, "peak_share", share.median, share.lo, share.hi, 0, (int64_t)n);
+    la_work_metric_add(w, "peak_beside", rate.median, rate.lo, rate.hi, 0, (int64_t)n + 1);
+    return LA_OK;
+}
+
 static la_status measure(la_work *w, la_err *err)
 {
     LA_TRY(la_work_phase(w, "measure", err));
@@ -242,8 +281,9 @@ static la_status measure(la_work *w, la_err *err)
     la_stop_rule rule = w->job.rule;
     rule.first_call_ns = w->first_ns;
     /* Its memory was there before it: poisoned. */
-    rule.first_counts =
-        w->job.verify && !w->cell.cold && !w->decode && (double)w->first_ns > LA_COUNTED_S * 1e9;
+    prepare_gauge(w);
+    rule.first_counts = w->job.verify && !w->cell.cold && !w->decode && !w->gauge.loop &&
+                        (double)w->first_ns > LA_COUNTED_S * 1e9;
     la_measured what = {.call = la_work_call,
                         .before = before_sample,
                         .after = after_sample,
@@ -261,6 +301,7 @@ static la_status measure(la_work *w, la_err *err)
     if (used.major_faults > 0)
         la_work_warn(w, "major_faults", "%" PRId64 " page faults went to disk while timing",
                      used.major_faults);
+    LA_TRY(tell_shares(w, err));
     LA_TRY(check_guards(w, err));
     /* Every sample left the bits of the checked call, whose numbers are finite. */
     bool same = (w->cell.impl->caps & LA_CAP_DETERMINISTIC) && !w->state_copy;

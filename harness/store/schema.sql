@@ -10,7 +10,7 @@
 -- an older file can be brought up to date (migrate.c).
 
 PRAGMA application_id = 0x4C41424E; -- "LABN"
-PRAGMA user_version = 7;
+PRAGMA user_version = 8;
 
 CREATE TABLE machine(
   machine_id INTEGER PRIMARY KEY,
@@ -368,6 +368,8 @@ FROM cell c JOIN peak p ON p.device_id = c.device_id AND c.isa <> 'peer_cuda' AN
 -- One row a cell: the time of one call, and rates from the median. Only a cell whose every round
 -- was ok has numbers: a time of a wrong answer is none. pct_peak and pct_gemm compare useful work with
 -- the measured peaks; pct_bandwidth compares with main memory and passes 100 where caches serve.
+-- pct_beside (run --beside-peak) is the median of each sample against the peak measured right before and
+-- behind it, median over rounds; its interval is the union of theirs.
 CREATE VIEW v_time AS
 SELECT x.*, m.n, m.n_rounds, m.median_ns, m.lo_ns, m.hi_ns, m.level, m.q1_ns, m.q3_ns, m.min_ns,
   m.max_ns, (m.q3_ns - m.q1_ns) / m.median_ns AS rel_iqr, m.n_outlier_mild, m.n_outlier_severe,
@@ -384,7 +386,17 @@ SELECT x.*, m.n, m.n_rounds, m.median_ns, m.lo_ns, m.hi_ns, m.level, m.q1_ns, m.
   100e9 * k.flops_algo / m.median_ns / p.peak_flop_per_s AS pct_peak,
   100e9 * k.flops_algo / m.median_ns / p.peak_gemm_flop_per_s AS pct_gemm,
   100e9 * k.bytes_algo / m.median_ns / p.peak_byte_per_s AS pct_bandwidth,
-  p.peak_flop_per_s, p.peak_byte_per_s, p.peak_gemm_flop_per_s, p.peak_source
+  p.peak_flop_per_s, p.peak_byte_per_s, p.peak_gemm_flop_per_s, p.peak_source,
+  CASE x.outcome WHEN 'ok' THEN 100 * (SELECT avg(share) FROM (
+    SELECT b.value AS share, count(*) OVER () AS c, row_number() OVER (ORDER BY b.value) AS r
+    FROM v_last l JOIN metric b ON b.attempt_id = l.attempt_id AND b.name = 'peak_share'
+    WHERE l.cell_id = x.cell_id) WHERE r IN ((c + 1) / 2, (c + 2) / 2)) END AS pct_beside,
+  CASE x.outcome WHEN 'ok' THEN 100 * (SELECT min(b.lo)
+    FROM v_last l JOIN metric b ON b.attempt_id = l.attempt_id AND b.name = 'peak_share'
+    WHERE l.cell_id = x.cell_id) END AS pct_beside_lo,
+  CASE x.outcome WHEN 'ok' THEN 100 * (SELECT max(b.hi)
+    FROM v_last l JOIN metric b ON b.attempt_id = l.attempt_id AND b.name = 'peak_share'
+    WHERE l.cell_id = x.cell_id) END AS pct_beside_hi
 FROM v_cell x JOIN cell k ON k.cell_id = x.cell_id
   LEFT JOIN summary m ON m.cell_id = x.cell_id AND m.method = 'v1' AND x.outcome = 'ok'
   LEFT JOIN v_peak p ON p.cell_id = x.cell_id;

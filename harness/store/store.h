@@ -16,7 +16,7 @@
 
 #include "labench/status.h"
 
-#define LA_SCHEMA_VERSION 7 /* PRAGMA user_version of the file */
+#define LA_SCHEMA_VERSION 8 /* PRAGMA user_version of the file */
 
 typedef struct la_store la_store;
 typedef enum la_store_mode {

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "measure.h"
 #include "memory.h"
+#include "peak.h"
 
 /* A call that lasts as long as it is told, by the clock. */
 typedef struct spinner {
@@ -370,10 +371,23 @@ static int nothing_is_left(void **state)
     return la_mem_live() != 0;
 }
 
+/* A gauge is of the type and instruction set that it was made for, and reads about what the peak was. */
+static void test_a_gauge_reads_the_rate_of_its_type(void **state)
+{
+    (void)state;
+    la_gauge gauge;
+    assert_false(la_gauge_init(1, LA_ISA_GENERIC, LA_BF16, &gauge));
+    assert_false(la_gauge_init(1, la_isa_best(), LA_F64, &gauge));
+    assert_true(la_gauge_init(1, LA_ISA_GENERIC, LA_F32, &gauge));
+    double slow = la_gauge_read(&gauge), fast = la_peak_arithmetic(1, LA_ISA_GENERIC).best;
+    assert_true(slow > fast / 20 && slow < 4 * fast);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timer_tells_the_truth),
+        cmocka_unit_test(test_a_gauge_reads_the_rate_of_its_type),
         cmocka_unit_test(test_short_calls_are_timed_together),
         cmocka_unit_test(test_a_call_longer_than_the_time_asked_for_has_three_samples),
         cmocka_unit_test(test_the_first_of_long_calls_may_be_a_sample),

@@ -116,7 +116,7 @@ static void test_a_newer_schema_is_refused(void **state)
     (void)state;
     fill_and_close(1);
     assert_int_equal(raw_sql(f.path, "PRAGMA user_version = 9"), SQLITE_OK);
-    refused_both(LA_E_DB, "has schema 9, this labench knows 7");
+    refused_both(LA_E_DB, "has schema 9, this labench knows 8");
     assert_int_equal(raw_sql(f.path, "PRAGMA user_version = 0"), SQLITE_OK);
     refused_both(LA_E_DB, "is damaged");
 }
