@@ -30,6 +30,20 @@ class Limits(Case):
         self.assertEqual(limits.verdict(limits.bar("b", None, None, 1)), "")
         self.assertAlmostEqual(limits.slope([(t, 3 * t ** 2) for t in (8, 16, 64)]), 2)
 
+    def test_a_gain_stands_beside_the_one_at_one_clock(self):
+        limits = load()
+        row = dict.fromkeys(limits.COLUMNS)
+        row.update(variant="linear", impl="cpu_chunk", batch=1)
+        table = limits.Table([dict(row, threads=1, median_ns=30, pct_beside=60),
+                              dict(row, threads=2, median_ns=20, pct_beside=57),
+                              dict(row, threads=2, median_ns=36, pct_beside=60, batch=2)])
+        self.assertEqual([(b["what"], b["is"], limits.verdict(b)) for b in limits.threads_bars(table)], [
+            ("linear with B H = 1, 2 threads against 1", 1.5, "**missed**"),
+            ("linear, the same at one clock", 1.9, "goal"),
+            ("linear, 2 sequences on 2 threads against one", 1.8, "")])
+        self.assertEqual(limits.share_words(dict(row, pct_beside=57.1, pct_beside_lo=56, pct_beside_hi=58.04), True),
+                         "57.1 (56.0 .. 58.0)")
+
     def test_tables_come_from_the_newest_sweep_of_a_section(self):
         for heads in ("1", "2"):
             self.run_program("run", "--variants", "fnet", "--lengths", "64", "--heads", heads, "--dk",
