@@ -75,6 +75,8 @@ static la_status take_flag(void *context, la_flag_id flag, const char *value, la
 static la_status take_word(void *context, const char *word, la_err *err)
 {
     plot_args *args = context;
+    for (size_t i = 0; i < args->n_words; i++)
+        if (strcmp(args->words[i], word) == 0) return LA_OK;
     if (args->n_words == MAX_KINDS) return LA_FAIL(err, LA_E_ARG, "more than %d words", MAX_KINDS);
     args->words[args->n_words++] = word;
     return LA_OK;
@@ -200,6 +202,8 @@ static la_status draw(const plot_args *args, const side *sides, la_err *err)
     for (size_t i = 0; i < n; i++)
         sources[i] = (la_source){sides[i].store, sides[i].sweep, sides[i].name};
     if (args->how.base) LA_TRY(check_base(sides, n, args->how.base, err));
+    if (args->out && strlen(args->out) >= sizeof dir)
+        return LA_FAIL(err, LA_E_ARG, "--out %.60s... is too long a path", args->out);
     if (args->out)
         snprintf(dir, sizeof dir, "%s", args->out);
     else
