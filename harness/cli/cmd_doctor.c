@@ -167,6 +167,8 @@ int la_cmd_doctor(int argc, char **argv, int first)
     la_clock_probe(&d.clock_resolution_ns, &d.clock_cost_ns);
     st = la_machine_read(&d.machine, &err);
     if (st == LA_OK) st = la_peak_measure(threads, d.device.isa, &d.peak, &err);
+    if (st == LA_OK && d.n_findings < LA_MAX_FINDINGS)
+        d.n_findings += la_peak_finding(&d.peak, &d.findings[d.n_findings]);
     if (st == LA_OK && args.json) st = json(&d, &err);
     if (st == LA_OK && !args.json) text(&d);
     la_machine_release(&d.machine);

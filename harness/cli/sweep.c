@@ -37,6 +37,7 @@ typedef struct sweep {
     la_peak_row peak; /* of the most threads */
     la_peak_row peaks[LA_SCREEN_PEAKS];
     size_t n_peaks;
+    la_finding clock; /* of the most threads; no code: none */
     bool continued;
 } sweep;
 
@@ -146,7 +147,10 @@ static la_status store_peaks(sweep *s, la_err *err)
         LA_TRY(la_store_peak_find(s->store, s->device_id, threads, &before, &found, err));
         if (found) keep_best(&row, &before);
         LA_TRY(la_store_peak(s->store, s->device_id, &row, err));
-        if (threads > s->peak.threads) s->peak = row;
+        if (threads > s->peak.threads) {
+            s->peak = row;
+            if (!la_peak_finding(&peak, &s->clock)) s->clock = (la_finding){0};
+        }
         if (s->n_peaks < LA_SCREEN_PEAKS) s->peaks[s->n_peaks++] = row;
     }
     s->args->settings.peak_flops = s->peak.flops;
@@ -337,6 +341,8 @@ static la_status note_findings(const sweep *s, la_err *err)
 {
     static la_finding found[LA_MAX_FINDINGS];
     size_t n = la_findings((int)s->peak.threads, found);
+    if (s->clock.code && !s->args->settings.beside_peak && n < LA_MAX_FINDINGS)
+        found[n++] = s->clock;
     for (size_t i = 0; i < n; i++) {
         say(s, "note: %s%s%s", found[i].text, *found[i].fix ? ": " : "", found[i].fix);
         la_warning_row row = {.code = found[i].code, .text = found[i].text};

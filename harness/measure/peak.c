@@ -2,6 +2,7 @@
 #include "peak.h"
 
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "labench/kit.h"
 #include "peak_loops.h"
 
+#define STEADY 0.85 /* of the best run, the worst where nothing disturbs */
 enum { RUNS = 12, FEW_RUNS = 3, STREAM_RUNS = 6, ARITHMETIC_NS = 15000000, GEMM_N = 1024 };
 
 /* Does `steps` steps and returns the FLOPs of them. */
@@ -163,6 +165,21 @@ la_rate la_peak_arithmetic(int threads, la_isa isa)
 {
     la_start(threads);
     return measure_arithmetic(loops_of(isa).fma, threads, FEW_RUNS);
+}
+
+bool la_peak_finding(const la_peak *peak, la_finding *out)
+{
+    if (peak->flops.worst >= STEADY * peak->flops.best) return false;
+    *out = (la_finding){.code = "clock"};
+    snprintf(
+        out->text, sizeof out->text,
+        "the peak of %d thread%s went from %.0f to %.0f GFLOP/s within %d short runs: clocks come "
+        "and go, or cores are shared",
+        peak->threads, peak->threads == 1 ? "" : "s", peak->flops.worst * 1e-9,
+        peak->flops.best * 1e-9, peak->flops.n);
+    snprintf(out->fix, sizeof out->fix,
+             "labench --beside-peak holds each sample against its moment");
+    return true;
 }
 
 bool la_gauge_init(int threads, la_isa isa, la_dtype dtype, la_gauge *out)

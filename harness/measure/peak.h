@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "labench/variant.h"
+#include "machine.h"
 
 typedef struct la_rate { /* per second; the best of n short runs is the peak, their spread shown */
     double best, median, worst;
@@ -25,6 +26,8 @@ typedef struct la_peak {
 
 /* Uses `threads` threads (la_start is called with them) and up to 1 GiB. */
 la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err);
+/* Whether runs of the multiply-adds differed by more than a busy neighbour's share: what to do about it. */
+bool la_peak_finding(const la_peak *peak, la_finding *out);
 /* The multiply-adds alone, from a few runs: a tenth of a second. */
 la_rate la_peak_arithmetic(int threads, la_isa isa);
 

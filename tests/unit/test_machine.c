@@ -63,6 +63,23 @@ static void test_findings_name_a_set_variable_and_its_cure(void **state)
     assert_int_equal(hits, 1);
 }
 
+static void test_a_clock_that_comes_and_goes_is_found(void **state)
+{
+    (void)state;
+    la_finding found = {0};
+    la_peak steady = {.threads = 2,
+                      .flops = {.best = 200e9, .median = 199e9, .worst = 180e9, .n = 12}},
+            swings = steady;
+    assert_false(la_peak_finding(&steady, &found));
+    assert_null(found.code);
+    swings.flops.worst = 120e9;
+    assert_true(la_peak_finding(&swings, &found));
+    assert_string_equal(found.code, "clock");
+    assert_non_null(
+        strstr(found.text, "2 threads went from 120 to 200 GFLOP/s within 12 short runs"));
+    assert_non_null(strstr(found.fix, "--beside-peak"));
+}
+
 static void test_build_is_described(void **state)
 {
     (void)state;
@@ -113,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_machine_keeps_its_uuid),
         cmocka_unit_test(test_environment_is_json_and_records_variables),
         cmocka_unit_test(test_findings_name_a_set_variable_and_its_cure),
+        cmocka_unit_test(test_a_clock_that_comes_and_goes_is_found),
         cmocka_unit_test(test_build_is_described),
         cmocka_unit_test(test_peaks_are_positive_and_ordered),
         cmocka_unit_test(test_sysfile_refuses_what_is_not_there),
