@@ -173,7 +173,7 @@ bool la_peak_finding(const la_peak *peak, la_finding *out)
     *out = (la_finding){.code = "clock"};
     snprintf(
         out->text, sizeof out->text,
-        "the peak of %d thread%s went from %.0f to %.0f GFLOP/s within %d short runs: clocks come "
+        "the peak of %d thread%s went from %.3g to %.3g GFLOP/s within %d short runs: clocks come "
         "and go, or cores are shared",
         peak->threads, peak->threads == 1 ? "" : "s", peak->flops.worst * 1e-9,
         peak->flops.best * 1e-9, peak->flops.n);
