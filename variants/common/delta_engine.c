@@ -33,7 +33,7 @@ typedef struct instance {
     la_delta_kernel *forward, *decode;
     la_delta_prepare_fn *prepare; /* the halves of the chunk form, or NULL */
     la_delta_scan_fn *scan;
-    la_delta_leg_kernels legs;
+    la_delta_leg_kernels legs, parts;  /* of a relay, of pieces */
     la_delta_prepare_fn *prepare_wide; /* bf16 only: that of float32 */
     la_delta_backward_kernel *backward;
     const la_tile *tile;
@@ -130,18 +130,17 @@ static halves_floats halves_of(const la_recurrence *m, const la_problem *p, int6
         la_delta_scores_floats(dk, chunk)};
 }
 
-/* Two threads of a head each take half of its columns under the rank-one rule, and prepare its tokens for
- * themselves: that is an eighth of the work, and nothing is handed on. */
+/* Two threads of a head that is not cut into pieces each take half of its columns under the rank-one rule, and
+ * prepare its tokens for themselves: that is an eighth of the work, and nothing is handed on. */
 static bool splits(const la_recurrence *m, const la_problem *p)
 {
     return m->write == LA_WRITE_RANK_ONE && p->threads == 2 * p->B * p->H && p->dv > LA_DELTA_ALIGN;
 }
 
-/* Bytes of scratch of the whole call. */
+/* Bytes of scratch of the whole call where it is not cut into pieces. */
 static size_t scratch_of(const division *d, int64_t heads)
 {
     if (d->relayed) return la_delta_relay_bytes(&d->relay);
-    if (d->pieced) return la_delta_pieces_bytes(&d->pieces);
     if (d->block == 0) return d->work * (size_t)d->threads;
     return d->work * (size_t)(heads * d->slices) + d->prepare * (size_t)d->threads +
            2 * d->ready * (size_t)(heads * d->block);
@@ -183,18 +182,17 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     double work = (double)heads * (double)(pass == LA_DECODE ? 1 : p->T) * (double)(p->dk * p->dv);
     if (work < 65536.0) d.threads = 1;
     bool rank_one = m->write == LA_WRITE_RANK_ONE; /* of which the recurrent form has halves */
-    bool halves = form == (rank_one ? LA_DELTA_RECURRENT : LA_DELTA_CHUNK) && pass == LA_FORWARD &&
-                  !splits(m, p);
+    bool halves = form == (rank_one ? LA_DELTA_RECURRENT : LA_DELTA_CHUNK) && pass == LA_FORWARD;
+    if (d.threads > 1 && halves && la_delta_has_pieces(m, p, chunk)) {
+        d.pieced = true;
+        d.pieces = la_delta_pieces_of(m, p, chunk, segment_of(form, chunk),
+                                      work_of(m, form, p, pass, p->dv, chunk));
+    }
+    if (d.pieced && !d.pieces.runs) return d;
+    halves = halves && !splits(m, p);
     if (d.threads > 1 && halves && la_delta_relays(m, p, chunk)) {
         d.relayed = true;
         d.relay = la_delta_relay_of(m, p, chunk);
-        d.columns = la_delta_up(p->dv);
-        return d;
-    }
-    if (d.threads > 1 && halves && la_delta_has_pieces(m, p, chunk)) {
-        d.pieced = true;
-        d.pieces = la_delta_pieces_of(m, p, chunk);
-        d.columns = la_delta_up(p->dv);
         return d;
     }
     if (heads < d.threads && pass != LA_BACKWARD) d.slices = (d.threads + heads - 1) / heads;
@@ -231,6 +229,8 @@ la_status la_delta_sizes(const la_recurrence *m, la_delta_form form, const la_pr
     *out = (la_sizes){.state = la_state_layout(&part, 1, NULL),
                       .work = scratch_of(&d, p->B * p->H),
                       .instance = sizeof(instance)};
+    size_t pieces = d.pieced ? la_delta_pieces_bytes(&d.pieces) : 0;
+    if (pieces > out->work) out->work = pieces;
     if (!train) return LA_OK;
     division b = divide(m, form, p, LA_BACKWARD, chunk);
     size_t work = (b.work + sizeof(la_barrier)) * (size_t)b.threads;
@@ -263,8 +263,7 @@ static void choose_kernels(instance *in, la_isa isa)
         in->legs = (la_delta_leg_kernels){.whole = LA_ISA_TABLE(la_delta_leg_whole, isa),
                                           .prepare = LA_ISA_TABLE(la_delta_leg_prepare, isa),
                                           .carry = LA_ISA_TABLE(la_delta_leg_carry, isa),
-                                          .finish = LA_ISA_TABLE(la_delta_leg_finish, isa),
-                                          .mend = LA_ISA_TABLE(la_delta_leg_mend, isa)};
+                                          .finish = LA_ISA_TABLE(la_delta_leg_finish, isa)};
         in->scan =
             narrow ? LA_AMX_TABLE(la_delta_scan_bf16, isa) : LA_ISA_TABLE(la_delta_scan, isa);
         in->backward = KERNEL(la_delta_backward);
@@ -286,6 +285,10 @@ la_status la_delta_create(const la_recurrence *member, la_delta_form form, const
                      .tile = la_tile_get(dev->isa)};
     if (p->dtype == LA_BF16) in->narrow = la_tile_bf16_get(dev->isa);
     choose_kernels(in, dev->isa);
+    in->parts = (la_delta_leg_kernels){.whole = la_delta_part_whole, .mend = la_delta_part_mend};
+    if (member->write == LA_WRITE_ADDITIVE)
+        in->parts = (la_delta_leg_kernels){.whole = in->legs.whole,
+                                           .mend = LA_ISA_TABLE(la_delta_leg_mend, dev->isa)};
     *self = in;
     return LA_OK;
 }
@@ -416,14 +419,16 @@ static void run_shared(const instance *in, const division *d, const la_io *io)
 /* One call, as a relay or pieces ask for its heads. */
 typedef struct call {
     const instance *in;
-    const division *d;
     const la_io *io;
 } call;
 
 static la_delta_slice whole_head(const void *what, int64_t head)
 {
     const call *c = what;
-    return slice_of(c->in, c->d, c->io, c->in->p.T, head);
+    const division whole = {.slices = 1, .columns = la_delta_up(c->in->p.dv)};
+    la_delta_slice slice = slice_of(c->in, &whole, c->io, c->in->p.T, head);
+    slice.wide = c->in->forward;
+    return slice;
 }
 
 static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kernel *kernel)
@@ -432,12 +437,11 @@ static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kern
     division d = divide(in->member, in->form, &in->p, pass, in->chunk);
     int64_t jobs = in->p.B * in->p.H * d.slices;
     bool wide = widens(in->member, in->form, &in->p, pass);
-    if (d.relayed) {
-        la_delta_relay_run(&d.relay, &in->legs, whole_head, &(call){in, &d, io}, io->work);
+    const call heads = {in, io};
+    if (d.pieced && la_delta_pieces_run(&d.pieces, &in->parts, whole_head, &heads, io->work))
         return;
-    }
-    if (d.pieced) {
-        la_delta_pieces_run(&d.pieces, &in->legs, whole_head, &(call){in, &d, io}, io->work);
+    if (d.relayed) {
+        la_delta_relay_run(&d.relay, &in->legs, whole_head, &heads, io->work);
         return;
     }
     if (d.block > 0) {

@@ -19,10 +19,10 @@
  * Forms   recurrent: token by token, two sweeps over S a token; the decode step too
  *         chunk: C tokens at a time as matrix products, S carried from chunk to chunk
  * bf16   q, k, v, o and their gradients may be; gates, all sums and S are float32
- * Where there are fewer heads than threads, or some would be left over, threads run long sequences in a
- * relay (delta_relay.h) or, under the additive rule, in pieces (delta_pieces.h). Else columns of S never meet, so both forms split dv; the chunk form (of the
- * rank-one rule: the recurrent form, where more than two threads share a head) then shares what does not
- * depend on S (scores, sums of decays) over the sequence.
+ * Where there are fewer heads than threads, or some would be left over, threads run long sequences in pieces, if
+ * the rule is additive or decays let the past soon go (delta_pieces.h), or in a relay (delta_relay.h). Else columns
+ * of S never meet, so both forms split dv; the chunk form (of the rank-one rule: the recurrent form, where more than
+ * two threads share a head) then shares what does not depend on S (scores, sums of decays) over the sequence.
  * Backward goes through chunks of 16 tokens from the last, whatever the form (delta_backward.h). It takes
  * S at the start of each segment from what forward saved (dk dv floats for every 64 tokens: as much as
  * one of q, k, v where dk = dv = 64, twice that at 128) and runs through the segment again. Threads share

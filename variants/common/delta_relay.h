@@ -7,7 +7,8 @@
  *   3 finish   outputs, from the kept states
  *
  * The rank-one rule has no third part: a sweep makes outputs as it goes. Which thread takes which leg changes
- * no bit of a result. The additive rule goes by pieces (delta_pieces.h).
+ * no bit of a result. The additive rule goes by pieces, and so do others whose past is soon gone
+ * (delta_pieces.h).
  *
  * Nothing but the state crosses from core to core, and while one thread carries, another prepares or
  * finishes: two threads are twice as fast as long as to carry is at most half of the work. A line

@@ -45,7 +45,7 @@ struct la_delta_slice {
     float *work; /* la_delta_*_work floats, 64-byte aligned */
     /* Rows of bf16: q, k, v and o point to such, and their rows count them. NULL: of float32 */
     const la_tile_bf16 *narrow;
-    la_delta_kernel *wide;             /* the float32 kernel that la_delta_widened calls */
+    la_delta_kernel *wide; /* what la_delta_widened and the legs of la_delta_part_* call */
     la_delta_prepare_fn *prepare_wide; /* that of la_delta_prepare_bf16 */
 };
 
@@ -187,6 +187,30 @@ static inline float *la_state_saved(const la_delta_slice *x, int64_t t)
 {
     if (!x->saved || t >= x->T || t % x->segment != 0) return NULL;
     return x->saved + (t / x->segment - 1) * x->dk * x->S_row;
+}
+
+/* Elements of q, k, v or o from number i on. */
+static inline void *la_delta_elements(const la_delta_slice *x, const float *p, int64_t i)
+{
+    int64_t size = x->narrow ? (int64_t)sizeof(la_bf16) : (int64_t)sizeof(float);
+    return (char *)(uintptr_t)p + i * size;
+}
+
+/* Tokens [t, end) as a sequence of their own, whose states before and behind the caller sets. t is a
+ * multiple of the segment where states are saved; that behind the last token is not. */
+static inline la_delta_slice la_delta_part(const la_delta_slice *x, int64_t t, int64_t end)
+{
+    int64_t gates = t * x->gate_row, channels = gates * x->dk;
+    la_delta_slice y = *x;
+    y.T = end - t;
+    y.q = la_delta_elements(x, x->q, t * x->qk_row),
+    y.k = la_delta_elements(x, x->k, t * x->qk_row);
+    y.v = la_delta_elements(x, x->v, t * x->v_row), y.o = la_delta_elements(x, x->o, t * x->v_row);
+    if (x->a) y.a += channels, y.b += channels;
+    if (x->beta) y.beta += gates;
+    if (x->g) y.g += x->decay == LA_DECAY_CHANNEL ? channels : gates;
+    if (x->saved) y.saved += t / x->segment * x->dk * x->S_row;
+    return y;
 }
 
 #endif
