@@ -286,7 +286,7 @@ la_status la_delta_create(const la_recurrence *member, la_delta_form form, const
     if (p->dtype == LA_BF16) in->narrow = la_tile_bf16_get(dev->isa);
     choose_kernels(in, dev->isa);
     in->parts = (la_delta_leg_kernels){.whole = la_delta_part_whole, .mend = la_delta_part_mend};
-    if (member->write == LA_WRITE_ADDITIVE)
+    if (member->write == LA_WRITE_ADDITIVE && p->dtype == LA_F32)
         in->parts = (la_delta_leg_kernels){.whole = in->legs.whole,
                                            .mend = LA_ISA_TABLE(la_delta_leg_mend, dev->isa)};
     *self = in;

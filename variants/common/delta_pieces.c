@@ -33,13 +33,18 @@ static int64_t tokens_enough(const la_recurrence *m, int64_t threads)
     return (m->write == LA_WRITE_RANK_ONE ? 2 : 1) * TOKENS_ENOUGH * threads * (threads - 1);
 }
 
+/* Whether what came before runs: what adds it token by token is there for the additive rule, in float32. */
+static bool runs(const la_recurrence *m, const la_problem *p)
+{
+    return m->write != LA_WRITE_ADDITIVE || p->dtype != LA_F32;
+}
+
 bool la_delta_has_pieces(const la_recurrence *m, const la_problem *p, int64_t chunk)
 {
     int64_t heads = p->B * p->H, threads = p->threads, chunks = (p->T + chunk - 1) / chunk;
     if (heads % threads == 0 || heads > 4 * threads) return false;
-    if (m->write != LA_WRITE_ADDITIVE)
-        return m->decay >= LA_DECAY_HEAD && heads * p->T >= tokens_enough(m, threads);
-    return p->dtype == LA_F32 && heads * chunks >= chunks_enough(m, p) * threads;
+    if (runs(m, p)) return m->decay != LA_DECAY_NONE && heads * p->T >= tokens_enough(m, threads);
+    return heads * chunks >= chunks_enough(m, p) * threads;
 }
 
 /* ---- pieces and scratch ---- */
@@ -107,7 +112,7 @@ la_delta_pieces la_delta_pieces_of(const la_recurrence *m, const la_problem *p, 
 {
     la_delta_pieces to = {.T = p->T,
                           .heads = p->B * p->H,
-                          .runs = m->write != LA_WRITE_ADDITIVE,
+                          .runs = runs(m, p),
                           .threads = p->threads,
                           .by_channel = m->decay == LA_DECAY_CHANNEL,
                           .dk = p->dk,
@@ -341,9 +346,10 @@ static void run_member(call *c)
 static int64_t memory(const la_delta_slice *x, int64_t t, int64_t most, float *sums)
 {
     int64_t channels = x->decay == LA_DECAY_CHANNEL ? x->dk : 1;
+    const float fixed = (float)x->log_decay;
     memset(sums, 0, (size_t)channels * sizeof *sums);
     for (int64_t n = 1; n <= most && n <= t; n++) {
-        const float *g = x->g + (t - n) * x->gate_row * channels;
+        const float *g = x->g ? x->g + (t - n) * x->gate_row * channels : &fixed;
         int held = 0;
         for (int64_t r = 0; r < channels; r++) {
             sums[r] += g[r];

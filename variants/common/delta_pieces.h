@@ -9,10 +9,10 @@
  *
  *   o_t += s S' diag(exp G_t) q_t     S before the piece, G_t the decays since
  *
- * Under the others it runs: the same kernel goes on from S with v = 0, and its outputs (and the states that
- * training saves) are added leg by leg. That costs as much again for each of these tokens, so these rules are cut
- * where gates show that the past is gone after a small part of a piece, and each piece is longer than the one before
- * by so many tokens: its thread is done as they are. Else threads go on in a relay or by columns.
+ * Else, and in bf16, it runs: the same kernel goes on from S with v = 0, and its outputs (and the states that
+ * training saves) are added leg by leg. That costs as much again for each of these tokens, so a sequence is cut
+ * only where gates show that the past is gone after a small part of a piece, and each piece is longer than the
+ * one before by so many tokens: its thread is done as they are. Else threads go on in a relay or by columns.
  */
 #ifndef LA_DELTA_PIECES_H
 #define LA_DELTA_PIECES_H
