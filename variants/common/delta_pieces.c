@@ -57,7 +57,7 @@ typedef struct stretch {
 typedef struct piece {
     _Alignas(64) atomic_uint done;  /* legs; NO_MORE: the whole piece */
     _Alignas(64) atomic_uint taken; /* legs to mend; NO_MORE: what came before is gone */
-    atomic_uint mended;             /* of those, where one goes on from the other */
+    atomic_uint mended;             /* legs; where it runs, one goes on from the other */
     int64_t start, end;             /* of the chunks of all heads */
     stretch first;
     int64_t legs; /* of the first stretch; 0: that starts with a head */
@@ -79,7 +79,7 @@ static int64_t start_of(const la_delta_pieces *p, int64_t i)
 }
 
 /* Chunks before leg j of a stretch. The first legs are the shortest, so that few tokens are mended where the past
- * is soon gone. */
+ * is soon gone: of what runs, four up to where it should be, and then each twice as long as the one before. */
 static int64_t leg_at(const la_delta_pieces *p, const piece *x, int64_t j)
 {
     int64_t chunks = x->first.to - x->first.from, step = p->again / 4 > 1 ? p->again / 4 : 1;
