@@ -63,60 +63,145 @@ void LA_LAYER(rms_norm_grad)(int64_t N, int64_t D, const float *x, const float *
     }
 }
 
-/* ---- layer norm: two sweeps for mean and variance, so that a large mean costs no digits ---- */
+/* ---- layer norm: two sweeps for mean and variance, so that a large mean costs no digits. Some rows go together, as
+ * many as have a lane each: a root and a division then serve all of them, and what is summed over rows waits in
+ * registers. ---- */
 
-LA_INLINE void add_up(int64_t n, const float *x, la_vf *sum)
+enum { TOGETHER = 2048 }; /* floats of rows that go together, at most: they stay in L1 */
+
+static int64_t rows_together(int64_t D, int64_t left)
 {
-    *sum = *sum + get(x, n);
+    int64_t rows = TOGETHER / D < 1 ? 1 : TOGETHER / D < LA_VW ? TOGETHER / D : LA_VW;
+    return rows < left ? rows : left;
 }
 
-LA_INLINE void add_deviation(int64_t n, float mean, const float *x, la_vf *sum)
+/* Lane i: the sum of v[i]. */
+LA_INLINE la_vf sum_each(const la_vf v[LA_VW])
 {
-    la_vf v = first_lanes(get(x, n) - la_v_set(mean), n, 0.0f);
-    *sum = la_v_fma(v, v, *sum);
+#if defined(__AVX512F__)
+    la_vf a[8], b[4], c[2];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) /* of each part: lanes 0 + 2, 1 + 3 of two vectors */
+        a[i] =
+            _mm512_unpacklo_ps(v[2 * i], v[2 * i + 1]) + _mm512_unpackhi_ps(v[2 * i], v[2 * i + 1]);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) /* four sums in each part */
+        b[i] = _mm512_shuffle_ps(a[2 * i], a[2 * i + 1], 0x44) +
+               _mm512_shuffle_ps(a[2 * i], a[2 * i + 1], 0xee);
+    for (int i = 0; i < 2; i++)
+        c[i] = _mm512_shuffle_f32x4(b[2 * i], b[2 * i + 1], 0x88) +
+               _mm512_shuffle_f32x4(b[2 * i], b[2 * i + 1], 0xdd);
+    return _mm512_shuffle_f32x4(c[0], c[1], 0x88) + _mm512_shuffle_f32x4(c[0], c[1], 0xdd);
+#else
+    float sum[LA_VW];
+    for (int i = 0; i < LA_VW; i++) sum[i] = la_v_sum(v[i]);
+    return la_v_load(sum);
+#endif
 }
 
-LA_INLINE void layer_out(int64_t n, float mean, float r, const float *x, const float *w,
+/* What a body does with `vectors` of the columns j.., or n lanes of one. */
+#define COLUMNS(body, D, ...)                                                                      \
+    do {                                                                                           \
+        int64_t j = 0;                                                                             \
+        for (; j + 4 * LA_VW <= (D); j += 4 * LA_VW) body(4, LA_VW, j, __VA_ARGS__);               \
+        for (; j + LA_VW <= (D); j += LA_VW) body(1, LA_VW, j, __VA_ARGS__);                       \
+        if (j < (D)) body(1, (D)-j, j, __VA_ARGS__);                                               \
+    } while (0)
+
+LA_INLINE void add_up(const int vectors, int64_t n, int64_t j, const float *x, la_vf *sum)
+{
+#pragma GCC unroll 4
+    for (int c = 0; c < vectors; c++) *sum = *sum + get(x + j + c * LA_VW, n);
+}
+
+LA_INLINE void add_deviation(const int vectors, int64_t n, int64_t j, float mean, const float *x,
+                             la_vf *sum)
+{
+#pragma GCC unroll 4
+    for (int c = 0; c < vectors; c++) {
+        la_vf v = first_lanes(get(x + j + c * LA_VW, n) - la_v_set(mean), n, 0.0f);
+        *sum = la_v_fma(v, v, *sum);
+    }
+}
+
+LA_INLINE void layer_out(const int vectors, int64_t n, int64_t j, int64_t rows, int64_t D,
+                         const float *mean, const float *rstd, const float *x, const float *w,
                          const float *b, float *y)
 {
-    la_vf centred = (get(x, n) - la_v_set(mean)) * la_v_set(r);
-    put(y, la_v_fma(centred, get(w, n), get(b, n)), n);
+    la_vf wv[4], bv[4];
+#pragma GCC unroll 4
+    for (int c = 0; c < vectors; c++)
+        wv[c] = get(w + j + c * LA_VW, n), bv[c] = get(b + j + c * LA_VW, n);
+    for (int64_t i = 0; i < rows; i++) {
+        la_vf m = la_v_set(mean[i]), r = la_v_set(rstd[i]);
+#pragma GCC unroll 4
+        for (int c = 0; c < vectors; c++) {
+            int64_t at = i * D + j + c * LA_VW;
+            put(y + at, la_v_fma((get(x + at, n) - m) * r, wv[c], bv[c]), n);
+        }
+    }
 }
 
 void LA_LAYER(layer_norm)(int64_t N, int64_t D, float eps, const float *x, const float *w,
                           const float *b, float *y, float *mean, float *rstd)
 {
-    for (int64_t i = 0; i < N; i++, x += D, y += D) {
-        la_vf sum = la_v_set(0.0f), square = la_v_set(0.0f);
-        for (int64_t j = 0; j < D; j += LA_VW) LA_LANES(add_up, D - j, x + j, &sum);
-        float m = la_v_sum(sum) / (float)D;
-        for (int64_t j = 0; j < D; j += LA_VW) LA_LANES(add_deviation, D - j, m, x + j, &square);
-        float r = 1.0f / sqrtf(la_v_sum(square) / (float)D + eps);
-        for (int64_t j = 0; j < D; j += LA_VW)
-            LA_LANES(layer_out, D - j, m, r, x + j, w + j, b + j, y + j);
-        mean[i] = m;
-        rstd[i] = r;
+    const la_vf count = la_v_set((float)D);
+    for (int64_t i = 0, n; i < N; i += n, x += n * D, y += n * D) {
+        la_vf sum[LA_VW];
+        n = rows_together(D, N - i);
+        for (int64_t k = 0; k < LA_VW; k++) sum[k] = la_v_set(0.0f);
+        for (int64_t k = 0; k < n; k++) COLUMNS(add_up, D, x + k * D, &sum[k]);
+        put(mean + i, sum_each(sum) / count, n);
+        for (int64_t k = 0; k < n; k++) sum[k] = la_v_set(0.0f);
+        for (int64_t k = 0; k < n; k++) COLUMNS(add_deviation, D, mean[i + k], x + k * D, &sum[k]);
+        put(rstd + i, la_v_set(1.0f) / la_v_sqrt(sum_each(sum) / count + la_v_set(eps)), n);
+        COLUMNS(layer_out, D, n, D, mean + i, rstd + i, x, w, b, y);
     }
 }
 
-LA_INLINE void layer_dot(int64_t n, float mean, const float *x, const float *w, const float *dy,
-                         la_vf *plain, la_vf *with_x)
+LA_INLINE void layer_dot(const int vectors, int64_t n, int64_t j, float mean, const float *x,
+                         const float *w, const float *dy, la_vf *plain, la_vf *with_x)
 {
-    la_vf g = get(dy, n) * get(w, n);
-    *plain = *plain + g;
-    *with_x = la_v_fma(g, get(x, n) - la_v_set(mean), *with_x);
+#pragma GCC unroll 4
+    for (int c = 0; c < vectors; c++) {
+        int64_t at = j + c * LA_VW;
+        la_vf g = get(dy + at, n) * get(w + at, n);
+        *plain = *plain + g;
+        *with_x = la_v_fma(g, get(x + at, n) - la_v_set(mean), *with_x);
+    }
 }
 
-LA_INLINE void layer_back(int64_t n, float mean, float r, float m1, float m2, bool add,
-                          const float *x, const float *w, const float *dy, float *dx, float *dw,
-                          float *db)
+LA_INLINE void layer_back(const int vectors, int64_t n, int64_t j, int64_t rows, int64_t D,
+                          const float *mean, const float *rstd, const float *m1, const float *m2,
+                          const bool add, const float *x, const float *w, const float *dy,
+                          float *dx, float *dw, float *db)
 {
-    la_vf xh = (get(x, n) - la_v_set(mean)) * la_v_set(r), g = get(dy, n);
-    la_vf out = la_v_fma(xh, la_v_set(-m2), la_v_fma(g, get(w, n), la_v_set(-m1))) * la_v_set(r);
-    if (add) out = out + get(dx, n);
-    put(dx, out, n);
-    put(dw, la_v_fma(g, xh, get(dw, n)), n);
-    put(db, g + get(db, n), n);
+    la_vf wv[4], dwv[4], dbv[4];
+#pragma GCC unroll 4
+    for (int c = 0; c < vectors; c++) {
+        wv[c] = get(w + j + c * LA_VW, n);
+        dwv[c] = get(dw + j + c * LA_VW, n);
+        dbv[c] = get(db + j + c * LA_VW, n);
+    }
+    for (int64_t i = 0; i < rows; i++) {
+        la_vf m = la_v_set(mean[i]), r = la_v_set(rstd[i]);
+        la_vf low1 = la_v_set(-m1[i]), low2 = la_v_set(-m2[i]);
+#pragma GCC unroll 4
+        for (int c = 0; c < vectors; c++) {
+            int64_t at = i * D + j + c * LA_VW;
+            la_vf xh = (get(x + at, n) - m) * r, g = get(dy + at, n);
+            la_vf out = la_v_fma(xh, low2, la_v_fma(g, wv[c], low1)) * r;
+            if (add) out = out + get(dx + at, n);
+            put(dx + at, out, n);
+            dwv[c] = la_v_fma(g, xh, dwv[c]);
+            dbv[c] = dbv[c] + g;
+        }
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < vectors; c++) {
+        put(dw + j + c * LA_VW, dwv[c], n);
+        put(db + j + c * LA_VW, dbv[c], n);
+    }
 }
 
 /* With xh = (x - mean) r and g = dy w: dx = r (g - mean(g) - xh mean(g xh)). */
@@ -124,15 +209,20 @@ void LA_LAYER(layer_norm_grad)(int64_t N, int64_t D, const float *x, const float
                                const float *mean, const float *rstd, const float *dy, bool add,
                                float *dx, float *dw, float *db)
 {
-    for (int64_t i = 0; i < N; i++, x += D, dy += D, dx += D) {
-        la_vf plain = la_v_set(0.0f), with_x = la_v_set(0.0f);
-        float m = mean[i], r = rstd[i];
-        for (int64_t j = 0; j < D; j += LA_VW)
-            LA_LANES(layer_dot, D - j, m, x + j, w + j, dy + j, &plain, &with_x);
-        float m1 = la_v_sum(plain) / (float)D, m2 = r * la_v_sum(with_x) / (float)D;
-        for (int64_t j = 0; j < D; j += LA_VW)
-            LA_LANES(layer_back, D - j, m, r, m1, m2, add, x + j, w + j, dy + j, dx + j, dw + j,
-                     db + j);
+    const la_vf count = la_v_set((float)D);
+    for (int64_t i = 0, n; i < N; i += n, x += n * D, dy += n * D, dx += n * D) {
+        la_vf plain[LA_VW], with_x[LA_VW];
+        float m1[LA_VW], m2[LA_VW];
+        n = rows_together(D, N - i);
+        for (int64_t k = 0; k < LA_VW; k++) plain[k] = with_x[k] = la_v_set(0.0f);
+        for (int64_t k = 0; k < n; k++)
+            COLUMNS(layer_dot, D, mean[i + k], x + k * D, w, dy + k * D, &plain[k], &with_x[k]);
+        la_v_store(m1, sum_each(plain) / count);
+        la_v_store(m2, get(rstd + i, n) * sum_each(with_x) / count);
+        if (add)
+            COLUMNS(layer_back, D, n, D, mean + i, rstd + i, m1, m2, true, x, w, dy, dx, dw, db);
+        else
+            COLUMNS(layer_back, D, n, D, mean + i, rstd + i, m1, m2, false, x, w, dy, dx, dw, db);
     }
 }
 
