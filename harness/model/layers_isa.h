@@ -88,22 +88,35 @@ LA_INLINE la_vf vinverse(la_vf x)
 #endif
 }
 
-/* -x log2(e) = n + r of a whole n, in two steps as in la_v_exp; n lies in [-126, 126], beyond which a sigmoid is 1
- * or nearly 0. */
+/* e^-x = 2^n e^-r of a whole n, with |r| <= ln(2) / 2 in two steps as in la_v_exp; n lies in [-126, 126], beyond which
+ * a sigmoid is 1 or nearly 0. */
 LA_INLINE la_vf halvings(la_vf x, la_vf *r)
 {
-    const la_vf log2_e = la_v_set(1.44269504088896341f);
     x = la_v_min(la_v_set(87.0f), la_v_max(la_v_set(-87.0f), x));
-    la_vf n = la_v_round_(-x * log2_e);
-    *r = la_v_fma(n, la_v_set(-0.693359375f), -x);
-    *r = la_v_fma(n, la_v_set(2.12194440e-4f), *r) * log2_e;
+    la_vf n = la_v_round_(x * la_v_set(-1.44269504088896341f));
+    *r = la_v_fma(n, la_v_set(0.693359375f), x);
+    *r = la_v_fma(n, la_v_set(-2.12194440e-4f), *r);
     return n;
 }
-
+/* 2^n e^-r: relative error below 2e-7. */
+LA_INLINE la_vf falling(la_vf n, la_vf r)
+{
+    la_vf y = la_v_set(-8.29027314e-3f);
+    y = la_v_fma(y, r, la_v_set(4.18981649e-2f));
+    y = la_v_fma(y, r, la_v_set(-1.66676387e-1f));
+    y = la_v_fma(y, r, la_v_set(4.99991477e-1f));
+    y = la_v_fma(y, r, la_v_set(-9.99999702e-1f));
+    y = la_v_fma(y, r, la_v_set(1.0f));
+#if defined(__AVX512F__)
+    return _mm512_scalef_ps(y, n);
+#else
+    return la_v_ldexp_(y, n);
+#endif
+}
 LA_INLINE la_vf vsigmoid(la_vf x)
 {
     la_vf r, n = halvings(x, &r);
-    return vinverse(la_v_set(1.0f) + la_v_exp2_(n, r));
+    return vinverse(la_v_set(1.0f) + falling(n, r));
 }
 
 /* Of ABREAST vectors, a step of each at a time: a core does not look far enough ahead to begin with the second
@@ -114,7 +127,7 @@ LA_INLINE void vsigmoids(const la_vf x[ABREAST], la_vf y[ABREAST])
 {
     la_vf n[ABREAST], r[ABREAST];
     EACH(i) n[i] = halvings(x[i], &r[i]);
-    EACH(i) y[i] = la_v_set(1.0f) + la_v_exp2_(n[i], r[i]);
+    EACH(i) y[i] = la_v_set(1.0f) + falling(n[i], r[i]);
     EACH(i) y[i] = vinverse(y[i]);
 }
 
