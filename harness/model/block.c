@@ -347,7 +347,7 @@ static bool ends_alone(const la_rows *r)
 }
 
 /* N of the rows, in buffers of their own; what has none begins where that of all rows does. */
-static la_rows kept_rows(const la_rows *r, int64_t N, la_acts *own)
+static la_rows kept_apart(const la_rows *r, int64_t N, la_acts *own)
 {
     const la_kept *kept = &r->lane->kept;
     la_rows some = *r;
@@ -365,6 +365,32 @@ static la_rows kept_rows(const la_rows *r, int64_t N, la_acts *own)
     return some;
 }
 
+/* N of the rows from kept->row on, where all rows lie; only what is of no use to others has buffers for N. */
+static la_rows kept_in_line(const la_rows *r, int64_t N, la_acts *own)
+{
+    const la_kept *kept = &r->lane->kept;
+    const la_block *b = r->b;
+    la_rows some = *r;
+    *own = *r->a;
+    own->o += kept->row * b->width;
+    if (b->gate_column >= 0) own->y += kept->row * b->P;
+    some.a = own;
+    some.N = N;
+    some.in += kept->row * b->d;
+    some.out = kept->x;
+    if (!r->lane->engine->training) return some;
+    some.dx += kept->row * b->d;
+    if (b->gate_column >= 0) some.dy += kept->row * b->P;
+    some.dout += kept->row * b->width;
+    some.du = has_head(b) ? kept->du : some.dout;
+    return some;
+}
+
+static la_rows kept_rows(const la_rows *r, int64_t N, la_acts *own)
+{
+    return r->lane->kept.in_line ? kept_in_line(r, N, own) : kept_apart(r, N, own);
+}
+
 static la_rows rows_of_last(la_lane *lane, int64_t N, const float *weights)
 {
     return rows_of(lane, lane->engine->spec->layers - 1, 1, N, weights);
@@ -373,22 +399,36 @@ static la_rows rows_of_last(la_lane *lane, int64_t N, const float *weights)
 void la_kept_forward(la_lane *lane, int64_t N, int64_t first, int64_t n, const float *weights)
 {
     la_rows all = rows_of_last(lane, N, weights);
-    const la_kept *kept = &lane->kept;
+    la_kept *kept = &lane->kept;
     const la_block *b = all.b;
     const int32_t *where = kept->at + first;
     la_acts own;
+    if (kept->in_line) kept->row = where[0] - kept->from;
     la_rows some = kept_rows(&all, n, &own);
-    all.L->gather(n, b->width, where, kept->from, all.a->o, own.o);
-    if (b->gate_column >= 0) all.L->gather(n, b->P, where, kept->from, all.a->y, own.y);
-    all.L->gather(n, b->d, where, kept->from, all.in, some.in);
+    if (!kept->in_line) {
+        all.L->gather(n, b->width, where, kept->from, all.a->o, own.o);
+        if (b->gate_column >= 0) all.L->gather(n, b->P, where, kept->from, all.a->y, own.y);
+        all.L->gather(n, b->d, where, kept->from, all.in, some.in);
+    }
     behind_op(&some);
+}
+
+/* x [N, width] becomes 0; where the kept rows are in line only the others do, since these are written. */
+static void clear(const la_rows *all, int64_t width, float *x)
+{
+    const la_kept *kept = &all->lane->kept;
+    int64_t first = all->N, next = all->N;
+    if (kept->in_line) first = kept->at[0] - kept->from, next = first + kept->n;
+    all->L->zero(first * width, x);
+    all->L->zero((all->N - next) * width, x + next * width);
 }
 
 /* Rows that are not kept have no part in the loss but by the op. */
 void la_kept_begin(la_lane *lane, int64_t N)
 {
     la_rows all = rows_of_last(lane, N, NULL);
-    all.L->zero(N * all.b->width, all.dout);
+    clear(&all, all.b->d, all.dx);
+    clear(&all, all.b->width, all.dout);
     if (all.b->gate_column >= 0) all.L->zero(N * all.b->P, all.dy);
 }
 
@@ -398,12 +438,15 @@ void la_kept_backward(la_lane *lane, int64_t N, int64_t first, int64_t n, const 
     const la_kept *kept = &lane->kept;
     const la_block *b = all.b;
     const int32_t *where = kept->at + first;
-    bool gated = b->gate_column >= 0;
+    bool gated = b->gate_column >= 0, in_line = kept->in_line;
     la_acts own;
     la_rows some = kept_rows(&all, n, &own);
-    if (gated) all.L->zero(n * b->P, some.dy);
+    if (gated && !in_line) all.L->zero(n * b->P, some.dy);
     behind_op_grad(&some);
-    all.L->scatter(n, b->width, where, kept->from, dout_of(&some), all.dout);
+    const float *dout = dout_of(&some);
+    if (in_line && dout != some.dout) all.L->copy_rows(1, n * b->width, dout, 0, some.dout, 0);
+    if (in_line) return;
+    all.L->scatter(n, b->width, where, kept->from, dout, all.dout);
     all.L->scatter(n, b->d, where, kept->from, some.dx, all.dx);
     if (gated) all.L->scatter(n, b->P, where, kept->from, some.dy, all.dy);
 }

@@ -71,9 +71,12 @@ typedef struct la_normed {
 typedef struct la_kept {
     const int32_t *at;
     int64_t from, n;
-    bool alone;   /* else all rows of the piece are there, in lane->x and lane->dx */
+    bool alone; /* else all rows of the piece are there, in lane->x and lane->dx */
+    bool
+        in_line; /* they follow one another: those in work are read and written where all rows lie, ... */
+    int64_t row;  /* ... from this row of the piece on */
     int64_t most; /* 0: never alone */
-    /* of the rows in work: */
+    /* of the rows in work; in line only x, and du where that is not dout: */
     float *o, *y;       /* what the op gave; the joint projection, where a gate stands in it */
     float *x, *dx, *dy; /* the stream behind the block; gradients of it and of y */
     float *du, *dout;   /* gradients of what goes through the output matrix, and of o */

@@ -25,6 +25,13 @@ bool la_head_takes_rows(const la_net *spec)
     return spec->head.kind != LA_HEAD_DECODER && !pools(spec);
 }
 
+static bool in_line(const int32_t *rows, int64_t n)
+{
+    int64_t i = 1;
+    while (i < n && rows[i] == rows[i - 1] + 1) i++;
+    return i >= n;
+}
+
 void la_head_want(la_lane *lane, const la_piece *p)
 {
     la_kept *kept = &lane->kept;
@@ -34,6 +41,7 @@ void la_head_want(la_lane *lane, const la_piece *p)
     kept->alone = kept->most > 0 && kept->n > 0 && kept->n <= p->N;
     /* A device has no caches that would hold a block of rows: what counts is the rows that are left out. */
     if (lane->engine->site.on_device) kept->alone &= kept->n * LA_KEPT_SHARE <= p->N;
+    kept->in_line = kept->alone && !lane->engine->site.on_device && in_line(kept->at, kept->n);
 }
 
 static const la_matrix *matrix_of(const la_engine *e, int which)
@@ -96,7 +104,9 @@ static const float *final_rows(const la_lane *lane)
 
 static float *final_gradient(const la_lane *lane)
 {
-    return lane->kept.alone ? lane->kept.dx : lane->drows;
+    const la_kept *kept = &lane->kept;
+    if (kept->in_line) return lane->dx + kept->row * lane->engine->spec->d;
+    return kept->alone ? kept->dx : lane->drows;
 }
 
 /* Gathered rows into decode[0].x, through the two layers into final.x. */

@@ -254,8 +254,10 @@ static la_status piece_backward(la_lane *lane, const la_piece *p, const la_batch
     const la_engine *e = lane->engine;
     const la_net *spec = e->spec;
     bool alone = lane->kept.alone;
-    e->layers->zero(p->N * spec->d, lane->dx);
-    if (alone) la_kept_begin(lane, p->N);
+    if (alone)
+        la_kept_begin(lane, p->N);
+    else
+        e->layers->zero(p->N * spec->d, lane->dx);
     for (int64_t done = 0, n; done < p->n_rows; done += n) {
         int64_t first = p->row + done;
         n = head_block(lane, p, done);

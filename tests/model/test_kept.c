@@ -16,11 +16,15 @@
 #include "train_fixture.h"
 #include "trainer.h"
 
-enum { EXAMPLES = 41, PLACES = 45 }; /* the last four only fill up; fifteen go through together */
+enum {
+    TOKENS = 1080,
+    SHORT = 24,
+    LONG = 216
+}; /* a piece has one LONG sequence, or several SHORT ones */
 
-static void configure(fixture *f, const char *variant, const char *const *settings)
+static void configure(fixture *f, const char *variant, int64_t T, const char *const *settings)
 {
-    fixture_init(f, variant, 24);
+    fixture_init(f, variant, T);
     fixture_set(f, "train.tokens=1080");
     fixture_set(f, "model.d_model=12");
     for (; *settings; settings++) fixture_set(f, *settings);
@@ -36,9 +40,9 @@ static double loss_of(la_trainer *t, bool learn)
                       .shape = t->shapes[0],
                       .split = LA_SPLIT_TRAIN,
                       .seed = 5,
-                      .count = EXAMPLES,
+                      .count = TOKENS / t->shapes[0].T - 1, /* the last only fills up */
                       .drop_stream = 77};
-    assert_int_equal(t->engine.geometry[0].B, PLACES);
+    assert_int_equal(t->engine.geometry[0].B, TOKENS / t->shapes[0].T);
     assert_int_equal(la_lane_make(lane, 0, &batch, NULL), LA_OK);
     la_engine_pack(&t->engine, t->weights, 0, 1);
     if (learn)
@@ -64,12 +68,12 @@ static void check_gradient(const la_trainer *t, const float *all, const float *k
     }
 }
 
-static void same_as_all(const char *variant, const char *const *settings)
+static void same_as_all_of(const char *variant, int64_t T, const char *const *settings)
 {
     fixture f;
     la_trainer t;
     la_err err = {0};
-    configure(&f, variant, settings);
+    configure(&f, variant, T, settings);
     if (la_trainer_init(&t, &f.config, &err) != LA_OK) fail_msg("%s", err.msg);
     la_lane *lane = &t.engine.lane[0];
     size_t bytes = (size_t)t.spec.n * sizeof(float);
@@ -79,7 +83,8 @@ static void same_as_all(const char *variant, const char *const *settings)
     double loss = loss_of(&t, true), score = loss_of(&t, false);
     bool repeats = t.spec.block[0].project && t.spec.positions < 0 && t.spec.dropout == 0;
     assert_true(lane->kept.alone);
-    assert_int_equal(lane->distinct.alone, repeats);
+    assert_int_equal(lane->kept.in_line, T == LONG);
+    if (T == SHORT) assert_int_equal(lane->distinct.alone, repeats);
     memcpy(kept, lane->grad, bytes);
     assert_true(loss_of(&t, true) == loss);
     assert_memory_equal(kept, lane->grad, bytes);
@@ -92,6 +97,11 @@ static void same_as_all(const char *variant, const char *const *settings)
     check_gradient(&t, lane->grad, kept);
     free(kept);
     la_trainer_release(&t);
+}
+
+static void same_as_all(const char *variant, const char *const *settings)
+{
+    same_as_all_of(variant, SHORT, settings);
 }
 
 static const char *const variants[] = {"softmax", "flash",     "local",     "linear",
@@ -145,6 +155,21 @@ static void logits_at_all_rows(void **state)
     same_as_all("softmax", gated);
 }
 
+/* They follow one another up to the last token of the sequence, and so do all rows of the piece that are kept. */
+static void rows_in_line(void **state)
+{
+    (void)state;
+    const char *const settings[] = {"model.logits=all", "model.mlp=2", NULL};
+    const char *const gated[] = {"model.logits=all", "model.gate=silu", "model.norm=layer", NULL};
+    const char *const papers[] = {"model.logits=all", "model.recipe=paper", "model.heads=2",
+                                  "model.dropout=0",  "model.init=fan",     NULL};
+    for (const char *const *v = variants; *v; v++) {
+        same_as_all_of(*v, LONG, settings);
+        same_as_all_of(*v, LONG, gated);
+        same_as_all_of(*v, LONG, papers);
+    }
+}
+
 /* Their loss is taken a block of outputs at a time. */
 static void many_outputs(void **state)
 {
@@ -162,7 +187,7 @@ static void others_take_all_rows(void **state)
     for (size_t i = 0; i < LA_COUNT(settings); i++) {
         fixture f;
         la_trainer t;
-        configure(&f, "linear", settings[i]);
+        configure(&f, "linear", SHORT, settings[i]);
         assert_int_equal(la_trainer_init(&t, &f.config, NULL), LA_OK);
         assert_true(loss_of(&t, true) > 0);
         assert_false(t.engine.lane[0].kept.alone);
@@ -176,7 +201,7 @@ static void tokens_that_differ(void **state)
     (void)state;
     fixture f;
     la_trainer t;
-    configure(&f, "linear", (const char *[]){"task.V=1024", "task.n=8", NULL});
+    configure(&f, "linear", SHORT, (const char *[]){"task.V=1024", "task.n=8", NULL});
     assert_int_equal(la_trainer_init(&t, &f.config, NULL), LA_OK);
     assert_true(loss_of(&t, true) > 0);
     const la_lane *lane = &t.engine.lane[0];
@@ -193,6 +218,7 @@ int main(void)
         cmocka_unit_test(pieces_of_blocks),   cmocka_unit_test(last_tokens_of_classes),
         cmocka_unit_test(logits_at_all_rows), cmocka_unit_test(others_take_all_rows),
         cmocka_unit_test(tokens_that_differ), cmocka_unit_test(many_outputs),
+        cmocka_unit_test(rows_in_line),
     };
     la_start(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
