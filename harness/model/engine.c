@@ -36,12 +36,12 @@ typedef struct la_most { /* of any batch, for one lane */
     int64_t B, tokens;   /* of all pieces */
     int64_t jobs;        /* numbers of the tables of all pieces */
     int64_t together;    /* rows that go together behind the op */
-    int threads;
+    int threads, turns;
 } la_most;
 
 static la_most most_of(const la_engine *e, int index)
 {
-    la_most most = {.threads = 1};
+    la_most most = {.threads = 1, .turns = 1};
     for (size_t i = 0; i < e->n_geometries; i++) {
         const la_geometry *g = &e->geometry[i];
         int64_t first, last;
@@ -58,6 +58,7 @@ static la_most most_of(const la_engine *e, int index)
         if (g->threads > most.threads) most.threads = g->threads;
         if (g->T > most.T) most.T = g->T;
         if (B > most.B) most.B = B;
+        if (g->share) most.turns = LA_TURNS;
     }
     return most;
 }
@@ -160,7 +161,8 @@ static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_
     lane->db = floats(m, N * pairs);
     lane->conv_scratch = floats(m, (e->device->backend == LA_CUDA ? most.N : most.T) * part);
     lane->drows = floats(m, e->head_rows * spec->d);
-    lane->grad = floats(m, spec->n);
+    for (int i = 0; i < LA_TURNS; i++) lane->turn_grad[i] = floats(m, i < most.turns ? spec->n : 0);
+    lane->grad = lane->turn_grad[0];
 }
 
 /* Kernels of one lane: what they save is their own, scratch is shared. Their own instances are counted. */
@@ -404,6 +406,8 @@ la_status la_engine_init(la_engine *e, const la_net *spec, const la_device *devi
     LA_ASSERT(n <= LA_MAX_LENGTHS);
     for (size_t i = 0; i < n; i++) {
         e->geometry[i] = geometry[i];
+        e->geometry[i].share =
+            training && spec->n <= LA_TURN_FLOATS && la_lanes_can_share(&geometry[i]);
         if (geometry[i].lanes > e->n_lanes) e->n_lanes = geometry[i].lanes;
         if (geometry[i].T > e->longest_T) e->longest_T = geometry[i].T;
         if (spec->learned_positions && geometry[i].T > spec->longest)

@@ -56,6 +56,7 @@ typedef struct la_geometry {
     int64_t T, B;
     int lanes;   /* that take part: all, or one whose kernels and products use every thread */
     int threads; /* of a lane's kernels and products */
+    bool share;  /* lanes take turns of one another; the engine sets it where they can */
     int64_t
         piece_rows; /* of a piece, at most where a sequence is no longer; 0: what suits caches */
 } la_geometry;
@@ -123,6 +124,16 @@ typedef struct la_on {
     int64_t *correct; /* ... and one behind it */
 } la_on;
 
+/* Where each lane has one thread, its pieces go in so many turns, each taken by whichever thread comes to it, with a
+ * gradient of its own. So threads end together though one is slower, and sums have one order whoever did what. */
+#define LA_TURNS       5
+#define LA_TURN_FLOATS (1 << 21) /* of a gradient, at most: turns take memory */
+
+struct la_tally {
+    double loss;
+    int64_t correct;
+};
+
 typedef struct la_lane {
     const struct la_engine *engine;
     int index;
@@ -138,21 +149,19 @@ typedef struct la_lane {
     la_normed final, decode[LA_DECODER_LAYERS];
     float *decoded[LA_DECODER_LAYERS], *logits, *drows;
     la_blocked blocked;
-    float *grad;
+    float *grad; /* in work: of the first turn, or of the turn that it is */
+    float *turn_grad[LA_TURNS];
+    struct la_tally turn_tally[LA_TURNS];
     la_kernel *kernel; /* [geometry][layer] */
     la_made made;      /* on the host, and so are of its rows: */
     int32_t *distance, *group, *right;
     int64_t n_rows, T; /* of the batch in work: rows that are scored, length */
     la_on on;
-    la_kept kept;         /* of the piece in work */
-    la_distinct distinct; /* likewise */
-    la_answer *answers;   /* [sequences][most_answers] */
-    int64_t *n_answers;   /* [sequences] */
-    /* of the batch in work */
-    struct la_tally {
-        double loss;
-        int64_t correct;
-    } tally;
+    la_kept kept;          /* of the piece in work */
+    la_distinct distinct;  /* likewise */
+    la_answer *answers;    /* [sequences][most_answers] */
+    int64_t *n_answers;    /* [sequences] */
+    struct la_tally tally; /* of the batch in work */
     la_status status;
     la_err err;
     la_means means; /* of products; threads as the batch in work has them */
@@ -280,6 +289,15 @@ la_status la_lane_make(la_lane *lane, size_t geometry, const la_batch *batch, la
  * first); `answers` is how many the whole batch has. */
 la_status la_lane_learn(la_lane *lane, size_t geometry, const la_batch *batch, int64_t answers,
                         const float *weights, la_err *err);
+/* Whether lanes can take turns of one another. */
+bool la_lanes_can_share(const la_geometry *g);
+/* Turn `turn` of lane `index`: pieces from..to-1 of its own, perhaps none but of the first, which has all where lanes do
+ * not share. */
+void la_lane_turn(const la_geometry *g, int index, int turn, int64_t *from, int64_t *to);
+/* The same of turn `turn` of lane `of`, with the buffers of `lane`, into of->turn_grad and of->turn_tally. */
+la_status la_lane_learn_turn(const la_lane *lane, la_lane *of, int turn, size_t geometry,
+                             const la_batch *batch, int64_t answers, const float *weights,
+                             la_err *err);
 /* Loss and correct answers alone, into lane->loss and lane->correct; slices by distance added to *out. */
 la_status la_lane_score(la_lane *lane, size_t geometry, const la_batch *batch, const float *weights,
                         la_eval *out, la_err *err);

@@ -33,6 +33,30 @@ int64_t la_lane_piece(const la_geometry *g, int index)
     return piece < 1 ? 1 : piece;
 }
 
+bool la_lanes_can_share(const la_geometry *g)
+{
+    for (int i = 1; i < g->lanes; i++) /* kernels are made for pieces of one size */
+        if (la_lane_piece(g, i) != la_lane_piece(g, 0)) return false;
+    return g->lanes > 1;
+}
+
+/* Where the first `part` of 32 end; one is never none. */
+static int64_t piece_at(int64_t pieces, int64_t part)
+{
+    int64_t at = pieces * part / 32;
+    return at > 0 ? at : 1;
+}
+
+void la_lane_turn(const la_geometry *g, int index, int turn, int64_t *from, int64_t *to)
+{
+    static const int64_t ends[LA_TURNS] = {20, 26, 29, 31, 32}; /* the last wait for few */
+    int64_t first, last;
+    la_lane_share(g, index, &first, &last);
+    int64_t pieces = (last - first) / la_lane_piece(g, index);
+    *from = turn == 0 ? 0 : g->share ? piece_at(pieces, ends[turn - 1]) : pieces;
+    *to = g->share ? piece_at(pieces, ends[turn]) : pieces;
+}
+
 /* Place `i` of pass `epoch` over a set of n: four Feistel rounds on the next even number of bits, again
  * until the number lies in the set. A permutation, for any n, that nothing must be stored for. */
 static uint64_t shuffled(uint64_t seed, uint64_t epoch, uint64_t i, uint64_t n)
@@ -293,15 +317,44 @@ static void take_means(la_lane *lane, const float *weights)
     lane->means.device = e->site.on_device ? e->layers : NULL;
 }
 
-la_status la_lane_learn(la_lane *lane, size_t geometry, const la_batch *batch, int64_t answers,
-                        const float *weights, la_err *err)
+/* Pieces from..to-1, and the gradient of no others. */
+static la_status learn_pieces(la_lane *lane, size_t geometry, const la_batch *batch,
+                              int64_t answers, const float *weights, int64_t from, int64_t to,
+                              la_err *err)
 {
     take_means(lane, weights);
     lane->engine->layers->zero(lane->engine->spec->n, lane->grad);
-    for (la_piece p = {0}; next_piece(lane, geometry, &p);) {
+    la_piece p = {0};
+    for (int64_t i = 0; i < to && next_piece(lane, geometry, &p); i++) {
+        if (i < from) continue;
         LA_TRY(piece_forward(lane, &p, batch, weights, err));
         LA_TRY(piece_backward(lane, &p, batch, answers, weights, err));
     }
+    return LA_OK;
+}
+
+la_status la_lane_learn(la_lane *lane, size_t geometry, const la_batch *batch, int64_t answers,
+                        const float *weights, la_err *err)
+{
+    return learn_pieces(lane, geometry, batch, answers, weights, 0, INT64_MAX, err);
+}
+
+la_status la_lane_learn_turn(const la_lane *lane, la_lane *of, int turn, size_t geometry,
+                             const la_batch *batch, int64_t answers, const float *weights,
+                             la_err *err)
+{
+    int64_t from, to;
+    la_lane_turn(&lane->engine->geometry[geometry], of->index, turn, &from, &to);
+    if (from == to) return LA_OK;
+    la_lane work = *lane;
+    work.index = of->index;
+    work.made = of->made;
+    work.n_rows = of->n_rows;
+    work.grad = of->turn_grad[turn];
+    work.tally = (struct la_tally){0};
+    work.on = (la_on){.made = of->made, .loss = &work.tally.loss, .correct = &work.tally.correct};
+    LA_TRY(learn_pieces(&work, geometry, batch, answers, weights, from, to, err));
+    of->turn_tally[turn] = work.tally;
     return LA_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "trainer.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "alloc.h"
@@ -178,11 +179,21 @@ static void range_of(int64_t n, int threads, int i, int64_t *from, int64_t *to)
     if (*to > n) *to = n;
 }
 
-/* Sums the lanes' gradients of one range into lane 0's, in the order of the lanes. */
-static double reduce_range(const la_engine *e, int lanes, int64_t from, int64_t to)
+static bool has_turn(const la_geometry *g, int lane, int turn)
+{
+    int64_t from, to;
+    la_lane_turn(g, lane, turn, &from, &to);
+    return from < to;
+}
+
+/* Sums the gradients of one range into that of lane 0's first turn, in the order of lanes and their turns. */
+static double reduce_range(const la_engine *e, const la_geometry *g, int64_t from, int64_t to)
 {
     float *sum = e->lane[0].grad + from;
-    for (int i = 1; i < lanes; i++) e->layers->add(to - from, e->lane[i].grad + from, sum);
+    for (int i = 0; i < g->lanes; i++)
+        for (int turn = i == 0; turn < LA_TURNS; turn++)
+            if (has_turn(g, i, turn))
+                e->layers->add(to - from, e->lane[i].turn_grad[turn] + from, sum);
     return e->layers->sum_squares(to - from, sum);
 }
 
@@ -214,11 +225,13 @@ static la_adamw adamw_of(const la_trainer *t, double norm)
                       .grad_scale = (float)(o->clip > 0 && norm > o->clip ? o->clip / norm : 1.0)};
 }
 
-static void lane_gradient(la_trainer *t, la_lane *lane, size_t geometry, const la_batch *batch,
-                          int64_t answers)
+/* Of a turn of lane `of`, by `lane`. */
+static void turn_gradient(la_trainer *t, la_lane *lane, la_lane *of, int turn, size_t geometry,
+                          const la_batch *batch, int64_t answers)
 {
     if (lane->status != LA_OK || answers == 0) return;
-    lane->status = la_lane_learn(lane, geometry, batch, answers, t->weights, &lane->err);
+    lane->status =
+        la_lane_learn_turn(lane, of, turn, geometry, batch, answers, t->weights, &lane->err);
 }
 
 static int64_t count_rows(const la_engine *e, int lanes)
@@ -229,10 +242,12 @@ static int64_t count_rows(const la_engine *e, int lanes)
 }
 
 /* Loss over all lanes, the norm of the gradient, and whether both are finite. */
-static bool take_stock(la_trainer *t, int lanes, int64_t answers)
+static bool take_stock(la_trainer *t, const la_geometry *g, int64_t answers)
 {
     double squares = 0, loss = 0;
-    for (int i = 0; i < lanes; i++) loss += t->engine.lane[i].tally.loss;
+    for (int i = 0; i < g->lanes; i++)
+        for (int turn = 0; turn < LA_TURNS; turn++)
+            if (has_turn(g, i, turn)) loss += t->engine.lane[i].turn_tally[turn].loss;
     for (int i = 0; i < t->engine.threads; i++) squares += t->partial[i];
     t->grad_norm = sqrt(squares);
     t->step_loss = loss / (double)answers;
@@ -268,7 +283,8 @@ static la_status run_on_device(la_trainer *t, size_t geometry, const la_batch *b
 static la_status run_step(la_trainer *t, size_t geometry, const la_batch *batch, la_err *err)
 {
     la_engine *e = &t->engine;
-    int lanes = e->geometry[geometry].lanes, threads = e->threads;
+    const la_geometry *g = &e->geometry[geometry];
+    int lanes = g->lanes, threads = e->threads;
     int64_t answers = 0;
     bool good = false, alone = lanes < threads;
     la_adamw how = {0};
@@ -276,7 +292,7 @@ static la_status run_step(la_trainer *t, size_t geometry, const la_batch *batch,
         la_lane *lane = &e->lane[0];
         la_engine_pack(e, t->weights, 0, 1);
         lane->status = la_lane_make(lane, geometry, batch, &lane->err);
-        lane_gradient(t, lane, geometry, batch, answers = lane->n_rows);
+        turn_gradient(t, lane, lane, 0, geometry, batch, answers = lane->n_rows);
     }
 #pragma omp parallel num_threads(threads)
     {
@@ -289,19 +305,25 @@ static la_status run_step(la_trainer *t, size_t geometry, const la_batch *batch,
                 e->lane[i].status = la_lane_make(&e->lane[i], geometry, batch, &e->lane[i].err);
 #pragma omp single
         answers = count_rows(e, lanes);
+        if (g->share) {
+            la_lane *lane = &e->lane[omp_get_thread_num()];
+#pragma omp for schedule(dynamic, 1)
+            for (int i = 0; i < lanes * LA_TURNS; i++)
+                turn_gradient(t, lane, &e->lane[i % lanes], i / lanes, geometry, batch, answers);
+        } else {
 #pragma omp for schedule(static, 1)
-        for (int i = 0; i < lanes; i++)
-            if (!alone) lane_gradient(t, &e->lane[i], geometry, batch, answers);
+            for (int i = 0; i < lanes; i++)
+                if (!alone) turn_gradient(t, &e->lane[i], &e->lane[i], 0, geometry, batch, answers);
+        }
 #pragma omp for schedule(static, 1)
         for (int i = 0; i < threads; i++) {
             int64_t from, to;
             range_of(t->spec.n, threads, i, &from, &to);
-            t->partial[i] = answers ? reduce_range(e, lanes, from, to) : 0.0;
+            t->partial[i] = answers ? reduce_range(e, g, from, to) : 0.0;
         }
 #pragma omp single
         {
-            good =
-                answers && first_failure(e, lanes, NULL) == LA_OK && take_stock(t, lanes, answers);
+            good = answers && first_failure(e, lanes, NULL) == LA_OK && take_stock(t, g, answers);
             how = adamw_of(t, t->grad_norm);
         }
 #pragma omp for schedule(static, 1)

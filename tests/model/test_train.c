@@ -42,6 +42,15 @@ static void two_lengths(fixture *f, const char *variant)
     fixture_set(f, "train.warmup=5");
 }
 
+/* Eight sequences, of which each is a piece, for two threads. */
+static void shared_turns(fixture *f)
+{
+    fixture_init(f, "softmax", 200);
+    f->config.threads = 2;
+    fixture_set(f, "train.tokens=1600");
+    fixture_set(f, "model.mlp=1");
+}
+
 static void no_allocation_in_a_step(void **state)
 {
     (void)state;
@@ -56,14 +65,16 @@ static void no_allocation_in_a_step(void **state)
     la_trainer_release(&t);
 }
 
-static void same_seed_same_bits(void **state)
+static void check_same_bits(bool shared)
 {
-    (void)state;
     char digest[3][33];
     for (int i = 0; i < 3; i++) {
         fixture f;
         la_trainer t;
-        two_lengths(&f, "softmax");
+        if (shared)
+            shared_turns(&f);
+        else
+            two_lengths(&f, "softmax");
         if (i == 2) f.config.seed = 9;
         start(&t, &f);
         steps(&t, 12);
@@ -72,6 +83,86 @@ static void same_seed_same_bits(void **state)
     }
     assert_string_equal(digest[0], digest[1]);
     assert_string_not_equal(digest[0], digest[2]);
+}
+
+static void same_seed_same_bits(void **state)
+{
+    (void)state;
+    check_same_bits(false);
+    check_same_bits(true);
+}
+
+static void turns_have_every_piece_once(void **state)
+{
+    (void)state;
+    la_geometry all[] = {{.T = 256, .B = 64, .lanes = 2, .threads = 1},
+                         {.T = 24, .B = 7, .lanes = 3, .threads = 1},
+                         {.T = 300, .B = 7, .lanes = 3, .threads = 1},
+                         {.T = 300, .B = 4, .lanes = 4, .threads = 1},
+                         {.T = 300, .B = 9, .lanes = 1, .threads = 1}};
+    const bool share[] = {true, false, true, true, false};
+    for (size_t i = 0; i < LA_COUNT(all); i++) {
+        all[i].share = la_lanes_can_share(&all[i]);
+        assert_int_equal(all[i].share, share[i]);
+        for (int lane = 0; lane < all[i].lanes; lane++) {
+            int64_t first, last, from, to, at = 0;
+            la_lane_share(&all[i], lane, &first, &last);
+            for (int turn = 0; turn < LA_TURNS; turn++, at = to) {
+                la_lane_turn(&all[i], lane, turn, &from, &to);
+                assert_int_equal(from, at);
+                assert_true(turn == 0 ? to > from : to >= from);
+            }
+            assert_int_equal(at * la_lane_piece(&all[i], lane), last - first);
+        }
+    }
+}
+
+static void add_turn(la_trainer *t, int by, int turn, const la_batch *batch, double *sum)
+{
+    const float *grad = t->engine.lane[0].turn_grad[turn];
+    assert_int_equal(la_lane_learn_turn(&t->engine.lane[by], &t->engine.lane[0], turn, 0, batch,
+                                        1592, t->weights, NULL),
+                     LA_OK);
+    for (int64_t i = 0; i < t->spec.n; i++) sum[i] += (double)grad[i];
+}
+
+/* Turns of lane 0 by itself and by the other; together they are all that it has to learn. */
+static void a_turn_is_the_same_on_any_thread(void **state)
+{
+    (void)state;
+    fixture f;
+    la_trainer t;
+    shared_turns(&f);
+    start(&t, &f);
+    la_batch batch = {.task = f.config.task,
+                      .task_opts = f.config.task_opts,
+                      .shape = t.shapes[0],
+                      .split = LA_SPLIT_TRAIN,
+                      .seed = 5,
+                      .count = 8};
+    size_t n = (size_t)t.spec.n;
+    double *own = calloc(n, sizeof *own), *other = calloc(n, sizeof *other), largest = 0;
+    la_lane *lane = &t.engine.lane[0];
+    assert_true(own && other && t.engine.geometry[0].share);
+    assert_int_equal(la_lane_make(lane, 0, &batch, NULL), LA_OK);
+    la_engine_pack(&t.engine, t.weights, 0, 1);
+    for (int turn = 0; turn < LA_TURNS; turn++) {
+        int64_t from, to;
+        la_lane_turn(&t.engine.geometry[0], 0, turn, &from, &to);
+        if (from == to) continue;
+        add_turn(&t, 0, turn, &batch, own);
+        double loss = lane->turn_tally[turn].loss;
+        add_turn(&t, 1, turn, &batch, other);
+        assert_true(loss > 0 && lane->turn_tally[turn].loss == loss);
+    }
+    assert_memory_equal(own, other, n * sizeof *own);
+    assert_int_equal(la_lane_learn(lane, 0, &batch, 1592, t.weights, NULL), LA_OK);
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)lane->grad[i]));
+    for (size_t i = 0; i < n; i++)
+        assert_true(fabs(own[i] - (double)lane->grad[i]) <= 1e-5 * largest);
+    free(own);
+    free(other);
+    la_trainer_release(&t);
 }
 
 static void threads_change_rounding_only(void **state)
@@ -385,6 +476,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_allocation_in_a_step),
         cmocka_unit_test(same_seed_same_bits),
+        cmocka_unit_test(turns_have_every_piece_once),
+        cmocka_unit_test(a_turn_is_the_same_on_any_thread),
         cmocka_unit_test(threads_change_rounding_only),
         cmocka_unit_test(a_fixed_set_is_permuted),
         cmocka_unit_test(all_positions_have_labels),
