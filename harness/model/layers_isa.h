@@ -113,6 +113,7 @@ LA_INLINE la_vf falling(la_vf n, la_vf r)
     return la_v_ldexp_(y, n);
 #endif
 }
+
 LA_INLINE la_vf vsigmoid(la_vf x)
 {
     la_vf r, n = halvings(x, &r);
