@@ -6,10 +6,10 @@
  *   2  from the state before the leg those before each of its steps, and the one behind it
  *   3  outputs
  *
- * only 2 needs the leg before, and it is much less than half of the work: while one thread is at it, the
- * others are at 3 of a leg before or at 1 of one behind. Whoever is done with a leg takes the next one that
- * nobody has. Only the state at the end of a leg goes from thread to thread. The states before steps, and the
- * features of keys, stay in an L2 cache till 3.
+ * only 2 needs the leg before, and it is much less than half of the work: a thread does it as soon as it can, and
+ * at other times 1 of one leg ahead, of those that nobody has, or a chunk of 3. So the chain of legs does not wait
+ * for whoever is slow, nor threads for the chain while they have outputs to make. Only the state at the end of a
+ * leg goes from thread to thread. The states before steps, and the features of keys, stay in an L2 cache till 3.
  */
 #include <omp.h>
 #include <string.h>
@@ -18,7 +18,8 @@
 #include "kernel_attention.h"
 #include "team.h"
 
-#define LEGS 8 /* of a thread, where chunks are few: it waits about half of its first one */
+#define HELD 2  /* legs that a thread has taken and not read, at most */
+#define LEGS 16 /* of a thread, where chunks are few: it waits about half of its first one */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -30,30 +31,41 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-void la_ka_turns_init(la_ka *ka, int64_t runners)
+/* Floats that a leg keeps of a chunk. */
+static int64_t chunk_floats(const la_ka *ka)
 {
-    int64_t chunks = la_ka_chunks(ka), step = la_ka_steps_of(ka, 1);
-    int64_t chunk = step * ka->slot + ka->chunk * (ka->ldm + 1);
-    ka->runners = runners;
-    ka->span = most(1, least(most(2, LA_KA_KEPT / chunk), chunks / (LEGS * runners)));
+    return la_ka_steps_of(ka, 1) * ka->slot + ka->chunk * (ka->ldm + 1);
 }
 
-/* Of a thread: a state before each step, and the one behind the leg. */
-static int64_t slots_of_thread(const la_ka *ka)
+/* Legs that a thread may hold: one where the states of two would not stay in the cache. */
+static int64_t room_of(const la_ka *ka)
+{
+    return 2 * HELD * chunk_floats(ka) <= LA_KA_KEPT ? HELD : 1;
+}
+
+void la_ka_turns_init(la_ka *ka, int64_t runners)
+{
+    int64_t chunks = la_ka_chunks(ka), kept = LA_KA_KEPT / (room_of(ka) * chunk_floats(ka));
+    ka->runners = runners;
+    ka->span = most(1, least(most(2, kept), chunks / (LEGS * runners)));
+}
+
+/* Of a leg: a state before each step, and the one behind it. */
+static int64_t slots_of_leg(const la_ka *ka)
 {
     return la_ka_steps_of(ka, ka->span) + 1;
 }
 
 int64_t la_ka_turns_slots(const la_ka *ka)
 {
-    return ka->p.threads * slots_of_thread(ka);
+    return ka->p.threads * room_of(ka) * slots_of_leg(ka);
 }
 
 /* Of a group: its legs, those of all its sequences one after the other. */
 typedef struct course {
     _Alignas(64) atomic_uint taken; /* of them */
     atomic_uint passed;             /* whose state is handed on */
-    int last;                       /* thread that handed on the last one's */
+    int64_t last;                   /* slot of the state that was handed on last */
 } course;
 
 #define COURSE ((int64_t)(sizeof(course) / sizeof(float)))
@@ -63,149 +75,212 @@ static int64_t keys_floats(const la_ka *ka)
     return la_whole_lines(ka->span * ka->chunk * (ka->ldm + 1));
 }
 
-/* For each group a course, and for each thread keys of a leg. */
+/* For each group a course, and for each thread keys of its legs. */
 int64_t la_ka_turns_floats(const la_ka *ka)
 {
-    return ka->p.threads / ka->runners * COURSE + ka->p.threads * keys_floats(ka);
+    return ka->p.threads / ka->runners * COURSE + ka->p.threads * room_of(ka) * keys_floats(ka);
 }
 
-/* One thread at one sequence. */
+/* A leg that a thread has taken, from its features on. */
+typedef struct leg {
+    bool held, absorbed;
+    unsigned at;         /* number among the group's */
+    int64_t i, s;        /* (batch, head); number in the sequence */
+    int64_t from, to;    /* its chunks */
+    int64_t read;        /* the first whose outputs are not made */
+    int64_t slot;        /* of its first state */
+    float *keys, *shift; /* features [span chunk, ldm]; [span chunk] */
+} leg;
+
+/* One thread at the legs of its group. */
 typedef struct runner {
     const la_ka *ka;
     const la_io *io;
     course *course;
-    int thread;
-    int64_t i;           /* (batch, head) */
-    int64_t leg, legs;   /* the one in hand; of a sequence */
-    int64_t from, to;    /* its chunks */
-    float *keys, *shift; /* features [span chunk, ldm]; [span chunk] */
+    int64_t first, legs; /* sequence of the group; legs of a sequence */
+    unsigned all;        /* legs of the group */
+    int64_t room;        /* for so many legs */
+    leg held[HELD];
     la_ka_buffers w;
 } runner;
 
-static la_ka_state slot_of(const runner *x, int thread, int64_t which)
+static la_ka_state slot_of(const runner *x, int64_t slot)
 {
-    int64_t of_thread = slots_of_thread(x->ka);
-    return la_ka_slot_at(x->ka, la_ka_slots(x->ka, x->io), thread * of_thread + which);
+    return la_ka_slot_at(x->ka, la_ka_slots(x->ka, x->io), slot);
+}
+
+static int64_t slot_behind(const runner *x, const leg *l)
+{
+    return l->slot + slots_of_leg(x->ka) - 1;
 }
 
 /* The state before the leg's step `at`, or behind the leg. */
-static la_ka_state state_at(const runner *x, int64_t at, bool behind)
+static la_ka_state state_at(const runner *x, const leg *l, int64_t at, bool behind)
 {
-    return slot_of(x, x->thread, behind ? la_ka_steps_of(x->ka, x->ka->span) : at);
+    return slot_of(x, behind ? slot_behind(x, l) : l->slot + at);
 }
 
-typedef void step_fn(runner *x, int64_t at, la_ka_state before, la_ka_state behind,
-                     const la_ka_rows *rows);
+typedef void step_fn(runner *x, la_ka_state before, la_ka_state behind, const la_ka_rows *rows);
 
-static void features(runner *x, int64_t at, la_ka_state before, la_ka_state behind,
-                     const la_ka_rows *rows)
+static void features(runner *x, la_ka_state before, la_ka_state behind, const la_ka_rows *rows)
 {
-    (void)at, (void)before, (void)behind;
+    (void)before, (void)behind;
     la_ka_features_of_keys(x->ka, rows, &x->w);
 }
 
-static void absorb(runner *x, int64_t at, la_ka_state before, la_ka_state behind,
-                   const la_ka_rows *rows)
+static void absorb(runner *x, la_ka_state before, la_ka_state behind, const la_ka_rows *rows)
 {
-    (void)at;
     la_ka_step_absorb(x->ka, before, behind, rows, &x->w);
 }
 
-static void read(runner *x, int64_t at, la_ka_state before, la_ka_state behind,
-                 const la_ka_rows *rows)
+static void read(runner *x, la_ka_state before, la_ka_state behind, const la_ka_rows *rows)
 {
-    (void)at;
     la_ka_step_read(x->ka, before, behind, rows, &x->w);
 }
 
-/* The leg, step by step; `wanted` of the rows. */
-static void each_step(runner *x, step_fn *fn, unsigned wanted)
+/* Chunk c of the leg, step by step; `wanted` of the rows. */
+static void each_step(runner *x, const leg *l, int64_t c, step_fn *fn, unsigned wanted)
 {
     const la_ka *ka = x->ka;
-    int64_t at = 0, step = la_ka_step_tokens(ka);
-    for (int64_t c = x->from; c < x->to; c++) {
-        la_ka_rows rows = la_ka_chunk_rows(ka, x->io, x->i, c, wanted, &x->w);
-        if (c + 1 < x->to) la_ka_look_ahead(ka, x->io, x->i, c + 1, wanted);
-        if (fn == read && x->io->saved)
-            la_ka_copy_state(ka, la_ka_slot_at(ka, x->io->saved, x->i * la_ka_chunks(ka) + c),
-                             state_at(x, at, false));
-        for (int64_t t = 0; t < rows.n; t += step, at++) {
-            bool last = c + 1 == x->to && t + step >= rows.n;
-            la_ka_rows few = la_ka_few_rows(&rows, t, step);
-            x->w.b = x->keys + at * step * ka->ldm;
-            x->w.shift = x->shift + at * step;
-            fn(x, at, state_at(x, at, false), state_at(x, at + 1, last), &few);
-        }
-        if (fn == read)
-            la_ka_put(ka, rows.n, ka->p.dv, rows.o, rows.ldv, x->io->o,
-                      la_ka_row(ka, x->i, c * ka->chunk), ka->p.dv, 0);
+    int64_t step = la_ka_step_tokens(ka), at = la_ka_steps_of(ka, c - l->from);
+    la_ka_rows rows = la_ka_chunk_rows(ka, x->io, l->i, c, wanted, &x->w);
+    if (c + 1 < l->to) la_ka_look_ahead(ka, x->io, l->i, c + 1, wanted);
+    for (int64_t t = 0; t < rows.n; t += step, at++) {
+        bool last = c + 1 == l->to && t + step >= rows.n;
+        la_ka_rows few = la_ka_few_rows(&rows, t, step);
+        x->w.b = l->keys + at * step * ka->ldm;
+        x->w.shift = l->shift + at * step;
+        fn(x, state_at(x, l, at, false), state_at(x, l, at + 1, last), &few);
     }
+    if (fn != read) return;
+    la_ka_put(ka, rows.n, ka->p.dv, rows.o, rows.ldv, x->io->o, la_ka_row(ka, l->i, c * ka->chunk),
+              ka->p.dv, 0);
 }
 
-/* The state before leg number `at` of the group's. */
-static void receive(const runner *x, unsigned at)
+/* The state before the leg. */
+static void receive(const runner *x, const leg *l)
 {
     const la_ka *ka = x->ka;
-    la_ka_state st = state_at(x, 0, false);
-    la_team_reach(&x->course->passed, at);
-    if (x->leg > 0) {
-        int64_t behind = la_ka_steps_of(ka, ka->span);
-        la_ka_copy_state(ka, st, slot_of(x, x->course->last, behind));
+    la_ka_state st = state_at(x, l, 0, false);
+    if (l->s > 0) {
+        la_ka_copy_state(ka, st, slot_of(x, x->course->last));
         return;
     }
     if (x->io->state_in)
-        la_ka_copy_state(ka, st, la_ka_part_at(ka, x->io->state_in, x->i));
+        la_ka_copy_state(ka, st, la_ka_part_at(ka, x->io->state_in, l->i));
     else
         la_ka_empty(ka, st);
     la_ka_enter(ka, st);
 }
 
-static void hand_on(const runner *x, unsigned at)
+static void hand_on(const runner *x, const leg *l)
 {
-    x->course->last = x->thread;
-    atomic_store_explicit(&x->course->passed, at + 1, memory_order_release);
+    x->course->last = slot_behind(x, l);
+    atomic_store_explicit(&x->course->passed, l->at + 1, memory_order_release);
 }
 
-static void end(const runner *x)
+static void end(const runner *x, const leg *l)
 {
-    la_ka_state st = state_at(x, 0, true);
+    la_ka_state st = state_at(x, l, 0, true);
     if (!x->io->state_out) return;
     la_ka_leave(x->ka, st);
-    la_ka_copy_state(x->ka, la_ka_part_at(x->ka, x->io->state_out, x->i), st);
+    la_ka_copy_state(x->ka, la_ka_part_at(x->ka, x->io->state_out, l->i), st);
 }
 
-/* Leg number `at` of those of the group's sequences, which start with number `first`. */
-static void run(runner *x, unsigned at, int64_t first)
+/* ---- what a thread does next ---- */
+
+/* The leg of its own whose turn it is. */
+static bool absorb_one(runner *x)
+{
+    unsigned passed = atomic_load_explicit(&x->course->passed, memory_order_acquire);
+    for (leg *l = x->held; l < x->held + x->room; l++) {
+        if (!l->held || l->absorbed || l->at != passed) continue;
+        receive(x, l);
+        for (int64_t c = l->from; c < l->to; c++) each_step(x, l, c, absorb, LA_KA_V);
+        hand_on(x, l);
+        l->absorbed = true;
+        return true;
+    }
+    return false;
+}
+
+/* The next leg that nobody has, where none waits for its turn. */
+static bool take_one(runner *x)
+{
+    leg *l = NULL;
+    for (int64_t i = 0; i < x->room; i++) {
+        if (!x->held[i].held)
+            l = x->held + i;
+        else if (!x->held[i].absorbed)
+            return false;
+    }
+    if (!l || atomic_load(&x->course->taken) >= x->all) return false;
+    unsigned at = atomic_fetch_add(&x->course->taken, 1);
+    if (at >= x->all) return false;
+    int64_t chunks = la_ka_chunks(x->ka);
+    l->held = true, l->absorbed = false, l->at = at;
+    l->i = x->first + at / x->legs, l->s = at % x->legs;
+    l->from = l->read = chunks * l->s / x->legs;
+    l->to = chunks * (l->s + 1) / x->legs;
+    for (int64_t c = l->from; c < l->to; c++) each_step(x, l, c, features, LA_KA_K);
+    return true;
+}
+
+/* A chunk of the earliest leg that is not read. */
+static bool read_some(runner *x)
 {
     const la_ka *ka = x->ka;
-    int64_t chunks = la_ka_chunks(ka);
-    x->i = first + at / x->legs;
-    x->leg = at % x->legs;
-    x->from = chunks * x->leg / x->legs;
-    x->to = chunks * (x->leg + 1) / x->legs;
-    each_step(x, features, LA_KA_K);
-    receive(x, at);
-    each_step(x, absorb, LA_KA_V);
-    hand_on(x, at);
+    leg *l = NULL;
+    for (int64_t i = 0; i < x->room; i++)
+        if (x->held[i].held && x->held[i].absorbed && (!l || x->held[i].at < l->at))
+            l = x->held + i;
+    if (!l) return false;
+    int64_t c = l->read++;
+    if (x->io->saved)
+        la_ka_copy_state(ka, la_ka_slot_at(ka, x->io->saved, l->i * la_ka_chunks(ka) + c),
+                         state_at(x, l, la_ka_steps_of(ka, c - l->from), false));
     /* Keys again for a chunk that has to go token by token. */
-    each_step(x, read, LA_KA_Q | LA_KA_V | (ka->stabilised ? LA_KA_K : 0));
-    if (x->leg + 1 == x->legs) end(x);
+    each_step(x, l, c, read, LA_KA_Q | LA_KA_V | (ka->stabilised ? LA_KA_K : 0));
+    if (l->read < l->to) return true;
+    if (l->s + 1 == x->legs) end(x, l);
+    l->held = false;
+    return true;
+}
+
+static bool done(const runner *x)
+{
+    for (int64_t i = 0; i < x->room; i++)
+        if (x->held[i].held) return false;
+    return atomic_load(&x->course->taken) >= x->all;
 }
 
 static runner runner_of(const la_ka *ka, const la_io *io, int thread)
 {
     course *courses = (course *)(void *)la_ka_team_at(ka, io);
-    int64_t groups = ka->p.threads / ka->runners;
-    float *keys = (float *)(void *)(courses + groups) + thread * keys_floats(ka);
+    int64_t groups = ka->p.threads / ka->runners, room = room_of(ka);
+    float *keys = (float *)(void *)(courses + groups) + thread * room * keys_floats(ka);
     int64_t chunks = la_ka_chunks(ka), round = ka->span * ka->runners;
-    return (runner){.ka = ka,
-                    .io = io,
-                    .course = courses + thread / ka->runners,
-                    .thread = thread,
-                    .legs = least((chunks + round - 1) / round * ka->runners, chunks),
-                    .keys = keys,
-                    .shift = keys + ka->span * ka->chunk * ka->ldm,
-                    .w = la_ka_buffers_of(ka, io, thread)};
+    runner x = {.ka = ka,
+                .io = io,
+                .course = courses + thread / ka->runners,
+                .legs = least((chunks + round - 1) / round * ka->runners, chunks),
+                .room = room,
+                .w = la_ka_buffers_of(ka, io, thread)};
+    for (int64_t i = 0; i < room; i++) {
+        leg *l = x.held + i;
+        l->slot = (thread * room + i) * slots_of_leg(ka);
+        l->keys = keys + i * keys_floats(ka);
+        l->shift = l->keys + ka->span * ka->chunk * ka->ldm;
+    }
+    return x;
+}
+
+static void run(runner *x)
+{
+    for (int spins = 0; !done(x);) {
+        spins = absorb_one(x) || take_one(x) || read_some(x) ? 0 : spins + 1;
+        la_team_pause(spins);
+    }
 }
 
 void la_ka_forward_by_turns(const la_ka *ka, const la_io *io)
@@ -219,10 +294,9 @@ void la_ka_forward_by_turns(const la_ka *ka, const la_io *io)
         runner x = runner_of(ka, io, thread);
         int64_t alone = running == ka->p.threads ? ka->whole : heads;
         for (int64_t i = thread; i < alone; i += running)
-            la_ka_forward_head(ka, io, i, thread, state_at(&x, 0, false));
-        int64_t first = ka->whole + thread / ka->runners * each;
-        int64_t legs = alone < heads ? each * x.legs : 0;
-        for (unsigned at; legs > 0 && (at = atomic_fetch_add(&x.course->taken, 1)) < legs;)
-            run(&x, at, first);
+            la_ka_forward_head(ka, io, i, thread, state_at(&x, x.held, 0, false));
+        x.first = ka->whole + thread / ka->runners * each;
+        x.all = alone < heads ? (unsigned)(each * x.legs) : 0;
+        run(&x);
     }
 }
