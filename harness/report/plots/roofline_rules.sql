@@ -1,6 +1,6 @@
 -- The roofs, measured on this machine with the threads of the sweep: arithmetic, and main memory.
 SELECT DISTINCT printf('%s %.0f GFLOP/s, %d thread%s',
-    CASE dtype WHEN 'f32' THEN 'f32 multiply-adds' ELSE dtype || ' dot products' END,
+    CASE dtype WHEN 'f32' THEN 'f32 multiply-adds' ELSE dtype || ' products' END,
     peak_flop_per_s * 1e-9, threads, CASE threads WHEN 1 THEN '' ELSE 's' END) AS label,
   peak_flop_per_s * 1e-9 AS y, 0 AS slope
 FROM v_time
