@@ -98,6 +98,7 @@ LA_INLINE la_vf halvings(la_vf x, la_vf *r)
     *r = la_v_fma(n, la_v_set(-2.12194440e-4f), *r);
     return n;
 }
+
 /* 2^n e^-r: relative error below 2e-7. */
 LA_INLINE la_vf falling(la_vf n, la_vf r)
 {

@@ -203,9 +203,10 @@ static inline la_delta_slice la_delta_part(const la_delta_slice *x, int64_t t, i
     int64_t gates = t * x->gate_row, channels = gates * x->dk;
     la_delta_slice y = *x;
     y.T = end - t;
-    y.q = la_delta_elements(x, x->q, t * x->qk_row),
+    y.q = la_delta_elements(x, x->q, t * x->qk_row);
     y.k = la_delta_elements(x, x->k, t * x->qk_row);
-    y.v = la_delta_elements(x, x->v, t * x->v_row), y.o = la_delta_elements(x, x->o, t * x->v_row);
+    y.v = la_delta_elements(x, x->v, t * x->v_row);
+    y.o = la_delta_elements(x, x->o, t * x->v_row);
     if (x->a) y.a += channels, y.b += channels;
     if (x->beta) y.beta += gates;
     if (x->g) y.g += x->decay == LA_DECAY_CHANNEL ? channels : gates;
