@@ -68,6 +68,8 @@ void la_latex_put(const char *s, FILE *out)
                                              {"µ", "$\\mu$"},
                                              {"·", "$\\cdot$"},
                                              {"×", "$\\times$"},
+                                             {"–", "--"},
+                                             {"\u00a0", "~"},
                                              {"≥", "$\\ge$"},
                                              {"≤", "$\\le$"}};
     while (*s) {

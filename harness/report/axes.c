@@ -175,6 +175,9 @@ void la_canvas_terminals(const la_plot_how *how, const char *stem, double height
             "Sans,11' fontscale 0.62 linewidth 0.85 background rgb '#ffffff'\nset output '%s.pdf'",
             LA_FIGURE_WIDTH / 96.0, height / 96.0, stem);
     if (how->tikz)
-        la_text_add(png, "\nreplot\nset terminal tikz size %.3fin,%.3fin\nset output '%s.tikz'",
-                    LA_FIGURE_WIDTH / 96.0, height / 96.0, stem);
+        la_text_add(
+            png,
+            "\nreplot\n# Labels are gnuplot's here; labench has put them into TeX's words.\n"
+            "set terminal tikz size %.3fin,%.3fin\nset output '%s.tikz'",
+            LA_FIGURE_WIDTH / 96.0, height / 96.0, stem);
 }

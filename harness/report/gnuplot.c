@@ -146,21 +146,6 @@ static void redate(la_text *pdf)
     memcpy(at + sizeof before - 1, date, sizeof date - 1);
 }
 
-/* Takes out the line with the date that gnuplot's TikZ begins with. */
-static void undate(const la_text *tikz, la_text *out)
-{
-    static const char before[] = "%% generated with GNUPLOT";
-    const char *all = la_text_str(tikz), *at = strstr(all, before);
-    const char *date = at ? strchr(at, '\n') : NULL;
-    const char *rest = date && strncmp(date, "\n%%", 3) == 0 ? strchr(date + 1, '\n') : NULL;
-    if (!rest) {
-        la_text_bytes(out, all, tikz->len);
-        return;
-    }
-    la_text_bytes(out, all, (size_t)(date - all));
-    la_text_bytes(out, rest, strlen(rest));
-}
-
 /* Puts our title in the place of gnuplot's own. */
 static void retitle(const la_text *svg, const char *title, la_text *out)
 {
@@ -199,7 +184,7 @@ static la_status collect(const la_plot_how *how, const char *work, const char *d
         if (st == LA_OK && raw.len < 200)
             st = LA_FAIL(err, LA_E_ENV, "gnuplot wrote only %zu bytes of %s", raw.len, name);
         if (st == LA_OK && i == PDF) redate(&raw);
-        if (st == LA_OK && i == TIKZ) undate(&raw, &ready);
+        if (st == LA_OK && i == TIKZ) st = la_tikz_finish(&raw, &ready, err);
         if (st == LA_OK && i != TIKZ) retitle(&raw, title, &ready);
         if (st == LA_OK) st = la_write_file(dir, name, la_text_str(&ready), ready.len, err);
         la_text_release(&raw);

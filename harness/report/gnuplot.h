@@ -19,6 +19,9 @@ la_status la_write_file(const char *dir, const char *name, const char *bytes, si
 la_status la_gnuplot_draw(const la_plot_how *how, const char *dir, const char *stem,
                           const char *title, const la_text *dat, const la_text *gp, la_err *err);
 
+/* What gnuplot wrote for TikZ, without its date and with labels that TeX reads. */
+la_status la_tikz_finish(const la_text *raw, la_text *out, la_err *err);
+
 /* The same in two steps, for who has something else to do meanwhile. `dir` stays until the end, which
  * releases *out. */
 typedef struct la_gnuplot la_gnuplot;

@@ -507,6 +507,38 @@ static void test_quoting_leaves_no_way_out(void **state)
     la_text_release(&t);
 }
 
+static void test_labels_of_tikz_are_what_tex_reads(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *gnuplot, *tex;
+    } labels[] = {
+        {"95 % of a_b & c#", "95 \\% of a\\_b \\& c\\#"},
+        {"gated\\_deltanet\\@  {/:Italic T}^{1.97}", "gated\\_deltanet@  \\textit{T}$^{1.97}$"},
+        {"{/:Italic T}^2 µs†", "\\textit{T}$^{2}$ $\\mu$s\\dag{}"},
+        {"3·10^{-7}", "3$\\cdot$10$^{-7}$"},
+        {"{\"chunk\":16}", "\\{{\\char34}chunk{\\char34}:16\\}"},
+        {"{/:Italic ", "\\{/:Italic "},
+        {"1^", "1$^{}$"},
+        {"", ""},
+    };
+    la_err err;
+    for (size_t i = 0; i < LA_COUNT(labels); i++) {
+        la_text raw = {0}, want = {0}, out = {0};
+        la_text_add(&raw, "%%%% generated with GNUPLOT\n%%%% Mon Jan  1 00:00:00 2001\n");
+        la_text_add(&raw, "\\draw (0,0) {a_b};\n\\node[gp] at (1.000,2.000) {%s};\n\\end{x}",
+                    labels[i].gnuplot);
+        la_text_add(&want, "%%%% generated with GNUPLOT\n");
+        la_text_add(&want, "\\draw (0,0) {a_b};\n\\node[gp] at (1.000,2.000) {%s};\n\\end{x}",
+                    labels[i].tex);
+        expect_ok(la_tikz_finish(&raw, &out, &err));
+        assert_string_equal(out.s, want.s);
+        la_text_release(&raw);
+        la_text_release(&want);
+        la_text_release(&out);
+    }
+}
+
 static void test_without_gnuplot_the_data_are_kept(void **state)
 {
     (void)state;
@@ -590,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_plots_of_a_baseline_alone_end),
         cmocka_unit_test(test_names_are_never_run),
         cmocka_unit_test(test_quoting_leaves_no_way_out),
+        cmocka_unit_test(test_labels_of_tikz_are_what_tex_reads),
         cmocka_unit_test(test_without_gnuplot_the_data_are_kept),
         cmocka_unit_test(test_a_broken_gnuplot_is_told_and_leaves_no_half_figure),
         cmocka_unit_test(test_an_unknown_kind_is_refused_with_the_nearest),
