@@ -69,6 +69,8 @@ void la_latex_put(const char *s, FILE *out)
                                              {"·", "$\\cdot$"},
                                              {"×", "$\\times$"},
                                              {"–", "--"},
+                                             {"…", "\\ldots{}"},
+                                             {"≈", "$\\approx$"},
                                              {"\u00a0", "~"},
                                              {"≥", "$\\ge$"},
                                              {"≤", "$\\le$"}};

@@ -58,6 +58,7 @@ static void test_latex(void **state)
     expect(la_latex_put, "\\input{/etc/passwd}^~",
            "\\textbackslash{}input\\{/etc/passwd\\}\\textasciicircum{}\\textasciitilde{}");
     expect(la_latex_put, "a<b>|\"", "a\\textless{}b\\textgreater{}\\textbar{}{\\char34}");
+    expect(la_latex_put, "≈ 2–3…", "$\\approx$ 2--3\\ldots{}");
     expect(la_latex_put, "fnet†, 3 µs, 2×3\n", "fnet\\dag{}, 3 $\\mu$s, 2$\\times$3 ");
 }
 
