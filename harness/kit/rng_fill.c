@@ -20,7 +20,6 @@ typedef uint64_t vu __attribute__((vector_size(8 * LANES)));
 typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef int32_t vm __attribute__((vector_size(4 * LANES)));
 typedef float v2f __attribute__((vector_size(8 * LANES)));
-typedef int32_t v2i __attribute__((vector_size(8 * LANES)));
 
 #define NEAR 0x1p-45 /* what a value may be off by before its float is asked of the library */
 
@@ -181,18 +180,25 @@ LA_INLINE int narrowed(vd z, vd off, vf *to)
     return differs(low, high);
 }
 
+/* Where number i of a row of blocks is among the four lanes of LANES blocks. */
+#define PLACE(i) (i) % 4 * LANES + (i) / 4
+#define BLOCK(i) PLACE(4 * (i)), PLACE(4 * (i) + 1), PLACE(4 * (i) + 2), PLACE(4 * (i) + 3)
+#if LA_VW == 16
+#define HALF(i) BLOCK(i), BLOCK((i) + 1), BLOCK((i) + 2), BLOCK((i) + 3)
+#elif LA_VW == 8
+#define HALF(i) BLOCK(i), BLOCK((i) + 1)
+#else
+#define HALF(i) BLOCK(i)
+#endif
+
 /* Vectors of the four lanes of LANES blocks, block after block. */
 LA_INLINE void put_blocks(const vf z[4], float *out)
 {
     v2f a, b;
-    v2i first, last;
     memcpy(&a, z, sizeof a);
     memcpy(&b, z + 2, sizeof b);
-    for (int i = 0; i < 2 * LANES; i++) {
-        first[i] = i % 4 * LANES + i / 4;
-        last[i] = first[i] + LANES / 2;
-    }
-    v2f low = __builtin_shuffle(a, b, first), high = __builtin_shuffle(a, b, last);
+    v2f low = __builtin_shufflevector(a, b, HALF(0));
+    v2f high = __builtin_shufflevector(a, b, HALF(LANES / 2));
     memcpy(out, &low, sizeof low);
     memcpy(out + 2 * LANES, &high, sizeof high);
 }
