@@ -83,8 +83,10 @@ static void test_turns_have_the_bits_of_one_thread(void **state)
                               problem_of(1, T, H, D, D, LA_MASK_CAUSAL, 1), "", LA_INPUTS_DEFAULT);
         subject_open_training(&some, variants[i], "cpu_chunk",
                               problem_of(1, T, H, D, D, LA_MASK_CAUSAL, 3), "", LA_INPUTS_DEFAULT);
+        float *of_one = one.inst.state.data, *of_some = some.inst.state.data;
+        memset(of_one, 0, one.inst.state.bytes); /* what pads it is nobody's */
+        memset(of_some, 0, some.inst.state.bytes);
         for (int calls = 0; calls < 2; calls++) {
-            float *of_one = one.inst.state.data, *of_some = some.inst.state.data;
             const float *o = subject_run(&one, calls ? of_one : NULL, of_one);
             assert_memory_equal(subject_run(&some, calls ? of_some : NULL, of_some), o,
                                 (size_t)(T * H * D) * sizeof *o);
