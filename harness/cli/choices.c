@@ -15,10 +15,12 @@ static const struct {
     {LA_FLAG_MASK, {"auto", "causal", "bidirectional"}},
     {LA_FLAG_DTYPE, {"f32", "bf16", "f16"}},
     {LA_FLAG_RECIPE, {"controlled", "paper"}},
+    {LA_FLAG_DEVICE, {"cpu", "cuda"}}, /* and cuda:N */
     {LA_FLAG_CACHE, {"hot", "cold"}},
     {LA_FLAG_ORDER, {"random", "given"}},
     {LA_FLAG_RETRY, {"failed", "timeout", "oom", "all"}},
     {LA_FLAG_SPLIT, {"train", "validation", "test"}},
+    {LA_FLAG_TERMINAL, {"pdf", "tikz", "svg", "png"}},
     {LA_FLAG_FORMAT, {"csv", "json", "md", "latex", "text"}},
     {LA_FLAG_INTERVALS, {"brackets", "none"}},
     {LA_FLAG_FAIL_ON, {"slower", "faster", "changed", "unclear", "miss"}},

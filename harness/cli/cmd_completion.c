@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "export.h"
 
 typedef struct words_args {
     la_common common;
@@ -32,6 +33,43 @@ static bool shown(int command)
 static bool has(int command, int flag)
 {
     return (la_flags[flag].commands >> command & 1u) != 0;
+}
+
+/* What may stand behind a command: fixed words, and names that the program lists. */
+static const struct {
+    la_command command;
+    const char *words, *names[2];
+} behind[] = {
+    {LA_CMD_LIST, "variants tasks devices sweeps papers plots", {NULL}},
+    {LA_CMD_SHOW, "last task", {"variants", "tasks"}},
+    {LA_CMD_PLOT, "all", {"plots"}},
+    {LA_CMD_COMPARE, "previous last", {"variants"}},
+    {LA_CMD_CROSSOVER, "", {"variants"}},
+    {LA_CMD_REPRODUCE, "list all", {"papers"}},
+    {LA_CMD_DB, "check backup migrate recover", {NULL}},
+    {LA_CMD_VERIFY, "", {"variants"}},
+    {LA_CMD_SAMPLE, "", {"tasks"}},
+    {LA_CMD_COMPLETION, "bash zsh fish", {NULL}},
+};
+
+/* With a space before each; `names` around what a shell asks the program for. */
+static void print_behind(la_command command, const char *before, const char *after, FILE *out)
+{
+    for (size_t i = 0; command == LA_CMD_EXPORT && i < la_export_count(); i++)
+        fprintf(out, " %s", la_export_name(i));
+    for (size_t i = 0; i < LA_COUNT(behind); i++) {
+        if (behind[i].command != command) continue;
+        if (*behind[i].words) fprintf(out, " %s", behind[i].words);
+        for (int k = 0; k < 2 && behind[i].names[k]; k++)
+            fprintf(out, " %s%s%s", before, behind[i].names[k], after);
+    }
+}
+
+static bool has_behind(la_command command)
+{
+    for (size_t i = 0; i < LA_COUNT(behind); i++)
+        if (behind[i].command == command) return true;
+    return command == LA_CMD_EXPORT;
 }
 
 /* ---- bash, and zsh by its emulation ---- */
@@ -83,11 +121,19 @@ static void print_lists(FILE *out)
     }
 }
 
-/* Flags whose value is a path or of no list: the shell's own completion of files. */
+/* Flags whose value is a path: the shell's own completion of files. */
+static const la_flag_id files[] = {LA_FLAG_DB,     LA_FLAG_OUT,  LA_FLAG_IN,
+                                   LA_FLAG_PLUGIN, LA_FLAG_WITH, LA_FLAG_CONFIG};
+
+static bool takes_file(int flag)
+{
+    for (size_t i = 0; i < LA_COUNT(files); i++)
+        if ((int)files[i] == flag) return true;
+    return false;
+}
+
 static void print_file_flags(FILE *out)
 {
-    static const la_flag_id files[] = {LA_FLAG_DB,     LA_FLAG_OUT,  LA_FLAG_IN,
-                                       LA_FLAG_PLUGIN, LA_FLAG_WITH, LA_FLAG_CONFIG};
     fputs("        ", out);
     for (size_t i = 0; i < LA_COUNT(files); i++)
         fprintf(out, "%s--%s", i ? "|" : "", la_flags[files[i]].name);
@@ -112,14 +158,7 @@ static void print_bash(FILE *out)
         fprintf(out, "        %s) words=\"$words", la_commands[c].name);
         for (int f = 0; f < LA_FLAG_COUNT; f++)
             if (has(c, f)) fprintf(out, " --%s", la_flags[f].name);
-        if (c == LA_CMD_LIST) fputs(" variants tasks devices sweeps papers plots", out);
-        if (c == LA_CMD_SHOW || c == LA_CMD_COMPARE || c == LA_CMD_CROSSOVER || c == LA_CMD_VERIFY)
-            fputs(" $(_labench_names variants)", out);
-        if (c == LA_CMD_SHOW || c == LA_CMD_SAMPLE) fputs(" $(_labench_names tasks)", out);
-        if (c == LA_CMD_PLOT) fputs(" all $(_labench_names plots)", out);
-        if (c == LA_CMD_REPRODUCE) fputs(" list all $(_labench_names papers)", out);
-        if (c == LA_CMD_DB) fputs(" check backup migrate recover", out);
-        if (c == LA_CMD_COMPLETION) fputs(" bash zsh fish", out);
+        print_behind((la_command)c, "$(_labench_names ", ")", out);
         fputs("\" ;;\n", out);
     }
     fputs("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
@@ -155,6 +194,13 @@ static void print_fish(FILE *out)
         quote(la_commands[c].summary, out);
         fputc('\n', out);
     }
+    for (int c = 0; c < LA_CMD_COUNT; c++) {
+        if (!shown(c) || !has_behind((la_command)c)) continue;
+        fprintf(out, "complete -c labench -n '__fish_seen_subcommand_from %s' -a '",
+                la_commands[c].name);
+        print_behind((la_command)c, "(labench list ", " | cut -d\" \" -f1)", out);
+        fputs("'\n", out);
+    }
     for (int c = 0; c < LA_CMD_COUNT; c++)
         for (int f = 0; shown(c) && f < LA_FLAG_COUNT; f++) {
             if (!has(c, f)) continue;
@@ -163,10 +209,11 @@ static void print_fish(FILE *out)
                     c == LA_CMD_RUN ? "__fish_use_subcommand; or " : "", la_commands[c].name,
                     la_flags[f].name);
             if (la_flags[f].letter) fprintf(out, " -s %c", la_flags[f].letter);
-            if (la_flags[f].arg) fputs(" -r", out);
-            if (f == LA_FLAG_VARIANTS)
-                fputs(" -a '(labench list variants | cut -d\" \" -f1)'", out);
-            if (f == LA_FLAG_TASKS) fputs(" -a '(labench list tasks | cut -d\" \" -f1)'", out);
+            if (la_flags[f].arg) fputs(takes_file(f) ? " -r -F" : " -x", out);
+            if (f == LA_FLAG_VARIANTS || f == LA_FLAG_TASKS) /* lists, with commas between */
+                fprintf(out,
+                        " -a '(__fish_complete_list , \"labench list %s | cut -d\\\" \\\" -f1\")'",
+                        la_flags[f].name);
             size_t n;
             const char *const *words = la_flag_words((la_flag_id)f, &n);
             for (size_t i = 0; i < n; i++)

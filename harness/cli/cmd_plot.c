@@ -25,13 +25,12 @@ typedef struct plot_args {
 
 static la_status take_terminals(plot_args *args, const char *value, la_err *err)
 {
-    static const char *const words[] = {"pdf", "tikz", "svg", "png"};
     for (const char *at = value;;) {
         size_t len = strcspn(at, ",");
         char word[24];
         int which;
         snprintf(word, sizeof word, "%.*s", (int)(len < sizeof word ? len : sizeof word - 1), at);
-        LA_TRY(la_choice_parse("--terminal", word, words, LA_COUNT(words), &which, err));
+        LA_TRY(la_flag_choice(LA_FLAG_TERMINAL, word, &which, err));
         args->how.pdf |= which == 0;
         args->how.tikz |= which == 1;
         if (!at[len]) return LA_OK;
