@@ -15,7 +15,7 @@ static const struct {
     {LA_FLAG_MASK, {"auto", "causal", "bidirectional"}},
     {LA_FLAG_DTYPE, {"f32", "bf16", "f16"}},
     {LA_FLAG_RECIPE, {"controlled", "paper"}},
-    {LA_FLAG_DEVICE, {"cpu", "cuda"}}, /* and cuda:N */
+    {LA_FLAG_DEVICE, {"auto", "cpu", "cuda"}}, /* and cuda:N */
     {LA_FLAG_CACHE, {"hot", "cold"}},
     {LA_FLAG_ORDER, {"random", "given"}},
     {LA_FLAG_RETRY, {"failed", "timeout", "oom", "all"}},
