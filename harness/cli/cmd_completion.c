@@ -257,6 +257,36 @@ static void man_flag(int f, FILE *out)
     fputc('\n', out);
 }
 
+static const char man_tail[] =
+    ".SH EXIT STATUS\n"
+    ".TP\n0\nall went well; outcomes such as unsupported or out of memory are results\n"
+    ".TP\n1\na cell crashed, was killed, erred or was wrong\n"
+    ".TP\n2\nthe command line makes no sense; nothing was run\n"
+    ".TP\n3\na device, a program or disk space is missing\n"
+    ".TP\n4\nthe database\n"
+    ".TP\n5\nwhat \\-\\-fail\\-on names is so\n"
+    ".TP\n6\na kernel does not agree with its reference\n"
+    ".TP\n128+n\nended by signal n; the same command continues\n"
+    ".SH ENVIRONMENT\n"
+    ".TP\nLABENCH_DB\nthe database where no \\-\\-db says which\n"
+    ".TP\nLABENCH_CONFIG\na file of flags, or none, where no \\-\\-config says which\n"
+    ".TP\nLABENCH_ISA\nthe highest instruction set that kernels may use: generic, avx2, "
+    "avx512, avx512_bf16, amx_bf16\n"
+    ".TP\nLABENCH_PYTHON\nthe Python that runs peers\n"
+    ".TP\nLABENCH_PLUGIN_PATH, LABENCH_PEER_PATH, LABENCH_PAPER_PATH\nfolders, colons between, "
+    "where variants, peers and tables of papers of your own are looked for\n"
+    ".TP\nNO_COLOR, FORCE_COLOR\nno colours, or always\n"
+    ".SH FILES\n"
+    ".TP\nlabench.db, labench.models/\nall that was measured, and the models that were trained\n"
+    ".TP\nresults/\nthe figures of each sweep\n"
+    ".TP\nlabench.ini, ~/.config/labench/labench.ini\nflags that are always the same\n"
+    ".SH EXAMPLES\n"
+    ".TP\nlabench \\-\\-variants all \\-\\-lengths 1k..128k\nmeasure, print the table, draw the "
+    "figures; \\-\\-quick for a rough picture\n"
+    ".TP\nlabench plot speedup \\-\\-base flash\nof the last sweep: how many times faster than "
+    "flash\n"
+    ".TP\nlabench reproduce parity \\-\\-run\na table of a paper beside ours\n";
+
 static void print_man(FILE *out)
 {
     fprintf(out,
@@ -277,16 +307,7 @@ static void print_man(FILE *out)
     fputs(".SH FLAGS OF EVERY COMMAND\n", out);
     for (int f = 0; f < LA_FLAG_COUNT; f++)
         if (la_flags[f].commands == LA_IN_ALL) man_flag(f, out);
-    fputs(".SH EXIT STATUS\n"
-          ".TP\n0\nall went well; outcomes such as unsupported or out of memory are results\n"
-          ".TP\n1\na cell crashed, was killed, erred or was wrong\n"
-          ".TP\n2\nthe command line makes no sense; nothing was run\n"
-          ".TP\n3\na device, a program or disk space is missing\n"
-          ".TP\n4\nthe database\n"
-          ".TP\n5\nwhat \\-\\-fail\\-on names is so\n"
-          ".TP\n6\na kernel does not agree with its reference\n"
-          ".TP\n128+n\nended by signal n; the same command continues\n",
-          out);
+    fputs(man_tail, out);
 }
 
 static int words_main(la_command command, int argc, char **argv, int first)
