@@ -39,7 +39,7 @@ void la_flash_back_plan(flash *f)
 
 /* Words of each array of a thread's working set, and floats of one part's dK and dV. */
 typedef struct layout {
-    size_t qt, dot, dqt, q, dout, rows, scores, pairs, kt, vt, kp, scratch, total, part_k, part_v;
+    size_t qt, dot, dq, q, dout, rows, scores, pairs, kt, vt, kp, scratch, total, part_k, part_v;
 } layout;
 
 static layout layout_of(const flash *f)
@@ -48,7 +48,7 @@ static layout layout_of(const flash *f)
     int64_t rows = f->narrow ? n * w / 2 : n * w, pairs = f->narrow ? FLASH_BACK_KEYS / 2 : 0;
     layout l = {.qt = la_flash_floats(n, f->k2, w),
                 .dot = la_flash_floats(n, f->v2, w),
-                .dqt = la_flash_floats(n, dk, w),
+                .dq = la_flash_floats(n * w, dk, 1),
                 .q = la_flash_floats(rows, dk, 1),
                 .dout = la_flash_floats(rows, dv, 1),
                 .rows = la_flash_floats(n, w, 1),
@@ -57,10 +57,10 @@ static layout layout_of(const flash *f)
                 .kt = la_flash_floats(FLASH_BACK_KEYS, f->k2, 1),
                 .vt = la_flash_floats(FLASH_BACK_KEYS, f->v2, 1),
                 .kp = la_flash_floats(pairs, dk, 1),
-                .scratch = f->narrow ? 0 : la_flash_floats(LA_TILE_SCRATCH(w), 1, 1),
+                .scratch = f->narrow ? 0 : la_flash_floats(LA_TILE_SCRATCH(FLASH_BACK_KEYS), 1, 1),
                 .part_k = la_flash_floats(f->p.T, dk, 1),
                 .part_v = la_flash_floats(f->p.T, dv, 1)};
-    l.total = l.qt + l.dot + l.dqt + l.q + l.dout + 2 * l.rows + 2 * l.scores + l.pairs + l.kt +
+    l.total = l.qt + l.dot + l.dq + l.q + l.dout + 2 * l.rows + 2 * l.scores + l.pairs + l.kt +
               l.vt + l.kp + l.scratch;
     return l;
 }
@@ -115,7 +115,7 @@ static void clear(float *x, int64_t step, int64_t n, int64_t d)
     if (x) la_flash_clear(n, (size_t)d * sizeof *x, (char *)x, (size_t)step * sizeof *x);
 }
 
-static flash_back_block block_in(const flash *f, float *work, int64_t rows, bool want_dq)
+static flash_back_block block_in(const flash *f, float *work, int64_t rows)
 {
     layout l = layout_of(f);
     flash_back_block b = {.tile = f->tile,
@@ -131,7 +131,7 @@ static flash_back_block block_in(const flash *f, float *work, int64_t rows, bool
     float *at = work;
     b.qt = at, at += l.qt;
     b.dot = at, at += l.dot;
-    b.dqt = want_dq ? at : NULL, at += l.dqt;
+    b.own_dq = at, at += l.dq;
     b.own_q = at, at += l.q;
     b.own_dout = at, at += l.dout;
     b.lse2 = at, at += l.rows;
@@ -184,7 +184,24 @@ static void enter(const flash *f, flash_back_block *b, const char *q, int64_t q_
                       : f->narrow ? f->narrow->dot(b->dv, y, dy)
                                   : f->tile->dot(b->dv, y, dy);
     }
-    if (b->dqt) memset(b->dqt, 0, (size_t)(b->panels * b->dk * w) * sizeof *b->dqt);
+}
+
+/* Where the block's rows of dQ are added up: in place, or close together. Nothing is there yet. */
+static void begin(const flash *f, flash_back_block *b, char *dq, int64_t step)
+{
+    bool in_place = !f->narrow && la_flash_near(f, f->tile->panel, step);
+    b->dq = in_place ? (float *)(void *)dq : b->own_dq;
+    b->dq_step = in_place ? step : b->dk;
+    clear(b->dq, b->dq_step, b->rows, b->dk);
+}
+
+/* Writes those that are not in place. */
+static void leave(const flash *f, const flash_back_block *b, char *dq, int64_t step)
+{
+    void *rows = dq;
+    if (f->narrow) f->narrow->narrow_rows(b->rows, b->dk, b->dq, b->dk, rows, step);
+    for (int64_t r = 0; b->dq == b->own_dq && !f->narrow && r < b->rows; r++)
+        memcpy((float *)rows + r * step, b->dq + r * b->dk, (size_t)b->dk * sizeof(float));
 }
 
 /* Passes over the keys of a run; `first` is the block's first row. */
@@ -203,7 +220,7 @@ static void pass_over(const flash *f, const flash_back_block *b, const flash_run
         const void *rows = k;
         keys->k = la_flash_rows(f, b->panels, k, run->k_step, len, b->dk, b->kt, &keys->k_step);
         keys->v = la_flash_rows(f, b->panels, v, run->v_step, len, b->dv, b->vt, &keys->v_step);
-        if (f->narrow && b->dqt)
+        if (f->narrow && b->dq)
             f->narrow->pairs_of_rows(len, b->dk, rows, run->k_step, b->kp, b->dk);
         if (to) {
             tile.dk = to->dk ? to->dk + j * to->dk_step : NULL;
@@ -221,26 +238,24 @@ static void run_block(const flash *f, const la_io *io, const la_grads *grads, co
                       int64_t pos, int64_t i, int64_t first, int64_t rows, float *work)
 {
     const la_problem *p = &f->p;
-    int64_t T = p->T, b = i / p->H, h = i % p->H, kv = h / (p->H / p->Hkv), w = f->tile->panel;
+    int64_t T = p->T, b = i / p->H, h = i % p->H, kv = h / (p->H / p->Hkv);
     int64_t q_step = p->H * p->dk, o_step = p->H * p->dv;
     int64_t q_at = (b * T + first) * q_step + h * p->dk,
             o_at = (b * T + first) * o_step + h * p->dv;
-    flash_back_block block = block_in(f, work, rows, grads->dq != NULL);
+    flash_back_block block = block_in(f, work, rows);
     const size_t q_first = (size_t)q_at * f->element, o_first = (size_t)o_at * f->element;
+    char *dq = grads->dq ? (char *)grads->dq + q_first : NULL;
     enter(f, &block, (const char *)io->q + q_first, q_step, (const char *)io->o + o_first,
           (const char *)grads->dout + o_first, o_step, (const float *)io->saved + i * T + first);
-    for (int64_t held = grads->dq ? la_flash_held(f, pos) : 0, from = 0; from < held;) {
+    if (dq) begin(f, &block, dq, q_step);
+    for (int64_t held = dq ? la_flash_held(f, pos) : 0, from = 0; from < held;) {
         flash_run old = la_flash_cached(f, io->state_in, b * p->Hkv + kv, pos, held, from);
         pass_over(f, &block, &old, NULL, first);
         from += old.n;
     }
     flash_run own = la_flash_own(f, io, b, kv);
     pass_over(f, &block, &own, to, first);
-    for (int64_t j = 0; grads->dq && j < block.panels; j++) {
-        int64_t n = rows - j * w < w ? rows - j * w : w;
-        char *to_dq = (char *)grads->dq + q_first + (size_t)(j * w * q_step) * f->element;
-        la_flash_unpanel(f, block.dqt + j * p->dk * w, p->dk, n, NULL, to_dq, q_step, block.p);
-    }
+    if (dq) leave(f, &block, dq, q_step);
 }
 
 /* A part takes every back_parts-th block of rows, there and back again: under a causal mask blocks

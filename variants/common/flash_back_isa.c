@@ -96,7 +96,7 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
     const int64_t rows = b->rows - row < lanes ? b->rows - row : lanes;
     const int64_t k2 = NARROW ? b->k2 : dk, v2 = NARROW ? b->v2 : dv;
     const int64_t at = NARROW ? row / 2 : row; /* of the block's rows, or their pairs */
-    const bool slopes = b->dqt || to->dk, add = !to->fresh || i < b->panels - 1;
+    const bool slopes = b->dq || to->dk, add = !to->fresh || i < b->panels - 1;
     const uint32_t *k = (const uint32_t *)keys->k + from * keys->k_step;
     const uint32_t *v = (const uint32_t *)keys->v + from * keys->v_step;
     const uint32_t *qt = (const uint32_t *)b->qt + i * k2 * w + first;
@@ -110,13 +110,13 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
     else
         weigh(b, span, false, hidden, visible, b->lse2 + row, b->delta + row, p, ds);
     round_off(b, n, vectors);
-    float *dqt = b->dqt ? b->dqt + i * dk * w + first : NULL;
-    if (dqt && NARROW)
-        b->narrow->product(dk, lanes, (n + 1) / 2, b->scale, b->kp + from / 2 * dk, 1, dk, b->pairs,
-                           w, true, dqt, w);
-    else if (dqt)
-        b->tile->tn(dk, lanes, n, b->scale, (const float *)(const void *)k, keys->k_step, ds, w,
-                    true, dqt, w, b->scratch);
+    float *dq = b->dq ? b->dq + row * b->dq_step : NULL;
+    if (dq && NARROW)
+        b->narrow->product(rows, dk, (n + 1) / 2, b->scale, b->pairs, 1, w, b->kp + from / 2 * dk,
+                           dk, true, dq, b->dq_step);
+    else if (dq)
+        b->tile->tn(rows, dk, n, b->scale, ds, w, (const float *)(const void *)k, keys->k_step,
+                    true, dq, b->dq_step, b->scratch);
     if (to->dk)
         scores_by_rows(b, n, dk, rows, b->scale, ds, (const uint32_t *)b->q + at * b->q_step,
                        b->q_step, add, to->dk + from * to->dk_step, to->dk_step);

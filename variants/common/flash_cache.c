@@ -175,7 +175,7 @@ void la_flash_unpanel(const flash *f, const float *panel, int64_t d, int64_t n, 
     void *rows = to;
     if (!f->narrow) {
         t->transpose(d, n, panel, w, rows, step);
-        for (int64_t r = 0; scale && r < n; r++) {
+        for (int64_t r = 0; r < n; r++) {
             float *row = (float *)rows + r * step;
             t->scale(d, scale[r], row, row);
         }
@@ -184,7 +184,7 @@ void la_flash_unpanel(const flash *f, const float *panel, int64_t d, int64_t n, 
     for (int64_t c = 0; c < d; c += FLASH_BACK_KEYS) {
         int64_t m = d - c < FLASH_BACK_KEYS ? d - c : FLASH_BACK_KEYS;
         t->transpose(m, n, panel + c * w, w, scratch, m);
-        if (scale) t->scale_rows(n, m, scale, scratch, m, scratch, m);
+        t->scale_rows(n, m, scale, scratch, m, scratch, m);
         f->narrow->narrow_rows(n, m, scratch, m, (la_bf16 *)rows + c, step);
     }
 }

@@ -91,7 +91,9 @@ typedef struct flash_back_block {
     int64_t dk, k2, dv, v2, rows, panels; /* v2: pairs of a row of V or dO */
     float scale, scale2;                  /* s, s log2(e) */
     void *qt, *dot; /* Q' and dO': [panels, dk, panel], [panels, dv, panel]; in pairs k2 and v2 */
-    float *dqt;     /* [panels, dk, panel]; NULL: not wanted */
+    float *dq;      /* [rows, dk], with a step; NULL: not wanted */
+    int64_t dq_step;
+    float *own_dq; /* where it is added up where that is not in place */
     float *lse2,
         *delta; /* [panels, panel]: log2(e) lse (infinite for lanes without a row), rowsum(dO O) */
     const void *q, *dout; /* [rows, dk], [rows, dv], with steps; in bf16 pairs of rows */
@@ -103,7 +105,7 @@ typedef struct flash_back_block {
         pairs; /* [FLASH_BACK_KEYS / 2, panel]: gradients of the scores, pairs of keys; bf16 only */
     void *kt, *vt;  /* a tile of keys made contiguous, or put in pairs */
     la_pair *kp;    /* [FLASH_BACK_KEYS / 2, dk]: pairs of keys of K; bf16 only */
-    float *scratch; /* LA_TILE_SCRATCH(panel); float32 only */
+    float *scratch; /* LA_TILE_SCRATCH(FLASH_BACK_KEYS); float32 only */
 } flash_back_block;
 
 /* A tile of keys in backward, and where their gradients are added. NULL: not wanted. In bf16, v [n, v2] are
@@ -180,7 +182,7 @@ const void *la_flash_rows(const flash *f, int64_t panels, const char *x, int64_t
                           int64_t d, void *to, int64_t *words);
 /* n <= `panel` rows of d channels into a panel [d, panel], or of pairs. Lanes without a row are cleared. */
 void la_flash_panel(const flash *f, const char *x, int64_t step, int64_t n, int64_t d, void *to);
-/* Columns of a panel [d, panel], n of them, times scale[i] (NULL: 1) into rows of the problem's type.
+/* Columns of a panel [d, panel], n of them, times scale[i] into rows of the problem's type.
  * Scratch: FLASH_BACK_KEYS x panel floats. */
 void la_flash_unpanel(const flash *f, const float *panel, int64_t d, int64_t n, const float *scale,
                       char *to, int64_t step, float *scratch);
