@@ -126,8 +126,12 @@ static flash_back_block block_in(const flash *f, float *work, int64_t rows)
                           .v2 = f->v2,
                           .rows = rows,
                           .panels = (rows + f->tile->panel - 1) / f->tile->panel,
+                          .lanes = f->tile->lanes,
                           .scale = (float)f->scale,
                           .scale2 = (float)(f->scale * 1.4426950408889634)};
+    int64_t vectors = (rows + b.lanes - 1) / b.lanes;
+    b.slim = b.panels - vectors % b.panels;
+    b.slim_rows = vectors / b.panels * b.lanes;
     float *at = work;
     b.qt = at, at += l.qt;
     b.dot = at, at += l.dot;
@@ -166,16 +170,17 @@ static void enter(const flash *f, flash_back_block *b, const char *q, int64_t q_
 {
     int64_t w = f->tile->panel;
     for (int64_t i = 0; i < b->panels; i++) {
-        int64_t rows = b->rows - i * w < w ? b->rows - i * w : w;
-        la_flash_panel(f, q + (size_t)(i * w * q_step) * f->element, q_step, rows, b->dk,
+        int64_t first = la_flash_back_row(b, i), next = la_flash_back_row(b, i + 1);
+        int64_t rows = (next < b->rows ? next : b->rows) - first;
+        la_flash_panel(f, q + (size_t)(first * q_step) * f->element, q_step, rows, b->dk,
                        (float *)b->qt + i * b->k2 * w);
-        la_flash_panel(f, dout + (size_t)(i * w * o_step) * f->element, o_step, rows, b->dv,
+        la_flash_panel(f, dout + (size_t)(first * o_step) * f->element, o_step, rows, b->dv,
                        (float *)b->dot + i * b->v2 * w);
     }
     b->q_step = q_step, b->dout_step = o_step;
     b->q = rows_of(f, q, &b->q_step, b->rows, b->dk, b->own_q);
     b->dout = rows_of(f, dout, &b->dout_step, b->rows, b->dv, b->own_dout);
-    for (int64_t r = 0; r < b->panels * w; r++) {
+    for (int64_t r = 0; r < la_flash_back_row(b, b->panels); r++) {
         bool there = r < b->rows;
         const void *y = o + (size_t)(r * o_step) * f->element;
         const void *dy = dout + (size_t)(r * o_step) * f->element;

@@ -91,7 +91,7 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
 {
     const flash_keys *keys = &to->keys;
     const int64_t w = LA_VPANEL * LA_VW, dk = b->dk, dv = b->dv, first = span->first;
-    const int64_t from = span->from, n = span->end - from, row = i * w + first;
+    const int64_t from = span->from, n = span->end - from, row = la_flash_back_row(b, i) + first;
     const int64_t lanes = span->last - first, vectors = lanes / LA_VW;
     const int64_t rows = b->rows - row < lanes ? b->rows - row : lanes;
     const int64_t k2 = NARROW ? b->k2 : dk, v2 = NARROW ? b->v2 : dv;
@@ -127,11 +127,11 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
 
 void LA_ISA(la_flash_back)(const flash_back_block *b, const flash_back_keys *to)
 {
-    const int64_t w = LA_VPANEL * LA_VW;
     for (int64_t i = b->panels - 1; i >= 0; i--) {
-        int64_t rows = b->rows - i * w < w ? b->rows - i * w : w;
+        int64_t first = la_flash_back_row(b, i), next = la_flash_back_row(b, i + 1);
+        int64_t rows = (next < b->rows ? next : b->rows) - first;
         int64_t lanes = (rows + LA_VW - 1) / LA_VW * LA_VW, n = to->keys.n;
-        int64_t hidden = to->keys.hidden + i * w, visible = to->keys.visible + i * w;
+        int64_t hidden = to->keys.hidden + first, visible = to->keys.visible + first;
         if (visible + rows - 1 < n) n = visible + rows - 1; /* what the last row sees */
         int64_t start = hidden > 0 ? hidden : 0;            /* what the first row sees */
         int64_t early = hidden, late = visible;

@@ -89,13 +89,14 @@ typedef struct flash_back_block {
     const la_tile *tile;
     const la_tile_bf16 *narrow;           /* NULL: float32 */
     int64_t dk, k2, dv, v2, rows, panels; /* v2: pairs of a row of V or dO */
+    int64_t slim, slim_rows, lanes;       /* see la_flash_back_row; rows of a vector */
     float scale, scale2;                  /* s, s log2(e) */
     void *qt, *dot; /* Q' and dO': [panels, dk, panel], [panels, dv, panel]; in pairs k2 and v2 */
     float *dq;      /* [rows, dk], with a step; NULL: not wanted */
     int64_t dq_step;
     float *own_dq; /* where it is added up where that is not in place */
     float *lse2,
-        *delta; /* [panels, panel]: log2(e) lse (infinite for lanes without a row), rowsum(dO O) */
+        *delta; /* [rows]: log2(e) lse, rowsum(dO O); infinite and 0 to the end of a vector */
     const void *q, *dout; /* [rows, dk], [rows, dv], with steps; in bf16 pairs of rows */
     int64_t q_step, dout_step;
     void *own_q, *own_dout; /* where they are brought close together */
@@ -116,6 +117,13 @@ typedef struct flash_back_keys {
     int64_t dk_step, dv_step;
     bool fresh; /* the block's last panel, which sees all of the keys, writes them first */
 } flash_back_keys;
+
+/* The first row of panel i. Panels are about as wide; the first `slim`, which see the fewest keys, are a vector
+ * narrower than the rest. */
+LA_INLINE int64_t la_flash_back_row(const flash_back_block *b, int64_t i)
+{
+    return i * b->slim_rows + (i > b->slim ? (i - b->slim) * b->lanes : 0);
+}
 
 void la_flash_back_generic(const flash_back_block *block, const flash_back_keys *tile);
 void la_flash_back_avx2(const flash_back_block *block, const flash_back_keys *tile);
