@@ -191,13 +191,14 @@ static void enter(const flash *f, flash_back_block *b, const char *q, int64_t q_
     }
 }
 
-/* Where the block's rows of dQ are added up: in place, or close together. Nothing is there yet. */
-static void begin(const flash *f, flash_back_block *b, char *dq, int64_t step)
+/* Where the block's rows of dQ are added up: in place, or close together. */
+static void begin(const flash *f, flash_back_block *b, char *dq, int64_t step, int64_t held)
 {
     bool in_place = !f->narrow && la_flash_near(f, f->tile->panel, step);
     b->dq = in_place ? (float *)(void *)dq : b->own_dq;
     b->dq_step = in_place ? step : b->dk;
-    clear(b->dq, b->dq_step, b->rows, b->dk);
+    b->fresh_dq = held == 0 && f->window >= f->p.T;
+    if (!b->fresh_dq) clear(b->dq, b->dq_step, b->rows, b->dk);
 }
 
 /* Writes those that are not in place. */
@@ -218,7 +219,8 @@ static void pass_over(const flash *f, const flash_back_block *b, const flash_run
     int64_t end = visible + b->rows - 1 < run->n ? visible + b->rows - 1 : run->n;
     for (int64_t j = hidden > 0 ? hidden : 0; j < end; j += FLASH_BACK_KEYS) {
         int64_t len = end - j < FLASH_BACK_KEYS ? end - j : FLASH_BACK_KEYS;
-        flash_back_keys tile = {.keys = {.n = len, .hidden = hidden - j, .visible = visible - j}};
+        flash_back_keys tile = {.keys = {.n = len, .hidden = hidden - j, .visible = visible - j},
+                                .first = j == 0};
         flash_keys *keys = &tile.keys;
         const char *k = run->k + (size_t)(j * run->k_step) * f->element;
         const char *v = run->v + (size_t)(j * run->v_step) * f->element;
@@ -252,8 +254,9 @@ static void run_block(const flash *f, const la_io *io, const la_grads *grads, co
     char *dq = grads->dq ? (char *)grads->dq + q_first : NULL;
     enter(f, &block, (const char *)io->q + q_first, q_step, (const char *)io->o + o_first,
           (const char *)grads->dout + o_first, o_step, (const float *)io->saved + i * T + first);
-    if (dq) begin(f, &block, dq, q_step);
-    for (int64_t held = dq ? la_flash_held(f, pos) : 0, from = 0; from < held;) {
+    int64_t held = dq ? la_flash_held(f, pos) : 0;
+    if (dq) begin(f, &block, dq, q_step, held);
+    for (int64_t from = 0; from < held;) {
         flash_run old = la_flash_cached(f, io->state_in, b * p->Hkv + kv, pos, held, from);
         pass_over(f, &block, &old, NULL, first);
         from += old.n;

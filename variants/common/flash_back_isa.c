@@ -111,12 +111,13 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
         weigh(b, span, false, hidden, visible, b->lse2 + row, b->delta + row, p, ds);
     round_off(b, n, vectors);
     float *dq = b->dq ? b->dq + row * b->dq_step : NULL;
+    const bool add_dq = !(b->fresh_dq && to->first && from == 0);
     if (dq && NARROW)
         b->narrow->product(rows, dk, (n + 1) / 2, b->scale, b->pairs, 1, w, b->kp + from / 2 * dk,
-                           dk, true, dq, b->dq_step);
+                           dk, add_dq, dq, b->dq_step);
     else if (dq)
         b->tile->tn(rows, dk, n, b->scale, ds, w, (const float *)(const void *)k, keys->k_step,
-                    true, dq, b->dq_step, b->scratch);
+                    add_dq, dq, b->dq_step, b->scratch);
     if (to->dk)
         scores_by_rows(b, n, dk, rows, b->scale, ds, (const uint32_t *)b->q + at * b->q_step,
                        b->q_step, add, to->dk + from * to->dk_step, to->dk_step);

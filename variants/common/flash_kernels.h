@@ -94,6 +94,7 @@ typedef struct flash_back_block {
     void *qt, *dot; /* Q' and dO': [panels, dk, panel], [panels, dv, panel]; in pairs k2 and v2 */
     float *dq;      /* [rows, dk], with a step; NULL: not wanted */
     int64_t dq_step;
+    bool fresh_dq; /* nothing is there yet: the first keys of a run, which all rows see, write it */
     float *own_dq; /* where it is added up where that is not in place */
     float *lse2,
         *delta; /* [rows]: log2(e) lse, rowsum(dO O); infinite and 0 to the end of a vector */
@@ -116,6 +117,7 @@ typedef struct flash_back_keys {
     float *dk, *dv;
     int64_t dk_step, dv_step;
     bool fresh; /* the block's last panel, which sees all of the keys, writes them first */
+    bool first; /* the first key is that of the run */
 } flash_back_keys;
 
 /* The first row of panel i. Panels are about as wide; the first `slim`, which see the fewest keys, are a vector
