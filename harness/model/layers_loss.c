@@ -63,13 +63,16 @@ static bool is_first(int64_t label, float top, const float *x)
 void LA_LAYER(cross_entropy)(int64_t M, int64_t V, float *logits, const int32_t *labels, bool grad,
                              float scale, double *loss, int64_t *correct, int32_t *right)
 {
-    double total = 0.0;
+    double total = 0.0,
+           sums = 1.0; /* of sums from 1 to V, whose logarithm is that of their product */
     for (int64_t i = 0; i < M; i++, logits += V) {
         const int64_t label = labels[i];
         const float top = row_max(V, logits), own = logits[label];
         const bool first = is_first(label, top, logits);
         const float sum = grad ? row_exp(V, top, true, logits) : row_exp(V, top, false, logits);
-        total += log((double)sum) + ((double)top - (double)own);
+        total += (double)top - (double)own;
+        sums *= (double)sum;
+        if (!(sums < 0x1p900)) total += log(sums), sums = 1.0;
         *correct += first && !isnan(sum);
         if (right) right[i] = first && !isnan(sum);
         if (!grad) continue;
@@ -77,7 +80,7 @@ void LA_LAYER(cross_entropy)(int64_t M, int64_t V, float *logits, const int32_t 
             LA_LANES(times_factor, V - j, scale / sum, logits + j);
         logits[label] -= scale;
     }
-    *loss += total;
+    *loss += total + log(sums);
 }
 
 /* ---- by blocks of classes ----
