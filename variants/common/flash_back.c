@@ -24,6 +24,7 @@ void la_flash_back_plan(flash *f)
     int64_t w = f->tile->panel, all = (p->T + w - 1) / w, heads = p->B * p->Hkv;
     double flops = la_flash_flops(f, 0);
     f->back = LA_ISA_TABLE(la_flash_back, f->tile->isa);
+    f->deltas = LA_ISA_TABLE(la_flash_deltas, f->tile->isa);
     if (f->narrow) f->back = LA_BF16_TABLE(la_flash_back, LA_ISA_AVX512_BF16);
     f->back_parts = 1;
     while (flops >= FLASH_SERIAL_FLOPS && f->back_parts < all &&
@@ -180,15 +181,14 @@ static void enter(const flash *f, flash_back_block *b, const char *q, int64_t q_
     b->q_step = q_step, b->dout_step = o_step;
     b->q = rows_of(f, q, &b->q_step, b->rows, b->dk, b->own_q);
     b->dout = rows_of(f, dout, &b->dout_step, b->rows, b->dv, b->own_dout);
-    for (int64_t r = 0; r < la_flash_back_row(b, b->panels); r++) {
-        bool there = r < b->rows;
-        const void *y = o + (size_t)(r * o_step) * f->element;
-        const void *dy = dout + (size_t)(r * o_step) * f->element;
-        b->lse2[r] = there ? (float)(1.4426950408889634 * (double)lse[r]) : INFINITY;
-        b->delta[r] = !there      ? 0.0f
-                      : f->narrow ? f->narrow->dot(b->dv, y, dy)
-                                  : f->tile->dot(b->dv, y, dy);
-    }
+    const void *y = o, *dy = dout;
+    if (!f->narrow) f->deltas(b->rows, b->dv, y, dy, o_step, b->delta);
+    for (int64_t r = 0; f->narrow && r < b->rows; r++)
+        b->delta[r] = f->narrow->dot(b->dv, (const la_bf16 *)y + r * o_step,
+                                     (const la_bf16 *)dy + r * o_step);
+    for (int64_t r = 0; r < b->rows; r++) b->lse2[r] = (float)(1.4426950408889634 * (double)lse[r]);
+    for (int64_t r = b->rows; r < la_flash_back_row(b, b->panels); r++)
+        b->lse2[r] = INFINITY, b->delta[r] = 0.0f;
 }
 
 /* Where the block's rows of dQ are added up: in place, or close together. */

@@ -56,6 +56,19 @@ static void round_off(const flash_back_block *b, int64_t n, int64_t vectors)
 #else
 enum { NARROW = 0 };
 
+void LA_ISA(la_flash_deltas)(int64_t n, int64_t d, const float *o, const float *dout, int64_t step,
+                             float *delta)
+{
+    for (int64_t i = 0; i < n; i++, o += step, dout += step) {
+        la_vf sum = la_v_set(0.0f);
+        int64_t c = 0;
+        for (; c + LA_VW <= d; c += LA_VW)
+            sum = la_v_fma(la_v_load(o + c), la_v_load(dout + c), sum);
+        if (c < d) sum = la_v_fma(la_v_load_n(o + c, d - c), la_v_load_n(dout + c, d - c), sum);
+        delta[i] = la_v_sum(sum);
+    }
+}
+
 static void round_off(const flash_back_block *b, int64_t n, int64_t vectors)
 {
     (void)b, (void)n, (void)vectors;

@@ -83,8 +83,8 @@ void la_flash_add_amx_bf16(const flash_block *block, const flash_keys *keys);
 /* Keys of one tile in backward. It holds weights and their gradients, [64, panel] each: 24 KiB. */
 #define FLASH_BACK_KEYS 64
 
-/* A block of query rows in backward. Scores are transposed as in forward, so dQ is too; dK and dV
- * take rows of Q and dO, and are not. */
+/* A block of query rows in backward. Scores are transposed as in forward; dQ, dK and dV take rows of K, Q and dO,
+ * and are not. */
 typedef struct flash_back_block {
     const la_tile *tile;
     const la_tile_bf16 *narrow;           /* NULL: float32 */
@@ -131,6 +131,13 @@ void la_flash_back_generic(const flash_back_block *block, const flash_back_keys 
 void la_flash_back_avx2(const flash_back_block *block, const flash_back_keys *tile);
 void la_flash_back_avx512(const flash_back_block *block, const flash_back_keys *tile);
 void la_flash_back_avx512_bf16(const flash_back_block *block, const flash_back_keys *tile);
+/* delta [n] of n rows of O and dO; float32 only. */
+void la_flash_deltas_generic(int64_t n, int64_t d, const float *o, const float *dout, int64_t step,
+                             float *delta);
+void la_flash_deltas_avx2(int64_t n, int64_t d, const float *o, const float *dout, int64_t step,
+                          float *delta);
+void la_flash_deltas_avx512(int64_t n, int64_t d, const float *o, const float *dout, int64_t step,
+                            float *delta);
 
 typedef struct flash { /* an instance */
     la_problem p;
@@ -143,6 +150,8 @@ typedef struct flash { /* an instance */
     int64_t capacity; /* of the cache: the last tokens, token t in slot t mod capacity */
     void (*add)(const flash_block *, const flash_keys *);
     void (*back)(const flash_back_block *, const flash_back_keys *);
+    void (*deltas)(int64_t n, int64_t d, const float *o, const float *dout, int64_t step,
+                   float *delta);
     double scale;
     int64_t panels;      /* of a block in forward */
     int64_t splits;      /* parts that the keys of a block are cut into, in forward */
