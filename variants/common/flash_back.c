@@ -316,19 +316,31 @@ static void join(const flash *f, const la_io *io, const la_grads *grads, int64_t
                                (la_bf16 *)grads->dv + at * p->dv, p->Hkv * p->dv);
 }
 
+/* Each part on one thread. */
+static void run_parts(const flash *f, const la_io *io, const la_grads *grads, int64_t pos,
+                      int threads)
+{
+    int64_t parts = f->back_parts, units = f->p.B * f->p.Hkv * parts;
+    size_t own = layout_of(f).total;
+    float *work = io->work;
+    if (threads == 1) { /* a region of one thread costs as much as a few rows */
+        for (int64_t i = 0; i < units; i++) run_part(f, io, grads, pos, i / parts, i % parts, work);
+        return;
+    }
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+    for (int64_t i = 0; i < units; i++)
+        run_part(f, io, grads, pos, i / parts, i % parts,
+                 work + (size_t)omp_get_thread_num() * own);
+}
+
 la_status la_flash_backward(void *self, const la_io *io, const la_grads *grads, la_err *err)
 {
     (void)err;
     const flash *f = self;
     const la_problem *p = &f->p;
     int64_t pos = io->state_in ? io->pos : 0, heads = p->B * p->Hkv, parts = f->back_parts;
-    size_t own = layout_of(f).total;
     int threads = la_flash_flops(f, pos) < FLASH_SERIAL_FLOPS ? 1 : p->threads;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-    for (int64_t unit = 0; unit < heads * parts; unit++) {
-        float *work = (float *)io->work + (size_t)omp_get_thread_num() * own;
-        run_part(f, io, grads, pos, unit / parts, unit % parts, work);
-    }
+    run_parts(f, io, grads, pos, threads);
     if (parts == parts_in_place(f)) return LA_OK;
     const int64_t step = 256, chunks = (p->T + step - 1) / step;
 #pragma omp parallel for num_threads(threads) schedule(static)

@@ -309,22 +309,34 @@ static void finish(const flash *f, const la_io *io, const rows_of_head *r, float
           io->saved ? (float *)io->saved + r->i * p->T + r->first : NULL);
 }
 
+/* A part of the keys of a block, in the working set `set`. */
+static void run_unit(const flash *f, const la_io *io, int64_t pos, int64_t unit, float *set,
+                     size_t own)
+{
+    rows_of_head r = rows_of(f, unit / f->splits);
+    run_block(f, io, pos, &r, unit % f->splits, set);
+    if (f->splits == 1) finish(f, io, &r, set, own);
+}
+
 la_status la_flash_forward(void *self, const la_io *io, la_err *err)
 {
     const flash *f = self;
     const la_problem *p = &f->p;
-    int64_t pos = io->state_in ? io->pos : 0, blocks = blocks_of(f), splits = f->splits;
+    int64_t pos = io->state_in ? io->pos : 0, blocks = blocks_of(f), splits = f->splits,
+            units = blocks * splits;
     LA_TRY(la_flash_fits(f, io, pos + p->T, err));
     size_t own = layout_of(f).total;
     float *work = io->work;
     int threads = la_flash_flops(f, pos) < FLASH_SERIAL_FLOPS ? 1 : p->threads;
+    if (threads == 1) /* a region of one thread costs as much as a few rows */
+        for (int64_t unit = 0; unit < units; unit++)
+            run_unit(f, io, pos, unit, work + (size_t)(splits > 1 ? unit : 0) * own, own);
+    else
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-    for (int64_t unit = 0; unit < blocks * splits; unit++) {
-        rows_of_head r = rows_of(f, unit / splits);
-        float *set = work + (size_t)(splits > 1 ? unit : omp_get_thread_num()) * own;
-        run_block(f, io, pos, &r, unit % splits, set);
-        if (splits == 1) finish(f, io, &r, set, own);
-    }
+        for (int64_t unit = 0; unit < units; unit++) {
+            int64_t set = splits > 1 ? unit : omp_get_thread_num();
+            run_unit(f, io, pos, unit, work + (size_t)set * own, own);
+        }
     for (int64_t item = 0; splits > 1 && item < blocks; item++) {
         rows_of_head r = rows_of(f, item);
         finish(f, io, &r, work + (size_t)(item * splits) * own, own);
