@@ -296,8 +296,8 @@ static void behind_op(const la_rows *r)
     norm(r, x1, b->norm2_w, b->norm2_b, a->h2, a->mean2, a->rstd2);
     linear(r, LA_MATRIX_UP, a->h2, NULL, false, a->uv);
     r->L->swiglu(r->N, b->mlp, a->uv, hidden);
-    if (r->out != x1) r->L->copy_rows(1, r->N * b->d, x1, 0, r->out, 0);
-    linear(r, LA_MATRIX_DOWN, hidden, NULL, true, r->out);
+    linear(r, LA_MATRIX_DOWN, hidden, NULL, r->out == x1, r->out);
+    if (r->out != x1) r->L->add(r->N * b->d, x1, r->out);
 }
 
 static void mlp_grad(const la_rows *r)
