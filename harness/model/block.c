@@ -11,6 +11,8 @@
  */
 #include "block.h"
 
+#include <string.h>
+
 static void norm(const la_rows *r, const float *x, int64_t w, int64_t b, float *y, float *mean,
                  float *rstd)
 {
@@ -118,9 +120,10 @@ static bool has_head(const la_block *b)
 static la_rows rows_of(la_lane *lane, int64_t layer, int64_t B, int64_t T, const float *weights)
 {
     const la_engine *e = lane->engine;
+    la_acts *a = &lane->acts[layer];
     return (la_rows){.L = e->layers,
                      .b = &e->spec->block[layer],
-                     .a = &lane->acts[layer],
+                     .a = a,
                      .w = weights,
                      .lane = lane,
                      .matrix = e->matrix + layer * LA_MATRICES,
@@ -130,9 +133,9 @@ static la_rows rows_of(la_lane *lane, int64_t layer, int64_t B, int64_t T, const
                      .in = lane->x[layer],
                      .out = lane->x[layer + 1],
                      .dx = lane->dx,
-                     .dpart = {lane->dpart[0], lane->dpart[1], lane->dpart[2]},
+                     .dpart = {a->dpart[0], a->dpart[1], a->dpart[2]},
                      .dy = lane->dy,
-                     .du = lane->du,
+                     .du = a->du,
                      .dout = lane->dout};
 }
 
@@ -509,6 +512,7 @@ la_status la_block_backward(la_lane *lane, int64_t layer, la_kernel *k, int64_t 
     la_rows rows = rows_of(lane, layer, B, T, weights), *r = &rows;
     const la_block *b = r->b;
     const la_acts *a = r->a;
+    memcpy(lane->dpart, a->dpart, sizeof lane->dpart);
     if (!ends_alone(r)) in_stretches(r, behind_op_grad);
     const float *dout = ends_alone(r) ? r->dout : dout_of(r);
     const float *x = b->project ? a->part[0] : a->h;

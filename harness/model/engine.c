@@ -132,34 +132,74 @@ static void layout_distinct(la_arena *m, const la_engine *e, la_distinct *distin
     distinct->dy = floats(m, trained * b->P);
 }
 
+static int64_t part_floats(const la_block *b, int part, int64_t N)
+{
+    return (int64_t)(la_align((size_t)(N * b->part[part].width) * sizeof(float)) / sizeof(float));
+}
+
+/* Whether the gradients of all parts fit where uv was, and that of the output matrix's input where h2 was. */
+static bool parts_fit(const la_block *b, int64_t N)
+{
+    int64_t floats = 0;
+    for (int i = 0; i < b->n_parts; i++) floats += part_floats(b, i, N);
+    return floats <= N * 2 * b->mlp;
+}
+
+static bool du_fits(const la_block *b)
+{
+    return b->mlp && b->width == b->d;
+}
+
+/* Of each block, in buffers that all share unless there is room among its own. */
+static void place_gradients(const la_engine *e, la_lane *lane, float *const dpart[3], float *du,
+                            int64_t N)
+{
+    for (int64_t l = 0; lane->dx && l < e->spec->layers; l++) {
+        const la_block *b = &e->spec->block[l];
+        la_acts *a = &lane->acts[l];
+        float *at = a->uv;
+        a->du = du_fits(b) ? a->h2 : du;
+        for (int i = 0; i < b->n_parts; i++) {
+            a->dpart[i] = parts_fit(b, N) ? at : dpart[i];
+            at += part_floats(b, i, N);
+        }
+    }
+}
+
 /* One block's gradients, reused by all blocks: the most that any needs. */
 static void layout_gradients(la_arena *m, const la_engine *e, la_lane *lane, la_most most)
 {
     const la_net *spec = e->spec;
-    int64_t P = 0, part = 0, width = 0, H = 0, decay = 0, low = 0, pairs = 0, N = most.N;
+    int64_t P = 0, part = 0, conv = 0, width = 0, du = 0, H = 0, decay = 0, low = 0, pairs = 0,
+            N = most.N;
     for (int64_t l = 0; l < spec->layers; l++) {
         const la_block *b = &spec->block[l];
         if (b->P > P && !la_parts_apart(e, b)) P = b->P;
         width = b->width > width ? b->width : width;
+        if (!du_fits(b) && b->width > du) du = b->width;
         H = b->H > H ? b->H : H;
         decay = b->decay_width > decay ? b->decay_width : decay;
         if (b->decay_rank) low = decay;
         if (b->iclr_column >= 0 && b->H * b->dk > pairs) pairs = b->H * b->dk;
-        for (int i = 0; i < b->n_parts; i++)
-            part = b->part[i].width > part ? b->part[i].width : part;
+        for (int i = 0; i < b->n_parts; i++) {
+            int64_t own = b->part[i].width;
+            if (!parts_fit(b, N) && own > part) part = own;
+            if (b->conv > 0 && own > conv) conv = own;
+        }
     }
     lane->dx = floats(m, N * spec->d);
     lane->dh = floats(m, N * spec->d);
     lane->dy = floats(m, N * P);
-    for (int i = 0; i < 3; i++) lane->dpart[i] = floats(m, N * part);
-    lane->du = floats(m, N * width);
+    float *dpart[3];
+    for (int i = 0; i < 3; i++) dpart[i] = floats(m, N * part);
+    place_gradients(e, lane, dpart, floats(m, N * du), N);
     lane->dout = floats(m, N * width);
     lane->dbeta = floats(m, N * H);
     lane->df = floats(m, N * low);
     lane->dg = floats(m, N * decay);
     lane->da = floats(m, N * pairs);
     lane->db = floats(m, N * pairs);
-    lane->conv_scratch = floats(m, (e->device->backend == LA_CUDA ? most.N : most.T) * part);
+    lane->conv_scratch = floats(m, (e->device->backend == LA_CUDA ? most.N : most.T) * conv);
     lane->drows = floats(m, e->head_rows * spec->d);
     for (int i = 0; i < LA_TURNS; i++) lane->turn_grad[i] = floats(m, i < most.turns ? spec->n : 0);
     lane->grad = lane->turn_grad[0];
@@ -224,7 +264,6 @@ static void layout_head(la_arena *m, const la_engine *e, la_lane *lane)
         lane->decode[i] = normed(m, e);
         lane->decoded[i] = floats(m, e->head_rows * e->spec->d);
     }
-    lane->logits = floats(m, e->head_rows * la_loss_outputs(e));
     lane->blocked = blocked(m, e);
 }
 
@@ -262,13 +301,15 @@ static void layout_batch(la_arena *m, la_arena *held, la_engine *e, la_lane *lan
         tally ? (int64_t *)(void *)(tally + offsetof(struct la_tally, correct)) : NULL;
 }
 
-/* Rows that go together, in work behind an op or with the head. */
-static float *layout_hidden(la_arena *m, const la_engine *e, int64_t together)
+/* Rows that go together, in work behind an op or with the head: inside the MLP, and their logits when they are not
+ * there. */
+static void layout_wide(la_arena *m, const la_engine *e, la_lane *lane, int64_t together)
 {
     int64_t widest = 0, rows = together > e->head_rows ? together : e->head_rows;
+    int64_t logits = e->head_rows * la_loss_outputs(e);
     for (int64_t l = 0; l < e->spec->layers; l++)
         if (e->spec->block[l].mlp > widest) widest = e->spec->block[l].mlp;
-    return floats(m, rows * widest);
+    lane->logits = lane->hidden = floats(m, rows * widest > logits ? rows * widest : logits);
 }
 
 static void layout_lane(la_arena *m, la_arena *held, la_engine *e, la_lane *lane, size_t *instances)
@@ -286,7 +327,7 @@ static void layout_lane(la_arena *m, la_arena *held, la_engine *e, la_lane *lane
     }
     m->used = m->most;
     layout_kept(m, e, &lane->kept);
-    lane->hidden = layout_hidden(m, e, most.together);
+    layout_wide(m, e, lane, most.together);
     layout_distinct(m, e, &lane->distinct, N);
     layout_head(m, e, lane);
     lane->means.tile = e->tile;

@@ -26,6 +26,9 @@ typedef struct la_acts {
     float *iclr_raw, *iclr, *a, *a_norm, *b, *key; /* block_rank_one.c */
     float *x1; /* the stream between mixer and MLP; the block's output where there is no MLP */
     float *mean2, *rstd2, *h2, *uv;
+    /* Gradients of part and of what goes through the output matrix: where the MLP's rows were, which backward reads no
+     * more by then and which are in the caches, or in buffers of all blocks. */
+    float *dpart[3], *du;
 } la_acts;
 
 /* The op at single rows of one sequence, by decode; impl NULL where it cannot be. few_rows.c */
@@ -142,7 +145,7 @@ typedef struct la_lane {
     la_acts acts[LA_MAX_LAYERS];
     float *x[LA_MAX_LAYERS + 1]; /* the stream in front of each block and behind the last */
     /* gradients of the stream and of one block's pieces */
-    float *dx, *dh, *dy, *dpart[3], *du, *dout, *dbeta, *df, *dg, *da, *db, *conv_scratch;
+    float *dx, *dh, *dy, *dpart[3], *dout, *dbeta, *df, *dg, *da, *db, *conv_scratch;
     float *hidden; /* of the rows that go together: inside the MLP, forward and back */
     /* of the head: the rows that are scored, the layers of a decoder and what they give before the
      * activation, logits [head_rows, outputs]; the gradient of rows */
