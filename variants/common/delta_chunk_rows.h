@@ -130,24 +130,24 @@ LA_INLINE void output_rows(const chunk *c, int64_t i, int64_t j, int rows, int v
 
 /* ---- S ---- */
 
-/* Rows [r, r + rows) of S <- exp(G_n) S + K' U, where exp(G_n - G_i) is in K or in U already. */
+/* Rows [r, r + rows) of S <- exp(G_n) S + K' U, where exp(G_n - G_i) is in K or in U already. S comes last: the
+ * sums do not wait for it, and its decay costs nothing beside the addition. */
 LA_INLINE void carry_rows(const chunk *c, int64_t r, int64_t j, int rows, int vecs)
 {
     la_vf sum[SUMS];
     const float *S = c->S + r * c->W + j;
     float *to = c->S_after + r * c->W + j;
+    clear(rows * vecs, sum);
+    la_block_add(rows, vecs, LA_VW, c->n, c->k_out + r, 1, c->row, c->written + j, c->W, sum);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++) {
         la_vf whole = la_v_set(c->r.whole[c->decay == LA_BY_CHANNEL ? r + m : 0]);
 #pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++)
-            sum[m * vecs + v] = whole * la_v_load(S + m * c->W + v * LA_VW);
+        for (int v = 0; v < vecs; v++) {
+            int64_t at = m * c->W + v * LA_VW;
+            la_v_store(to + at, la_v_fma(whole, la_v_load(S + at), sum[m * vecs + v]));
+        }
     }
-    la_block_add(rows, vecs, LA_VW, c->n, c->k_out + r, 1, c->row, c->written + j, c->W, sum);
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; m++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) la_v_store(to + m * c->W + v * LA_VW, sum[m * vecs + v]);
 }
 
 /* The same rows of O, which lack what S adds to them. */
