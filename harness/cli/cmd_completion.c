@@ -36,13 +36,16 @@ static bool has(int command, int flag)
 }
 
 /* What may stand behind a command: fixed words, and names that the program lists. */
-static const struct {
+typedef struct words_behind {
     la_command command;
     const char *words, *names[2];
-} behind[] = {
+} words_behind;
+
+static const words_behind behind[] = {
     {LA_CMD_LIST, "variants tasks devices sweeps papers plots", {NULL}},
     {LA_CMD_SHOW, "last task", {"variants", "tasks"}},
     {LA_CMD_PLOT, "all", {"plots"}},
+    {LA_CMD_EXPORT, "", {NULL}}, /* and what can be exported */
     {LA_CMD_COMPARE, "previous last", {"variants"}},
     {LA_CMD_CROSSOVER, "", {"variants"}},
     {LA_CMD_REPRODUCE, "list all", {"papers"}},
@@ -52,24 +55,20 @@ static const struct {
     {LA_CMD_COMPLETION, "bash zsh fish", {NULL}},
 };
 
-/* With a space before each; `names` around what a shell asks the program for. */
-static void print_behind(la_command command, const char *before, const char *after, FILE *out)
-{
-    for (size_t i = 0; command == LA_CMD_EXPORT && i < la_export_count(); i++)
-        fprintf(out, " %s", la_export_name(i));
-    for (size_t i = 0; i < LA_COUNT(behind); i++) {
-        if (behind[i].command != command) continue;
-        if (*behind[i].words) fprintf(out, " %s", behind[i].words);
-        for (int k = 0; k < 2 && behind[i].names[k]; k++)
-            fprintf(out, " %s%s%s", before, behind[i].names[k], after);
-    }
-}
-
-static bool has_behind(la_command command)
+static const words_behind *behind_of(int command)
 {
     for (size_t i = 0; i < LA_COUNT(behind); i++)
-        if (behind[i].command == command) return true;
-    return command == LA_CMD_EXPORT;
+        if ((int)behind[i].command == command) return &behind[i];
+    return NULL;
+}
+
+/* With a space before each; `before` and `after` stand around what a shell asks the program for. */
+static void print_behind(const words_behind *b, const char *before, const char *after, FILE *out)
+{
+    for (size_t i = 0; b->command == LA_CMD_EXPORT && i < la_export_count(); i++)
+        fprintf(out, " %s", la_export_name(i));
+    if (*b->words) fprintf(out, " %s", b->words);
+    for (int k = 0; k < 2 && b->names[k]; k++) fprintf(out, " %s%s%s", before, b->names[k], after);
 }
 
 /* ---- bash, and zsh by its emulation ---- */
@@ -158,7 +157,7 @@ static void print_bash(FILE *out)
         fprintf(out, "        %s) words=\"$words", la_commands[c].name);
         for (int f = 0; f < LA_FLAG_COUNT; f++)
             if (has(c, f)) fprintf(out, " --%s", la_flags[f].name);
-        print_behind((la_command)c, "$(_labench_names ", ")", out);
+        if (behind_of(c)) print_behind(behind_of(c), "$(_labench_names ", ")", out);
         fputs("\" ;;\n", out);
     }
     fputs("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
@@ -195,10 +194,11 @@ static void print_fish(FILE *out)
         fputc('\n', out);
     }
     for (int c = 0; c < LA_CMD_COUNT; c++) {
-        if (!shown(c) || !has_behind((la_command)c)) continue;
+        const words_behind *b = behind_of(c);
+        if (!shown(c) || !b) continue;
         fprintf(out, "complete -c labench -n '__fish_seen_subcommand_from %s' -a '",
                 la_commands[c].name);
-        print_behind((la_command)c, "(labench list ", " | cut -d\" \" -f1)", out);
+        print_behind(b, "(labench list ", " | cut -d\" \" -f1)", out);
         fputs("'\n", out);
     }
     for (int c = 0; c < LA_CMD_COUNT; c++)
