@@ -56,6 +56,11 @@ void la_md_put(const char *s, FILE *out)
 
 void la_latex_put(const char *s, FILE *out)
 {
+    la_latex_put_n(s, strlen(s), out);
+}
+
+void la_latex_put_n(const char *s, size_t n, FILE *out)
+{
     /* Commands that every encoding of fonts has. */
     static const char *const escapes[][2] = {{"\\", "\\textbackslash{}"},
                                              {"~", "\\textasciitilde{}"},
@@ -74,7 +79,7 @@ void la_latex_put(const char *s, FILE *out)
                                              {"\u00a0", "~"},
                                              {"≥", "$\\ge$"},
                                              {"≤", "$\\le$"}};
-    while (*s) {
+    for (const char *end = s + n; s < end;) {
         const char *text = NULL;
         size_t len = 1;
         for (size_t i = 0; i < LA_COUNT(escapes) && !text; i++)

@@ -15,6 +15,8 @@ void la_md_put(const char *s, FILE *out);
 /* Within a cell of a table or a sentence; the few characters beyond ASCII that labench writes become commands,
  * others are kept as UTF-8. */
 void la_latex_put(const char *s, FILE *out);
+/* The first n bytes of s, which ends in NUL somewhere behind them. */
+void la_latex_put_n(const char *s, size_t n, FILE *out);
 /* The shortest text that reads back as the same number. */
 void la_real_put(double x, FILE *out);
 

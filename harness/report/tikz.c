@@ -8,21 +8,7 @@
 #include "gnuplot.h"
 #include "markup.h"
 
-static void put_literal(const char *s, size_t n, FILE *out)
-{
-    char text[8];
-    for (size_t i = 0; i < n;) {
-        size_t len = 1; /* of a character, in UTF-8 */
-        while (i + len < n && len < sizeof text - 1 && ((unsigned char)s[i + len] & 0xC0) == 0x80)
-            len++;
-        memcpy(text, s + i, len);
-        text[len] = '\0';
-        la_latex_put(text, out);
-        i += len;
-    }
-}
-
-/* The end of what `mark` is before: a group in braces, without them, or one character. */
+/* What stands behind a mark: a group in braces, without them, or one character. From *from to what is returned. */
 static const char *operand(const char *at, const char *end, const char **from)
 {
     const char *close = at < end && *at == '{' ? memchr(at, '}', (size_t)(end - at)) : NULL;
@@ -37,7 +23,7 @@ static void put_label(const char *s, const char *end, FILE *out)
     while (s < end) {
         const char *from = s, *to;
         if (*s == '\\' && s + 1 < end) {
-            put_literal(s + 1, 1, out);
+            la_latex_put_n(s + 1, 1, out);
             s += 2;
         } else if (*s == '^') {
             to = operand(s + 1, end, &from);
@@ -48,13 +34,13 @@ static void put_label(const char *s, const char *end, FILE *out)
                    (to = memchr(s, '}', (size_t)(end - s)))) {
             from = s + sizeof italic - 1;
             fputs("\\textit{", out);
-            put_literal(from, (size_t)(to - from), out);
+            la_latex_put_n(from, (size_t)(to - from), out);
             fputc('}', out);
             s = to + 1;
         } else {
             size_t n = strcspn(s + 1, "\\^{") + 1;
             if (s + n > end) n = (size_t)(end - s);
-            put_literal(s, n, out);
+            la_latex_put_n(s, n, out);
             s += n;
         }
     }
