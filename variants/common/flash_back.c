@@ -171,8 +171,7 @@ static void enter(const flash *f, flash_back_block *b, const char *q, int64_t q_
 {
     int64_t w = f->tile->panel;
     for (int64_t i = 0; i < b->panels; i++) {
-        int64_t first = la_flash_back_row(b, i), next = la_flash_back_row(b, i + 1);
-        int64_t rows = (next < b->rows ? next : b->rows) - first;
+        int64_t first = la_flash_back_row(b, i), rows = la_flash_back_rows(b, i);
         la_flash_panel(f, q + (size_t)(first * q_step) * f->element, q_step, rows, b->dk,
                        (float *)b->qt + i * b->k2 * w);
         la_flash_panel(f, dout + (size_t)(first * o_step) * f->element, o_step, rows, b->dv,
@@ -205,8 +204,12 @@ static void begin(const flash *f, flash_back_block *b, char *dq, int64_t step, i
 static void leave(const flash *f, const flash_back_block *b, char *dq, int64_t step)
 {
     void *rows = dq;
-    if (f->narrow) f->narrow->narrow_rows(b->rows, b->dk, b->dq, b->dk, rows, step);
-    for (int64_t r = 0; b->dq == b->own_dq && !f->narrow && r < b->rows; r++)
+    if (b->dq == rows) return;
+    if (f->narrow) {
+        f->narrow->narrow_rows(b->rows, b->dk, b->dq, b->dk, rows, step);
+        return;
+    }
+    for (int64_t r = 0; r < b->rows; r++)
         memcpy((float *)rows + r * step, b->dq + r * b->dk, (size_t)b->dk * sizeof(float));
 }
 

@@ -142,8 +142,7 @@ static void meet(const flash_back_block *b, const flash_back_keys *to, int64_t i
 void LA_ISA(la_flash_back)(const flash_back_block *b, const flash_back_keys *to)
 {
     for (int64_t i = b->panels - 1; i >= 0; i--) {
-        int64_t first = la_flash_back_row(b, i), next = la_flash_back_row(b, i + 1);
-        int64_t rows = (next < b->rows ? next : b->rows) - first;
+        int64_t first = la_flash_back_row(b, i), rows = la_flash_back_rows(b, i);
         int64_t lanes = (rows + LA_VW - 1) / LA_VW * LA_VW, n = to->keys.n;
         int64_t hidden = to->keys.hidden + first, visible = to->keys.visible + first;
         if (visible + rows - 1 < n) n = visible + rows - 1; /* what the last row sees */

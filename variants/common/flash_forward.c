@@ -309,11 +309,12 @@ static void finish(const flash *f, const la_io *io, const rows_of_head *r, float
           io->saved ? (float *)io->saved + r->i * p->T + r->first : NULL);
 }
 
-/* A part of the keys of a block, in the working set `set`. */
-static void run_unit(const flash *f, const la_io *io, int64_t pos, int64_t unit, float *set,
+/* A part of the keys of a block, in a working set of `own` floats: the thread's, or the part's. */
+static void run_unit(const flash *f, const la_io *io, int64_t pos, int64_t unit, int thread,
                      size_t own)
 {
     rows_of_head r = rows_of(f, unit / f->splits);
+    float *set = (float *)io->work + (size_t)(f->splits > 1 ? unit : thread) * own;
     run_block(f, io, pos, &r, unit % f->splits, set);
     if (f->splits == 1) finish(f, io, &r, set, own);
 }
@@ -329,14 +330,11 @@ la_status la_flash_forward(void *self, const la_io *io, la_err *err)
     float *work = io->work;
     int threads = la_flash_flops(f, pos) < FLASH_SERIAL_FLOPS ? 1 : p->threads;
     if (threads == 1) /* a region of one thread costs as much as a few rows */
-        for (int64_t unit = 0; unit < units; unit++)
-            run_unit(f, io, pos, unit, work + (size_t)(splits > 1 ? unit : 0) * own, own);
+        for (int64_t unit = 0; unit < units; unit++) run_unit(f, io, pos, unit, 0, own);
     else
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-        for (int64_t unit = 0; unit < units; unit++) {
-            int64_t set = splits > 1 ? unit : omp_get_thread_num();
-            run_unit(f, io, pos, unit, work + (size_t)set * own, own);
-        }
+        for (int64_t unit = 0; unit < units; unit++)
+            run_unit(f, io, pos, unit, omp_get_thread_num(), own);
     for (int64_t item = 0; splits > 1 && item < blocks; item++) {
         rows_of_head r = rows_of(f, item);
         finish(f, io, &r, work + (size_t)(item * splits) * own, own);

@@ -127,6 +127,13 @@ LA_INLINE int64_t la_flash_back_row(const flash_back_block *b, int64_t i)
     return i * b->slim_rows + (i > b->slim ? (i - b->slim) * b->lanes : 0);
 }
 
+/* How many rows it has. */
+LA_INLINE int64_t la_flash_back_rows(const flash_back_block *b, int64_t i)
+{
+    int64_t next = la_flash_back_row(b, i + 1);
+    return (next < b->rows ? next : b->rows) - la_flash_back_row(b, i);
+}
+
 void la_flash_back_generic(const flash_back_block *block, const flash_back_keys *tile);
 void la_flash_back_avx2(const flash_back_block *block, const flash_back_keys *tile);
 void la_flash_back_avx512(const flash_back_block *block, const flash_back_keys *tile);
