@@ -272,6 +272,8 @@ static const char man_tail[] =
     ".TP\nLABENCH_CONFIG\na file of flags, or none, where no \\-\\-config says which\n"
     ".TP\nLABENCH_ISA\nthe highest instruction set that kernels may use: generic, avx2, "
     "avx512, avx512_bf16, amx_bf16\n"
+    ".TP\nLABENCH_BF16\npairs or widened: whether kernels multiply pairs of bf16, or float32; "
+    "else what is faster here\n"
     ".TP\nLABENCH_PYTHON\nthe Python that runs peers\n"
     ".TP\nLABENCH_PLUGIN_PATH, LABENCH_PEER_PATH, LABENCH_PAPER_PATH\nfolders, colons between, "
     "where variants, peers and tables of papers of your own are looked for\n"

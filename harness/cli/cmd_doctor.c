@@ -74,6 +74,8 @@ static void text(const doctor *d)
     printf("peak of %d thread%s\n", d->peak.threads, d->peak.threads == 1 ? "" : "s");
     rate_text("f32 multiply-add", &d->peak.flops, "GFLOP/s");
     if (d->peak.dots.n) rate_text("bf16 products", &d->peak.dots, "GFLOP/s");
+    if (d->peak.dots.n && la_bf16_widens(d->device.isa))
+        printf("  %-22s multiply-adds of widened rows are faster\n", "");
     rate_text("sgemm 1024", &d->peak.sgemm, "GFLOP/s");
     rate_text("read from memory", &d->peak.read, "GB/s");
     rate_text("copy in memory", &d->peak.copy, "GB/s");

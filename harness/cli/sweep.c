@@ -140,7 +140,7 @@ static la_status store_peaks(sweep *s, la_err *err)
                            .flops = peak.flops.best,
                            .bandwidth = peak.read.best,
                            .gemm_flops = peak.sgemm.best,
-                           .bf16_flops = peak.dots.best,
+                           .bf16_flops = la_peak_bf16(&peak),
                            .source = "measured"};
         la_peak_row before;
         bool found;

@@ -71,11 +71,27 @@ la_isa la_isa_best(void)
     return best;
 }
 
+bool la_bf16_widens(la_isa isa)
+{
+    const char *way = getenv("LABENCH_BF16"), *set = getenv("LABENCH_ISA");
+    if (way && *way) return strcmp(way, "widened") == 0;
+    if (isa >= LA_ISA_AMX_BF16 || (set && strcmp(set, names[LA_ISA_AVX512_BF16]) == 0))
+        return false;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_is("intel");
+#else
+    return false;
+#endif
+}
+
 la_status la_isa_check(la_err *err)
 {
-    const char *forced = getenv("LABENCH_ISA");
+    const char *forced = getenv("LABENCH_ISA"), *way = getenv("LABENCH_BF16");
     la_isa best = detect();
     char here[64] = "";
+    if (way && *way && strcmp(way, "pairs") != 0 && strcmp(way, "widened") != 0)
+        return LA_FAIL(err, LA_E_ARG, "LABENCH_BF16 is '%.40s'; it is pairs or widened", way);
     if (!forced || !*forced) return LA_OK;
     for (int i = 0; i <= (int)best; i++) {
         if (strcmp(forced, names[i]) == 0) return LA_OK;

@@ -18,7 +18,7 @@ const char *const la_environment_variables[] = {
     "OMP_NUM_THREADS",  "OMP_PROC_BIND",     "OMP_PLACES",      "OMP_DYNAMIC",
     "OMP_WAIT_POLICY",  "GOMP_CPU_AFFINITY", "GOMP_SPINCOUNT",  "OPENBLAS_NUM_THREADS",
     "GOTO_NUM_THREADS", "OPENBLAS_CORETYPE", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX",
-    "LD_PRELOAD",       "GLIBC_TUNABLES",    "LABENCH_ISA"};
+    "LD_PRELOAD",       "GLIBC_TUNABLES",    "LABENCH_ISA",     "LABENCH_BF16"};
 const size_t la_environment_variables_len = LA_COUNT(la_environment_variables);
 
 static void read_boost(char *out, size_t cap)

@@ -182,11 +182,19 @@ bool la_peak_finding(const la_peak *peak, la_finding *out)
     return true;
 }
 
+double la_peak_bf16(const la_peak *peak)
+{
+    double pairs = peak->dots.best, widened = peak->flops.best;
+    return peak->dots.n && widened > pairs ? widened : pairs;
+}
+
 bool la_gauge_init(int threads, la_isa isa, la_dtype dtype, la_gauge *out)
 {
     *out = (la_gauge){.threads = threads};
     if (dtype == LA_F32) out->loop = loops_of(isa).fma;
     if (dtype == LA_BF16) out->loop = dots_of(isa);
+    if (out->loop && dtype == LA_BF16 && isa < LA_ISA_AMX_BF16 && la_bf16_widens(isa))
+        out->loop = loops_of(isa).fma;
     if (!out->loop) return false;
     la_start(threads);
     out->steps = steps_of(out->loop);

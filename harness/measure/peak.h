@@ -26,6 +26,8 @@ typedef struct la_peak {
 
 /* Uses `threads` threads (la_start is called with them) and up to 1 GiB. */
 la_status la_peak_measure(int threads, la_isa isa, la_peak *out, la_err *err);
+/* FLOP/s that rows of bf16 can be multiplied at: as pairs, or widened where that is faster; 0: not at all. */
+double la_peak_bf16(const la_peak *peak);
 /* Whether runs of the multiply-adds differed by more than a busy neighbour's share: what to do about it. */
 bool la_peak_finding(const la_peak *peak, la_finding *out);
 /* The multiply-adds alone, from a few runs: a tenth of a second. */
@@ -39,8 +41,8 @@ typedef struct la_gauge {
     int64_t steps; /* some 10 ms of them */
 } la_gauge;
 
-/* Of the products of a type: multiply-adds of f32, of bf16 dot products or tiles. False: the instruction set has
- * none. As la_peak_measure, it uses `threads` threads. */
+/* Of the products of a type: multiply-adds of f32, of bf16 dot products or tiles, or those of f32 where bf16 is
+ * widened. False: the instruction set has none. As la_peak_measure, it uses `threads` threads. */
 bool la_gauge_init(int threads, la_isa isa, la_dtype dtype, la_gauge *out);
 double la_gauge_read(const la_gauge *gauge); /* FLOP/s now */
 

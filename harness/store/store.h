@@ -82,8 +82,8 @@ typedef struct la_device_row {
 typedef struct la_peak_row {
     int64_t threads;                     /* 0: whatever the threads */
     double flops, bandwidth, gemm_flops; /* FLOP/s f32, byte/s, FLOP/s of sgemm; 0: unknown */
-    double bf16_flops;                   /* FLOP/s of bf16 dot products; 0: unknown, or has none */
-    const char *source;                  /* "measured" or "datasheet" */
+    double bf16_flops;  /* FLOP/s of bf16, or of f32 where it is widened; 0: none */
+    const char *source; /* "measured" or "datasheet" */
 } la_peak_row;
 
 typedef struct la_build_row {

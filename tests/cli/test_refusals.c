@@ -253,6 +253,10 @@ static void test_an_unknown_instruction_set_is_refused(void **state)
     shell_run("LABENCH_ISA=generic labench list variants", &r);
     assert_int_equal(r.code, 0);
     shell_release(&r);
+    shell_run("LABENCH_BF16=wide labench list variants", &r);
+    assert_int_equal(r.code, 2);
+    assert_non_null(strstr(r.err, "LABENCH_BF16 is 'wide'; it is pairs or widened"));
+    shell_release(&r);
 }
 
 /* What a CPU has no instruction for is refused with what it lacks; as one type of several it is a row. */

@@ -69,7 +69,7 @@ static layout layout_of(const flash *f)
 /* Parts whose dK and dV lie in the gradients themselves: the first, unless those are rounded at the end. */
 static int64_t parts_in_place(const flash *f)
 {
-    return f->narrow ? 0 : 1;
+    return f->half ? 0 : 1;
 }
 
 /* Floats of the dK and dV of all other parts. */
@@ -151,14 +151,17 @@ static flash_back_block block_in(const flash *f, float *work, int64_t rows)
     return b;
 }
 
-/* The block's rows of X for products of a panel, as they are or close together in `to`; in pairs of rows. */
+/* The block's rows of X for products of a panel, as they are or close together in `to`; in pairs of rows, or
+ * widened. */
 static const void *rows_of(const flash *f, const char *x, int64_t *step, int64_t rows, int64_t d,
                            void *to)
 {
     const void *from = x;
-    if (!f->narrow && la_flash_near(f, f->tile->panel, *step)) return from;
+    if (!f->half && la_flash_near(f, f->tile->panel, *step)) return from;
     if (f->narrow)
         f->narrow->pairs_of_rows(rows, d, from, *step, to, d);
+    else if (f->half)
+        f->half->widen_rows(rows, d, from, *step, to, d);
     else
         la_flash_copy(rows, (size_t)d * f->element, x, (size_t)*step * f->element, to);
     *step = d;
@@ -181,10 +184,10 @@ static void enter(const flash *f, flash_back_block *b, const char *q, int64_t q_
     b->q = rows_of(f, q, &b->q_step, b->rows, b->dk, b->own_q);
     b->dout = rows_of(f, dout, &b->dout_step, b->rows, b->dv, b->own_dout);
     const void *y = o, *dy = dout;
-    if (!f->narrow) f->deltas(b->rows, b->dv, y, dy, o_step, b->delta);
-    for (int64_t r = 0; f->narrow && r < b->rows; r++)
-        b->delta[r] = f->narrow->dot(b->dv, (const la_bf16 *)y + r * o_step,
-                                     (const la_bf16 *)dy + r * o_step);
+    if (!f->half) f->deltas(b->rows, b->dv, y, dy, o_step, b->delta);
+    for (int64_t r = 0; f->half && r < b->rows; r++)
+        b->delta[r] =
+            f->half->dot(b->dv, (const la_bf16 *)y + r * o_step, (const la_bf16 *)dy + r * o_step);
     for (int64_t r = 0; r < b->rows; r++) b->lse2[r] = (float)(1.4426950408889634 * (double)lse[r]);
     for (int64_t r = b->rows; r < la_flash_back_row(b, b->panels); r++)
         b->lse2[r] = INFINITY, b->delta[r] = 0.0f;
@@ -193,7 +196,7 @@ static void enter(const flash *f, flash_back_block *b, const char *q, int64_t q_
 /* Where the block's rows of dQ are added up: in place, or close together. */
 static void begin(const flash *f, flash_back_block *b, char *dq, int64_t step, int64_t held)
 {
-    bool in_place = !f->narrow && la_flash_near(f, f->tile->panel, step);
+    bool in_place = !f->half && la_flash_near(f, f->tile->panel, step);
     b->dq = in_place ? (float *)(void *)dq : b->own_dq;
     b->dq_step = in_place ? step : b->dk;
     b->fresh_dq = held == 0 && f->window >= f->p.T;
@@ -205,8 +208,8 @@ static void leave(const flash *f, const flash_back_block *b, char *dq, int64_t s
 {
     void *rows = dq;
     if (b->dq == rows) return;
-    if (f->narrow) {
-        f->narrow->narrow_rows(b->rows, b->dk, b->dq, b->dk, rows, step);
+    if (f->half) {
+        f->half->narrow_rows(b->rows, b->dk, b->dq, b->dk, rows, step);
         return;
     }
     for (int64_t r = 0; r < b->rows; r++)
@@ -309,14 +312,14 @@ static void join(const flash *f, const la_io *io, const la_grads *grads, int64_t
                 f->tile->axpy(p->dv, 1.0f, from.dv + t * from.dv_step, to.dv + t * to.dv_step);
         }
     }
-    if (!f->narrow) return;
+    if (!f->half) return;
     int64_t at = (i / p->Hkv * p->T + first) * p->Hkv + i % p->Hkv;
     if (to.dk)
-        f->narrow->narrow_rows(rows, p->dk, to.dk + first * p->dk, p->dk,
-                               (la_bf16 *)grads->dk + at * p->dk, p->Hkv * p->dk);
+        f->half->narrow_rows(rows, p->dk, to.dk + first * p->dk, p->dk,
+                             (la_bf16 *)grads->dk + at * p->dk, p->Hkv * p->dk);
     if (to.dv)
-        f->narrow->narrow_rows(rows, p->dv, to.dv + first * p->dv, p->dv,
-                               (la_bf16 *)grads->dv + at * p->dv, p->Hkv * p->dv);
+        f->half->narrow_rows(rows, p->dv, to.dv + first * p->dv, p->dv,
+                             (la_bf16 *)grads->dv + at * p->dv, p->Hkv * p->dv);
 }
 
 /* Each part on one thread. */

@@ -143,6 +143,11 @@ const void *la_flash_rows(const flash *f, int64_t panels, const char *x, int64_t
                           int64_t d, void *to, int64_t *words)
 {
     const void *rows = x;
+    if (f->half && !f->narrow) {
+        *words = d;
+        f->half->widen_rows(n, d, rows, step, to, d);
+        return to;
+    }
     bool whole = !f->narrow || d % 2 == 0;
     int64_t width = f->narrow ? (d + 1) / 2 : d;
     *words = f->narrow ? step / 2 : step;
@@ -156,6 +161,20 @@ const void *la_flash_rows(const flash *f, int64_t panels, const char *x, int64_t
     return to;
 }
 
+/* The panel of rows in bf16, widened a few channels at a time. */
+static void widened_panel(const flash *f, const la_bf16 *x, int64_t step, int64_t n, int64_t d,
+                          float *to)
+{
+    enum { CHANNELS = 32 };
+    float wide[LA_TILE_PANEL * CHANNELS];
+    int64_t w = f->tile->panel;
+    for (int64_t c = 0; c < d; c += CHANNELS) {
+        int64_t some = d - c < CHANNELS ? d - c : CHANNELS;
+        f->half->widen_rows(n, some, x + c, step, wide, CHANNELS);
+        f->tile->transpose(n, some, wide, CHANNELS, to + c * w, w);
+    }
+}
+
 void la_flash_panel(const flash *f, const char *x, int64_t step, int64_t n, int64_t d, void *to)
 {
     int64_t w = f->tile->panel, words = f->narrow ? (d + 1) / 2 : d;
@@ -163,6 +182,8 @@ void la_flash_panel(const flash *f, const char *x, int64_t step, int64_t n, int6
     if (n < w) memset(to, 0, (size_t)(words * w) * sizeof(float));
     if (f->narrow)
         f->narrow->pairs_of_columns(d, n, rows, step, to, w);
+    else if (f->half)
+        widened_panel(f, rows, step, n, d, to);
     else
         f->tile->transpose(n, d, rows, step, to, w);
 }
@@ -173,7 +194,7 @@ void la_flash_unpanel(const flash *f, const float *panel, int64_t d, int64_t n, 
     const la_tile *t = f->tile;
     int64_t w = t->panel;
     void *rows = to;
-    if (!f->narrow) {
+    if (!f->half) {
         t->transpose(d, n, panel, w, rows, step);
         for (int64_t r = 0; r < n; r++) {
             float *row = (float *)rows + r * step;
@@ -185,6 +206,6 @@ void la_flash_unpanel(const flash *f, const float *panel, int64_t d, int64_t n, 
         int64_t m = d - c < FLASH_BACK_KEYS ? d - c : FLASH_BACK_KEYS;
         t->transpose(m, n, panel + c * w, w, scratch, m);
         t->scale_rows(n, m, scale, scratch, m, scratch, m);
-        f->narrow->narrow_rows(n, m, scratch, m, (la_bf16 *)rows + c, step);
+        f->half->narrow_rows(n, m, scratch, m, (la_bf16 *)rows + c, step);
     }
 }

@@ -44,15 +44,15 @@ static void add_keys(const flash *f, partial r, const void *q, const void *k, co
     const la_tile *t = f->tile;
     int64_t dk = f->p.dk, dv = f->p.dv;
     float score[DECODE_KEYS], s = (float)f->scale;
-    if (f->narrow)
-        f->narrow->mv(n, dk, s, k, dk, q, false, score);
+    if (f->half)
+        f->half->mv(n, dk, s, k, dk, q, false, score);
     else
         t->mv(n, dk, s, k, dk, q, false, score);
     float top = fmaxf(*r.top, t->max(n, score)), before = expf(*r.top - top);
     float sum = t->exp_sum(n, 1.0f, -top, score, score);
     if (before != 1.0f) t->scale(dv, before, r.o, r.o);
-    if (f->narrow)
-        f->narrow->vm(n, dv, 1.0f, v, dv, score, true, r.o);
+    if (f->half)
+        f->half->vm(n, dv, 1.0f, v, dv, score, true, r.o);
     else
         t->vm(n, dv, 1.0f, v, dv, score, true, r.o);
     *r.sum = *r.sum * before + sum;
@@ -107,8 +107,8 @@ static void join(const flash *f, const la_io *io, int64_t head)
             f->tile->axpy(dv, weight, r.o, all.o);
     }
     if (sum > 0.0f) f->tile->scale(dv, 1.0f / sum, all.o, all.o);
-    if (f->narrow)
-        f->narrow->narrow(dv, all.o, (la_bf16 *)io->o + head * dv);
+    if (f->half)
+        f->half->narrow(dv, all.o, (la_bf16 *)io->o + head * dv);
     else
         memcpy((float *)io->o + head * dv, all.o, (size_t)dv * sizeof(float));
 }

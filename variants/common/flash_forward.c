@@ -51,8 +51,9 @@ static flash plan(const la_problem *p, int64_t window, const la_device *dev)
                .capacity = window < p->Tcap ? window : p->Tcap,
                .scale = la_scale(p)};
     f.add = LA_ISA_TABLE(la_flash_add, f.tile->isa);
-    if (p->dtype == LA_BF16) {
-        f.narrow = la_tile_bf16_get(dev->isa);
+    if (p->dtype == LA_BF16) f.half = la_tile_bf16_get(dev->isa);
+    if (p->dtype == LA_BF16 && !la_bf16_widens(dev->isa)) {
+        f.narrow = f.half;
         f.add = LA_AMX_TABLE(la_flash_add, dev->isa);
         f.turned = dev->isa >= LA_ISA_AMX_BF16;
         f.k2 = (p->dk + 1) / 2;
@@ -196,16 +197,23 @@ static int64_t pair_values(const flash *f, const flash_block *b, const char *v, 
     return TURNED_STEP;
 }
 
-/* n rows of V in float32, into b->vt by FLASH_SIDE channels where several panels will pass over them. */
-static void side_values(const flash_block *b, const char *v, int64_t step, flash_keys *keys)
+/* n rows of V in float32, into b->vt by FLASH_SIDE channels where several panels will pass over them, or where
+ * they are widened. */
+static void side_values(const flash *f, const flash_block *b, const char *v, int64_t step,
+                        flash_keys *keys)
 {
     const float *rows = (const float *)(const void *)v;
+    const la_bf16 *half = (const la_bf16 *)(const void *)v;
     keys->v = rows, keys->v_step = step, keys->v_side = FLASH_SIDE;
-    if (b->panels < 3) return;
+    if (b->panels < 3 && !f->half) return;
     keys->v = b->vt, keys->v_step = FLASH_SIDE, keys->v_side = keys->n * FLASH_SIDE;
     for (int64_t c = 0; c < b->dv; c += FLASH_SIDE) {
         float *to = (float *)b->vt + c * keys->n;
         size_t width = (size_t)(b->dv - c < FLASH_SIDE ? b->dv - c : FLASH_SIDE);
+        if (f->half) {
+            f->half->widen_rows(keys->n, (int64_t)width, half + c, step, to, FLASH_SIDE);
+            continue;
+        }
         for (int64_t i = 0; i < keys->n; i++, to += FLASH_SIDE)
             if (width == FLASH_SIDE) /* one vector, no call */
                 memcpy(to, rows + i * step + c, FLASH_SIDE * sizeof *to);
@@ -238,7 +246,7 @@ static void pass_over(const flash *f, const flash_block *b, const flash_run *run
             keys.v = b->vt;
             keys.v_step = pair_values(f, b, v, run->v_step, keys.n);
         } else {
-            side_values(b, v, run->v_step, &keys);
+            side_values(f, b, v, run->v_step, &keys);
         }
         f->add(b, &keys);
     }

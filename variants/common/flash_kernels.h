@@ -149,9 +149,11 @@ void la_flash_deltas_avx512(int64_t n, int64_t d, const float *o, const float *d
 typedef struct flash { /* an instance */
     la_problem p;
     const la_tile *tile;
-    const la_tile_bf16 *narrow; /* in bf16, else NULL */
-    size_t element;             /* bytes of one of q, k, v, o and the cache */
-    int64_t k2, v2;             /* words of a row of K and of V: dk and dv, in bf16 pairs of them */
+    const la_tile_bf16 *half; /* in bf16, else NULL: what widens and rounds rows */
+    const la_tile_bf16
+        *narrow;    /* where products are of pairs, too, else NULL: rows are widened for them */
+    size_t element; /* bytes of one of q, k, v, o and the cache */
+    int64_t k2, v2; /* words of a row of K and of V: dk and dv, or pairs of them */
     int64_t window; /* keys i - window < j that row i sees, and j < i + window when bidirectional */
     bool turned;    /* V is, for tiles of AMX: see flash_keys */
     int64_t capacity; /* of the cache: the last tokens, token t in slot t mod capacity */
@@ -202,8 +204,8 @@ void la_flash_clear(int64_t n, size_t bytes, char *x, size_t step);
 /* Whether n rows, `step` elements apart, stay in L1 as they are: further apart they share few of its sets. */
 bool la_flash_near(const flash *f, int64_t n, int64_t step);
 /* n rows of d channels, as words that a product reads in place: as they are, or side by side in `to` where
- * several panels will pass over them and they are not near, or where bf16 of odd d must be put in pairs. Returns
- * them, and the words between rows. */
+ * several panels will pass over them and they are not near, where bf16 of odd d must be put in pairs, or where it is
+ * widened. Returns them, and the words between rows. */
 const void *la_flash_rows(const flash *f, int64_t panels, const char *x, int64_t step, int64_t n,
                           int64_t d, void *to, int64_t *words);
 /* n <= `panel` rows of d channels into a panel [d, panel], or of pairs. Lanes without a row are cleared. */

@@ -27,8 +27,13 @@ LA_API const char *la_isa_name(la_isa isa);
 /* Best set that this CPU has and this build contains; LABENCH_ISA=generic|avx2|avx512|avx512_bf16|amx_bf16
  * lowers it. The first call asks the system for the registers of AMX, for all threads of the process. */
 LA_API la_isa la_isa_best(void);
-/* Refuses a LABENCH_ISA that names none, or one that is not here, with those that are. */
+/* Refuses a LABENCH_ISA that names none, or one that is not here, with those that are; and another LABENCH_BF16
+ * than the two. */
 LA_API la_status la_isa_check(la_err *err);
+/* Whether kernels widen bf16 rows and multiply in float32 instead of multiplying pairs: where a CPU's dot products
+ * are the slower ones (Intel's, half the rate of multiply-adds; not AMD's, nor tiles of AMX).
+ * LABENCH_BF16=pairs|widened decides otherwise, and LABENCH_ISA=avx512_bf16 asks for pairs. */
+LA_API bool la_bf16_widens(la_isa isa);
 /* Refuses a bf16 problem where the device has no bf16 dot products, in the name of an impl. */
 LA_API la_status la_bf16_check(const la_problem *p, const la_device *dev, const char *name,
                                la_err *err);
