@@ -92,7 +92,7 @@ void LA_ISA(la_delta_scan)(const la_delta_slice *x, int64_t t0, int64_t t1, floa
     c.asks = c.decay == LA_BY_CHANNEL;
     if (t0 == 0) la_state_take(x, x->S_in, la_delta_up(x->dk), c.W, c.S);
     for (int64_t t = t0; t < t1; t += x->chunk, ready += floats) {
-        c.coming = t + x->chunk < t1 ? ready + floats : NULL;
+        c.ready = t + x->chunk < t1 ? ready + floats : NULL;
         c.lines = (floats / 16 * 8 + x->chunk + x->dk - 1) / (x->chunk + x->dk);
         step(&c, t, ready);
     }
@@ -130,6 +130,38 @@ void LA_ISA(la_delta_chunk)(const la_delta_slice *x)
     chunk c = begin(x);
     la_state_take(x, x->S_in, la_delta_up(x->dk), c.W, c.S);
     walk(&c, 0, x->T, NULL);
+}
+
+/* Behind the scratch of float32 lie the chunk's rows. */
+void LA_ISA(la_delta_chunk_widened)(const la_delta_slice *x)
+{
+    const int64_t dk = x->dk, w = x->w;
+    chunk c = begin(x);
+    float *ready = x->work + la_delta_scan_floats(dk, w, x->chunk);
+    float *scratch = ready + la_delta_ready_floats(x->decay, dk, x->chunk);
+    float *q = x->work + la_delta_chunk_work(x->decay, dk, w, x->chunk);
+    float *k = q + la_delta_up(x->chunk * dk), *v = k + la_delta_up(x->chunk * dk);
+    float *o = v + la_delta_up(x->chunk * w);
+    la_state_take(x, x->S_in, la_delta_up(dk), c.W, c.S);
+    c.asks = true;
+    for (int64_t t = 0; t < x->T; t += x->chunk) {
+        const int64_t end = t + x->chunk < x->T ? t + x->chunk : x->T;
+        la_delta_slice y = la_delta_part(x, t, end);
+        const void *rows[3] = {y.q, y.k, y.v};
+        void *outputs = y.o;
+        x->narrow->widen_rows(y.T, dk, rows[0], x->qk_row, q, dk);
+        x->narrow->widen_rows(y.T, dk, rows[1], x->qk_row, k, dk);
+        x->narrow->widen_rows(y.T, w, rows[2], x->v_row, v, w);
+        y.q = q, y.k = k, y.v = v, y.o = o, y.qk_row = dk, y.v_row = w;
+        y.origin = x, y.next = end;
+        y.saved = NULL;
+        if (end < x->T) y.S_out = NULL;
+        c.x = &y;
+        LA_ISA(la_delta_prepare)(&y, 0, ready, scratch);
+        step(&c, 0, ready);
+        la_state_give(x, c.S, c.W, la_state_saved(x, end));
+        x->narrow->narrow_rows(y.T, w, o, w, outputs, x->v_row);
+    }
 }
 
 void LA_ISA(la_delta_leg_whole)(const la_delta_slice *x, const la_delta_leg *leg)

@@ -20,6 +20,14 @@
 #define SUMS 8
 #endif
 
+/* Rows that are asked for while a chunk is computed: those of the next one, or, of widened rows, those in bf16 that
+ * will be widened next. */
+typedef struct coming {
+    const char *q, *k, *v, *o;
+    int64_t qk_step, v_step; /* bytes from one row to the next */
+    int64_t rows, size;      /* how many there are; bytes of an element */
+} coming;
+
 /* One chunk of n tokens and its scratch: leading dimensions C of L, P and W of S, U. */
 typedef struct chunk {
     const la_delta_slice *x;
@@ -35,8 +43,9 @@ typedef struct chunk {
     /* q and k as they meet S: themselves, or by channel the prepared copies */
     const float *q_in, *k_in, *k_out;
     int64_t row;
-    const float *coming; /* the next prepared chunk, which another core may have made; or NULL */
-    int64_t lines;       /* of it for each group of rows, so that all are asked for by the end */
+    coming next;
+    const float *ready; /* the next prepared chunk, which another core may have made; or NULL */
+    int64_t lines;      /* of it for each group of rows, so that all are asked for by the end */
 } chunk;
 
 LA_INLINE void clear(int n, la_vf *sum)
@@ -47,20 +56,39 @@ LA_INLINE void clear(int n, la_vf *sum)
 
 /* ---- U and O ---- */
 
-/* Asks for `rows` rows of n floats from token i of the next chunk. Rows come in groups, with long
+/* Asks for elements [j, j + n) of `rows` rows that come, from number i on. Rows come in groups, with long
  * stretches of arithmetic between: too irregular for the hardware to see them coming. One tensor at a
  * time, since a core waits when more than about 20 lines are on their way. */
-LA_INLINE void prefetch(const chunk *c, const float *p, int64_t i, int rows, int64_t row, int64_t n)
+LA_INLINE void prefetch(const chunk *c, const char *p, int64_t i, int64_t rows, int64_t step,
+                        int64_t j, int64_t n)
 {
-    for (int64_t m = i; m < i + rows && m < c->ahead; m++)
-        for (int64_t e = 0; e < n; e += 16) __builtin_prefetch(p + (c->n + m) * row + e, 0, 2);
+    const int64_t size = c->next.size;
+    for (int64_t m = i; m < i + rows && m < c->next.rows; m++)
+        for (int64_t e = 0; e < n * size; e += 64)
+            __builtin_prefetch(p + m * step + j * size + e, 0, 2);
+}
+
+LA_INLINE void prefetch_queries(const chunk *c, int64_t i, int64_t rows)
+{
+    prefetch(c, c->next.q, i, rows, c->next.qk_step, 0, c->x->dk);
+}
+
+LA_INLINE void prefetch_keys(const chunk *c, int64_t i, int64_t rows)
+{
+    prefetch(c, c->next.k, i, rows, c->next.qk_step, 0, c->x->dk);
+}
+
+LA_INLINE void prefetch_values(const chunk *c, const char *p, int64_t i, int64_t rows, int64_t j,
+                               int vecs)
+{
+    prefetch(c, p, i, rows, c->next.v_step, j, vecs * LA_VW);
 }
 
 /* Asks for the part of the next prepared chunk that falls to group number `at` of rows. */
 LA_INLINE void ask(const chunk *c, int64_t at)
 {
-    if (!c->coming) return;
-    const float *from = c->coming + at * c->lines * 16;
+    if (!c->ready) return;
+    const float *from = c->ready + at * c->lines * 16;
     for (int64_t i = 0; i < c->lines; i++) __builtin_prefetch(from + i * 16, 0, 2);
 }
 
@@ -71,7 +99,7 @@ LA_INLINE void update_rows(const chunk *c, int64_t i, int64_t j, int rows, int v
     int64_t dk = c->x->dk, row = c->row, v_row = c->x->v_row;
     const float *S = c->S + j;
     float *U = c->U + j;
-    if (j == 0 && c->asks) prefetch(c, c->k, i, rows, c->x->qk_row, dk);
+    if (j == 0 && c->asks) prefetch_keys(c, i, rows);
     la_vf sum[SUMS];
     clear(rows * vecs, sum);
     if (delta) la_block_add(rows, vecs, LA_VW, dk, c->k_in + i * row, row, 1, S, c->W, sum);
@@ -105,10 +133,10 @@ LA_INLINE void output_rows(const chunk *c, int64_t i, int64_t j, int rows, int v
     int64_t dk = c->x->dk, row = c->row, v_row = c->x->v_row;
     const float *S = c->S + j, *U = c->U + j;
     la_vf sum[SUMS];
-    if (delta && j == 0 && c->asks) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
+    if (delta && j == 0 && c->asks) prefetch_queries(c, i, rows);
     clear(rows * vecs, sum);
     la_block_add(rows, vecs, LA_VW, dk, c->q_in + i * row, row, 1, S, c->W, sum);
-    if (!delta && j == 0 && c->asks) prefetch(c, c->q, i, rows, c->x->qk_row, dk);
+    if (!delta && j == 0 && c->asks) prefetch_queries(c, i, rows);
     if (by_token)
 #pragma GCC unroll 8
         for (int m = 0; m < rows; m++)
@@ -156,7 +184,7 @@ LA_INLINE void mend_rows(const chunk *c, int64_t i, int64_t j, int rows, int vec
     int64_t v_row = c->x->v_row;
     float *to = c->o + i * v_row + j;
     la_vf sum[SUMS];
-    if (j == 0) prefetch(c, c->q, i, rows, c->x->qk_row, c->x->dk);
+    if (j == 0) prefetch_queries(c, i, rows);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
@@ -203,7 +231,7 @@ LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t la
         if (part & UPDATE) update_rows(c, i, j, rows, vecs, last, delta, by_token);
         if (part & OUTPUT) output_rows(c, i, j, rows, vecs, last, delta, by_token);
         if (part == MEND) mend_rows(c, i, j, rows, vecs, last);
-        if (!(part & UPDATE)) prefetch(c, c->o + j, i, rows, c->x->v_row, vecs * LA_VW);
+        if (!(part & UPDATE)) prefetch_values(c, c->next.o, i, rows, j, vecs);
     }
     for (; i < c->n; i++) {
         if (part & UPDATE) update_rows(c, i, j, 1, vecs, last, delta, by_token);
@@ -216,10 +244,9 @@ LA_INLINE void columns(const chunk *c, int64_t j, int rows, int vecs, int64_t la
     for (; r + rows <= dk; r += rows) {
         int64_t from = r * c->n / dk, some = (r + rows) * c->n / dk - from;
         if (j == 0) ask(c, (c->n + r) / rows);
-        prefetch(c, c->v + j, from, (int)some, c->x->v_row, vecs * LA_VW);
-        if (part & OUTPUT) prefetch(c, c->o + j, from, (int)some, c->x->v_row, vecs * LA_VW);
-        if (part == UPDATE && j == 0 && c->asks)
-            prefetch(c, c->q, from, (int)some, c->x->qk_row, c->x->dk);
+        prefetch_values(c, c->next.v, from, some, j, vecs);
+        if (part & OUTPUT) prefetch_values(c, c->next.o, from, some, j, vecs);
+        if (part == UPDATE && j == 0 && c->asks) prefetch_queries(c, from, some);
         carry_rows(c, r, j, rows, vecs);
     }
     for (; r < dk; r++) carry_rows(c, r, j, 1, vecs);
@@ -238,6 +265,20 @@ LA_INLINE void one_chunk(const chunk *c, bool delta, bool by_token, chunk_part p
 
 /* ---- where a chunk is ---- */
 
+/* Rows of x from token t on. */
+LA_INLINE coming rows_from(const la_delta_slice *x, int64_t t, int64_t size)
+{
+    const int64_t qk_step = x->qk_row * size, v_step = x->v_row * size;
+    return (coming){.q = (const char *)x->q + t * qk_step,
+                    .k = (const char *)x->k + t * qk_step,
+                    .v = (const char *)x->v + t * v_step,
+                    .o = (const char *)x->o + t * v_step,
+                    .qk_step = qk_step,
+                    .v_step = v_step,
+                    .rows = x->T - t,
+                    .size = size};
+}
+
 /* Its rows, and what is prepared for it but copies. */
 LA_INLINE void enter_chunk(chunk *c, int64_t t, float *ready)
 {
@@ -249,6 +290,10 @@ LA_INLINE void enter_chunk(chunk *c, int64_t t, float *ready)
     c->v = x->v + t * x->v_row, c->o = x->o + t * x->v_row;
     c->q_in = c->q, c->k_in = c->k_out = c->k;
     c->row = x->qk_row;
+    if (x->origin)
+        c->next = rows_from(x->origin, x->next + t, sizeof(la_bf16));
+    else
+        c->next = rows_from(x, t + c->n, sizeof(float));
 }
 
 LA_INLINE void use_copies(chunk *c)

@@ -146,8 +146,14 @@ static size_t scratch_of(const division *d, int64_t heads)
            2 * d->ready * (size_t)(heads * d->block);
 }
 
-/* How forward and decode treat tensors in bf16: by kernels for them (the rank-one rule, and the chunk form,
- * where pairs meet S), or widened for a kernel of float32. */
+/* Whether the chunk form multiplies bf16 in pairs, and not widened chunk by chunk. */
+static bool pairs(const la_problem *p)
+{
+    return p->dtype == LA_BF16 && !la_bf16_widens(la_isa_best());
+}
+
+/* How forward and decode treat tensors in bf16: by kernels for them (the rank-one rule, and the chunk form), or
+ * widened for a kernel of float32. */
 static bool widens(const la_recurrence *m, la_delta_form form, const la_problem *p, la_pass pass)
 {
     if (p->dtype != LA_BF16 || pass == LA_BACKWARD) return false;
@@ -169,8 +175,9 @@ static int64_t work_of(const la_recurrence *m, la_delta_form form, const la_prob
     if (form == LA_DELTA_RECURRENT && rank_one) return la_dplr_sweep_work(p->dk, w);
     if (form == LA_DELTA_RECURRENT) return la_delta_recurrent_work(p->dk) + more;
     if (rank_one) return la_dplr_forward_work(p->dk, w);
-    return p->dtype == LA_BF16 ? la_delta_chunk_bf16_work(m->decay, p->dk, w, chunk)
-                               : la_delta_chunk_work(m->decay, p->dk, w, chunk);
+    if (pairs(p)) return la_delta_chunk_bf16_work(m->decay, p->dk, w, chunk);
+    if (p->dtype == LA_BF16) more = la_delta_chunk_rows_floats(p->dk, w, chunk);
+    return la_delta_chunk_work(m->decay, p->dk, w, chunk) + more;
 }
 
 static division divide(const la_recurrence *m, la_delta_form form, const la_problem *p,
@@ -189,7 +196,7 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
                                       work_of(m, form, p, pass, p->dv, chunk));
     }
     if (d.pieced && !d.pieces.runs) return d;
-    halves = halves && !splits(m, p);
+    halves = halves && !splits(m, p) && (rank_one || p->dtype == LA_F32 || pairs(p));
     if (d.threads > 1 && halves && la_delta_relays(m, p, chunk)) {
         d.relayed = true;
         d.relay = la_delta_relay_of(m, p, chunk);
@@ -254,18 +261,20 @@ static void choose_kernels(instance *in, la_isa isa)
                                           .carry = KERNEL(la_dplr_leg_carry)};
         in->backward = KERNEL(la_dplr_backward);
     } else {
+        bool paired = pairs(&in->p);
         in->forward = recurrent ? in->decode
-                      : narrow  ? LA_AMX_TABLE(la_delta_chunk_bf16, isa)
+                      : paired  ? LA_AMX_TABLE(la_delta_chunk_bf16, isa)
+                      : narrow  ? LA_ISA_TABLE(la_delta_chunk_widened, isa)
                                 : LA_ISA_TABLE(la_delta_chunk, isa);
         in->prepare =
-            narrow ? LA_AMX_TABLE(la_delta_prepare_bf16, isa) : LA_ISA_TABLE(la_delta_prepare, isa);
+            paired ? LA_AMX_TABLE(la_delta_prepare_bf16, isa) : LA_ISA_TABLE(la_delta_prepare, isa);
         in->prepare_wide = LA_ISA_TABLE(la_delta_prepare, isa);
         in->legs = (la_delta_leg_kernels){.whole = LA_ISA_TABLE(la_delta_leg_whole, isa),
                                           .prepare = LA_ISA_TABLE(la_delta_leg_prepare, isa),
                                           .carry = LA_ISA_TABLE(la_delta_leg_carry, isa),
                                           .finish = LA_ISA_TABLE(la_delta_leg_finish, isa)};
         in->scan =
-            narrow ? LA_AMX_TABLE(la_delta_scan_bf16, isa) : LA_ISA_TABLE(la_delta_scan, isa);
+            paired ? LA_AMX_TABLE(la_delta_scan_bf16, isa) : LA_ISA_TABLE(la_delta_scan, isa);
         in->backward = KERNEL(la_delta_backward);
     }
 }

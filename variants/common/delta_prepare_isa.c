@@ -23,7 +23,8 @@ typedef struct prepared {
     const la_delta_slice *x;
     la_chunk_ready r;
     int64_t n, C, K;
-    int64_t ahead; /* tokens after this chunk */
+    int64_t ahead; /* tokens after this chunk; of gates, gates_ahead */
+    int64_t gates_ahead;
     const float *q, *k, *g;
     float *KT; /* [K,C] */
     la_chunk_sums sums;
@@ -112,10 +113,10 @@ LA_INLINE la_vf some(const float *p, int64_t n)
     return n == LA_VW ? la_v_load(p) : la_v_load_n(p, n);
 }
 
-/* Asks for a line of a row of the next chunk, where there is such a row. */
-LA_INLINE void ask(const prepared *c, const float *p, int64_t row, int64_t i)
+/* Asks for a line of a row of the next chunk, where there is such a row: `ahead` of them. */
+LA_INLINE void ask(const prepared *c, int64_t ahead, const float *p, int64_t row, int64_t i)
 {
-    if (i < c->ahead) __builtin_prefetch(p + (c->n + i) * row, 0, 2);
+    if (i < ahead) __builtin_prefetch(p + (c->n + i) * row, 0, 2);
 }
 
 /* The decayed copies of a chunk of at most TILE tokens, every exponential taken once: exp(G_i) is a
@@ -132,8 +133,11 @@ LA_INLINE bool channel_products(const prepared *c, bool delta, bool for_scores, 
         int64_t m = x->dk - r < LA_VW ? x->dk - r : LA_VW;
         la_vf fade[TILE], G = la_v_set(1.0f);
         for (int64_t i = 0; i < c->n; i++) {
-            ask(c, c->g + r, g_row, i);
-            if (!for_scan) ask(c, c->k + r, x->qk_row, i), ask(c, c->q + r, x->qk_row, i);
+            ask(c, c->gates_ahead, c->g + r, g_row, i);
+            if (!for_scan) {
+                ask(c, c->ahead, c->k + r, x->qk_row, i);
+                ask(c, c->ahead, c->q + r, x->qk_row, i);
+            }
             la_vf k = some(c->k + i * x->qk_row + r, m);
             fade[i] = la_v_exp(some(c->g + i * g_row + r, m));
             G = G * fade[i];
@@ -284,7 +288,7 @@ static void prepare_additive(prepared *c, la_chunk_decay decay)
 static void ask_for_gates(const la_delta_slice *x, int64_t t, int64_t n, la_chunk_decay decay)
 {
     int64_t a_line = x->gate_row < 16 ? 16 / x->gate_row : 1;
-    int64_t end = t + n < x->T ? t + n : x->T;
+    int64_t left = la_delta_left(x, t), end = t + (n < left ? n : left);
     for (int64_t i = t; i < end; i += a_line) {
         if (x->beta) __builtin_prefetch(x->beta + i * x->gate_row);
         if (decay == LA_BY_TOKEN && x->g) __builtin_prefetch(x->g + i * x->gate_row);
@@ -296,6 +300,7 @@ static prepared begin(const la_delta_slice *x, int64_t t, la_chunk_ready ready)
     prepared c = {.x = x, .r = ready, .C = la_delta_up(x->chunk), .K = la_delta_up(x->dk)};
     c.n = x->T - t < x->chunk ? x->T - t : x->chunk;
     c.ahead = x->T - t - c.n;
+    c.gates_ahead = la_delta_left(x, t + c.n);
     c.q = x->q + t * x->qk_row, c.k = x->k + t * x->qk_row;
     c.g = x->g ? x->g + t * x->gate_row * (x->decay == LA_DECAY_CHANNEL ? x->dk : 1) : NULL;
     return c;

@@ -46,6 +46,9 @@ struct la_delta_slice {
     /* Rows of bf16: q, k, v and o point to such, and their rows count them. NULL: of float32 */
     const la_tile_bf16 *narrow;
     la_delta_kernel *wide; /* what la_delta_widened and the legs of la_delta_part_* call */
+    /* Of widened rows: those in bf16, and the first token of them behind this slice */
+    const la_delta_slice *origin;
+    int64_t next;
     la_delta_prepare_fn *prepare_wide; /* that of la_delta_prepare_bf16 */
 };
 
@@ -147,6 +150,12 @@ static inline int64_t la_delta_chunk_bf16_work(la_decay decay, int64_t dk, int64
            la_delta_prepare_bf16_floats(decay, dk, chunk);
 }
 
+/* What the chunk form adds to that of float32 where it widens rows. */
+static inline int64_t la_delta_chunk_rows_floats(int64_t dk, int64_t w, int64_t chunk)
+{
+    return 2 * (la_delta_up(chunk * dk) + la_delta_up(chunk * w));
+}
+
 /* What widening adds to a float32 kernel's scratch, for at most `run` tokens at a time. */
 static inline int64_t la_delta_widened_work(int64_t dk, int64_t w, int64_t S_row, int64_t run)
 {
@@ -156,6 +165,9 @@ static inline int64_t la_delta_widened_work(int64_t dk, int64_t w, int64_t S_row
 la_delta_kernel la_delta_widened;
 la_delta_kernel la_delta_recurrent_generic, la_delta_recurrent_avx2, la_delta_recurrent_avx512;
 la_delta_kernel la_delta_chunk_generic, la_delta_chunk_avx2, la_delta_chunk_avx512;
+/* Rows in bf16, widened chunk by chunk. */
+la_delta_kernel la_delta_chunk_widened_generic, la_delta_chunk_widened_avx2,
+    la_delta_chunk_widened_avx512;
 
 la_delta_prepare_fn la_delta_prepare_generic, la_delta_prepare_avx2, la_delta_prepare_avx512;
 la_delta_scan_fn la_delta_scan_generic, la_delta_scan_avx2, la_delta_scan_avx512;
@@ -187,6 +199,12 @@ static inline float *la_state_saved(const la_delta_slice *x, int64_t t)
 {
     if (!x->saved || t >= x->T || t % x->segment != 0) return NULL;
     return x->saved + (t / x->segment - 1) * x->dk * x->S_row;
+}
+
+/* Tokens from number t on, those behind a widened slice too. */
+static inline int64_t la_delta_left(const la_delta_slice *x, int64_t t)
+{
+    return x->T - t + (x->origin ? x->origin->T - x->next : 0);
 }
 
 /* Elements of q, k, v or o from number i on. */
