@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * OpenBLAS chooses its kernels when it is loaded, from the CPU or from OPENBLAS_CORETYPE. A value
  * left in the environment by somebody else (build images set it) would halve the speed of every
- * large product without a word, so it is not obeyed: the program starts itself again without it.
+ * large product without a word, so it is not obeyed: the program starts itself again without it. It also starts
+ * itself again, with one, where OpenBLAS does not know the CPU and fell back to kernels of 2004, a ninth as fast.
  * LABENCH_ISA lowers the products together with our own kernels.
  */
 #include <stdlib.h>
@@ -9,19 +10,22 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "labench/kit.h"
 
-/* The OpenBLAS core of an instruction set that LABENCH_ISA asks for; NULL: let it choose. */
-static const char *core_wanted(void)
+/* The OpenBLAS core of an instruction set that LABENCH_ISA asks for, or that it has not found out itself; NULL: let
+ * it choose. `have`: what it was told, or NULL. */
+static const char *core_wanted(const char *have)
 {
-    const char *isa = getenv("LABENCH_ISA");
+    const char *isa = getenv("LABENCH_ISA"), *best = la_blas_core(la_isa_best());
     if (isa && strcmp(isa, "generic") == 0) return "Nehalem";
     if (isa && strcmp(isa, "avx2") == 0) return "Haswell";
-    return NULL;
+    if (have) return best && strcmp(have, best) == 0 ? best : NULL;
+    return la_blas_behind(la_isa_best()) ? best : NULL;
 }
 
 void la_cli_settle_blas(char **argv)
 {
-    const char *want = core_wanted(), *have = getenv("OPENBLAS_CORETYPE");
+    const char *have = getenv("OPENBLAS_CORETYPE"), *want = core_wanted(have);
     const char *l2 = getenv("OPENBLAS_L2_SIZE");
     if ((want ? have && strcmp(have, want) == 0 : !have) && !l2) return;
     unsetenv("OPENBLAS_L2_SIZE");

@@ -4,6 +4,7 @@
 #include <cblas.h>
 #include <omp.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "labench/kit.h"
 
@@ -16,6 +17,21 @@ extern void openblas_set_num_threads(int threads);
 void la_blas_describe(char *buf, size_t cap)
 {
     snprintf(buf, cap, "%s; kernels for %s", openblas_get_config(), openblas_get_corename());
+}
+
+const char *la_blas_core(la_isa isa)
+{
+    return isa >= LA_ISA_AVX512 ? "SkylakeX" : isa >= LA_ISA_AVX2 ? "Haswell" : NULL;
+}
+
+bool la_blas_behind(la_isa isa)
+{
+    static const char *const old[] = {"Prescott", "Core2",   "Penryn",     "Dunnington",
+                                      "Atom",     "Nehalem", "Sandybridge"};
+    const char *loaded = openblas_get_corename();
+    for (size_t i = 0; la_blas_core(isa) && i < sizeof old / sizeof *old; i++)
+        if (strcasecmp(loaded, old[i]) == 0) return true;
+    return false;
 }
 
 void la_gemm_threads(int threads)

@@ -98,6 +98,9 @@ static void variables(report *r)
         char fix[96];
         snprintf(fix, sizeof fix, "unset %s", name);
         bool kernels = strcmp(name, "OPENBLAS_CORETYPE") == 0;
+        const char *best = kernels ? la_blas_core(la_isa_best()) : NULL;
+        if (best && strcmp(value, best) == 0)
+            continue; /* set by labench, for a CPU that it does not know */
         add(r, "variable", fix, "%s=%.80s is set: %s", name, value,
             kernels ? "OpenBLAS may use slower kernels than this CPU allows"
                     : "it changes what libraries do, --threads decides");

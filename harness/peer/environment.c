@@ -7,19 +7,24 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "labench/kit.h"
 #include "peer.h"
 #include "text.h"
 
 /* Where OpenMP puts threads is each program's own choice: binding suits our kernels, and leaves some
- * builds of BLAS a single core. LABENCH_ISA lowers our own products, not those of others. */
+ * builds of BLAS a single core. LABENCH_ISA lowers our own products, not those of others; where OpenBLAS does not
+ * know the CPU, though, it is told to all. */
 static bool left_out(const char *var, bool lib)
 {
     static const char *const names[] = {
-        "OMP_PROC_BIND=",     "OMP_PLACES=",       "GOMP_CPU_AFFINITY=",
-        "OPENBLAS_CORETYPE=", "LABENCH_PEER_LIB=", "PYTHONPATH="};
+        "OMP_PROC_BIND=", "OMP_PLACES=", "GOMP_CPU_AFFINITY=", "LABENCH_PEER_LIB=", "PYTHONPATH="};
+    static const char core[] = "OPENBLAS_CORETYPE=";
     for (size_t i = 0; i < LA_COUNT(names) - (lib ? 0 : 2); i++)
         if (strncmp(var, names[i], strlen(names[i])) == 0) return true;
-    return false;
+    if (strncmp(var, core, strlen(core)) != 0) return false;
+    const char *set = getenv("LABENCH_ISA"), *best = la_blas_core(la_isa_best());
+    bool lowered = set && *set && la_isa_best() < LA_ISA_AVX512;
+    return lowered || !best || strcmp(var + strlen(core), best) != 0;
 }
 
 static la_status put(char **vars, size_t *n, char **own, const char *text, la_err *err)

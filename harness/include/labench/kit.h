@@ -68,6 +68,10 @@ LA_API void la_gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alp
 LA_API void la_gemm_threads(int threads);
 /* Name, version, options and chosen kernels of the BLAS behind la_gemm, at most cap bytes. */
 LA_API void la_blas_describe(char *buf, size_t cap);
+/* What OpenBLAS calls its kernels for an instruction set; NULL: plain C. */
+LA_API const char *la_blas_core(la_isa isa);
+/* Whether it has loaded kernels of an older one: it falls back to SSE on a CPU that it does not know. */
+LA_API bool la_blas_behind(la_isa isa);
 
 #ifdef __cplusplus
 }
