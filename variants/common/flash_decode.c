@@ -7,9 +7,17 @@
 
 #include "flash_kernels.h"
 
-enum { DECODE_KEYS = 256 }; /* keys whose scores are held at once */
+enum {
+    DECODE_KEYS = 256, /* keys whose scores are held at once */
+    FEW_KEYS = 8,      /* that are read between prefetches of as many */
+};
 /* Below this a call is over before a second thread is awake. */
 #define DECODE_SERIAL_BYTES (256 * 1024)
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 void la_flash_decode_plan(flash *f)
 {
@@ -38,23 +46,43 @@ static partial partial_of(const flash *f, const la_io *io, int64_t head, int64_t
     return (partial){at, at + 1, at + 2};
 }
 
-static void add_keys(const flash *f, partial r, const void *q, const void *k, const void *v,
-                     int64_t n)
+/* Asks for what `bytes` bytes from x on hold, a line for each. */
+static void ask_for(const char *x, int64_t bytes)
+{
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(x + i, 0, 2);
+}
+
+/* Two streams are faster than one: while keys are read, their values come, and while these are read, the `next`
+ * keys. */
+static void add_keys(const flash *f, partial r, const void *q, const char *k, const char *v,
+                     int64_t n, int64_t next)
 {
     const la_tile *t = f->tile;
-    int64_t dk = f->p.dk, dv = f->p.dv;
+    const int64_t dk = f->p.dk, dv = f->p.dv, k_row = dk * (int64_t)f->element,
+                  v_row = dv * (int64_t)f->element;
     float score[DECODE_KEYS], s = (float)f->scale;
-    if (f->half)
-        f->half->mv(n, dk, s, k, dk, q, false, score);
-    else
-        t->mv(n, dk, s, k, dk, q, false, score);
+    int64_t i = 0;
+    do {
+        const int64_t few = least(n - i, FEW_KEYS);
+        const void *rows = k + i * k_row;
+        ask_for(v + i * v_row, few * v_row);
+        if (f->half)
+            f->half->mv(few, dk, s, rows, dk, q, false, score + i);
+        else
+            t->mv(few, dk, s, rows, dk, q, false, score + i);
+    } while ((i += FEW_KEYS) < n);
     float top = fmaxf(*r.top, t->max(n, score)), before = expf(*r.top - top);
     float sum = t->exp_sum(n, 1.0f, -top, score, score);
     if (before != 1.0f) t->scale(dv, before, r.o, r.o);
-    if (f->half)
-        f->half->vm(n, dv, 1.0f, v, dv, score, true, r.o);
-    else
-        t->vm(n, dv, 1.0f, v, dv, score, true, r.o);
+    for (i = 0; i < n; i += FEW_KEYS) {
+        const int64_t few = least(n - i, FEW_KEYS);
+        const void *rows = v + i * v_row;
+        if (i < next) ask_for(k + (n + i) * k_row, least(next - i, few) * k_row);
+        if (f->half)
+            f->half->vm(few, dv, 1.0f, rows, dv, score + i, true, r.o);
+        else
+            t->vm(few, dv, 1.0f, rows, dv, score + i, true, r.o);
+    }
     *r.sum = *r.sum * before + sum;
     *r.top = top;
 }
@@ -78,16 +106,16 @@ static void run_part(const flash *f, const la_io *io, int64_t pos, int64_t i, in
     int64_t from = count * part / f->parts, to = count * (part + 1) / f->parts;
     while (from < to) {
         flash_run c = la_flash_cached(f, io->state_in, i, pos, count, from);
-        int64_t n = to - from < DECODE_KEYS ? to - from : DECODE_KEYS;
-        if (n > c.n) n = c.n;
+        int64_t n = least(least(to - from, c.n), DECODE_KEYS);
         for (int64_t g = 0; g < group; g++)
-            add_keys(f, partial_of(f, io, first + g, part), q + (size_t)g * q_step, c.k, c.v, n);
+            add_keys(f, partial_of(f, io, first + g, part), q + (size_t)g * q_step, c.k, c.v, n,
+                     g + 1 < group ? 0 : least(c.n, to - from) - n);
         from += n;
     }
     for (int64_t g = 0; io->k && part == f->parts - 1 && g < group; g++)
         add_keys(f, partial_of(f, io, first + g, part), q + (size_t)g * q_step,
                  (const char *)io->k + (size_t)(i * p->dk) * f->element,
-                 (const char *)io->v + (size_t)(i * p->dv) * f->element, 1);
+                 (const char *)io->v + (size_t)(i * p->dv) * f->element, 1, 0);
 }
 
 /* The parts of one query head, brought to a common maximum in the first. No key at all gives 0. */

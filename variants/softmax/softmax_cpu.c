@@ -398,25 +398,44 @@ size_t la_softmax_decode_bytes(const softmax *f)
     return heads * (size_t)(p->Tcap + (f->narrow ? p->dv : 0)) * sizeof(float);
 }
 
-/* score[n] = s K q, of n rows of K. */
-static void scores_of(const softmax *f, int64_t n, const void *K, const void *q, float *score)
+/* Asks for rows [i, i + n) of a cache of `all`, `row` bytes each: the hardware looks ahead to the end of a page. */
+static void ask_for(const char *x, int64_t i, int64_t n, int64_t all, int64_t row)
 {
-    int64_t dk = f->p.dk;
+    if (n > all - i) n = all - i;
+    for (int64_t at = 0; at < n * row; at += 64) __builtin_prefetch(x + i * row + at, 0, 2);
+}
+
+enum { FEW_ROWS = 16, ROWS_AHEAD = 64 };
+
+/* score[n] = s K q, of n rows of K. */
+static void scores_of(const softmax *f, int64_t n, const char *K, const void *q, float *score)
+{
+    int64_t dk = f->p.dk, row = dk * (int64_t)la_dtype_size(f->p.dtype);
     float s = (float)la_scale(&f->p);
-    if (f->narrow)
-        f->narrow->mv(n, dk, s, K, dk, q, false, score);
-    else
-        f->tile->mv(n, dk, s, K, dk, q, false, score);
+    for (int64_t i = 0; i < n; i += FEW_ROWS) {
+        int64_t few = n - i < FEW_ROWS ? n - i : FEW_ROWS;
+        const void *rows = K + i * row;
+        ask_for(K, i + ROWS_AHEAD, few, n, row);
+        if (f->narrow)
+            f->narrow->mv(few, dk, s, rows, dk, q, false, score + i);
+        else
+            f->tile->mv(few, dk, s, rows, dk, q, false, score + i);
+    }
 }
 
 /* o += V' weight */
-static void add_values(const softmax *f, int64_t n, const void *V, const float *weight, float *o)
+static void add_values(const softmax *f, int64_t n, const char *V, const float *weight, float *o)
 {
-    int64_t dv = f->p.dv;
-    if (f->narrow)
-        f->narrow->vm(n, dv, 1.0f, V, dv, weight, true, o);
-    else
-        f->tile->vm(n, dv, 1.0f, V, dv, weight, true, o);
+    int64_t dv = f->p.dv, row = dv * (int64_t)la_dtype_size(f->p.dtype);
+    for (int64_t i = 0; i < n; i += FEW_ROWS) {
+        int64_t few = n - i < FEW_ROWS ? n - i : FEW_ROWS;
+        const void *rows = V + i * row;
+        ask_for(V, i + ROWS_AHEAD, few, n, row);
+        if (f->narrow)
+            f->narrow->vm(few, dv, 1.0f, rows, dv, weight + i, true, o);
+        else
+            f->tile->vm(few, dv, 1.0f, rows, dv, weight + i, true, o);
+    }
 }
 
 /* One query of one head: over pos cached keys, and its own where there is one. */
