@@ -39,11 +39,13 @@ class Limits(Case):
                                    shares={0: .6, 1: .5, 2: .6}),
                               dict(row, threads=2, median_ns=20, turns={0: 20, 1: 20, 2: 30},
                                    shares={0: .57, 1: .5, 2: .57}),
+                              dict(row, threads=1, median_ns=72, turns={0: 63, 1: 72, 2: 81}, shares={}, batch=2),
                               dict(row, threads=2, median_ns=36, turns={0: 36, 1: 36, 2: 54}, shares={}, batch=2)])
         self.assertEqual([(b["what"], round(b["is"], 9), limits.verdict(b)) for b in limits.threads_bars(table)], [
             ("linear with B H = 1, 2 threads against 1", 1.5, "**missed**"),
             ("linear, the same at one clock", 1.9, "goal"),
-            ("linear, 2 sequences on 2 threads against one", 1.8, "")])
+            ("linear, 2 sequences on 2 threads against one", 1.8, ""),
+            ("linear, 2 sequences, 2 threads against 1", 1.75, "")])
         self.assertIsNone(limits.ratio(table.rows[0], None))
         self.assertEqual(limits.share_words(dict(row, pct_beside=57.1, pct_beside_lo=56, pct_beside_hi=58.04), True),
                          "57.1 (56.0 .. 58.0)")
