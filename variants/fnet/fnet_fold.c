@@ -29,7 +29,7 @@ static int64_t most(int64_t a, int64_t b)
 void la_fnet_fold_shape(const la_problem *p, la_isa isa, la_fnet_fold *f)
 {
     int64_t T1 = 1, T = p->T, D = p->H * p->dv;
-    while (T1 * T1 < T) T1 *= 2;
+    while (2 * T1 * T1 < T) T1 *= 2; /* many b, which threads share */
     const la_tile *tile = la_tile_get(isa);
     int64_t lanes = tile->lanes, T2 = T / T1;
     *f = (la_fnet_fold){.T = T,

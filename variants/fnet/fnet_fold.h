@@ -35,7 +35,7 @@ typedef struct la_fnet_steps {
 extern const la_fnet_steps la_fnet_steps_generic, la_fnet_steps_avx2, la_fnet_steps_avx512;
 
 struct la_fnet_fold {
-    int64_t T, D, T1, T2;  /* T1 >= T2 */
+    int64_t T, D, T1, T2;  /* T1 is T2, or half of it */
     int64_t half, columns; /* D/2+1 columns of G, and that rounded up to whole vectors */
     int64_t row;           /* floats from a folded row to the next */
     int64_t spectrum; /* floats of A [T1, T2/2+1, 2, columns], planes of real and imaginary parts */

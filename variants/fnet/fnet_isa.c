@@ -146,6 +146,14 @@ static const float *row_of(const la_fnet_fold *f, const void *x, int64_t t, floa
     return to;
 }
 
+/* Asks for row t of x, which is far from the one before it. */
+static void ask_for_row(const la_fnet_fold *f, const void *x, int64_t t)
+{
+    int64_t bytes = f->D * (int64_t)(f->narrow ? sizeof(la_bf16) : sizeof(float));
+    const char *row = (const char *)x + t * bytes;
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i, 0, 2);
+}
+
 /* Rows T2 a + b for a = first .. first + n - 1, n <= 2 LA_VW, into G [n, 2, columns]. */
 static void block_of_rows(const la_fnet_fold *f, const void *x, int64_t b, int64_t first, int64_t n,
                           float *G, float *buffer)
@@ -154,7 +162,9 @@ static void block_of_rows(const la_fnet_fold *f, const void *x, int64_t b, int64
     float *one = buffer, *other = one + D * PAIR, *folded = other + D * PAIR;
     float *wide = folded + PAIR * f->row;
     for (int64_t i = 0; i < n; i++) {
-        int64_t t = f->T2 * (first + i) + b;
+        int64_t t = f->T2 * (first + i) + b; /* t + 1 is that of the next b */
+        ask_for_row(f, x, t + 1);
+        ask_for_row(f, x, T - t - 1);
         const float *own = row_of(f, x, t, wide);
         const float *mirror = row_of(f, x, (T - t) & (T - 1), wide + D);
         fold(D, 0.25f * f->factor, own, mirror, folded + i * f->row);
@@ -193,12 +203,21 @@ static void rows(const la_fnet_fold *f, const void *x, int64_t b, float *A, floa
     }
 }
 
-/* One vector of columns of A_k + i A_k' for all b, the second half by symmetry. */
-static void join(const la_fnet_fold *f, const float *a, const float *b, float *z)
+LA_INLINE void ask_for(view v, int64_t j)
 {
-    int64_t T2 = f->T2, step = 2 * f->columns;
+    __builtin_prefetch(v.at + j * v.step, 0, 2);
+    __builtin_prefetch(v.at + j * v.step + v.im, 0, 2);
+}
+
+/* One vector of columns of A_k + i A_k' for all b, the second half by symmetry. The same of the next pair is asked
+ * for: half of it lies in another core's cache. */
+static void join(const la_fnet_fold *f, const view own[2], const view next[2], float *z)
+{
+    int64_t T2 = f->T2;
     for (int64_t i = 0; i <= T2 / 2; i++) {
-        cplx p = get((view){a, step, f->columns}, i), q = get((view){b, step, f->columns}, i);
+        ask_for(next[0], i);
+        ask_for(next[1], i);
+        cplx p = get(own[0], i), q = get(own[1], i);
         put(z, i, (cplx){p.re - q.im, p.im + q.re});
         if (i && 2 * i < T2) put(z, T2 - i, (cplx){p.re + q.im, q.re - p.im});
     }
@@ -215,15 +234,32 @@ static void write_row(int64_t D, const float *own, const float *mirror, float *o
     for (; c < half; c++) o[D - c] = mirror[c];
 }
 
+static int64_t k_of(const la_fnet_fold *f, int64_t pair, int i)
+{
+    return i == 0 ? pair : pair ? f->T1 - pair : f->T1 / 2;
+}
+
+/* Columns from v on of both k of a pair. */
+static void views_of_pair(const la_fnet_fold *f, const float *A, int64_t pair, int64_t v,
+                          view out[2])
+{
+    int64_t step = 2 * f->columns;
+    for (int i = 0; i < 2; i++)
+        out[i] = (view){A + k_of(f, pair, i) * (f->T2 / 2 + 1) * step + v, step, f->columns};
+}
+
 static void columns_of_pair(const la_fnet_fold *f, const float *A, int64_t pair, void *o,
                             float *scratch)
 {
     int64_t T1 = f->T1, T2 = f->T2, D = f->D, columns = f->columns;
-    int64_t k[2] = {pair, pair ? T1 - pair : T1 / 2}, step = (T2 / 2 + 1) * 2 * columns;
+    int64_t k[2] = {k_of(f, pair, 0), k_of(f, pair, 1)};
     float *Y[2] = {scratch, scratch + T2 * columns};
     float *one = Y[1] + T2 * columns, *other = one + T2 * PAIR, *wide = other + T2 * PAIR;
     for (int64_t v = 0; v < columns; v += LA_VW) {
-        join(f, A + k[0] * step + v, A + k[1] * step + v, one);
+        view own[2], next[2];
+        views_of_pair(f, A, pair, v, own);
+        views_of_pair(f, A, 2 * pair + 2 < T1 ? pair + 1 : pair, v, next);
+        join(f, own, next, one);
         const float *z = transform(T2, f->turn_T2, (view){one, PAIR, LA_VW}, one, other);
         for (int64_t j = 0; j < T2; j++) {
             la_v_store(Y[0] + j * columns + v, la_v_load(z + j * PAIR));
