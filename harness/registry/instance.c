@@ -20,11 +20,15 @@ la_status la_instance_create(const la_variant *variant, const la_impl *impl, con
     LA_TRY(la_problem_check(p, err));
     LA_TRY(impl->check(p, pass, opts, device, err));
     LA_TRY(impl->sizes(p, pass, opts, device, &out->sizes, err));
+    size_t layout = 0;
     if (variant->state_parts) {
         out->n_parts = variant->state_parts(p, opts, out->parts, LA_MAX_PARTS);
         LA_ASSERT(out->n_parts <= LA_MAX_PARTS);
-        la_state_layout(out->parts, out->n_parts, out->part_offset);
+        layout = la_state_layout(out->parts, out->n_parts, out->part_offset);
     }
+    if (out->sizes.state != 0 && out->sizes.state != layout)
+        return LA_FAIL(err, LA_E_WRONG, "%s: sizes.state is %zu bytes but the parts take %zu",
+                       la_pass_name(pass), out->sizes.state, layout);
     bool save = pass == LA_BACKWARD || pass == LA_FWDBWD;
     la_status st;
     if ((st = la_buffer_init(&out->state, out->sizes.state, err)) != LA_OK) goto fail;

@@ -21,9 +21,9 @@ typedef struct la_instance {
     size_t n_parts, part_offset[LA_MAX_PARTS];
 } la_instance;
 
-/* check, sizes, buffers, create. `saved` is made for LA_FWDBWD and LA_BACKWARD only,
- * `work` for impls of the CPU. Zeroed or
- * released instances may be released again. */
+/* check, sizes, buffers, create. LA_E_WRONG where sizes.state is neither 0 nor what the state's parts take.
+ * `saved` is made for LA_FWDBWD and LA_BACKWARD only, `work` for impls of the CPU. Zeroed or released instances
+ * may be released again. */
 la_status la_instance_create(const la_variant *variant, const la_impl *impl, const la_problem *p,
                              la_pass pass, const void *opts, const la_device *device,
                              la_instance *out, la_err *err);
