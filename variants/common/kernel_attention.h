@@ -282,7 +282,8 @@ const la_ka_sweeps *la_ka_sweeps_get(la_isa isa);
 typedef struct la_ka_plain {
     const la_tile *tile;
     int64_t n, m, dk, dv, ldm, ldk, ldv;
-    int64_t ahead;      /* tokens that follow, to be asked for */
+    int64_t ahead;      /* tokens that follow */
+    unsigned asks;      /* for their rows of these, LA_KA_Q to LA_KA_V: the first to read them is what follows */
     const float *a, *b; /* features of queries and keys [n, ldm] */
     const float *q, *k, *v;
     float *o;           /* NULL: outputs, and P for them, are not wanted */

@@ -244,7 +244,7 @@ la_ka_rows la_ka_few_rows(const la_ka_rows *x, int64_t t, int64_t most)
 }
 
 static la_ka_plain plain_of(const la_ka *ka, la_ka_state st, la_ka_state next, const la_ka_rows *x,
-                            const la_ka_buffers *w)
+                            unsigned asks, const la_ka_buffers *w)
 {
     return (la_ka_plain){.tile = ka->tile,
                          .n = x->n,
@@ -255,6 +255,7 @@ static la_ka_plain plain_of(const la_ka *ka, la_ka_state st, la_ka_state next, c
                          .ldk = x->ldk,
                          .ldv = x->ldv,
                          .ahead = x->ahead,
+                         .asks = la_ka_is_half(ka) ? 0 : asks,
                          .a = w->a,
                          .b = w->b,
                          .q = x->q,
@@ -279,7 +280,7 @@ static void chunk_plain(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
     la_isa isa = ka->tile->isa;
     for (int64_t t = 0; t < x->n; t += LA_KA_STEP) {
         la_ka_rows few = la_ka_few_rows(x, t, LA_KA_STEP);
-        la_ka_plain plain = plain_of(ka, st, st, &few, w);
+        la_ka_plain plain = plain_of(ka, st, st, &few, LA_KA_Q | LA_KA_K | LA_KA_V, w);
         la_ka_features_of_queries(ka, &few, w);
         la_ka_features_of_keys(ka, &few, w);
         LA_ISA_TABLE(la_ka_plain_scores, isa)(&plain);
@@ -352,7 +353,7 @@ void la_ka_step_absorb(const la_ka *ka, la_ka_state from, la_ka_state to, const 
         absorb(ka, to, x, w);
         return;
     }
-    la_ka_plain plain = plain_of(ka, from, to, x, w);
+    la_ka_plain plain = plain_of(ka, from, to, x, LA_KA_V, w);
     plain.o = NULL;
     LA_ISA_TABLE(la_ka_plain_carry, ka->tile->isa)(&plain);
 }
@@ -363,7 +364,7 @@ void la_ka_step_read(const la_ka *ka, la_ka_state before, la_ka_state kept, cons
     la_isa isa = ka->tile->isa;
     la_ka_features_of_queries(ka, x, w);
     if (!ka->stabilised) {
-        la_ka_plain plain = plain_of(ka, before, (la_ka_state){NULL, NULL, NULL}, x, w);
+        la_ka_plain plain = plain_of(ka, before, (la_ka_state){NULL, NULL, NULL}, x, LA_KA_Q, w);
         LA_ISA_TABLE(la_ka_plain_scores, isa)(&plain);
         LA_ISA_TABLE(la_ka_plain_carry, isa)(&plain);
         return;

@@ -91,11 +91,11 @@ LA_INLINE void output_rows(const la_ka_plain *x, int64_t i, int64_t j, int rows,
     la_vf sum[R * V];
 #pragma GCC unroll 16
     for (int m = 0; m < rows * vecs; m++) sum[m] = la_v_set(0.0f);
-    ask_for(x, x->v + j, i, rows, x->ldv, vecs * LA_VW);
+    if (x->asks & LA_KA_V) ask_for(x, x->v + j, i, rows, x->ldv, vecs * LA_VW);
     la_block_add(rows, vecs, last, x->m, x->a + i * x->ldm, x->ldm, 1, x->S + j, x->dv, sum);
-    if (j == 0) ask_for(x, x->k, i, rows, x->ldk, x->dk);
+    if (j == 0 && x->asks & LA_KA_K) ask_for(x, x->k, i, rows, x->ldk, x->dk);
     la_block_add(rows, vecs, last, i + rows, x->P + i * STEP, STEP, 1, x->v + j, x->ldv, sum);
-    if (j == 0) ask_for(x, x->q, i, rows, x->ldk, x->dk);
+    if (j == 0 && x->asks & LA_KA_Q) ask_for(x, x->q, i, rows, x->ldk, x->dk);
 #pragma GCC unroll 4
     for (int m = 0; m < rows; m++) {
         la_vf factor = la_v_set(x->factor[i + m]);
@@ -115,6 +115,7 @@ LA_INLINE void carry_rows(const la_ka_plain *x, int64_t r, int64_t j, int rows, 
                           int64_t last)
 {
     la_vf sum[R * V];
+    if (!x->o && x->asks & LA_KA_V && r / R < x->n) ask_for(x, x->v + j, r / R, 1, x->ldv, vecs * LA_VW);
 #pragma GCC unroll 4
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
