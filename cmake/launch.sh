@@ -75,6 +75,15 @@ stale() {
         ${history:+"$history"} -newer "$1" -print -quit 2>/dev/null) ]]
 }
 
+# minutes: how long the first build takes on two cores, CUDA kernels for all architectures among them or not.
+minutes() {
+    if grep -q '\.cu\.o' "build/$preset/build.ninja"; then
+        echo "about ten minutes: nvcc is here, and CUDA kernels with it"
+    else
+        echo "two or three minutes"
+    fi
+}
+
 # build TARGET: configures and builds when the target's stamp is stale; one build at a time.
 build() {
     local target=$1 stamp=$root/build/$preset/.built-$1
@@ -89,9 +98,9 @@ build() {
         stale "$stamp" || exit 0
         ensure_packages
         touch "$stamp.begun"
-        [[ -e $stamp ]] || say "building (the first time takes a minute or two)"
         cd "$root" || exit 3
         [[ -e build/$preset/build.ninja ]] || run_quietly "configuring" cmake --preset "$preset"
+        [[ -e $stamp ]] || say "building (the first time takes $(minutes))"
         run_quietly "building" cmake --build --preset "$preset" --target "$target"
         mv "$stamp.begun" "$stamp"
     ) 9>"$root/build/.lock" || exit $?
