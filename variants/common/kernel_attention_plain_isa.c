@@ -115,7 +115,8 @@ LA_INLINE void carry_rows(const la_ka_plain *x, int64_t r, int64_t j, int rows, 
                           int64_t last)
 {
     la_vf sum[R * V];
-    if (!x->o && x->asks & LA_KA_V && r / R < x->n) ask_for(x, x->v + j, r / R, 1, x->ldv, vecs * LA_VW);
+    if (!x->o && x->asks & LA_KA_V && r / R < x->n)
+        ask_for(x, x->v + j, r / R, 1, x->ldv, vecs * LA_VW);
 #pragma GCC unroll 4
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
