@@ -221,7 +221,8 @@ int64_t la_ka_step_tokens(const la_ka *ka);
 int64_t la_ka_steps_of(const la_ka *ka, int64_t chunks);
 /* Rows of x from row t on, `most` of them or fewer. */
 la_ka_rows la_ka_few_rows(const la_ka_rows *x, int64_t t, int64_t most);
-/* `to` is `from` with the keys and values of these rows, the features of which are in w->b, and stay. */
+/* `to` is `from` with the keys and values of these rows, the features of which are in w->b, and stay. Of several steps,
+ * where nothing is stabilised: behind the first, and those behind the others in the slots after it. */
 void la_ka_step_absorb(const la_ka *ka, la_ka_state from, la_ka_state to, const la_ka_rows *rows,
                        const la_ka_buffers *w);
 /* Outputs, from the state before these rows, which is used up. w->b is what step_absorb left, and kept
@@ -281,7 +282,7 @@ const la_ka_sweeps *la_ka_sweeps_get(la_isa isa);
 
 typedef struct la_ka_plain {
     const la_tile *tile;
-    int64_t n, m, dk, dv, ldm, ldk, ldv;
+    int64_t n, m, dk, dv, ldm, ldk, ldv; /* n: LA_KA_STEP at most, where outputs are wanted */
     int64_t ahead;      /* tokens that follow */
     unsigned asks;      /* for their rows of these, LA_KA_Q to LA_KA_V: the first to read them is what follows */
     const float *a, *b; /* features of queries and keys [n, ldm] */
@@ -289,7 +290,9 @@ typedef struct la_ka_plain {
     float *o;           /* NULL: outputs, and P for them, are not wanted */
     const float *S, *z; /* [m,dv]; [m] or NULL */
     float *next_S,
-        *next_z; /* the state behind these tokens, perhaps in the same place; NULL: not wanted */
+        *next_z;   /* the state behind these tokens, perhaps in the same place; NULL: not wanted. Where they are
+                    * more than LA_KA_STEP, those behind each so many: */
+    int64_t apart; /* floats from one to the next */
     float *turned, *P;     /* scratch: [m, LA_KA_STEP], [LA_KA_STEP, LA_KA_STEP] */
     float *factor;         /* scratch: [LA_KA_STEP] */
     float eps, read_scale; /* of la_ka */

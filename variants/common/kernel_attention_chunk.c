@@ -266,6 +266,7 @@ static la_ka_plain plain_of(const la_ka *ka, la_ka_state st, la_ka_state next, c
                          .z = st.z,
                          .next_S = next.S,
                          .next_z = next.z,
+                         .apart = ka->slot,
                          .turned = w->turned,
                          .P = w->P,
                          .factor = w->den,

@@ -110,30 +110,35 @@ LA_INLINE void output_rows(const la_ka_plain *x, int64_t i, int64_t j, int rows,
     }
 }
 
-/* Rows [r, r + rows) of the next S, which is S + B' V. */
+/* Rows [r, r + rows) of the next S, which is S + B' V; of n tokens, one behind every STEP of them. */
 LA_INLINE void carry_rows(const la_ka_plain *x, int64_t r, int64_t j, int rows, int vecs,
                           int64_t last)
 {
     la_vf sum[R * V];
-    if (!x->o && x->asks & LA_KA_V && r / R < x->n)
-        ask_for(x, x->v + j, r / R, 1, x->ldv, vecs * LA_VW);
+    const int each = (int)((x->n * R + x->m - 1) / x->m);
+    if (!x->o && x->asks & LA_KA_V) ask_for(x, x->v + j, r / R * each, each, x->ldv, vecs * LA_VW);
 #pragma GCC unroll 4
     for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; v++)
             sum[m * vecs + v] =
                 load(x->S + (r + m) * x->dv + j + v * LA_VW, v + 1 < vecs || last == LA_VW, last);
-    la_block_add(rows, vecs, last, x->n, x->b + r, 1, x->ldm, x->v + j, x->ldv, sum);
+    float *next = x->next_S + r * x->dv + j;
+    for (int64_t i = 0; i < x->n; i += STEP, next += x->apart) {
+        const int64_t n = x->n - i < STEP ? x->n - i : STEP;
+        la_block_add(rows, vecs, last, n, x->b + i * x->ldm + r, 1, x->ldm, x->v + i * x->ldv + j,
+                     x->ldv, sum);
 #pragma GCC unroll 4
-    for (int m = 0; m < rows; m++)
+        for (int m = 0; m < rows; m++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) {
-            float *to = x->next_S + (r + m) * x->dv + j + v * LA_VW;
-            if (v + 1 < vecs || last == LA_VW)
-                la_v_store(to, sum[m * vecs + v]);
-            else
-                la_v_store_n(to, sum[m * vecs + v], last);
-        }
+            for (int v = 0; v < vecs; v++) {
+                float *to = next + m * x->dv + v * LA_VW;
+                if (v + 1 < vecs || last == LA_VW)
+                    la_v_store(to, sum[m * vecs + v]);
+                else
+                    la_v_store_n(to, sum[m * vecs + v], last);
+            }
+    }
 }
 
 LA_INLINE void columns(const la_ka_plain *x, int64_t j, int vecs, int64_t last)
@@ -177,7 +182,12 @@ void LA_ISA(la_ka_plain_carry)(const la_ka_plain *x)
     for (int64_t r = 0; x->next_z && r < x->m; r += LA_VW) {
         int64_t lanes = x->m - r < LA_VW ? x->m - r : LA_VW;
         la_vf z = la_v_load_n(x->z + r, lanes);
-        for (int64_t i = 0; i < x->n; i++) z = z + la_v_load_n(x->b + i * x->ldm + r, lanes);
-        la_v_store_n(x->next_z + r, z, lanes);
+        float *next = x->next_z + r;
+        for (int64_t i = 0; i < x->n; i++) {
+            z = z + la_v_load_n(x->b + i * x->ldm + r, lanes);
+            if (i + 1 < x->n && (i + 1) % STEP != 0) continue;
+            la_v_store_n(next, z, lanes);
+            next += x->apart;
+        }
     }
 }

@@ -111,13 +111,16 @@ static la_ka_state slot_of(const runner *x, int64_t slot)
 
 static int64_t slot_behind(const runner *x, const leg *l)
 {
-    return l->slot + slots_of_leg(x->ka) - 1;
+    const la_ka *ka = x->ka;
+    int64_t n = least(l->to * ka->chunk, ka->p.T) - l->from * ka->chunk,
+            step = la_ka_step_tokens(ka);
+    return l->slot + (n + step - 1) / step;
 }
 
-/* The state before the leg's step `at`, or behind the leg. */
-static la_ka_state state_at(const runner *x, const leg *l, int64_t at, bool behind)
+/* The state before the leg's step `at`. */
+static la_ka_state state_at(const runner *x, const leg *l, int64_t at)
 {
-    return slot_of(x, behind ? slot_behind(x, l) : l->slot + at);
+    return slot_of(x, l->slot + at);
 }
 
 typedef void step_fn(runner *x, la_ka_state before, la_ka_state behind, const la_ka_rows *rows);
@@ -138,19 +141,22 @@ static void read(runner *x, la_ka_state before, la_ka_state behind, const la_ka_
     la_ka_step_read(x->ka, before, behind, rows, &x->w);
 }
 
-/* Chunk c of the leg, step by step; `wanted` of the rows. */
+/* Chunk c of the leg, step by step (states that nothing stabilises all at once, so that sums stay in registers);
+ * `wanted` of the rows. */
 static void each_step(runner *x, const leg *l, int64_t c, step_fn *fn, unsigned wanted)
 {
     const la_ka *ka = x->ka;
     int64_t step = la_ka_step_tokens(ka), at = la_ka_steps_of(ka, c - l->from);
+    int64_t left = least(l->to * ka->chunk, ka->p.T) - c * ka->chunk;
     la_ka_rows rows = la_ka_chunk_rows(ka, x->io, l->i, c, wanted, &x->w);
     if (c + 1 < l->to) la_ka_look_ahead(ka, x->io, l->i, c + 1, wanted);
-    for (int64_t t = 0; t < rows.n; t += step, at++) {
-        bool last = c + 1 == l->to && t + step >= rows.n;
-        la_ka_rows few = la_ka_few_rows(&rows, t, step);
+    if (fn == absorb) rows.ahead = left - rows.n;
+    const int64_t each = fn == absorb ? rows.n : step;
+    for (int64_t t = 0; t < rows.n; t += each, at++) {
+        la_ka_rows few = la_ka_few_rows(&rows, t, each);
         x->w.b = l->keys + at * step * ka->ldm;
         x->w.shift = l->shift + at * step;
-        fn(x, state_at(x, l, at, false), state_at(x, l, at + 1, last), &few);
+        fn(x, state_at(x, l, at), state_at(x, l, at + 1), &few);
     }
     if (fn != read) return;
     la_ka_put(ka, rows.n, ka->p.dv, rows.o, rows.ldv, x->io->o, la_ka_row(ka, l->i, c * ka->chunk),
@@ -161,7 +167,7 @@ static void each_step(runner *x, const leg *l, int64_t c, step_fn *fn, unsigned 
 static void receive(const runner *x, const leg *l)
 {
     const la_ka *ka = x->ka;
-    la_ka_state st = state_at(x, l, 0, false);
+    la_ka_state st = state_at(x, l, 0);
     if (l->s > 0) {
         la_ka_copy_state(ka, st, slot_of(x, x->course->last));
         return;
@@ -181,7 +187,7 @@ static void hand_on(const runner *x, const leg *l)
 
 static void end(const runner *x, const leg *l)
 {
-    la_ka_state st = state_at(x, l, 0, true);
+    la_ka_state st = slot_of(x, slot_behind(x, l));
     if (!x->io->state_out) return;
     la_ka_leave(x->ka, st);
     la_ka_copy_state(x->ka, la_ka_part_at(x->ka, x->io->state_out, l->i), st);
@@ -238,7 +244,7 @@ static bool read_some(runner *x)
     int64_t c = l->read++;
     if (x->io->saved)
         la_ka_copy_state(ka, la_ka_slot_at(ka, x->io->saved, l->i * la_ka_chunks(ka) + c),
-                         state_at(x, l, la_ka_steps_of(ka, c - l->from), false));
+                         state_at(x, l, la_ka_steps_of(ka, c - l->from)));
     /* Keys again for a chunk that has to go token by token. */
     each_step(x, l, c, read, LA_KA_Q | LA_KA_V | (ka->stabilised ? LA_KA_K : 0));
     if (l->read < l->to) return true;
@@ -294,7 +300,7 @@ void la_ka_forward_by_turns(const la_ka *ka, const la_io *io)
         runner x = runner_of(ka, io, thread);
         int64_t alone = running == ka->p.threads ? ka->whole : heads;
         for (int64_t i = thread; i < alone; i += running)
-            la_ka_forward_head(ka, io, i, thread, state_at(&x, x.held, 0, false));
+            la_ka_forward_head(ka, io, i, thread, state_at(&x, x.held, 0));
         x.first = ka->whole + thread / ka->runners * each;
         x.all = alone < heads ? (unsigned)(each * x.legs) : 0;
         run(&x);
