@@ -391,7 +391,18 @@ class Timing:
             return 1
         return int(min(math.ceil(want / max(call_ns, 1.0)), 1e7))
 
+    def _verdict(self, rule):
+        """What a look says: why to stop, or None. Settled: twice as many samples changed little, two
+        times."""
+        n = len(self.samples)
+        now, last, before = (half_width(self.samples[:n // by]) for by in (1, 2, 4))
+        if now <= rule["target"]:
+            return "target"
+        settled = abs(now - last) < SETTLED * now and abs(last - before) < SETTLED * now
+        return "settled" if settled else None
+
     def _measure(self, rule, first_ns):
+        """As la_measure of labench does; NaN fails every comparison there as here."""
         if rule["slow_s"] > 0 and first_ns > rule["slow_s"] * 1e9:
             self.stop_reason = "slow"
             self.samples.append([1, first_ns])
@@ -402,10 +413,10 @@ class Timing:
         few = call_ns > FEW_TIMES * rule["min_time_s"] * 1e9
         most = rule["max_samples"] if rule["max_samples"] > 0 else DEFAULT_MAX
         limit = rule["max_time_s"] * 1e9 * (FEW_LIMIT if few else 1)
-        least = 3 if few else INTERVAL_SAMPLES
-        # The rule is looked at only when n reaches 10, 20, 40, ...: looking after each sample and
-        # stopping when it looks good makes intervals too narrow.
-        check, before_last, last = 10, math.nan, math.nan
+        # The rule is looked at when the samples and the time asked for are both there, and then only when
+        # n has doubled: looking after each sample and stopping when it looks good makes intervals too
+        # narrow.
+        look = rule["min_samples"]
         while True:
             ns = self._one_sample(iters)
             self.samples.append([iters, ns])
@@ -417,19 +428,18 @@ class Timing:
             if n >= most:
                 self.stop_reason = "samples"
                 return
-            if n == check:
-                now = half_width(self.samples)
-                check *= 2
-                if n >= rule["min_samples"] and spent >= rule["min_time_s"] * 1e9:
-                    if now <= rule["target"]:
-                        self.stop_reason = "target"
-                        return
-                    if abs(now - last) < SETTLED * now and abs(last - before_last) < SETTLED * now:
-                        self.stop_reason = "settled"
-                        return
-                before_last, last = last, now
-            # So many at least, unless even these take far too long.
-            if spent >= limit and (n >= least or spent >= 4 * limit):
+            if n >= look and spent >= rule["min_time_s"] * 1e9:
+                stop = self._verdict(rule)
+                if stop:
+                    self.stop_reason = stop
+                    return
+                look = 2 * n
+            # Of slow calls what fits, by the shortest; of others enough for an interval. Unless even
+            # these take far too long.
+            call_ns = min(call_ns, ns / iters)
+            full = n * call_ns >= limit if few else spent >= limit and n >= INTERVAL_SAMPLES
+            if full or spent >= 4 * limit:
+                self.stop_reason = "slow" if few else "max_time"
                 return
 
 

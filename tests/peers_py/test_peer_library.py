@@ -79,10 +79,18 @@ class StopRule(unittest.TestCase):
 
     def test_a_steady_call_stops_at_the_first_look_after_the_least_time(self):
         t = self.timing(lambda n: 5e6)
-        self.assertEqual((t.stop_reason, len(t.samples)), ("target", 80))  # 0.3 s is 60 samples
+        self.assertEqual((t.stop_reason, len(t.samples)), ("target", 60))  # which are 0.3 s
         self.assertEqual({iters for iters, _ in t.samples}, {1})
         self.assertEqual(t.warmup_iters, 4)  # 20 ms
-        self.assertEqual(self.calls, 84)
+        self.assertEqual(self.calls, 64)
+
+    def test_the_next_look_is_at_twice_as_many(self):
+        # Wide at the first look and settled by no earlier one; narrow as soon as most are alike.
+        t = self.timing(lambda n: 5e6 if n > 70 else 2e6 + n * 1e5)
+        at_first = next(n for n in range(1, 99) if sum(s for _, s in t.samples[:n]) >= 0.3e9)
+        self.assertGreater(peer.half_width(t.samples[:at_first]), RULE["target"])
+        self.assertLess(peer.half_width(t.samples[:2 * at_first - 1]), RULE["target"])
+        self.assertEqual((t.stop_reason, len(t.samples)), ("target", 2 * at_first))
 
     def test_a_short_call_is_repeated_within_a_sample(self):
         t = self.timing(lambda n: 1000)
@@ -114,6 +122,10 @@ class StopRule(unittest.TestCase):
     def test_a_slow_call_has_three_samples_and_no_warm_up(self):
         t = self.timing(lambda n: 7e8, first=700_000_000)
         self.assertEqual((t.stop_reason, len(t.samples), t.warmup_iters), ("slow", 3, 0))
+
+    def test_slow_calls_are_as_many_as_fit_twelve_times_the_most_time(self):
+        t = self.timing(lambda n: 7e8, first=700_000_000, rule=dict(RULE, max_time_s=0.1))
+        self.assertEqual((t.stop_reason, len(t.samples)), ("slow", 2))
 
     def test_a_very_slow_call_is_its_own_sample(self):
         t = self.timing(lambda n: 11e9, first=11_000_000_000)
