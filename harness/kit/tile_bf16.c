@@ -434,7 +434,7 @@ static void mv(int64_t M, int64_t N, float alpha, const la_bf16 *A, int64_t lda,
     }
 }
 
-/* n of 32 * `blocks` columns of A' x, widened: even columns in the low halves, odd ones in the high. */
+/* n of 32 * `n_blocks` columns of A' x, widened: even columns in the low halves, odd ones in the high. */
 LA_INLINE void vm_columns(const int n_blocks, int64_t n, int64_t M, float alpha, const la_bf16 *A,
                           int64_t lda, const float *x, bool add, float *y)
 {

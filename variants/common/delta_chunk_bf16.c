@@ -34,8 +34,7 @@ LA_INLINE void prefetch(const chunk *c, const void *p, int64_t i, int64_t rows, 
                         int64_t bytes)
 {
     for (int64_t m = i; m < i + rows && m < c->ahead; m++)
-        for (int64_t e = 0; e < bytes; e += 64)
-            __builtin_prefetch((const char *)p + (c->n + m) * row + e, 0, 2);
+        la_ask_for((const char *)p + (c->n + m) * row, bytes);
 }
 
 /* The same of q or k, where this thread is the one to prepare it. */

@@ -64,8 +64,7 @@ LA_INLINE void prefetch(const chunk *c, const char *p, int64_t i, int64_t rows, 
 {
     const int64_t size = c->next.size;
     for (int64_t m = i; m < i + rows && m < c->next.rows; m++)
-        for (int64_t e = 0; e < n * size; e += 64)
-            __builtin_prefetch(p + m * step + j * size + e, 0, 2);
+        la_ask_for(p + m * step + j * size, n * size);
 }
 
 LA_INLINE void prefetch_queries(const chunk *c, int64_t i, int64_t rows)
@@ -87,9 +86,7 @@ LA_INLINE void prefetch_values(const chunk *c, const char *p, int64_t i, int64_t
 /* Asks for the part of the next prepared chunk that falls to group number `at` of rows. */
 LA_INLINE void ask(const chunk *c, int64_t at)
 {
-    if (!c->ready) return;
-    const float *from = c->ready + at * c->lines * 16;
-    for (int64_t i = 0; i < c->lines; i++) __builtin_prefetch(from + i * 16, 0, 2);
+    if (c->ready) la_ask_for(c->ready + at * c->lines * 16, c->lines * 64);
 }
 
 /* Rows [i, i + rows) of U at columns [j, j + vecs vectors), of which the last has `last`. */

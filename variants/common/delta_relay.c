@@ -73,10 +73,9 @@ la_delta_relay la_delta_relay_of(const la_recurrence *m, const la_problem *p, in
 {
     la_delta_relay r = {.T = p->T, .heads = p->B * p->H, .chunk = chunk, .threads = p->threads};
     cut(&r, m, p);
-    int64_t work = la_delta_leg_work(m->decay, p->dk, p->dv, chunk);
-    int64_t alone = la_delta_chunk_work(m->decay, p->dk, p->dv, chunk);
+    int64_t work = r.whole ? la_delta_chunk_work(m->decay, p->dk, p->dv, chunk)
+                           : la_delta_leg_work(m->decay, p->dk, p->dv, chunk);
     int64_t state = la_delta_up(p->dk) * la_delta_up(p->dv);
-    if (work < alone) work = alone;
     if (m->write == LA_WRITE_RANK_ONE) {
         state = la_dplr_scan_floats(p->dk, p->dv);
         work = state + la_dplr_prepare_floats(p->dk);

@@ -71,11 +71,8 @@ LA_INLINE void la_rows_ask(const la_delta_slice *x, la_rows from, int64_t n, int
     int64_t size = from.narrow ? 2 : 4;
     for (int64_t i = t; i < t + LA_DELTA_BACK && i < x->T; i++) {
         const char *line = (const char *)from.p + i * from.row * size;
-        for (int64_t e = 0; e < n * size; e += 64)
-            if (to_write)
-                __builtin_prefetch(line + e, 1, 2);
-            else
-                __builtin_prefetch(line + e, 0, 2);
+        if (!to_write) la_ask_for(line, n * size);
+        for (int64_t e = 0; to_write && e < n * size; e += 64) __builtin_prefetch(line + e, 1, 2);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "counts.h"
 #include "flash_kernels.h"
 
 enum {
@@ -13,11 +14,6 @@ enum {
 };
 /* Below this a call is over before a second thread is awake. */
 #define DECODE_SERIAL_BYTES (256 * 1024)
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 void la_flash_decode_plan(flash *f)
 {
@@ -46,12 +42,6 @@ static partial partial_of(const flash *f, const la_io *io, int64_t head, int64_t
     return (partial){at, at + 1, at + 2};
 }
 
-/* Asks for what `bytes` bytes from x on hold, a line for each. */
-static void ask_for(const char *x, int64_t bytes)
-{
-    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(x + i, 0, 2);
-}
-
 /* Two streams are faster than one: while keys are read, their values come, and while these are read, the `next`
  * keys. */
 static void add_keys(const flash *f, partial r, const void *q, const char *k, const char *v,
@@ -63,9 +53,9 @@ static void add_keys(const flash *f, partial r, const void *q, const char *k, co
     float score[DECODE_KEYS], s = (float)f->scale;
     int64_t i = 0;
     do {
-        const int64_t few = least(n - i, FEW_KEYS);
+        const int64_t few = la_least(n - i, FEW_KEYS);
         const void *rows = k + i * k_row;
-        ask_for(v + i * v_row, few * v_row);
+        la_ask_for(v + i * v_row, few * v_row);
         if (f->half)
             f->half->mv(few, dk, s, rows, dk, q, false, score + i);
         else
@@ -75,9 +65,9 @@ static void add_keys(const flash *f, partial r, const void *q, const char *k, co
     float sum = t->exp_sum(n, 1.0f, -top, score, score);
     if (before != 1.0f) t->scale(dv, before, r.o, r.o);
     for (i = 0; i < n; i += FEW_KEYS) {
-        const int64_t few = least(n - i, FEW_KEYS);
+        const int64_t few = la_least(n - i, FEW_KEYS);
         const void *rows = v + i * v_row;
-        if (i < next) ask_for(k + (n + i) * k_row, least(next - i, few) * k_row);
+        if (i < next) la_ask_for(k + (n + i) * k_row, la_least(next - i, few) * k_row);
         if (f->half)
             f->half->vm(few, dv, 1.0f, rows, dv, score + i, true, r.o);
         else
@@ -106,10 +96,10 @@ static void run_part(const flash *f, const la_io *io, int64_t pos, int64_t i, in
     int64_t from = count * part / f->parts, to = count * (part + 1) / f->parts;
     while (from < to) {
         flash_run c = la_flash_cached(f, io->state_in, i, pos, count, from);
-        int64_t n = least(least(to - from, c.n), DECODE_KEYS);
+        int64_t n = la_least(la_least(to - from, c.n), DECODE_KEYS);
         for (int64_t g = 0; g < group; g++)
             add_keys(f, partial_of(f, io, first + g, part), q + (size_t)g * q_step, c.k, c.v, n,
-                     g + 1 < group ? 0 : least(c.n, to - from) - n);
+                     g + 1 < group ? 0 : la_least(c.n, to - from) - n);
         from += n;
     }
     for (int64_t g = 0; io->k && part == f->parts - 1 && g < group; g++)

@@ -94,9 +94,9 @@ la_sizes la_ka_sizes(const la_ka *ka, la_pass pass)
                       .instance = sizeof *ka};
 }
 
-/* Inside a chunk a token meets others: in forward in A B' and its product with V, half of the chunk, in
- * whole blocks, where stabilised, else those of a step, then half of them. In backward half of the chunk, in whole blocks: in
- * both of these, their gradients, and the gradient of A B' times A and times B; A B' V is not needed. */
+/* Inside a chunk a token meets others. In forward in A B' and in its product with V: half of the chunk, in whole
+ * blocks, where stabilised; else all of a step in the first and half of them in the second. In backward half of the
+ * chunk, in whole blocks, in A B', in the gradients of both and in A B' times A and times B; not in A B' V. */
 void la_ka_cost(const la_ka *ka, la_pass pass, la_cost *cost)
 {
     if (ka->recurrent || !la_ka_sees_past_only(ka)) return;
@@ -170,9 +170,22 @@ static void state_in(const la_ka *ka, const la_io *io, int64_t i, la_ka_state to
         la_ka_empty(ka, to);
 }
 
-static void state_out(const la_ka *ka, const la_io *io, int64_t i, la_ka_state from)
+void la_ka_begin(const la_ka *ka, const la_io *io, int64_t i, la_ka_state st)
 {
-    if (io->state_out) la_ka_copy_state(ka, la_ka_part_at(ka, io->state_out, i), from);
+    state_in(ka, io, i, st);
+    la_ka_enter(ka, st);
+}
+
+void la_ka_end(const la_ka *ka, const la_io *io, int64_t i, la_ka_state st)
+{
+    if (!io->state_out) return;
+    la_ka_leave(ka, st);
+    la_ka_copy_state(ka, la_ka_part_at(ka, io->state_out, i), st);
+}
+
+void la_ka_save(const la_ka *ka, const la_io *io, int64_t u, la_ka_state st)
+{
+    if (io->saved) la_ka_copy_state(ka, la_ka_slot_at(ka, io->saved, u), st);
 }
 
 void la_ka_add(const la_ka *ka, la_ka_state to, la_ka_state a, la_ka_state b)
@@ -206,12 +219,6 @@ la_ka_buffers la_ka_buffers_of(const la_ka *ka, const la_io *io, int thread)
     return la_ka_buffers_at(ka, base + thread * ka->per_thread);
 }
 
-/* Leaves state u for backward. */
-static void save(const la_ka *ka, const la_io *io, int64_t u, la_ka_state st)
-{
-    if (io->saved) la_ka_copy_state(ka, la_ka_slot_at(ka, io->saved, u), st);
-}
-
 typedef void chunk_fn(const la_ka *, la_ka_state, const la_ka_rows *, const la_ka_buffers *);
 
 /* Segment s of sequence i, chunk by chunk. */
@@ -221,20 +228,17 @@ static void sweep(const la_ka *ka, const la_io *io, int64_t i, int64_t s, chunk_
     int64_t chunks = la_ka_chunks(ka);
     int64_t from = chunks * s / ka->segments, to = chunks * (s + 1) / ka->segments;
     for (int64_t c = from; c < to; c++) {
-        if (fn == la_ka_chunk_causal) save(ka, io, i * chunks + c, st);
-        int64_t t = c * ka->chunk, left = ka->p.T - t;
+        if (fn == la_ka_chunk_causal) la_ka_save(ka, io, i * chunks + c, st);
+        int64_t t = c * ka->chunk;
         unsigned wanted = (fn != la_ka_chunk_absorb ? LA_KA_Q : 0) |
                           (fn != la_ka_chunk_read ? LA_KA_K | LA_KA_V : 0);
         la_ka_rows rows = la_ka_chunk_rows(ka, io, i, c, wanted, w);
-        rows.ahead = (to - c - 1) * ka->chunk;
-        if (rows.ahead > left - rows.n) rows.ahead = left - rows.n;
-        if (la_ka_is_half(ka)) rows.ahead = 0; /* nothing to ask for: rows are in buffers */
+        rows.ahead = la_least(to * ka->chunk, ka->p.T) - t - rows.n;
         bool asks = fn == la_ka_chunk_causal && !ka->stabilised;
         if (!asks && c + 1 < to) la_ka_look_ahead(ka, io, i, c + 1, wanted);
         fn(ka, st, &rows, w);
         if (fn != la_ka_chunk_absorb)
-            la_ka_put(ka, rows.n, ka->p.dv, rows.o, rows.ldv, io->o, la_ka_row(ka, i, t), ka->p.dv,
-                      0);
+            la_ka_put(ka, rows.n, ka->p.dv, rows.o, rows.ldv, io->o, la_ka_row(ka, i, t));
     }
 }
 
@@ -242,13 +246,11 @@ void la_ka_forward_head(const la_ka *ka, const la_io *io, int64_t i, int thread,
 {
     bool causal = ka->p.mask == LA_MASK_CAUSAL;
     la_ka_buffers w = la_ka_buffers_of(ka, io, thread);
-    state_in(ka, io, i, st);
-    la_ka_enter(ka, st);
+    la_ka_begin(ka, io, i, st);
     sweep(ka, io, i, 0, causal ? la_ka_chunk_causal : la_ka_chunk_absorb, st, &w);
-    if (!causal) save(ka, io, i, st);
+    if (!causal) la_ka_save(ka, io, i, st);
     if (!causal) sweep(ka, io, i, 0, la_ka_chunk_read, st, &w);
-    la_ka_leave(ka, st);
-    state_out(ka, io, i, st);
+    la_ka_end(ka, io, i, st);
 }
 
 /* As many (batch, head) as threads, or more: each goes through its sequence alone. */
@@ -277,14 +279,12 @@ static void forward_by_segments(const la_ka *ka, const la_io *io)
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < heads; i++) {
             la_ka_state total = slot_at(ka, io, heads * segments + thread);
-            state_in(ka, io, i, total);
-            la_ka_enter(ka, total);
+            la_ka_begin(ka, io, i, total);
             for (int64_t s = 0; s < segments; s++)
                 la_ka_add(ka, total, total, slot_at(ka, io, i * segments + s));
             la_ka_copy_state(ka, slot_at(ka, io, i * segments), total);
-            save(ka, io, i, total);
-            la_ka_leave(ka, total);
-            state_out(ka, io, i, total);
+            la_ka_save(ka, io, i, total);
+            la_ka_end(ka, io, i, total);
         }
 #pragma omp for schedule(static)
         for (int64_t u = 0; u < heads * segments; u++)
@@ -307,13 +307,13 @@ static void forward_by_steps(const la_ka *ka, const la_io *io)
             io->state_out ? la_ka_part_at(ka, io->state_out, i) : slot_at(ka, io, thread);
         state_in(ka, io, i, st);
         if (io->saved) { /* T is 1 */
-            save(ka, io, i, st);
+            la_ka_save(ka, io, i, st);
             la_ka_enter(ka, la_ka_slot_at(ka, io->saved, i));
         }
         for (int64_t t = 0, n = la_ka_is_half(ka) ? 1 : ka->p.T; t < ka->p.T; t += n) {
             la_ka_rows rows = la_ka_rows_at(ka, io, i, t, n, LA_KA_Q | LA_KA_K | LA_KA_V, &w);
             la_ka_steps(ka, st, &rows, &w);
-            la_ka_put(ka, n, ka->p.dv, rows.o, rows.ldv, io->o, la_ka_row(ka, i, t), ka->p.dv, 0);
+            la_ka_put(ka, n, ka->p.dv, rows.o, rows.ldv, io->o, la_ka_row(ka, i, t));
         }
     }
 }

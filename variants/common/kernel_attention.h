@@ -135,7 +135,7 @@ typedef struct la_ka_rows { /* n tokens of one (batch, head); rows ldk, ldv floa
 typedef struct la_ka_buffers {
     float *a, *b;       /* phi(Q), phi(K) [chunk, ldm] */
     float *P;           /* [chunk, chunk], at least [LA_KA_STEP, LA_KA_STEP] */
-    float *turned;      /* [m, LA_KA_STEP] */
+    float *turned;      /* [m, LA_KA_STEP]; of a stabilised or recurrent form nothing */
     float *shift, *den; /* [chunk] */
     float *c;           /* [m]: new maxima of the exponents */
     float *R, *grown;   /* [m]: ceil(c / ln 2), and 2^(old R - new R) */
@@ -150,6 +150,12 @@ la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base);
 /* to = a + b; it may be either. Stabilised states are relative to powers of two. */
 void la_ka_add(const la_ka *ka, la_ka_state to, la_ka_state a, la_ka_state b);
 void la_ka_empty(const la_ka *ka, la_ka_state st);
+/* The state before (batch, head) i, as chunks take it; and the one behind it, which is used up, to where it is
+ * wanted. */
+void la_ka_begin(const la_ka *ka, const la_io *io, int64_t i, la_ka_state st);
+void la_ka_end(const la_ka *ka, const la_io *io, int64_t i, la_ka_state st);
+/* Leaves state u for backward, where there is one. */
+void la_ka_save(const la_ka *ka, const la_io *io, int64_t u, la_ka_state st);
 /* The states in the work buffer start there. */
 float *la_ka_slots(const la_ka *ka, const la_io *io);
 la_ka_buffers la_ka_buffers_of(const la_ka *ka, const la_io *io, int thread);
@@ -186,21 +192,20 @@ la_ka_rows la_ka_chunk_rows(const la_ka *ka, const la_io *io, int64_t i, int64_t
 /* bf16 rows [n,d] from `row` on, in `to`, rows a multiple of 16 floats apart. */
 const float *la_ka_widened(const la_ka *ka, const void *tensor, int64_t row, int64_t n, int64_t d,
                            float *to);
-/* The way back of bf16, to columns [first, first + d) of `width`; nothing to do for float32. */
+/* The way back of bf16, to rows [n,d] from `row` on; nothing to do for float32. */
 void la_ka_put(const la_ka *ka, int64_t n, int64_t d, const float *from, int64_t ld, void *tensor,
-               int64_t row, int64_t width, int64_t first);
-/* Rows of one head lie H rows apart, a page every few rows, where the hardware does not look ahead: the
- * next chunk is asked for before this one is computed. */
-void la_ka_ask_for(const float *rows, int64_t n, int64_t ld, int64_t d);
-/* So of chunk c; bf16 not, whose rows are in buffers. */
+               int64_t row);
+/* Chunk c is asked for before the one in front of it is computed; not in bf16, whose rows are in buffers. */
 void la_ka_look_ahead(const la_ka *ka, const la_io *io, int64_t i, int64_t c, unsigned wanted);
 
 /* phi(Q) and phi(K), or their exponents, into w->a and w->b. */
 void la_ka_features_of_queries(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w);
 void la_ka_features_of_keys(const la_ka *ka, const la_ka_rows *x, const la_ka_buffers *w);
-/* Where stabilised: w->b holds exponents without their shift. Makes them final, c the largest so far, R
- * what the chunk is relative to, and grown what brings the state there: 0 for a row that is still empty. */
-void la_ka_new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w);
+/* The features of keys of a chunk behind st, final: where stabilised relative to 2^R. */
+void la_ka_keys(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *w);
+/* Those of queries whose keys are all in st, and what they are divided by, in w->den. */
+void la_ka_queries_of_sum(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
+                          const la_ka_buffers *w);
 /* Outputs and the new state; the state alone; the outputs alone (every key is in the state). A
  * stabilised state is relative to powers of two. */
 void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *rows,
@@ -221,8 +226,9 @@ int64_t la_ka_step_tokens(const la_ka *ka);
 int64_t la_ka_steps_of(const la_ka *ka, int64_t chunks);
 /* Rows of x from row t on, `most` of them or fewer. */
 la_ka_rows la_ka_few_rows(const la_ka_rows *x, int64_t t, int64_t most);
-/* `to` is `from` with the keys and values of these rows, the features of which are in w->b, and stay. Of several steps,
- * where nothing is stabilised: behind the first, and those behind the others in the slots after it. */
+/* `to` is `from` with the keys and values of these rows, whose features are in w->b and stay there. Where nothing is
+ * stabilised the rows may be those of several steps: then `to` is the state behind the first of them, and the
+ * slots after it are those behind the others. */
 void la_ka_step_absorb(const la_ka *ka, la_ka_state from, la_ka_state to, const la_ka_rows *rows,
                        const la_ka_buffers *w);
 /* Outputs, from the state before these rows, which is used up. w->b is what step_absorb left, and kept
@@ -283,16 +289,16 @@ const la_ka_sweeps *la_ka_sweeps_get(la_isa isa);
 typedef struct la_ka_plain {
     const la_tile *tile;
     int64_t n, m, dk, dv, ldm, ldk, ldv; /* n: LA_KA_STEP at most, where outputs are wanted */
-    int64_t ahead;      /* tokens that follow */
-    unsigned asks;      /* for their rows of these, LA_KA_Q to LA_KA_V: the first to read them is what follows */
+    int64_t ahead;                       /* tokens that follow */
+    unsigned asks;      /* LA_KA_Q to LA_KA_V: tensors whose rows of these tokens are asked for */
     const float *a, *b; /* features of queries and keys [n, ldm] */
     const float *q, *k, *v;
     float *o;           /* NULL: outputs, and P for them, are not wanted */
     const float *S, *z; /* [m,dv]; [m] or NULL */
-    float *next_S,
-        *next_z;   /* the state behind these tokens, perhaps in the same place; NULL: not wanted. Where they are
-                    * more than LA_KA_STEP, those behind each so many: */
-    int64_t apart; /* floats from one to the next */
+    /* Where the state behind these tokens goes, perhaps in place; NULL: it is not wanted. Of n > LA_KA_STEP tokens
+     * one behind each LA_KA_STEP of them, `apart` floats from one to the next. */
+    float *next_S, *next_z;
+    int64_t apart;
     float *turned, *P;     /* scratch: [m, LA_KA_STEP], [LA_KA_STEP, LA_KA_STEP] */
     float *factor;         /* scratch: [LA_KA_STEP] */
     float eps, read_scale; /* of la_ka */

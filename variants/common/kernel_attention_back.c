@@ -25,7 +25,8 @@
 #include "kernel_attention.h"
 #include "labench/kit.h"
 
-#define MAX_CUTS 6 /* of a chunk of 64 tokens, down to one */
+#define MAX_CUTS 6 /* of a chunk, in halves, down to one token */
+_Static_assert(LA_KA_CHUNK <= 1 << MAX_CUTS, "a chunk has more cuts");
 
 /* Rows of the chunk that comes next: asked for before they are needed, since rows of one head lie too far
  * apart for the hardware to look ahead; and a few at a time with arithmetic between, since a core waits
@@ -62,11 +63,6 @@ typedef struct span {
     float *dq, *dk, *dv;
 } span;
 
-static int64_t largest(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 static int cuts_of(const la_ka *ka)
 {
     int cuts = 0;
@@ -91,7 +87,7 @@ static int64_t place(const la_ka *ka, float *base, back *b)
     float *forward = take(base, &used, la_ka_buffer_floats(ka));
     b->P = take(base, &used, C * b->ldc);
     b->G = take(base, &used, C * b->ldc);
-    b->turned = take(base, &used, largest(ka->m, ka->p.dv + 1) * b->ldc);
+    b->turned = take(base, &used, la_most(ka->m, ka->p.dv + 1) * b->ldc);
     b->D = take(base, &used, C * b->ldd);
     b->e = take(base, &used, C);
     b->ones = take(base, &used, C);
@@ -119,7 +115,7 @@ static void ask(const back *b)
     int64_t end = x->asked + ROWS_AT_ONCE < 5 * x->n ? x->asked + ROWS_AT_ONCE : 5 * x->n;
     for (; x->asked < end; x->asked++) {
         int64_t which = x->asked / x->n, row = x->asked % x->n;
-        la_ka_ask_for(x->rows[which] + row * x->ld[which], 1, 0, x->d[which]);
+        la_ask_for(x->rows[which] + row * x->ld[which], x->d[which] * (int64_t)sizeof(float));
     }
 }
 
@@ -275,13 +271,8 @@ static bool scores(const back *b, la_ka_state st, const span *s)
     const la_tile *tile = ka->tile;
     int64_t n = s->x.n, m = ka->m;
     la_ka_features_of_queries(ka, &s->x, &b->w);
-    la_ka_features_of_keys(ka, &s->x, &b->w);
-    if (ka->stabilised) {
-        const la_ka_sweeps *sweeps = la_ka_sweeps_get(tile->isa);
-        la_ka_new_maxima(ka, st, n, &b->w);
-        sweeps->exp_keys(n, m, b->w.R, b->w.b, ka->ldm);
-        sweeps->exp_queries(n, m, b->w.R, b->w.a, ka->ldm);
-    }
+    la_ka_keys(ka, st, &s->x, &b->w);
+    if (ka->stabilised) la_ka_sweeps_get(tile->isa)->exp_queries(n, m, b->w.R, b->w.a, ka->ldm);
     tile->transpose(n, m, b->w.b, ka->ldm, b->turned, b->ldc);
     lower_scores(b, n, m, b->w.a, ka->ldm, b->turned, b->P);
     if (!ka->normalize) return true;
@@ -372,13 +363,7 @@ static void back_past(const back *b, la_ka_state st, const span *s)
 
 static void back_queries(const back *b, la_ka_state st, const span *s)
 {
-    const la_ka *ka = b->ka;
-    la_ka_features_of_queries(ka, &s->x, &b->w);
-    if (ka->stabilised) {
-        for (int64_t i = 0; i < ka->m; i++) b->w.R[i] = la_ka_power(st.c[i]);
-        la_ka_sweeps_get(ka->tile->isa)->exp_queries(s->x.n, ka->m, b->w.R, b->w.a, ka->ldm);
-    }
-    if (ka->normalize) ka->tile->mv(s->x.n, ka->m, 1.0f, b->w.a, ka->ldm, st.z, false, b->w.den);
+    la_ka_queries_of_sum(b->ka, st, &s->x, &b->w);
     outputs_again(b, st, s, false);
     numerators(b, s);
     add_to_grad(b, s->x.n);
@@ -389,26 +374,18 @@ static void back_queries(const back *b, la_ka_state st, const span *s)
 
 static void back_keys(const back *b, la_ka_state st, const span *s)
 {
-    const la_ka *ka = b->ka;
-    la_ka_features_of_keys(ka, &s->x, &b->w);
-    if (ka->stabilised) {
-        la_ka_new_maxima(ka, st, s->x.n, &b->w);
-        la_ka_sweeps_get(ka->tile->isa)->exp_keys(s->x.n, ka->m, b->w.R, b->w.b, ka->ldm);
-    }
+    la_ka_keys(b->ka, st, &s->x, &b->w);
     keys_from_state(b, s);
     if (wants(b, s->dk)) pull_keys(b, s);
 }
 
 /* ---- whole sequences ---- */
 
-static span span_at(const back *b, const la_io *io, const la_grads *g, int64_t i, int64_t chunk,
-                    bool wanted)
+static span span_at(const back *b, const la_io *io, const la_grads *g, int64_t i, int64_t chunk)
 {
     const la_ka *ka = b->ka;
-    int64_t t = chunk * ka->chunk, left = ka->p.T - t, n = left < ka->chunk ? left : ka->chunk;
-    int64_t row = la_ka_row(ka, i, t), dk = ka->p.dk, dv = ka->p.dv;
-    unsigned which = wanted ? LA_KA_Q | LA_KA_K | LA_KA_V : 0;
-    span s = {.x = la_ka_rows_at(ka, io, i, t, n, which, &b->w)};
+    int64_t row = la_ka_row(ka, i, chunk * ka->chunk), dk = ka->p.dk, dv = ka->p.dv;
+    span s = {.x = la_ka_chunk_rows(ka, io, i, chunk, LA_KA_Q | LA_KA_K | LA_KA_V, &b->w)};
     if (!la_ka_is_half(ka)) {
         s.dout = (const float *)g->dout + row * dv;
         if (g->dq) s.dq = (float *)g->dq + row * dk;
@@ -417,7 +394,7 @@ static span span_at(const back *b, const la_io *io, const la_grads *g, int64_t i
         return s;
     }
     float *dout = b->wide, *at = dout + ka->chunk * s.x.ldv;
-    s.dout = wanted ? la_ka_widened(ka, g->dout, row, n, dv, dout) : dout;
+    s.dout = la_ka_widened(ka, g->dout, row, s.x.n, dv, dout);
     if (g->dv) s.dv = at;
     if (g->dq) s.dq = at + ka->chunk * s.x.ldv;
     if (g->dk) s.dk = at + ka->chunk * (s.x.ldv + s.x.ldk);
@@ -430,9 +407,9 @@ static void put(const back *b, const la_grads *g, int64_t i, int64_t chunk, cons
 {
     const la_ka *ka = b->ka;
     int64_t row = la_ka_row(ka, i, chunk * ka->chunk), dk = ka->p.dk, dv = ka->p.dv, n = s->x.n;
-    if (which & LA_KA_Q) la_ka_put(ka, n, dk, s->dq, s->x.ldk, g->dq, row, dk, 0);
-    if (which & LA_KA_K) la_ka_put(ka, n, dk, s->dk, s->x.ldk, g->dk, row, dk, 0);
-    if (which & LA_KA_V) la_ka_put(ka, n, dv, s->dv, s->x.ldv, g->dv, row, dv, 0);
+    if (which & LA_KA_Q) la_ka_put(ka, n, dk, s->dq, s->x.ldk, g->dq, row);
+    if (which & LA_KA_K) la_ka_put(ka, n, dk, s->dk, s->x.ldk, g->dk, row);
+    if (which & LA_KA_V) la_ka_put(ka, n, dv, s->dv, s->x.ldv, g->dv, row);
 }
 
 typedef void chunk_fn(const back *b, la_ka_state st, const span *s);
@@ -445,10 +422,10 @@ static void each_chunk(back *b, chunk_fn *fn, const la_io *io, const la_grads *g
     int64_t chunks = la_ka_chunks(ka);
     for (int64_t done = 0; done < chunks; done++) {
         int64_t c = from_end ? chunks - 1 - done : done, then = from_end ? c - 1 : c + 1;
-        span s = span_at(b, io, g, i, c, true);
+        span s = span_at(b, io, g, i, c);
         ahead next = {.n = 0};
         if (done + 1 < chunks && !la_ka_is_half(ka)) {
-            span x = span_at(b, io, g, i, then, false);
+            span x = span_at(b, io, g, i, then);
             next = (ahead){.rows = {x.x.q, x.x.k, x.x.v, x.x.o, x.dout},
                            .ld = {x.x.ldk, x.x.ldk, x.x.ldv, x.x.ldv, x.x.ldv},
                            .d = {ka->p.dk, ka->p.dk, ka->p.dv, ka->p.dv, ka->p.dv},

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "counts.h"
 #include "kernel_attention.h"
 #include "labench/simd.h"
 
@@ -14,26 +15,23 @@ const la_ka_sweeps *la_ka_sweeps_get(la_isa isa)
     return LA_ISA_TABLE(&la_ka_sweeps, isa);
 }
 
-static int64_t round_up(int64_t floats)
-{
-    return (floats + 15) / 16 * 16;
-}
-
-static int64_t largest(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 static int64_t score_floats(const la_ka *ka)
 {
-    return largest(round_up(ka->chunk * ka->chunk), LA_KA_STEP * LA_KA_STEP);
+    return la_most(la_whole_lines(ka->chunk * ka->chunk), LA_KA_STEP * LA_KA_STEP);
+}
+
+/* Only chunks that nothing stabilises turn the features of their keys. */
+static int64_t turned_floats(const la_ka *ka)
+{
+    return ka->stabilised || ka->recurrent ? 0 : LA_KA_STEP * ka->m;
 }
 
 int64_t la_ka_buffer_floats(const la_ka *ka)
 {
-    int64_t inner = largest(largest(ka->m, ka->chunk), largest(ka->p.dk, ka->p.dv + 1));
-    return 2 * ka->chunk * ka->ldm + score_floats(ka) + LA_KA_STEP * ka->m +
-           2 * round_up(ka->chunk) + 4 * ka->ldm + la_ka_wide_floats(ka) + LA_TILE_SCRATCH(inner);
+    int64_t inner = la_most(la_most(ka->m, ka->chunk), la_most(ka->p.dk, ka->p.dv + 1));
+    return 2 * ka->chunk * ka->ldm + score_floats(ka) + turned_floats(ka) +
+           2 * la_whole_lines(ka->chunk) + 4 * ka->ldm + la_ka_wide_floats(ka) +
+           LA_TILE_SCRATCH(inner);
 }
 
 la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
@@ -43,9 +41,9 @@ la_ka_buffers la_ka_buffers_at(const la_ka *ka, float *base)
     w.b = w.a + ka->chunk * ka->ldm;
     w.P = w.b + ka->chunk * ka->ldm;
     w.turned = w.P + score_floats(ka);
-    w.shift = w.turned + LA_KA_STEP * ka->m;
-    w.den = w.shift + round_up(ka->chunk);
-    w.c = w.den + round_up(ka->chunk);
+    w.shift = w.turned + turned_floats(ka);
+    w.den = w.shift + la_whole_lines(ka->chunk);
+    w.c = w.den + la_whole_lines(ka->chunk);
     w.R = w.c + ka->ldm;
     w.grown = w.R + ka->ldm;
     w.sums = w.grown + ka->ldm;
@@ -96,11 +94,38 @@ static void rise(const la_ka *ka, const float *before, const la_ka_buffers *w)
     }
 }
 
-void la_ka_new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w)
+/* w->b holds exponents without their shift. Makes them final, c the largest so far, R what the chunk is relative
+ * to, and grown what brings the state there: 0 for a row that is still empty. */
+static void new_maxima(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w)
 {
     memcpy(w->c, st.c, (size_t)ka->m * sizeof(float));
     la_ka_sweeps_get(ka->tile->isa)->shift_max(n, ka->m, w->shift, w->b, ka->ldm, w->c);
     rise(ka, st.c, w);
+}
+
+/* What the member left in w->b for n keys becomes their features. */
+static void settle_keys(const la_ka *ka, la_ka_state st, int64_t n, const la_ka_buffers *w)
+{
+    if (!ka->stabilised) return;
+    new_maxima(ka, st, n, w);
+    la_ka_sweeps_get(ka->tile->isa)->exp_keys(n, ka->m, w->R, w->b, ka->ldm);
+}
+
+void la_ka_keys(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *w)
+{
+    la_ka_features_of_keys(ka, x, w);
+    settle_keys(ka, st, x->n, w);
+}
+
+void la_ka_queries_of_sum(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
+                          const la_ka_buffers *w)
+{
+    la_ka_features_of_queries(ka, x, w);
+    if (ka->stabilised) {
+        for (int64_t i = 0; i < ka->m; i++) w->R[i] = la_ka_power(st.c[i]);
+        la_ka_sweeps_get(ka->tile->isa)->exp_queries(x->n, ka->m, w->R, w->a, ka->ldm);
+    }
+    if (st.z) ka->tile->mv(x->n, ka->m, 1.0f, w->a, ka->ldm, st.z, false, w->den);
 }
 
 /* Rows of x [n,m] times `factors`, where one of these is not 1. */
@@ -226,7 +251,7 @@ static void chunk_by_steps(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
 {
     la_ka_features_of_queries(ka, x, w);
     la_ka_features_of_keys(ka, x, w);
-    la_ka_new_maxima(ka, st, x->n, w);
+    new_maxima(ka, st, x->n, w);
     la_ka_leave(ka, st);
     for (int64_t t = 0; t < x->n; t++)
         step(ka, st, w->a + t * ka->ldm, w->b + t * ka->ldm, x->v + t * x->ldv, x->o + t * x->ldv);
@@ -315,9 +340,7 @@ void la_ka_chunk_causal(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
         return;
     }
     la_ka_features_of_queries(ka, x, w);
-    la_ka_features_of_keys(ka, x, w);
-    la_ka_new_maxima(ka, st, x->n, w);
-    la_ka_sweeps_get(ka->tile->isa)->exp_keys(x->n, ka->m, w->R, w->b, ka->ldm);
+    la_ka_keys(ka, st, x, w);
     weights(ka, x->n, w);
     if (!outputs(ka, st, x, w)) return;
     sum_keys(ka, x->n, w);
@@ -335,13 +358,9 @@ int64_t la_ka_steps_of(const la_ka *ka, int64_t chunks)
     return chunks * ((ka->chunk + step - 1) / step);
 }
 
-/* From features, or exponents. */
+/* The features are there. */
 static void absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *w)
 {
-    if (ka->stabilised) {
-        la_ka_new_maxima(ka, st, x->n, w);
-        la_ka_sweeps_get(ka->tile->isa)->exp_keys(x->n, ka->m, w->R, w->b, ka->ldm);
-    }
     if (st.z) sum_keys(ka, x->n, w);
     add_to_state(ka, st, x, w);
 }
@@ -351,6 +370,7 @@ void la_ka_step_absorb(const la_ka *ka, la_ka_state from, la_ka_state to, const 
 {
     if (ka->stabilised) {
         la_ka_copy_state(ka, to, from);
+        settle_keys(ka, to, x->n, w);
         absorb(ka, to, x, w);
         return;
     }
@@ -382,18 +402,13 @@ void la_ka_step_read(const la_ka *ka, la_ka_state before, la_ka_state kept, cons
 void la_ka_chunk_absorb(const la_ka *ka, la_ka_state st, const la_ka_rows *x,
                         const la_ka_buffers *w)
 {
-    la_ka_features_of_keys(ka, x, w);
+    la_ka_keys(ka, st, x, w);
     absorb(ka, st, x, w);
 }
 
 void la_ka_chunk_read(const la_ka *ka, la_ka_state st, const la_ka_rows *x, const la_ka_buffers *w)
 {
-    la_ka_features_of_queries(ka, x, w);
-    if (ka->stabilised) {
-        for (int64_t i = 0; i < ka->m; i++) w->R[i] = la_ka_power(st.c[i]);
-        la_ka_sweeps_get(ka->tile->isa)->exp_queries(x->n, ka->m, w->R, w->a, ka->ldm);
-    }
-    if (st.z) ka->tile->mv(x->n, ka->m, 1.0f, w->a, ka->ldm, st.z, false, w->den);
+    la_ka_queries_of_sum(ka, st, x, w);
     ka->tile->nn(x->n, ka->p.dv, ka->m, 1.0f, w->a, ka->ldm, st.S, ka->p.dv, false, x->o, x->ldv,
                  w->scratch);
     finish_rows(ka, x, w->den);

@@ -20,25 +20,11 @@ static void shift_max(int64_t n, int64_t m, const float *shift, float *e, int64_
     }
 }
 
-/* exp(x) = p 2^n with whole n: `whole_part` gives n and `fraction` p, near 1. Unlike exp(x - base), p
- * does not depend on what is taken out. */
+/* The n of exp(x) = p 2^n, where la_v_exp_fraction_ gives p. Unlike exp(x - base), p does not depend on what is
+ * taken out. */
 LA_INLINE la_vf whole_part(la_vf x)
 {
     return la_v_round_(x * la_v_set(1.44269504088896341f));
-}
-
-LA_INLINE la_vf fraction(la_vf x, la_vf n)
-{
-    /* ln 2 in two pieces; the product with the first is exact */
-    la_vf r = la_v_fma(n, la_v_set(-0.693359375f), x);
-    r = la_v_fma(n, la_v_set(2.12194440e-4f), r);
-    la_vf y = la_v_set(1.9875691500e-4f); /* the polynomial of la_v_exp: |r| is below 0.35 */
-    y = la_v_fma(y, r, la_v_set(1.3981999507e-3f));
-    y = la_v_fma(y, r, la_v_set(8.3334519073e-3f));
-    y = la_v_fma(y, r, la_v_set(4.1665795894e-2f));
-    y = la_v_fma(y, r, la_v_set(1.6666665459e-1f));
-    y = la_v_fma(y, r, la_v_set(5.0000001201e-1f));
-    return la_v_fma(y, r * r, r) + la_v_set(1.0f);
 }
 
 /* p 2^n for whole n up to 1; 0 below 2^-126. */
@@ -54,7 +40,8 @@ static void exp_keys(int64_t n, int64_t m, const float *R, float *e, int64_t lde
         for (int64_t i = 0; i < m; i += LA_VW) {
             int64_t lanes = m - i < LA_VW ? m - i : LA_VW;
             la_vf x = la_v_load_n(e + i, lanes), k = whole_part(x);
-            la_v_store_n(e + i, scaled(fraction(x, k), k - la_v_load_n(R + i, lanes)), lanes);
+            la_v_store_n(e + i, scaled(la_v_exp_fraction_(x, k), k - la_v_load_n(R + i, lanes)),
+                         lanes);
         }
 }
 
@@ -77,7 +64,7 @@ static void exp_queries(int64_t n, int64_t m, const float *R, float *f, int64_t 
             int64_t lanes = m - i < LA_VW ? m - i : LA_VW;
             la_vf x = la_v_load_n(f + i, lanes), k = whole_part(x);
             k = k + la_v_load_n(R + i, lanes) - base;
-            la_v_store_n(f + i, scaled(fraction(x, whole_part(x)), k), lanes);
+            la_v_store_n(f + i, scaled(la_v_exp_fraction_(x, whole_part(x)), k), lanes);
         }
     }
 }

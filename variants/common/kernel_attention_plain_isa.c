@@ -26,7 +26,7 @@
 
 _Static_assert(STEP % LA_VW == 0, "rows of P are whole vectors");
 
-/* Lane count of vector v of `vecs`: the last has `last`. */
+/* A vector, or its first `last` lanes. */
 LA_INLINE la_vf load(const float *p, bool whole, int64_t last)
 {
     return whole ? la_v_load(p) : la_v_load_n(p, last);
@@ -81,7 +81,7 @@ LA_INLINE void ask_for(const la_ka_plain *x, const float *p, int64_t i, int rows
                        int64_t d)
 {
     for (int64_t m = i; m < i + rows && m < x->ahead; m++)
-        for (int64_t e = 0; e < d; e += 16) __builtin_prefetch(p + (x->n + m) * ld + e, 0, 2);
+        la_ask_for(p + (x->n + m) * ld, d * (int64_t)sizeof *p);
 }
 
 /* Rows [i, i + rows) of O at columns [j, j + vecs vectors). */
@@ -110,7 +110,7 @@ LA_INLINE void output_rows(const la_ka_plain *x, int64_t i, int64_t j, int rows,
     }
 }
 
-/* Rows [r, r + rows) of the next S, which is S + B' V; of n tokens, one behind every STEP of them. */
+/* Rows [r, r + rows) of the next S, which is S + B' V; where the tokens are several steps, of one S behind each. */
 LA_INLINE void carry_rows(const la_ka_plain *x, int64_t r, int64_t j, int rows, int vecs,
                           int64_t last)
 {
@@ -156,10 +156,12 @@ static void columns_wide(const la_ka_plain *x, int64_t j)
     columns(x, j, V, LA_VW);
 }
 
+#if V > 2
 static void columns_two(const la_ka_plain *x, int64_t j)
 {
     columns(x, j, 2, LA_VW);
 }
+#endif
 
 static void columns_one(const la_ka_plain *x, int64_t j)
 {
@@ -176,7 +178,9 @@ void LA_ISA(la_ka_plain_carry)(const la_ka_plain *x)
     int64_t j = 0;
     if (x->o) divisors(x);
     for (; j + V * LA_VW <= x->dv; j += V * LA_VW) columns_wide(x, j);
+#if V > 2
     for (; j + 2 * LA_VW <= x->dv; j += 2 * LA_VW) columns_two(x, j);
+#endif
     for (; j + LA_VW <= x->dv; j += LA_VW) columns_one(x, j);
     if (j < x->dv) columns_last(x, j);
     for (int64_t r = 0; x->next_z && r < x->m; r += LA_VW) {

@@ -65,25 +65,24 @@ la_ka_rows la_ka_chunk_rows(const la_ka *ka, const la_io *io, int64_t i, int64_t
 }
 
 void la_ka_put(const la_ka *ka, int64_t n, int64_t d, const float *from, int64_t ld, void *tensor,
-               int64_t row, int64_t width, int64_t first)
+               int64_t row)
 {
     if (la_ka_is_half(ka) && tensor)
-        ka->half->narrow_rows(n, d, from, ld, (la_bf16 *)tensor + row * width + first,
-                              ka->p.H * width);
+        ka->half->narrow_rows(n, d, from, ld, (la_bf16 *)tensor + row * d, ka->p.H * d);
 }
 
-void la_ka_ask_for(const float *rows, int64_t n, int64_t ld, int64_t d)
+/* Rows of one head lie H rows apart, a page every few rows, where the hardware does not look ahead. */
+static void ask_for_rows(const float *rows, int64_t n, int64_t ld, int64_t d)
 {
     if (ld == d) return; /* one stretch, where the hardware does look ahead */
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t c = 0; c < d; c += 16) __builtin_prefetch(rows + i * ld + c, 0, 3);
+    for (int64_t i = 0; i < n; i++) la_ask_for(rows + i * ld, d * (int64_t)sizeof *rows);
 }
 
 void la_ka_look_ahead(const la_ka *ka, const la_io *io, int64_t i, int64_t c, unsigned wanted)
 {
     if (la_ka_is_half(ka)) return;
     la_ka_rows x = la_ka_chunk_rows(ka, io, i, c, 0, NULL);
-    if (wanted & LA_KA_Q) la_ka_ask_for(x.q, x.n, x.ldk, ka->p.dk);
-    if (wanted & LA_KA_K) la_ka_ask_for(x.k, x.n, x.ldk, ka->p.dk);
-    if (wanted & LA_KA_V) la_ka_ask_for(x.v, x.n, x.ldv, ka->p.dv);
+    if (wanted & LA_KA_Q) ask_for_rows(x.q, x.n, x.ldk, ka->p.dk);
+    if (wanted & LA_KA_K) ask_for_rows(x.k, x.n, x.ldk, ka->p.dk);
+    if (wanted & LA_KA_V) ask_for_rows(x.v, x.n, x.ldv, ka->p.dv);
 }

@@ -15,15 +15,11 @@
 #include <omp.h>
 #include <string.h>
 
+#include "counts.h"
 #include "kernel_attention.h"
 #include "team.h"
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t divisor(int64_t a, int64_t b)
+static int64_t common_divisor(int64_t a, int64_t b)
 {
     while (b) {
         int64_t rest = a % b;
@@ -40,15 +36,15 @@ void la_ka_team_init(la_ka *ka)
     ka->whole = heads - rest;
     bool idle = rest && heads < 4 * threads;
     if (ka->recurrent || ka->p.mask != LA_MASK_CAUSAL || !idle || chunks < 2) return;
-    int64_t group = threads / divisor(rest, threads);
+    int64_t group = threads / common_divisor(rest, threads);
     if (group <= LA_KA_RUNNERS) {
         la_ka_turns_init(ka, group);
         return;
     }
-    ka->parts = least(group, chunks);
+    ka->parts = la_least(group, chunks);
     int64_t each = (rest * ka->parts + threads - 1) / threads;
     int64_t most = LA_KA_KEPT / (each * (la_ka_steps_of(ka, 1) * ka->slot + ka->chunk * ka->ldm));
-    ka->span = least(most < 2 ? 2 : most, (chunks + ka->parts - 1) / ka->parts);
+    ka->span = la_least(most < 2 ? 2 : most, (chunks + ka->parts - 1) / ka->parts);
 }
 
 /* Of a part: what it adds, in turns; the state before it, and before a step; what it adds before each. */
@@ -114,7 +110,7 @@ static void enter_block(part *x, int64_t block, int64_t blocks)
     int64_t chunks = la_ka_chunks(x->ka), parts = x->ka->parts;
     /* As many chunks in all parts, but perhaps at the end. */
     int64_t rounds = (chunks + parts - 1) / parts, from = rounds * block / blocks * parts;
-    int64_t n = least(rounds * (block + 1) / blocks * parts, chunks) - from;
+    int64_t n = la_least(rounds * (block + 1) / blocks * parts, chunks) - from;
     x->from = from + n * x->r / parts;
     x->to = from + n * (x->r + 1) / parts;
     x->turn = (int)(block & 1);
@@ -144,13 +140,6 @@ static void absorb(part *x)
     }
 }
 
-static void save(const part *x, int64_t c, la_ka_state st)
-{
-    const la_ka *ka = x->ka;
-    if (x->io->saved)
-        la_ka_copy_state(ka, la_ka_slot_at(ka, x->io->saved, x->i * la_ka_chunks(ka) + c), st);
-}
-
 static void read(part *x, la_ka_state base)
 {
     const la_ka *ka = x->ka;
@@ -166,11 +155,11 @@ static void read(part *x, la_ka_state base)
             la_ka_rows few = la_ka_few_rows(&rows, t, step);
             x->w.b = x->keys + at * step * ka->ldm;
             la_ka_add(ka, now, base, added(x, at, false));
-            if (t == 0) save(x, c, now);
+            if (t == 0) la_ka_save(ka, x->io, x->i * la_ka_chunks(ka) + c, now);
             la_ka_step_read(ka, now, added(x, at + 1, last), &few, &x->w);
         }
         la_ka_put(ka, rows.n, ka->p.dv, rows.o, rows.ldv, x->io->o,
-                  la_ka_row(ka, x->i, c * ka->chunk), ka->p.dv, 0);
+                  la_ka_row(ka, x->i, c * ka->chunk));
     }
 }
 
@@ -178,24 +167,6 @@ static void read(part *x, la_ka_state base)
 static void go_on(const part *x, int64_t from, int64_t to, la_ka_state base)
 {
     for (int64_t r = from; r < to; r++) la_ka_add(x->ka, base, base, slot_of(x, r, SUMS + x->turn));
-}
-
-static void begin(const part *x)
-{
-    la_ka_state base = slot_of(x, x->r, BASE);
-    if (x->io->state_in)
-        la_ka_copy_state(x->ka, base, la_ka_part_at(x->ka, x->io->state_in, x->i));
-    else
-        la_ka_empty(x->ka, base);
-    la_ka_enter(x->ka, base);
-}
-
-static void end(const part *x)
-{
-    la_ka_state base = slot_of(x, x->r, BASE);
-    if (x->r > 0 || !x->io->state_out) return;
-    la_ka_leave(x->ka, base);
-    la_ka_copy_state(x->ka, la_ka_part_at(x->ka, x->io->state_out, x->i), base);
 }
 
 /* A thread's parts, with all others of the region. */
@@ -207,7 +178,7 @@ static void parts_of_thread(const la_ka *ka, const la_io *io, const la_team *tea
     int64_t past = la_team_share(team, team->rank + 1, units);
     for (int64_t u = first; u < past; u++) {
         part x = part_of(ka, io, u);
-        begin(&x);
+        la_ka_begin(ka, io, x.i, slot_of(&x, x.r, BASE));
     }
     for (int64_t b = 0; b < blocks; b++) {
         for (int64_t u = first; u < past; u++) {
@@ -228,7 +199,7 @@ static void parts_of_thread(const la_ka *ka, const la_io *io, const la_team *tea
     }
     for (int64_t u = first; u < past; u++) {
         part x = part_of(ka, io, u);
-        end(&x);
+        if (x.r == 0) la_ka_end(ka, io, x.i, slot_of(&x, x.r, BASE));
     }
 }
 

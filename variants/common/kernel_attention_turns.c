@@ -21,16 +21,6 @@
 #define HELD 2  /* legs that a thread has taken and not read, at most */
 #define LEGS 16 /* of a thread, where chunks are few: it waits about half of its first one */
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Floats that a leg keeps of a chunk. */
 static int64_t chunk_floats(const la_ka *ka)
 {
@@ -47,7 +37,7 @@ void la_ka_turns_init(la_ka *ka, int64_t runners)
 {
     int64_t chunks = la_ka_chunks(ka), kept = LA_KA_KEPT / (room_of(ka) * chunk_floats(ka));
     ka->runners = runners;
-    ka->span = most(1, least(most(2, kept), chunks / (LEGS * runners)));
+    ka->span = la_most(1, la_least(la_most(2, kept), chunks / (LEGS * runners)));
 }
 
 /* Of a leg: a state before each step, and the one behind it. */
@@ -65,7 +55,10 @@ int64_t la_ka_turns_slots(const la_ka *ka)
 typedef struct course {
     _Alignas(64) atomic_uint taken; /* of them */
     atomic_uint passed;             /* whose state is handed on */
-    int64_t last;                   /* slot of the state that was handed on last */
+    int64_t
+        last; /* slot of the state that was handed on last. Whoever owns it writes there again only
+                                     * in its next turn, when who comes after has copied it; it may have taken another
+                                     * leg before, and only keys of that lie there. */
 } course;
 
 #define COURSE ((int64_t)(sizeof(course) / sizeof(float)))
@@ -112,7 +105,7 @@ static la_ka_state slot_of(const runner *x, int64_t slot)
 static int64_t slot_behind(const runner *x, const leg *l)
 {
     const la_ka *ka = x->ka;
-    int64_t n = least(l->to * ka->chunk, ka->p.T) - l->from * ka->chunk,
+    int64_t n = la_least(l->to * ka->chunk, ka->p.T) - l->from * ka->chunk,
             step = la_ka_step_tokens(ka);
     return l->slot + (n + step - 1) / step;
 }
@@ -147,7 +140,7 @@ static void each_step(runner *x, const leg *l, int64_t c, step_fn *fn, unsigned 
 {
     const la_ka *ka = x->ka;
     int64_t step = la_ka_step_tokens(ka), at = la_ka_steps_of(ka, c - l->from);
-    int64_t left = least(l->to * ka->chunk, ka->p.T) - c * ka->chunk;
+    int64_t left = la_least(l->to * ka->chunk, ka->p.T) - c * ka->chunk;
     la_ka_rows rows = la_ka_chunk_rows(ka, x->io, l->i, c, wanted, &x->w);
     if (c + 1 < l->to) la_ka_look_ahead(ka, x->io, l->i, c + 1, wanted);
     if (fn == absorb) rows.ahead = left - rows.n;
@@ -159,8 +152,7 @@ static void each_step(runner *x, const leg *l, int64_t c, step_fn *fn, unsigned 
         fn(x, state_at(x, l, at), state_at(x, l, at + 1), &few);
     }
     if (fn != read) return;
-    la_ka_put(ka, rows.n, ka->p.dv, rows.o, rows.ldv, x->io->o, la_ka_row(ka, l->i, c * ka->chunk),
-              ka->p.dv, 0);
+    la_ka_put(ka, rows.n, ka->p.dv, rows.o, rows.ldv, x->io->o, la_ka_row(ka, l->i, c * ka->chunk));
 }
 
 /* The state before the leg. */
@@ -168,29 +160,16 @@ static void receive(const runner *x, const leg *l)
 {
     const la_ka *ka = x->ka;
     la_ka_state st = state_at(x, l, 0);
-    if (l->s > 0) {
+    if (l->s > 0)
         la_ka_copy_state(ka, st, slot_of(x, x->course->last));
-        return;
-    }
-    if (x->io->state_in)
-        la_ka_copy_state(ka, st, la_ka_part_at(ka, x->io->state_in, l->i));
     else
-        la_ka_empty(ka, st);
-    la_ka_enter(ka, st);
+        la_ka_begin(ka, x->io, l->i, st);
 }
 
 static void hand_on(const runner *x, const leg *l)
 {
     x->course->last = slot_behind(x, l);
     atomic_store_explicit(&x->course->passed, l->at + 1, memory_order_release);
-}
-
-static void end(const runner *x, const leg *l)
-{
-    la_ka_state st = slot_of(x, slot_behind(x, l));
-    if (!x->io->state_out) return;
-    la_ka_leave(x->ka, st);
-    la_ka_copy_state(x->ka, la_ka_part_at(x->ka, x->io->state_out, l->i), st);
 }
 
 /* ---- what a thread does next ---- */
@@ -242,13 +221,12 @@ static bool read_some(runner *x)
             l = x->held + i;
     if (!l) return false;
     int64_t c = l->read++;
-    if (x->io->saved)
-        la_ka_copy_state(ka, la_ka_slot_at(ka, x->io->saved, l->i * la_ka_chunks(ka) + c),
-                         state_at(x, l, la_ka_steps_of(ka, c - l->from)));
+    la_ka_save(ka, x->io, l->i * la_ka_chunks(ka) + c,
+               state_at(x, l, la_ka_steps_of(ka, c - l->from)));
     /* Keys again for a chunk that has to go token by token. */
     each_step(x, l, c, read, LA_KA_Q | LA_KA_V | (ka->stabilised ? LA_KA_K : 0));
     if (l->read < l->to) return true;
-    if (l->s + 1 == x->legs) end(x, l);
+    if (l->s + 1 == x->legs) la_ka_end(ka, x->io, l->i, slot_of(x, slot_behind(x, l)));
     l->held = false;
     return true;
 }
@@ -269,7 +247,7 @@ static runner runner_of(const la_ka *ka, const la_io *io, int thread)
     runner x = {.ka = ka,
                 .io = io,
                 .course = courses + thread / ka->runners,
-                .legs = least((chunks + round - 1) / round * ka->runners, chunks),
+                .legs = la_least((chunks + round - 1) / round * ka->runners, chunks),
                 .room = room,
                 .w = la_ka_buffers_of(ka, io, thread)};
     for (int64_t i = 0; i < room; i++) {

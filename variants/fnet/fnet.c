@@ -6,7 +6,7 @@
  * arXiv:2105.03824, section 3.2.
  *
  * Shapes   x, o [B,T,D] with D = H dv; no q, k, v, no gates, no parameters
- * Forms    fft, lengths that are powers of two: x is folded to its even part, which alone matters, and
+ * Forms    fft, T and D powers of two from 16 on: x is folded to its even part, which alone matters, and
  *          half of the numbers of a real transform remain on the whole way; see fnet_fold.h
  *          fft, other lengths, by FFTW: rows of length D are real, so half of their spectrum (D/2+1
  *          columns) is kept; then D/2+1 transforms of length T; the other half of Y is the same

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Lengths that are powers of two go the way of fnet_fold.h. The others by FFTW:
+ * T and D that are powers of two, of 16 at least, go the way of fnet_fold.h. The others by FFTW:
  * two passes over a spectrum that is kept with the tokens fastest, Z [D/2+1, stride] complex, so that the
  * long transforms run over contiguous numbers that fit the cache:
  *   1  blocks of ROWS tokens: real transforms of length D, written transposed into Z
@@ -9,6 +9,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "counts.h"
 #include "fnet_fold.h"
 #include "fnet_internal.h"
 #include "labench/fft.h"
@@ -24,7 +25,7 @@ typedef struct fnet {
     float factor;
     la_fft *rows, *column;
     const la_tile_bf16 *narrow; /* x and o are bf16; NULL: float32 */
-    bool folded;                /* by the way of fnet_fold.h; then nothing above but p matters */
+    bool folded; /* by the way of fnet_fold.h; then nothing above matters but p, D and factor */
     la_fnet_fold fold;
 } fnet;
 
@@ -40,8 +41,8 @@ static void shape(const la_problem *p, const la_device *dev, fnet *f)
 {
     *f = (fnet){.p = *p, .D = p->H * p->dv, .stride = stride_of(p->T)};
     f->half = f->D / 2 + 1;
-    f->row_in = (ROWS * f->D + 15) / 16 * 16;
-    f->row_out = (ROWS * f->half * 2 + 15) / 16 * 16;
+    f->row_in = la_whole_lines(ROWS * f->D);
+    f->row_out = la_whole_lines(ROWS * f->half * 2);
     f->narrow = p->dtype == LA_BF16 ? la_tile_bf16_get(dev->isa) : NULL;
     f->folded = la_fnet_fold_takes(p);
     if (f->folded) la_fnet_fold_shape(p, dev->isa, &f->fold);

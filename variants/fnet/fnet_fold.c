@@ -6,6 +6,7 @@
 #include <math.h>
 #include <omp.h>
 
+#include "counts.h"
 #include "labench/kit.h"
 #include "labench/simd.h"
 
@@ -19,11 +20,6 @@ bool la_fnet_fold_takes(const la_problem *p)
     int64_t D = p->H * p->dv;
     return p->T >= LA_FNET_FOLD_LEAST && D >= LA_FNET_FOLD_LEAST && power_of_two(p->T) &&
            power_of_two(D);
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
 }
 
 void la_fnet_fold_shape(const la_problem *p, la_isa isa, la_fnet_fold *f)
@@ -45,9 +41,9 @@ void la_fnet_fold_shape(const la_problem *p, la_isa isa, la_fnet_fold *f)
     f->spectrum = T1 * (T2 / 2 + 1) * 2 * f->columns;
     /* A block of rows: two transforms, the folded rows, bf16: two rows as floats. */
     int64_t blocks = 2 * lanes * (2 * D + f->row) + 2 * D;
-    int64_t rows = T1 * 2 * f->columns + most(blocks, 4 * lanes * T1);
+    int64_t rows = T1 * 2 * f->columns + la_most(blocks, 4 * lanes * T1);
     int64_t columns = 2 * T2 * f->columns + 4 * lanes * T2 + D; /* and a row of o */
-    f->scratch = (most(rows, columns) + 15) / 16 * 16;
+    f->scratch = la_whole_lines(la_most(rows, columns));
 }
 
 size_t la_fnet_fold_turns(const la_fnet_fold *f)

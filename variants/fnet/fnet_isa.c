@@ -150,8 +150,7 @@ static const float *row_of(const la_fnet_fold *f, const void *x, int64_t t, floa
 static void ask_for_row(const la_fnet_fold *f, const void *x, int64_t t)
 {
     int64_t bytes = f->D * (int64_t)(f->narrow ? sizeof(la_bf16) : sizeof(float));
-    const char *row = (const char *)x + t * bytes;
-    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i, 0, 2);
+    la_ask_for((const char *)x + t * bytes, bytes);
 }
 
 /* Rows T2 a + b for a = first .. first + n - 1, n <= 2 LA_VW, into G [n, 2, columns]. */

@@ -3,6 +3,7 @@
  */
 #include <math.h>
 
+#include "counts.h"
 #include "labench/kit.h"
 #include "labench/simd.h"
 #include "performer_internal.h"
@@ -116,7 +117,7 @@ int64_t la_performer_features(const la_problem *p, const void *opts)
 /* Floats between rows of W' in `shared`. */
 static int64_t stride(const la_ka *ka)
 {
-    return (ka->argument + 15) / 16 * 16;
+    return la_whole_lines(ka->argument);
 }
 
 static void features(const la_ka *ka, const float *const *in, const float *shared, int64_t head,

@@ -402,7 +402,7 @@ size_t la_softmax_decode_bytes(const softmax *f)
 static void ask_for(const char *x, int64_t i, int64_t n, int64_t all, int64_t row)
 {
     if (n > all - i) n = all - i;
-    for (int64_t at = 0; at < n * row; at += 64) __builtin_prefetch(x + i * row + at, 0, 2);
+    la_ask_for(x + i * row, n * row);
 }
 
 enum { FEW_ROWS = 16, ROWS_AHEAD = 64 };

@@ -28,16 +28,12 @@ typedef struct room {
     float *wide;                     /* see la_ttt_head */
 } room;
 
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at, room *r)
 {
     int64_t R = la_ttt_most_rows(p, o), S = la_ttt_segment(o->mini_batch);
-    int64_t n = la_ttt_up(p->dk * p->dv), ld = la_ttt_up(p->dv), dk = la_ttt_up(p->dk);
-    int64_t all = S * R, square = la_ttt_up(R * R), one = la_ttt_up(R);
+    int64_t n = la_whole_lines(p->dk * p->dv), ld = la_whole_lines(p->dv),
+            dk = la_whole_lines(p->dk);
+    int64_t all = S * R, square = la_whole_lines(R * R), one = la_whole_lines(R);
     struct {
         float **to;
         int64_t floats;
@@ -49,8 +45,8 @@ static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at,
         {&r->X, all * ld},
         {&r->G, all * ld},
         {&r->H, all * ld},
-        {&r->rstd, la_ttt_up(all)},
-        {&r->eta, la_ttt_up(all)},
+        {&r->rstd, la_whole_lines(all)},
+        {&r->eta, la_whole_lines(all)},
         {&r->Y, R * ld},
         {&r->N, R * ld},
         {&r->dH, R * ld},
@@ -63,7 +59,7 @@ static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at,
         {&r->rstd_o, one},
         {&r->deta, one},
         {&r->x, ld},
-        {&r->tile, LA_TILE_SCRATCH(most(R, most(p->dk, p->dv)))},
+        {&r->tile, LA_TILE_SCRATCH(la_most(R, la_most(p->dk, p->dv)))},
         {&r->wide, la_ttt_wide_floats(p, R)},
     };
     int64_t used = 0;
@@ -82,7 +78,7 @@ int64_t la_ttt_backward_work(const la_problem *p, const la_ttt_options *o)
 
 int64_t la_ttt_backward_sums(const la_problem *p)
 {
-    return la_ttt_up(p->dk * p->dv) + 3 * la_ttt_up(p->dv);
+    return la_whole_lines(p->dk * p->dv) + 3 * la_whole_lines(p->dv);
 }
 
 /* Gradients that run through the sequence, of W, b and the norm; they lie in the sums of (batch, head). */
@@ -92,7 +88,7 @@ typedef struct running {
 
 static running running_at(const la_problem *p, float *sums)
 {
-    int64_t n = la_ttt_up(p->dk * p->dv), ld = la_ttt_up(p->dv);
+    int64_t n = la_whole_lines(p->dk * p->dv), ld = la_whole_lines(p->dv);
     return (running){sums, sums + n, sums + n + ld, sums + n + 2 * ld};
 }
 
@@ -126,7 +122,7 @@ static void replay(const la_ttt *t, const la_ttt_head *x, const batches *s, int6
     float weight = (float)la_ttt_weight(&t->o, s->C);
     for (int64_t m = from; m < to; m++) {
         int64_t first = batch_start(s, m), now = batch_start(s, m + 1) - first, i = m - from;
-        float *W = r->W + i * la_ttt_up(n), *b = r->b + i * ld, *X = r->X + i * R * ld;
+        float *W = r->W + i * la_whole_lines(n), *b = r->b + i * ld, *X = r->X + i * R * ld;
         float *H = r->H + i * R * ld;
         la_ttt_add(t, x->W0, r->D, n, W);
         la_ttt_add(t, x->b0, r->db, p->dv, b);
@@ -210,7 +206,7 @@ static void batch_back(const la_ttt *t, const la_ttt_head *x, const batches *s, 
     int64_t first = batch_start(s, m), now = batch_start(s, m + 1) - first,
             R = s->C < s->T ? s->C : s->T;
     int64_t done = m == 0 ? s->done : 0;
-    const float *W = r->W + at * la_ttt_up(n), *H = r->H + at * R * ld;
+    const float *W = r->W + at * la_whole_lines(n), *H = r->H + at * R * ld;
     la_ttt_rows rows = la_ttt_rows_of(t, x, first, now, r->eta + at * R);
     rows.bias = r->b + at * ld;
     later l = {1.0f, to->after[LA_TTT_SUM_W], to->after[LA_TTT_SUM_B]};
@@ -277,7 +273,7 @@ static void recall(const la_ttt *t, const la_ttt_head *x, int64_t m, room *r)
     const float *D = x->in[LA_TTT_W], *db = x->in[LA_TTT_B];
     if (m > 0) {
         D = x->saved + (m / la_ttt_segment(t->o.mini_batch) - 1) * la_ttt_memory(&t->p);
-        db = D + la_ttt_up(n);
+        db = D + la_whole_lines(n);
     }
     if (D) {
         memcpy(r->D, D, (size_t)n * sizeof *D);

@@ -27,16 +27,6 @@
 #define LEG        8  /* mini-batches of a leg at least: handing on takes about as long as one */
 #define LEGS       16 /* of a head, where mini-batches are few */
 
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* ---- who works on a head, and the memory for it ---- */
 
 /* Members of a team are numbered runner by runner. */
@@ -53,8 +43,8 @@ static int64_t slot_floats(int64_t C, int64_t ldk, int64_t ldv)
 
 static team team_of(const la_problem *p, const la_ttt_options *o, int64_t threads)
 {
-    int64_t C = la_ttt_up(o->mini_batch), ldk = la_ttt_up(p->dk),
-            units = la_ttt_up(p->dv) / COLUMNS;
+    int64_t C = la_whole_lines(o->mini_batch), ldk = la_whole_lines(p->dk),
+            units = la_whole_lines(p->dv) / COLUMNS;
     int64_t batches = p->T / o->mini_batch;
     team of = {.runners = 1, .shares = 1, .columns = units * COLUMNS, .slots = 2};
     if (threads < 2 || batches < LEGS || p->dk * p->dv * o->mini_batch < 4096) return of;
@@ -62,8 +52,8 @@ static team team_of(const la_problem *p, const la_ttt_options *o, int64_t thread
     of.runners = 2;
     of.shares = (int)((units + each - 1) / each);
     of.columns = each * COLUMNS;
-    of.slots = most(LEG, LEG_FLOATS / slot_floats(C, ldk, of.columns));
-    of.slots = most(1, least(of.slots, batches / LEGS));
+    of.slots = la_most(LEG, LEG_FLOATS / slot_floats(C, ldk, of.columns));
+    of.slots = la_most(1, la_least(of.slots, batches / LEGS));
     return of;
 }
 
@@ -118,7 +108,7 @@ typedef struct sizes {
 
 static sizes sizes_of(const la_problem *p, const la_ttt_options *o, const team *of)
 {
-    return (sizes){la_ttt_up(o->mini_batch), la_ttt_up(p->dk), of->columns,
+    return (sizes){la_whole_lines(o->mini_batch), la_whole_lines(p->dk), of->columns,
                    of->runners * of->shares, of->slots};
 }
 
@@ -243,9 +233,9 @@ static la_ttt_rows rows_of(const worker *w, const slot *s)
 {
     la_ttt_rows r = w->x->rows;
     r.n = w->t->o.mini_batch;
-    r.k = s->K + least(w->first, w->s.ldk);
-    r.q = s->QA + least(w->first, w->s.ldk);
-    r.dk = most(r.dk - w->first, 0);
+    r.k = s->K + la_least(w->first, w->s.ldk);
+    r.q = s->QA + la_least(w->first, w->s.ldk);
+    r.dk = la_most(r.dk - w->first, 0);
     r.dv = w->n;
     r.ld = r.v_row = w->s.ldv;
     r.v = s->V;
@@ -348,7 +338,7 @@ static void save(const worker *w, int64_t j)
     if (!to) return;
     for (int64_t i = 0; i < t->p.dk; i++)
         memcpy(to + i * dv + w->first, w->m.D + i * w->s.ldv, (size_t)w->n * sizeof *to);
-    memcpy(to + la_ttt_up(t->p.dk * dv) + w->first, w->m.db, (size_t)w->n * sizeof *to);
+    memcpy(to + la_whole_lines(t->p.dk * dv) + w->first, w->m.db, (size_t)w->n * sizeof *to);
 }
 
 /* H of mini-batch j; D and db behind it, and, where `more`, W and b for the next. */
@@ -502,7 +492,7 @@ static void go_by_turns(worker *w)
 {
     int64_t n = w->whole->n, each = w->s.slots, legs = (n + each - 1) / each;
     for (int64_t leg = w->runner; leg < legs; leg += w->runners)
-        run_leg(w, leg, leg * each, least(n, (leg + 1) * each), w->runners * each);
+        run_leg(w, leg, leg * each, la_least(n, (leg + 1) * each), w->runners * each);
     if (w->runner > 0 || w->share > 0) return;
     /* The memory is whole again when all columns are behind the last leg. */
     for (int i = 0; i < w->shares; i++)
@@ -541,7 +531,7 @@ void la_ttt_whole(const la_ttt *t, const la_ttt_head *x, const la_ttt_stretch *s
     int64_t floats = cut_mine(&w.s, NULL, &w.m);
     cut_mine(&w.s, w.mines + thread * floats, &w.m);
     w.first = w.share * of.columns;
-    w.n = least(of.columns, t->p.dv - w.first);
+    w.n = la_least(of.columns, t->p.dv - w.first);
     begin(&w, floats);
     if (thread == 0) {
         w.c.from[0] = D, w.c.from[1] = db;

@@ -31,11 +31,6 @@ extern la_ttt_inner_back la_ttt_inner_back_rows_generic, la_ttt_inner_back_rows_
 
 /* ---- sizes ---- */
 
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Buffers of one thread. */
 typedef struct room {
     float *W, *D, *P;             /* [dk,dv] */
@@ -48,7 +43,8 @@ typedef struct room {
 /* Cuts `at` into a room; returns the floats it takes. */
 static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at, room *r)
 {
-    int64_t R = la_ttt_most_rows(p, o), n = la_ttt_up(p->dk * p->dv), dv = la_ttt_up(p->dv);
+    int64_t R = la_ttt_most_rows(p, o), n = la_whole_lines(p->dk * p->dv),
+            dv = la_whole_lines(p->dv);
     const int64_t sizes[] = {n,
                              n,
                              n,
@@ -59,10 +55,10 @@ static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at,
                              R * dv,
                              R * dv,
                              R * dv,
-                             la_ttt_up(R * R),
-                             la_ttt_up(R),
-                             la_ttt_up(R),
-                             LA_TILE_SCRATCH(most(R, most(p->dk, p->dv))),
+                             la_whole_lines(R * R),
+                             la_whole_lines(R),
+                             la_whole_lines(R),
+                             LA_TILE_SCRATCH(la_most(R, la_most(p->dk, p->dv))),
                              la_ttt_wide_floats(p, R)};
     float **const to[] = {&r->W, &r->D, &r->P, &r->b,    &r->db,  &r->p,    &r->Z,   &r->G,
                           &r->H, &r->Y, &r->A, &r->rstd, &r->eta, &r->tile, &r->wide};
@@ -121,7 +117,7 @@ la_status la_ttt_sizes(const la_problem *p, la_pass pass, const void *opts, cons
     if (pass == LA_BACKWARD || pass == LA_FWDBWD) {
         int64_t back = la_ttt_backward_work(p, o) * la_ttt_threads(p, LA_BACKWARD) +
                        p->B * p->H * la_ttt_backward_sums(p);
-        floats = most(forward_floats(p, o), back);
+        floats = la_most(forward_floats(p, o), back);
         out->saved = (size_t)(p->B * p->H * la_ttt_saved(p, o->mini_batch) * la_ttt_memory(p)) *
                      sizeof(float);
     }
@@ -180,7 +176,7 @@ void la_ttt_head_of(const la_ttt *t, const la_io *io, int64_t T, int64_t b, int6
     *out = (la_ttt_head){.rows = {.n = T,
                                   .dk = p->dk,
                                   .dv = p->dv,
-                                  .ld = la_ttt_up(p->dv),
+                                  .ld = la_whole_lines(p->dv),
                                   .qk_row = p->Hqk * p->dk,
                                   .v_row = p->H * p->dv,
                                   .gamma = norm ? io->params[LA_TTT_LN_W] + h * p->dv : NULL,
@@ -219,7 +215,8 @@ la_ttt_rows la_ttt_rows_of(const la_ttt *t, const la_ttt_head *x, int64_t first,
     r.eta = eta;
     for (int64_t i = 0; i < n; i++) eta[i] = rate * x->beta_in[(first + i) * x->gate_row];
     if (!t->half) return r;
-    int64_t R = la_ttt_most_rows(&t->p, &t->o), ldk = la_ttt_up(r.dk), ldv = la_ttt_up(r.dv);
+    int64_t R = la_ttt_most_rows(&t->p, &t->o), ldk = la_whole_lines(r.dk),
+            ldv = la_whole_lines(r.dv);
     float *wide_v = la_ttt_wide_at(t, x, R, LA_TTT_WIDE_V);
     t->half->widen_rows(n, r.dk, q, r.qk_row, x->wide, ldk);
     t->half->widen_rows(n, r.dk, k, r.qk_row, x->wide + R * ldk, ldk);
@@ -360,7 +357,7 @@ static void save(const la_ttt *t, const la_ttt_head *x, const memory *m, int64_t
     float *to = la_ttt_saved_at(t, x, batch);
     if (!to) return;
     memcpy(to, m->D, (size_t)n * sizeof *to);
-    memcpy(to + la_ttt_up(n), m->db, (size_t)t->p.dv * sizeof *to);
+    memcpy(to + la_whole_lines(n), m->db, (size_t)t->p.dv * sizeof *to);
 }
 
 /* `now` tokens from `first`, all of them in mini-batch `batch` of the call. */

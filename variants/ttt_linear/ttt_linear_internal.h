@@ -4,6 +4,7 @@
 #ifndef LA_TTT_LINEAR_INTERNAL_H
 #define LA_TTT_LINEAR_INTERNAL_H
 
+#include "counts.h"
 #include "delta_product.h"
 #include "labench/kit.h"
 #include "labench/tile.h"
@@ -151,16 +152,10 @@ typedef struct la_ttt {
     const la_tile_bf16 *half; /* bf16: what widens and narrows rows; NULL for float32 */
 } la_ttt;
 
-/* Rows of dv floats in buffers are a whole number of cache lines apart. */
-static inline int64_t la_ttt_up(int64_t floats)
-{
-    return (floats + 15) / 16 * 16;
-}
-
 /* Floats of W and b together, as they are saved for backward. */
 static inline int64_t la_ttt_memory(const la_problem *p)
 {
-    return la_ttt_up(p->dk * p->dv) + la_ttt_up(p->dv);
+    return la_whole_lines(p->dk * p->dv) + la_whole_lines(p->dv);
 }
 
 /* Mini-batches between saved memories: about 64 tokens. */
@@ -202,11 +197,11 @@ static inline void *la_ttt_at(const la_ttt *t, const void *tensor, int64_t offse
 /* Floats of la_ttt_head.wide for R tokens, and where its o, dout and dv lie. */
 static inline int64_t la_ttt_wide_floats(const la_problem *p, int64_t R)
 {
-    return p->dtype == LA_BF16 ? R * (2 * la_ttt_up(p->dk) + 4 * la_ttt_up(p->dv)) : 0;
+    return p->dtype == LA_BF16 ? R * (2 * la_whole_lines(p->dk) + 4 * la_whole_lines(p->dv)) : 0;
 }
 static inline float *la_ttt_wide_at(const la_ttt *t, const la_ttt_head *x, int64_t R, int i)
 {
-    return x->wide + R * (2 * la_ttt_up(t->p.dk) + i * la_ttt_up(t->p.dv));
+    return x->wide + R * (2 * la_whole_lines(t->p.dk) + i * la_whole_lines(t->p.dv));
 }
 enum { LA_TTT_WIDE_V, LA_TTT_WIDE_O, LA_TTT_WIDE_DOUT, LA_TTT_WIDE_DV };
 

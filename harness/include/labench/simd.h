@@ -63,8 +63,8 @@
 #define LA_AMX_TABLE(name, isa) LA_BF16_TABLE(name, isa)
 #endif
 
-/* Vectors across a panel of the tile products (la_tile.panel = LA_VPANEL LA_VW): beside the accumulators
- * of 8 rows (4 without AVX-512) they fill the register file. */
+/* Vectors across a panel of a caller's own kernels (la_tile.panel = LA_VPANEL LA_VW): beside the accumulators
+ * of 8 rows (4 without AVX-512) they fill the register file. Panels of the tile products are wider. */
 #if defined(__AVX2__)
 #define LA_VPANEL 3
 #else
@@ -313,20 +313,17 @@ LA_INLINE la_vf la_v_ldexp_(la_vf v, la_vf n)
 }
 LA_INLINE la_vf la_v_round_(la_vf v)
 {
-    /* Exact for |v| < 2^22; the arguments here are below 256. */
+    /* Exact for |v| < 2^22. */
     la_vf magic = la_v_set(12582912.0f);
     return (v + magic) - magic;
 }
 #endif
 
-/* exp by the Cephes scheme (Moshier): x = n ln 2 + r, a polynomial of degree 6 in r, times 2^n.
- * Relative error below 3e-7; 0 below -87.33 (results there would be denormal), infinity above 88.72,
- * NaN for NaN; exp(0) is exactly 1. */
-LA_INLINE la_vf la_v_exp(la_vf x)
+/* The p near 1 of exp(x) = p 2^n, for a whole n next to x / ln 2, by the Cephes scheme (Moshier): a polynomial of
+ * degree 6 in r = x - n ln 2, which is below 0.35. */
+LA_INLINE la_vf la_v_exp_fraction_(la_vf x, la_vf n)
 {
-    const la_vf low = la_v_set(-87.33f), high = la_v_set(88.72283f);
-    la_vf n = la_v_round_(la_v_min(la_v_max(x, low), high) * la_v_set(1.44269504088896341f));
-    n = la_v_min(n, la_v_set(127.0f)); /* 2^128 would overflow before the product is formed */
+    /* ln 2 in two pieces; the product with the first is exact. */
     la_vf r = la_v_fma(n, la_v_set(-0.693359375f), x);
     r = la_v_fma(n, la_v_set(2.12194440e-4f), r);
     la_vf y = la_v_set(1.9875691500e-4f);
@@ -335,8 +332,18 @@ LA_INLINE la_vf la_v_exp(la_vf x)
     y = la_v_fma(y, r, la_v_set(4.1665795894e-2f));
     y = la_v_fma(y, r, la_v_set(1.6666665459e-1f));
     y = la_v_fma(y, r, la_v_set(5.0000001201e-1f));
-    y = la_v_fma(y, r * r, r) + la_v_set(1.0f);
-    y = la_v_ldexp_(y, n);
+    return la_v_fma(y, r * r, r) + la_v_set(1.0f);
+}
+
+/* exp by that polynomial, times 2^n.
+ * Relative error below 3e-7; 0 below -87.33 (results there would be denormal), infinity above 88.72,
+ * NaN for NaN; exp(0) is exactly 1. */
+LA_INLINE la_vf la_v_exp(la_vf x)
+{
+    const la_vf low = la_v_set(-87.33f), high = la_v_set(88.72283f);
+    la_vf n = la_v_round_(la_v_min(la_v_max(x, low), high) * la_v_set(1.44269504088896341f));
+    n = la_v_min(n, la_v_set(127.0f)); /* 2^128 would overflow before the product is formed */
+    la_vf y = la_v_ldexp_(la_v_exp_fraction_(x, n), n);
     y = la_v_select(la_v_less(x, low), la_v_set(0.0f), y);
     return la_v_select(la_v_less(high, x), la_v_set(__builtin_inff()), y);
 }

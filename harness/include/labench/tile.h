@@ -31,6 +31,13 @@ typedef void la_tile_product(int64_t M, int64_t N, int64_t K, float alpha, const
                              int64_t lda, const float *B, int64_t ldb, bool add, float *C,
                              int64_t ldc, float *scratch);
 
+/* Asks for the `bytes` from p on, a line at a time, into the L2 cache: for rows that lie apart, with arithmetic
+ * between one and the next, which the hardware does not see coming. p may lie where nothing is. */
+static inline void la_ask_for(const void *p, int64_t bytes)
+{
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)p + i, 0, 2);
+}
+
 typedef struct la_tile {
     la_isa isa;
     int lanes; /* floats of a vector: 4, 8, 16 */
