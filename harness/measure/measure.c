@@ -55,6 +55,18 @@ static la_status keep(la_timing *out, int64_t iters, int64_t total_ns, la_err *e
     return LA_OK;
 }
 
+/* A call far longer than the whole time asked for: three samples, no stop rule to look at. */
+static bool takes_few(const la_stop_rule *rule, double call_ns)
+{
+    return call_ns > LA_FEW_TIMES * rule->min_time_s * 1e9;
+}
+
+/* Of samples. */
+static double most_ns(const la_stop_rule *rule, bool few)
+{
+    return rule->max_time_s * 1e9 * (few ? LA_FEW_LIMIT : 1);
+}
+
 static double warmup_ns(const la_stop_rule *rule)
 {
     return fmin(WARMUP_NS, rule->min_time_s * 1e9 / 4);
@@ -63,8 +75,7 @@ static double warmup_ns(const la_stop_rule *rule)
 /* A call as long as a warm-up has warmed everything by being verified; a device has clocks to raise. */
 static bool is_warm(const la_measured *what, const la_stop_rule *rule)
 {
-    double enough = what->warm ? rule->min_time_s * 1e9 : warmup_ns(rule);
-    return rule->first_call_ns > 0 && (double)rule->first_call_ns >= enough;
+    return !what->warm && rule->first_call_ns > 0 && (double)rule->first_call_ns >= warmup_ns(rule);
 }
 
 /* Warm-up, of one call at least; *call_ns: the shortest call so far. */
@@ -128,11 +139,10 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
     double call_ns = rule->first_call_ns > 0 ? (double)rule->first_call_ns : (double)INFINITY;
     if (!is_warm(what, rule)) LA_TRY(warm_up(what, rule, out, &call_ns, err));
     int64_t iters = iterations(what, call_ns), spent = 0;
-    /* A call far longer than the whole time asked for: three samples, no stop rule to look at. */
-    bool few = call_ns > LA_FEW_TIMES * rule->min_time_s * 1e9;
+    bool few = takes_few(rule, call_ns);
     size_t most = rule->max_samples > 0 ? (size_t)rule->max_samples : DEFAULT_MAX;
     size_t look = (size_t)rule->min_samples;
-    double limit = rule->max_time_s * 1e9 * (few ? LA_FEW_LIMIT : 1);
+    double limit = most_ns(rule, few);
     const char *stop = NULL;
     if (few && rule->first_counts) {
         LA_TRY(keep(out, 1, rule->first_call_ns, err));
@@ -146,6 +156,8 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
             /* Only its first call was that long. */
             LA_TRY(warm_up(what, rule, out, &call_ns, err));
             iters = iterations(what, call_ns);
+            few = takes_few(rule, call_ns);
+            limit = most_ns(rule, few);
             continue;
         }
         if (what->after) LA_TRY(what->after(what->context, err));

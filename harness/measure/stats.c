@@ -239,14 +239,14 @@ static bool pool_init(pool *p, const double *x, const size_t *round_n, size_t ro
     return true;
 }
 
-/* Median by the weights, which sum to 1; between two samples where the half falls on a border. */
-static double weighted_median(const pool *p)
+/* What has `part` of the weights, which sum to 1, below it; between two samples where that falls on a border. */
+static double weighted_quantile(const pool *p, double part)
 {
     double sum = 0.0;
     for (size_t i = 0; i < p->n; i++) {
         sum += p->weight[i];
-        if (sum > 0.5 + 1e-9) return p->sorted[i];
-        if (!(sum > 0.5 - 1e-9)) continue;
+        if (sum > part + 1e-9) return p->sorted[i];
+        if (!(sum > part - 1e-9)) continue;
         for (size_t j = i + 1; j < p->n; j++)
             if (p->weight[j] > 0) return 0.5 * (p->sorted[i] + p->sorted[j]);
         return p->sorted[i];
@@ -254,14 +254,14 @@ static double weighted_median(const pool *p)
     return p->sorted[p->n - 1];
 }
 
-static double pooled_median(pool *p)
+/* All samples, each round as heavy as any other. */
+static void weigh_rounds(pool *p)
 {
     for (size_t r = 0; r < p->n_live; r++) {
         size_t round = p->live[r];
         for (size_t i = 0; i < p->round_n[round]; i++)
             p->weight[p->rank[p->start[round] + i]] = 1.0 / (double)(p->round_n[round] * p->n_live);
     }
-    return weighted_median(p);
 }
 
 /* One resample: rounds with replacement, then samples within each; the median of the whole. */
@@ -275,7 +275,7 @@ static double resampled_median(pool *p, uint64_t stream)
             p->weight[p->rank[p->start[pick] + la_random_below(stream, draw++, n)]] +=
                 1.0 / (double)(n * p->n_live);
     }
-    return weighted_median(p);
+    return weighted_quantile(p, 0.5);
 }
 
 /* Two-level bootstrap: 2000 resamples of rounds, then of samples within them, from a fixed seed; of the
@@ -303,20 +303,33 @@ void la_summarise_rounds(const double *x, const size_t *round_n, size_t rounds, 
     for (size_t r = 0; r < rounds; r++) n += round_n[r];
     la_summarise(x, n, out);
     if (n == 0 || rounds < 2) return;
-    if (!pool_init(&p, x, round_n, rounds)) {
+    double *trends = la_alloc(2 * rounds * sizeof *trends, NULL), *lags = trends + rounds;
+    if (!trends || !pool_init(&p, x, round_n, rounds)) {
+        la_free(trends);
         out->n = 0;
         return;
     }
-    out->median = pooled_median(&p);
+    weigh_rounds(&p);
+    out->median = weighted_quantile(&p, 0.5);
+    out->q1 = weighted_quantile(&p, 0.25);
+    out->q3 = weighted_quantile(&p, 0.75);
+    out->outliers_mild = out->outliers_severe = 0;
+    count_outliers(p.sorted, n, out);
     /* The interval across rounds: the union of the rounds' own intervals, or of their medians where
      * a round is too short to have one; the two-level bootstrap once there are rounds enough. */
     double lo = NAN, hi = NAN;
-    for (size_t r = 0; r < rounds; r++) {
+    for (size_t r = 0; r < p.n_live; r++) {
         la_summary one;
-        la_summarise(x + p.start[r], round_n[r], &one);
+        la_summarise(x + p.start[p.live[r]], round_n[p.live[r]], &one);
         lo = fmin(lo, isnan(one.lo) ? one.median : one.lo);
         hi = fmax(hi, isnan(one.hi) ? one.median : one.hi);
+        trends[r] = one.trend;
+        lags[r] = one.lag1;
     }
+    /* From one process to the next nothing drifts. */
+    out->trend = median_of(trends, p.n_live);
+    out->lag1 = median_of(lags, p.n_live);
+    la_free(trends);
     if (p.n_live >= MANY_ROUNDS) bootstrap(&p, NULL, &lo, &hi);
     if (n >= MIN_CI) {
         out->lo = fmin(out->lo, lo);
@@ -345,7 +358,9 @@ void la_ratio_rounds(const double *x, const size_t *x_n, size_t x_rounds, const 
     *out = (la_ratio){NAN, NAN, NAN};
     if (!pool_init(&p, x, x_n, x_rounds) || !pool_init(&q, y, y_n, y_rounds)) goto done;
     if (p.n == 0 || q.n == 0) goto done;
-    out->ratio = pooled_median(&p) / pooled_median(&q);
+    weigh_rounds(&p);
+    weigh_rounds(&q);
+    out->ratio = weighted_quantile(&p, 0.5) / weighted_quantile(&q, 0.5);
     if (p.n < MIN_CI || q.n < MIN_CI) goto done;
     bootstrap(&p, &q, &out->lo, &out->hi);
     if (p.n_live < MANY_ROUNDS || q.n_live < MANY_ROUNDS) {

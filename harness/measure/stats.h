@@ -22,8 +22,9 @@ typedef struct la_summary {
 void la_summarise(const double *x, size_t n, la_summary *out);
 /* Ranks (1-based) of the interval's ends for n samples; 0, 0 when n < 6. */
 void la_median_ranks(size_t n, size_t *lo, size_t *hi, double *level);
-/* Rounds weigh the same: median over the pooled samples of equal-weight rounds, the interval the
- * wider of within and across rounds. x holds the rounds one after the other. */
+/* Rounds weigh the same: median and quartiles over the pooled samples of equal-weight rounds, the interval the
+ * wider of within and across rounds, trend and autocorrelation the median of the rounds' own. x holds the rounds
+ * one after the other. */
 void la_summarise_rounds(const double *x, const size_t *round_n, size_t rounds, la_summary *out);
 /* Median of x over that of y, each pooled over rounds that weigh the same. The interval is a two-level
  * bootstrap of both; with fewer than five rounds on a side, which say little about what differs from

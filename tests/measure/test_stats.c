@@ -175,12 +175,16 @@ static void test_rounds_weigh_the_same(void **state)
     la_summary s;
     la_summarise_rounds(x, uneven, 3, &s);
     near(s.median, 2, 0);
+    near(s.q1, 1.0175, 1e-12); /* three quarters of the long round, which is a third of all */
+    near(s.q3, 2, 0);
     assert_true(s.lo <= 1.01 && s.hi >= 2);
     for (size_t i = 0; i < 30; i++) x[i] = (double)(1 + i / 10);
     la_summarise_rounds(x, rounds, 3, &s);
     near(s.median, 2, 0);
     near(s.lo, 1, 0); /* the rounds disagree, and the interval says so */
     near(s.hi, 3, 0);
+    near(s.trend, 0, 0); /* but nothing drifted within one */
+    near(s.lag1, 0, 0);
 }
 
 static void test_many_rounds_are_bootstrapped(void **state)

@@ -147,6 +147,23 @@ static void test_the_first_of_long_calls_may_be_a_sample(void **state)
     la_timing_release(&t);
 }
 
+/* A cold first call, long beside the time asked for, and short ones behind it: these have all their samples. */
+static void test_a_cold_first_call_is_no_long_call(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 100000};
+    la_measured what = {.call = spin, .context = &s};
+    la_stop_rule rule = usual;
+    rule.min_time_s = 0.01;
+    rule.first_call_ns = 30000000;
+    la_timing t;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    assert_true(t.n >= (size_t)rule.min_samples);
+    assert_string_not_equal(t.stop_reason, "slow");
+    assert_true(t.samples[0].iters > 1);
+    la_timing_release(&t);
+}
+
 static void test_warm_up_is_one_call_and_a_while(void **state)
 {
     (void)state;
@@ -391,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_short_calls_are_timed_together),
         cmocka_unit_test(test_a_call_longer_than_the_time_asked_for_has_three_samples),
         cmocka_unit_test(test_the_first_of_long_calls_may_be_a_sample),
+        cmocka_unit_test(test_a_cold_first_call_is_no_long_call),
         cmocka_unit_test(test_warm_up_is_one_call_and_a_while),
         cmocka_unit_test(test_long_first_call_is_the_warm_up),
         cmocka_unit_test(test_short_call_is_warmed_up_though_its_first_was_long),
