@@ -3,11 +3,13 @@
  * made as RWKV-7 makes them (Peng et al. 2025, arXiv:2503.14456, section 4).
  * Per head, with learned vectors of one number a channel:
  *
- *   iclr  = sigmoid(f + iclr_bias)             how much is removed; f: columns
- * of the joint projection kappa = (k . removal) / |k . removal|      under
- * which key a = -kappa,   b = kappa . iclr,   key = k . (1 + (iclr - 1) .
- * replacement) The variant reads `key` in the place of k. All rows are [N, H
- * dk].
+ *   iclr  = sigmoid(f + iclr_bias)          how much is removed; f: columns of the joint projection
+ *   kappa = (k . removal) / |k . removal|   under which key
+ *   a     = -kappa
+ *   b     = kappa . iclr
+ *   key   = k . (1 + (iclr - 1) . replacement)
+ *
+ * The variant reads `key` in the place of k. All rows are [N, H dk].
  */
 #include "block.h"
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +62,25 @@ static bool put_all(la_sink *s, const la_text *json, int64_t n, const float *con
     return put(s, &digest, sizeof digest);
 }
 
+/* The empty file beside the model, ours alone until it is closed: another sweep may train the same model. What
+ * somebody else has renamed or removed while we waited is not there any more, and the next one is taken. -1: errno
+ * says why not. */
+static int open_beside(const char *beside)
+{
+    for (;;) {
+        struct stat ours, named;
+        int fd = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0) return -1;
+        while (flock(fd, LOCK_EX) != 0 &&
+               errno == EINTR) { /* without locks, as on some networks: as it is */
+        }
+        if (fstat(fd, &ours) == 0 && stat(beside, &named) == 0 && ours.st_ino == named.st_ino &&
+            ours.st_dev == named.st_dev && ftruncate(fd, 0) == 0)
+            return fd;
+        close(fd);
+    }
+}
+
 /* The directory entry itself, so that the rename survives a loss of power. */
 static void sync_folder(const char *path)
 {
@@ -90,23 +110,18 @@ la_status la_checkpoint_write(const char *path, const char *key, const char *con
         return LA_FAIL(err, LA_E_NOMEM, "no memory to write the checkpoint %s", path);
     }
     XXH3_128bits_reset(sink.hash);
-    sink.fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    sink.fd = open_beside(beside);
     bool good = sink.fd >= 0 && put_all(&sink, &json, n, (const float *const[]){weights, m, v},
                                         at->finished ? 1 : 3);
-    good = good && fsync(sink.fd) == 0;
+    good = good && fsync(sink.fd) == 0 && rename(beside, path) == 0;
     int trouble = errno;
-    if (sink.fd >= 0 && close(sink.fd) != 0 && good) {
-        good = false;
-        trouble = errno;
-    }
-    if (good && rename(beside, path) != 0) {
-        good = false;
-        trouble = errno;
+    if (sink.fd >= 0) {
+        if (!good) unlink(beside);
+        close(sink.fd); /* whose bytes fsync has seen written */
     }
     XXH3_freeState(sink.hash);
     la_text_release(&json);
     if (!good) {
-        if (sink.fd >= 0) unlink(beside);
         return LA_FAIL(err, LA_E_IO, "the checkpoint %s could not be written: %s", path,
                        strerror(trouble));
     }
@@ -182,6 +197,16 @@ la_status la_checkpoint_read(const char *path, la_checkpoint *out, la_err *err)
         st = LA_FAIL(err, LA_E_FORMAT, "the model %s is unfinished but lacks its moments", path);
     if (st != LA_OK) la_checkpoint_release(out);
     return st;
+}
+
+bool la_train_finished(const char *path)
+{
+    file_head head;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool whole = fd >= 0 && read(fd, &head, sizeof head) == (ssize_t)sizeof head;
+    if (fd >= 0) close(fd);
+    return whole && memcmp(head.magic, magic, sizeof magic) == 0 &&
+           head.arrays == 1; /* no moments */
 }
 
 void la_checkpoint_release(la_checkpoint *c)

@@ -152,6 +152,9 @@ typedef la_status (*la_train_listener)(const la_curve_point *point, int64_t step
 la_status la_train(const la_train_config *config, const char *dir, double checkpoint_s,
                    la_train_listener listener, void *context, la_train_result *out, la_err *err);
 
+/* Whether the file is of a training that came to its end, by its head alone. */
+bool la_train_finished(const char *path);
+
 /* A trained model. LA_E_FORMAT with a sentence when the file is damaged or is of another configuration. */
 typedef struct la_model la_model;
 la_status la_model_load(const la_train_config *config, const char *path, la_model **out,

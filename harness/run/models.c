@@ -32,7 +32,7 @@ la_status la_models_mark(la_plan *plan, const la_run_settings *settings, const l
                 la_cell_train_config(c, device, settings->seed + (uint64_t)round, 0);
             LA_TRY(la_train_key(&config, key, NULL, err));
             snprintf(path, sizeof path, "%s/%s.model", folder, key);
-            if (access(path, F_OK) == 0) c->trained |= (uint64_t)1 << round;
+            if (la_train_finished(path)) c->trained |= (uint64_t)1 << round;
         }
     }
     return LA_OK;

@@ -174,11 +174,68 @@ static void damage_is_seen(void **state)
     clean(dir);
 }
 
+/* A writer of the same model: 0 where every write went well. */
+static int write_often(const char *path, int64_t n)
+{
+    const char key[] = "00112233445566778899aabbccddeeff";
+    float *x = calloc((size_t)n, sizeof *x);
+    la_status st = x ? LA_OK : LA_E_NOMEM;
+    for (int i = 0; i < 40 && st == LA_OK; i++) {
+        la_progress at = {.step = i, .finished = i % 2};
+        st = la_checkpoint_write(path, key, "{}", &at, n, x, x, x, NULL);
+    }
+    free(x);
+    return st == LA_OK ? 0 : 1;
+}
+
+/* Two sweeps that train the same model: neither fails, and what has the name is whole at every moment. */
+static void two_may_write(void **state)
+{
+    (void)state;
+    enum { WRITERS = 3, N = 50000 };
+    char dir[] = "/tmp/labench.test.XXXXXX", path[4096], beside[4096 + 8];
+    pid_t child[WRITERS];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/one.model", dir);
+    snprintf(beside, sizeof beside, "%s.tmp", path);
+    assert_false(la_train_finished(path));
+    for (int i = 0; i < WRITERS; i++) {
+        child[i] = fork();
+        assert_true(child[i] >= 0);
+        if (child[i] == 0) _exit(write_often(path, N));
+    }
+    for (int running = WRITERS; running > 0;) {
+        la_checkpoint c;
+        la_err err = {0};
+        la_status st = la_checkpoint_read(path, &c, &err);
+        if (st != LA_OK && st != LA_E_NOTFOUND) fail_msg("%s", err.msg);
+        if (st == LA_OK) la_checkpoint_release(&c);
+        for (int i = 0; i < WRITERS; i++) {
+            int status;
+            if (!child[i] || waitpid(child[i], &status, WNOHANG) != child[i]) continue;
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+            child[i] = 0;
+            running--;
+        }
+    }
+    assert_true(la_train_finished(path));
+    float x[8] = {0};
+    la_progress begun = {.step = 1};
+    assert_int_equal(la_checkpoint_write(path, "00112233445566778899aabbccddeeff", "{}", &begun, 8,
+                                         x, x, x, NULL),
+                     LA_OK);
+    assert_false(la_train_finished(path));
+    assert_int_equal(access(beside, F_OK), -1);
+    unlink(path);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_and_resumed),
         cmocka_unit_test(damage_is_seen),
+        cmocka_unit_test(two_may_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "predict.h"
 #include "registry.h"
 #include "scratch.h"
+#include "trainer.h"
 
 enum { DEVICE = 1 };
 
@@ -159,9 +160,13 @@ static void test_models_that_are_there_are_not_trained(void **state)
     la_train_config config = la_cell_train_config(c, &device, 2, 0);
     assert_int_equal(la_train_key(&config, key, NULL, &err), LA_OK);
     snprintf(path, sizeof path, "%s/%s.model", s->dir, key);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fclose(f);
+    float x[4] = {0};
+    la_progress at = {.step = 1};
+    assert_int_equal(la_checkpoint_write(path, key, "{}", &at, 4, x, x, x, &err), LA_OK);
+    assert_int_equal(la_models_mark(&plan, &set, &device, s->db, &err), LA_OK);
+    assert_true(c->trained == 0); /* it was only begun */
+    at.finished = true;
+    assert_int_equal(la_checkpoint_write(path, key, "{}", &at, 4, x, x, x, &err), LA_OK);
     assert_int_equal(la_models_mark(&plan, &set, &device, s->db, &err), LA_OK);
     assert_true(c->trained == 2); /* of the second seed */
     assert_true(la_predict_attempt(c, 1, &set, 1) < 1 && before > 50);
