@@ -124,9 +124,23 @@ static la_status find_model(la_store *store, const char *key, int64_t *id, bool 
     return la_sql_int(store, id, found, err, "SELECT model_id FROM model WHERE key = ?1", "s", key);
 }
 
+/* A model of the same key that is there with other weights: those of its row, its curve and its speed stay. */
+static la_status warn_of_other(la_store *store, int64_t attempt_id, const la_model_row *m,
+                               const char *now, la_err *err)
+{
+    return la_sql_run(store, err,
+                      "INSERT INTO warning(attempt_id, code, text, at_utc) SELECT ?1, "
+                      "'other_model', 'the model was "
+                      "trained again, to other weights (other threads or instruction set, or its "
+                      "file was gone): its "
+                      "curve, validation and speed are those of the first time', ?2 FROM model "
+                      "WHERE key = ?3 AND digest <> ?4",
+                      "isss", attempt_id, now, m->key, m->digest);
+}
+
 /* The model that the attempt made, or the one that it evaluated; *id is -1 for none. */
-static la_status put_model(la_store *store, const la_attempt_row *row, const char *now, int64_t *id,
-                           la_err *err)
+static la_status put_model(la_store *store, int64_t attempt_id, const la_attempt_row *row,
+                           const char *now, int64_t *id, la_err *err)
 {
     const la_model_row *m = row->model;
     const char *key = m ? m->key : row->model_key;
@@ -134,7 +148,7 @@ static la_status put_model(la_store *store, const la_attempt_row *row, const cha
     *id = -1;
     if (!key) return LA_OK;
     LA_TRY(find_model(store, key, id, &found, err));
-    if (found) return LA_OK;
+    if (found) return m ? warn_of_other(store, attempt_id, m, now, err) : LA_OK;
     *id = -1;
     if (!m) return LA_OK;
     int64_t seed;
@@ -155,7 +169,7 @@ static la_status put_end(la_store *store, int64_t attempt_id, const la_attempt_r
                          const char *now, la_err *err)
 {
     int64_t model_id;
-    LA_TRY(put_model(store, row, now, &model_id, err));
+    LA_TRY(put_model(store, attempt_id, row, now, &model_id, err));
     LA_TRY(la_sql_run(
         store, err,
         "UPDATE attempt SET ended_utc = ?2, outcome = ?3, exit_code = ?4, signal = ?5, phase = ?6, "

@@ -73,7 +73,7 @@ static bool has_journal(const char *path)
 la_status la_sql_settings(la_store *store, la_err *err)
 {
     sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_busy_timeout(store->db, 30000);
+    sqlite3_busy_timeout(store->db, LA_SQL_PATIENCE_MS);
     /* Results are mailed around: what a file's schema says is not to be trusted. */
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

@@ -248,7 +248,7 @@ static la_status connect_to(recovery *r, la_err *err)
     int rc = sqlite3_open_v2(name, &in->db, SQLITE_OPEN_READWRITE, NULL);
     if (rc != SQLITE_OK) return la_sql_fail(in, rc, "open", err);
     sqlite3_extended_result_codes(in->db, 1);
-    sqlite3_busy_timeout(in->db, 30000);
+    sqlite3_busy_timeout(in->db, LA_SQL_PATIENCE_MS);
     sqlite3_db_config(in->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     /* With writable_schema SQLite takes a file that is shorter than it says, and a schema that it cannot read
      * to its end. */

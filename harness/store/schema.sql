@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The labench database, schema version 6.
+-- The labench database. Its version is PRAGMA user_version below.
 --
 -- Times are whole nanoseconds, sizes are bytes, rates are per second, UTC is ISO 8601 text. A value
 -- that is not known, and NaN, is NULL. A finished attempt and what hangs on it never changes: a rerun
@@ -25,10 +25,10 @@ CREATE TABLE machine(
   l1d_bytes  INT,                   -- bytes, per core
   l2_bytes   INT,                   -- bytes, per core
   llc_bytes  INT,                   -- bytes, last level, shared
-  isa        TEXT,                  -- best instruction set usable: generic, avx2, avx512
-  kernel     TEXT,                  -- uname -r
+  isa        TEXT,                  -- instruction sets of the CPU, by spaces
+  kernel     TEXT,                  -- name, release and machine of uname
   distro     TEXT,
-  virt       TEXT,                  -- hypervisor or container, NULL: none seen
+  virt       TEXT,                  -- hypervisor or container; empty: none seen
   env_json   TEXT NOT NULL           -- governor, boost, THP, ...
 ) STRICT;
 
@@ -175,7 +175,7 @@ CREATE TABLE attempt(
   phase                TEXT,          -- what the worker was doing last
   message              TEXT,          -- one sentence
   stderr_tail          TEXT,
-  stop_reason          TEXT,          -- why sampling ended: target, settled, max_time, slow, samples
+  stop_reason          TEXT,          -- why sampling ended: target, settled, max_time, slow, samples; of a training steps, learned, reused
   warmup_iters         INT,           -- calls
   warmup_ns            INT,           -- ns
   wall_ns              INT,           -- ns, the worker's life

@@ -122,6 +122,7 @@ la_status la_store_sweep_new(la_store *store, const la_sweep_row *row, int64_t *
 la_status la_store_sweep_adopt(la_store *store, int64_t sweep_id, la_err *err);
 /* state: "done" or "interrupted". */
 la_status la_store_sweep_end(la_store *store, int64_t sweep_id, const char *state, la_err *err);
+/* The owner is alive. It waits for nobody: a file that another one reads or writes is a beat that is missed. */
 la_status la_store_heartbeat(la_store *store, int64_t sweep_id, la_err *err);
 /* First 8 hex digits of the sweep's uuid, as printed and accepted everywhere. */
 la_status la_store_sweep_name(la_store *store, int64_t sweep_id, char out[9], la_err *err);
@@ -234,7 +235,7 @@ typedef struct la_warning_row {
     const char *code, *text;
 } la_warning_row;
 /* A trained model and its curve: written with the attempt that trained it. A model whose key is there
- * already (it was found again, not trained) stays as it is. */
+ * already stays as it is; where it was trained again to other weights, the attempt has a warning of it. */
 typedef struct la_curve_row {
     int64_t step, tokens, elapsed_ns;
     double loss, val_accuracy, val_worst, lr, grad_norm; /* NaN: not known at this step */

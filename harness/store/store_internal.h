@@ -75,6 +75,9 @@ la_status la_sweep_interrupt(la_store *store, int64_t sweep_id, la_err *err);
 /* attempt.c: the summary of a cell from its samples, as la_store_finish leaves it. */
 la_status la_store_summarise(la_store *store, int64_t cell_id, la_err *err);
 
+/* How long a statement waits for who holds the file. */
+#define LA_SQL_PATIENCE_MS 30000
+
 /* owner.c: processes that hold sweeps. */
 typedef struct la_owner {
     char host[256], boot[64];

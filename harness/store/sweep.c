@@ -166,10 +166,15 @@ la_status la_store_sweep_end(la_store *store, int64_t sweep_id, const char *stat
 
 la_status la_store_heartbeat(la_store *store, int64_t sweep_id, la_err *err)
 {
-    LA_TRY(la_sql_begin(store, err));
-    la_status st = la_sql_run(store, err, "UPDATE sweep SET heartbeat_s = ?2 WHERE sweep_id = ?1",
-                              "ii", sweep_id, la_owner_now());
-    return la_sql_end(store, st, err);
+    sqlite3_busy_timeout(store->db, 0);
+    la_status st = la_sql_begin(store, err);
+    if (st == LA_OK) {
+        st = la_sql_run(store, err, "UPDATE sweep SET heartbeat_s = ?2 WHERE sweep_id = ?1", "ii",
+                        sweep_id, la_owner_now());
+        st = la_sql_end(store, st, err);
+    }
+    sqlite3_busy_timeout(store->db, LA_SQL_PATIENCE_MS);
+    return st;
 }
 
 la_status la_store_sweep_warning(la_store *store, int64_t sweep_id, const la_warning_row *row,

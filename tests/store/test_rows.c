@@ -161,6 +161,18 @@ static void test_a_model_is_stored_once_with_its_curve(void **state)
                      1);
     assert_text(f->store, "SELECT model || data_digest FROM v_seed WHERE data_digest NOT NULL",
                 "00112233445566778899aabbccddeeffffeeddccbbaa99887766554433221100");
+    /* Trained again to other weights: the row stays, and the attempt says so. */
+    assert_text(f->store, "SELECT count(*) FROM warning WHERE code = 'other_model'", "0");
+    la_model_row again = model;
+    again.digest = "e";
+    la_attempt_row row = sample_attempt(&data, 3);
+    int64_t id, cell = planned(f, 3);
+    row.model = &again;
+    expect_ok(la_store_claim(f->store, cell, 0, &id, &err));
+    expect_ok(la_store_finish(f->store, id, &row, &err));
+    assert_text(f->store, "SELECT digest FROM model", "d");
+    assert_int_equal(
+        query_number(f->store, "SELECT attempt_id FROM warning WHERE code = 'other_model'"), id);
     assert_true(raw_sql(f->path, "DELETE FROM curve") != 0);
     assert_true(raw_sql(f->path, "UPDATE model SET val_accuracy = 1") != 0);
 }

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 static void test_planning_twice_finds_the_same_cells(void **state)
 {
     fixture *f = *state;
@@ -285,6 +287,22 @@ static void test_failures_can_be_opened_for_another_try(void **state)
                      2);
 }
 
+/* Somebody writes: the beat is missed, and nobody waits for it. */
+static void test_a_heartbeat_waits_for_nobody(void **state)
+{
+    fixture *f = *state;
+    la_err err = {0};
+    sqlite3 *other = NULL;
+    assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    int64_t start = la_now_ns();
+    assert_int_equal(la_store_heartbeat(f->store, f->sweep, &err), LA_E_DB);
+    assert_true(la_now_ns() - start < 5000000000);
+    assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    expect_ok(la_store_heartbeat(f->store, f->sweep, &err));
+}
+
 static void test_names_find_sweeps(void **state)
 {
     fixture *f = *state;
@@ -417,6 +435,7 @@ int main(void)
         TEST(test_a_live_owner_keeps_its_sweep),
         TEST(test_a_taken_over_attempt_cannot_be_finished_by_its_first_owner),
         TEST(test_failures_can_be_opened_for_another_try),
+        TEST(test_a_heartbeat_waits_for_nobody),
         TEST(test_names_find_sweeps),
         TEST(test_no_sweep_is_a_sentence),
         TEST(test_two_sweeps_run_in_one_file_at_once),
