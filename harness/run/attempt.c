@@ -14,7 +14,6 @@
 #include "alloc.h"
 
 #define MAX_SAMPLES 1000000
-#define MAX_CURVE   100000
 #define MAX_METRICS 256
 #define MAX_TEXT    400
 #define MAX_CONFIG  65536
@@ -150,7 +149,7 @@ static la_status take_curve(la_attempt *a, const cJSON *o, la_err *err)
             if (i < 3 && !(x[i] >= 0 && x[i] <= 9e15))
                 return broken("a point of a curve without step, tokens or time", err);
         }
-        if (a->n_curve == MAX_CURVE) return broken("a curve of too many points", err);
+        if (a->n_curve == LA_CURVE_POINTS) return broken("a curve of too many points", err);
         if (a->n_curve && !(x[0] > (double)a->curve[a->n_curve - 1].step))
             return broken("a curve whose steps do not rise", err);
         LA_TRY(la_grow((void **)&a->curve, &a->cap_curve, a->n_curve + 1, sizeof *a->curve, err));

@@ -224,6 +224,21 @@ static double flops_per_token(const la_train_config *c)
     return sum / (double)c->n_lengths;
 }
 
+/* Of the test itself, and of those of each shape that was trained at this length, whichever takes more. */
+static la_status eval_bytes(const la_cell *cell, const la_train_config *c, la_model_bytes *bytes,
+                            la_err *why)
+{
+    la_shape shape, trained[LA_MAX_SHAPES];
+    la_model_bytes slice = {0};
+    LA_TRY(cell->task->learned->shape_at(cell->task_opts, cell->seqlen, &shape, why));
+    LA_TRY(la_eval_bytes(c, la_cell_examples(cell, &shape), cell->seqlen, bytes, why));
+    if (la_cell_slices(cell, trained) > 0)
+        LA_TRY(la_eval_bytes(c, LA_CELL_EXAMPLES, cell->seqlen, &slice, why));
+    if (slice.host > bytes->host) bytes->host = slice.host;
+    if (slice.device > bytes->device) bytes->device = slice.device;
+    return LA_OK;
+}
+
 la_status la_cell_learn_sizes(la_cell *cell, const la_device *device, la_err *why)
 {
     const la_problem *p = &cell->problem;
@@ -236,9 +251,7 @@ la_status la_cell_learn_sizes(la_cell *cell, const la_device *device, la_err *wh
         LA_TRY(la_train_bytes(&c, &bytes, why));
         flops = flops_per_token(&c);
     } else {
-        la_shape shape;
-        LA_TRY(cell->task->learned->shape_at(cell->task_opts, cell->seqlen, &shape, why));
-        LA_TRY(la_eval_bytes(&c, 1, cell->seqlen, &bytes, why));
+        LA_TRY(eval_bytes(cell, &c, &bytes, why));
         flops = la_train_flops_per_token(&c, cell->seqlen) / 3; /* forward alone */
     }
     bool on_device = device->backend == LA_CUDA;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "plugin_load.h"
 #include "plugin_proxy.h"
 #include "registry.h"
@@ -95,17 +96,31 @@ static la_status start(plugin *p, la_err *err)
     return st;
 }
 
-/* Ends the process and closes what belongs to it; its wait status. */
+/* Whether it ends by itself soon. Without reaping: the group's number stays taken. */
+static bool ends(pid_t pid)
+{
+    enum { LOOKS = 200, EACH_NS = 5000000 };
+    for (int i = 0; i < LOOKS; i++) {
+        siginfo_t info = {0};
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid)
+            return true;
+        la_sleep_ns(EACH_NS);
+    }
+    return false;
+}
+
+/* Ends the process, which may be at its end already, with whatever it started, and closes what belongs to it; its
+ * wait status. */
 static int stop(plugin *p, bool kill_it)
 {
     int status = 0;
     if (p->pid > 0) {
-        if (kill_it) kill(-p->pid, SIGKILL);
         if (p->fd >= 0) close(p->fd);
         p->fd = -1;
+        if (!kill_it) (void)ends(p->pid);
+        kill(-p->pid, SIGKILL);
         while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR) {
         }
-        kill(-p->pid, SIGKILL); /* whatever it started */
     } else if (p->fd >= 0) {
         close(p->fd);
     }

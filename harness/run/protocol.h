@@ -66,6 +66,8 @@ typedef enum la_record_type {
     LA_RECORD_CURVE = 5
 } la_record_type;
 
+#define LA_CURVE_POINTS 100000 /* of one training, at most */
+
 /* Writes one record whole, whatever the pipe takes at a time. */
 la_status la_record_write(int fd, la_record_type type, const char *json, la_err *err);
 

@@ -39,9 +39,21 @@ void la_work_metric_add(la_work *w, const char *name, double value, double lo, d
 {
     if (w->n_metrics == LA_WORK_METRICS) return;
     la_work_metric *m = &w->metrics[w->n_metrics++];
-    *m = (la_work_metric){
-        .value = value, .lo = lo, .hi = hi, .n_nonfinite = n_nonfinite, .n_total = n_total};
+    *m = (la_work_metric){.unit = "1",
+                          .value = value,
+                          .lo = lo,
+                          .hi = hi,
+                          .n_nonfinite = n_nonfinite,
+                          .n_total = n_total};
     snprintf(m->name, sizeof m->name, "%s", name);
+}
+
+void la_work_quantity_add(la_work *w, const char *name, const char *unit, double value, double lo,
+                          double hi, int64_t n)
+{
+    size_t at = w->n_metrics;
+    la_work_metric_add(w, name, value, lo, hi, 0, n);
+    if (w->n_metrics > at) w->metrics[at].unit = unit;
 }
 
 void la_work_warn(la_work *w, const char *code, const char *format, ...)

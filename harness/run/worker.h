@@ -17,6 +17,7 @@ enum { LA_WORK_METRICS = 128, LA_WORK_WARNINGS = 8 };
 
 typedef struct la_work_metric {
     char name[64];
+    const char *unit;
     double value, lo, hi; /* NaN: none */
     int64_t n_nonfinite, n_total;
 } la_work_metric;
@@ -66,6 +67,9 @@ typedef struct la_work {
 la_status la_work_phase(la_work *w, const char *phase, la_err *err);
 void la_work_metric_add(la_work *w, const char *name, double value, double lo, double hi,
                         int64_t n_nonfinite, int64_t n_total);
+/* Of a quantity, not a share. unit: static. */
+void la_work_quantity_add(la_work *w, const char *name, const char *unit, double value, double lo,
+                          double hi, int64_t n);
 void la_work_warn(la_work *w, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

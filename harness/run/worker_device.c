@@ -69,16 +69,17 @@ static unsigned calls_of(const la_work *w)
 void la_work_device_peak(la_work *w)
 {
     w->workspace = (int64_t)la_cuda_peak();
-    la_work_metric_add(w, "device_peak_bytes", (double)la_cuda_peak(), NAN, NAN, 0, 1);
+    la_work_quantity_add(w, "device_peak_bytes", "B", (double)la_cuda_peak(), NAN, NAN, 1);
 }
 
 void la_work_device_memory(la_work *w)
 {
     size_t now, all;
     w->workspace = (int64_t)la_resident_workspace(w->inst.self);
-    la_work_metric_add(w, "device_peak_bytes", (double)la_cuda_peak(), NAN, NAN, 0, 1);
+    la_work_quantity_add(w, "device_peak_bytes", "B", (double)la_cuda_peak(), NAN, NAN, 1);
     if (la_cuda()->memory(&now, &all, NULL) == LA_OK && now <= w->device_free)
-        la_work_metric_add(w, "device_taken_bytes", (double)(w->device_free - now), NAN, NAN, 0, 1);
+        la_work_quantity_add(w, "device_taken_bytes", "B", (double)(w->device_free - now), NAN, NAN,
+                             1);
 }
 
 /* ---- the clock ---- */
@@ -162,7 +163,7 @@ static la_status measure_wall(device_run *r, la_err *err)
     la_summary s;
     for (; n < most; n++) LA_TRY(la_cuda_timer_wall(&r->timer, &x[n], err));
     la_summarise(x, n, &s);
-    la_work_metric_add(w, "wall_ns", s.median, NAN, NAN, 0, (int64_t)n);
+    la_work_quantity_add(w, "wall_ns", "ns", s.median, NAN, NAN, (int64_t)n);
     if (s.median > LAUNCH_BOUND * device)
         la_work_warn(w, "launch_bound",
                      "a call takes %.1f us on the device, and %.1f us for a host that launches it "
@@ -175,18 +176,18 @@ static void tell(device_run *r)
 {
     la_work *w = r->w;
     char reasons[96];
-    la_work_metric_add(w, "first_call_ns", (double)w->first_ns, NAN, NAN, 0, 1);
+    la_work_quantity_add(w, "first_call_ns", "ns", (double)w->first_ns, NAN, NAN, 1);
     if (r->timer.launches >= 0)
-        la_work_metric_add(w, "launches", (double)r->timer.launches, NAN, NAN, 0, 1);
+        la_work_quantity_add(w, "launches", "1", (double)r->timer.launches, NAN, NAN, 1);
     if (r->timer.how == LA_CUDA_PLAIN)
         la_work_warn(
             w, "timer",
             "timed with event+launch: its calls cannot be captured, or launches wait for the "
             "stream, and the host's launches may be in their time");
     if (r->looks == 0) return;
-    la_work_metric_add(w, "sm_clock_hz", r->sm_hz / (double)r->looks, NAN, NAN, 0, r->looks);
-    la_work_metric_add(w, "celsius", r->state.celsius, NAN, NAN, 0, 1);
-    la_work_metric_add(w, "watts", r->state.watts, NAN, NAN, 0, 1);
+    la_work_quantity_add(w, "sm_clock_hz", "Hz", r->sm_hz / (double)r->looks, NAN, NAN, r->looks);
+    la_work_quantity_add(w, "celsius", "C", r->state.celsius, NAN, NAN, 1);
+    la_work_quantity_add(w, "watts", "W", r->state.watts, NAN, NAN, 1);
     if ((double)r->slow > SLOW_SHARE * (double)r->looks || r->reasons)
         la_work_warn(w, "throttled",
                      "%" PRId64 " of %" PRId64 " looks found the clock below %.0f %% of its "

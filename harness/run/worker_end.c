@@ -45,7 +45,7 @@ static bool add_metrics(cJSON *o, const la_work *w)
         cJSON *one = cJSON_CreateObject();
         if (!one || !cJSON_AddItemToArray(all, one)) return false;
         if (!cJSON_AddStringToObject(one, "name", m->name) ||
-            !cJSON_AddStringToObject(one, "unit", "1") || !add_real(one, "value", m->value) ||
+            !cJSON_AddStringToObject(one, "unit", m->unit) || !add_real(one, "value", m->value) ||
             !add_real(one, "lo", m->lo) || !add_real(one, "hi", m->hi) ||
             !cJSON_AddNumberToObject(one, "n_nonfinite", (double)m->n_nonfinite) ||
             !cJSON_AddNumberToObject(one, "n_total", (double)m->n_total))

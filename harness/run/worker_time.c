@@ -265,7 +265,7 @@ static la_status tell_shares(la_work *w, la_err *err)
     la_summarise(w->rates, n + 1, &rate);
     la_free(shares);
     la_work_metric_add(w, "peak_share", share.median, share.lo, share.hi, 0, (int64_t)n);
-    la_work_metric_add(w, "peak_beside", rate.median, rate.lo, rate.hi, 0, (int64_t)n + 1);
+    la_work_quantity_add(w, "peak_beside", "FLOP/s", rate.median, rate.lo, rate.hi, (int64_t)n + 1);
     return LA_OK;
 }
 

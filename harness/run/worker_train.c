@@ -50,13 +50,15 @@ static void add_real(la_text *t, double x)
         la_text_add(t, ",null");
 }
 
+/* Of a curve of more points than the runner takes every second, or third, ...; the last one always. */
 static la_status send_curve(la_work *w, la_err *err)
 {
     const la_train_result *r = &w->trained;
-    for (size_t at = 0; at < r->n_curve;) {
+    const size_t each = (r->n_curve + LA_CURVE_POINTS - 1) / LA_CURVE_POINTS;
+    for (size_t at = r->n_curve ? (r->n_curve - 1) % each : 0; at < r->n_curve;) {
         la_text t = {0};
         la_text_add(&t, "{\"curve\":[");
-        for (size_t i = 0; i < POINTS_A_RECORD && at < r->n_curve; i++, at++) {
+        for (size_t i = 0; i < POINTS_A_RECORD && at < r->n_curve; i++, at += each) {
             const la_curve_point *p = &r->curve[at];
             la_text_add(&t, "%s[%" PRId64 ",%" PRId64 ",%" PRId64, i ? "," : "", p->step, p->tokens,
                         p->elapsed_ns);
@@ -86,12 +88,6 @@ static la_status take_samples(la_work *w, la_err *err)
             w->timing.samples[w->timing.n++] =
                 (la_timing_sample){r->sample_steps[i], r->sample_ns[i]};
     return LA_OK;
-}
-
-/* A plain number beside the metrics that are shares. */
-static void add_number(la_work *w, const char *name, double value)
-{
-    la_work_metric_add(w, name, value, NAN, NAN, 0, 1);
 }
 
 /* Kinds of answers apart, over all shapes. */
@@ -137,11 +133,13 @@ static void add_metrics(la_work *w)
     const la_cell *c = &w->cell;
     add_validation(w);
     la_work_metric_add(w, "chance", c->task->chance(c->task_opts), NAN, NAN, 0, 1);
-    add_number(w, "loss", r->loss);
-    add_number(w, "parameters", (double)r->parameters);
-    add_number(w, "flops_per_token", c->useful.flops / (double)(c->problem.B * c->problem.T));
+    la_work_quantity_add(w, "loss", "1", r->loss, NAN, NAN, 1);
+    la_work_quantity_add(w, "parameters", "1", (double)r->parameters, NAN, NAN, 1);
+    la_work_quantity_add(w, "flops_per_token", "FLOP",
+                         c->useful.flops / (double)(c->problem.B * c->problem.T), NAN, NAN, 1);
     if (r->train_ns > 0 && !r->reused)
-        add_number(w, "tokens_per_s", (double)r->tokens * 1e9 / (double)r->train_ns);
+        la_work_quantity_add(w, "tokens_per_s", "1/s",
+                             (double)r->tokens * 1e9 / (double)r->train_ns, NAN, NAN, 1);
 }
 
 la_status la_work_train(la_work *w, la_err *err)
@@ -161,7 +159,6 @@ la_status la_work_train(la_work *w, la_err *err)
     w->rss_peak = la_rss_peak();
     if (w->device.backend == LA_CUDA) la_work_device_peak(w);
     if (st != LA_OK) {
-        if (st == LA_E_NONFINITE) LA_TRY(send_curve(w, err));
         *w->model_key = '\0';
         return st;
     }

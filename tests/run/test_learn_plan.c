@@ -90,6 +90,33 @@ static void test_one_training_and_an_evaluation_for_each_length(void **state)
     la_plan_release(&plan);
 }
 
+/* As many examples as a worker scores at once, and not one. */
+static void test_memory_of_an_evaluation_is_of_all_its_examples(void **state)
+{
+    (void)state;
+    la_spec spec = small_spec();
+    spec.threads.n = 0;
+    assert_int_equal(la_counts_add(&spec.threads, 4, NULL), LA_OK);
+    la_plan plan = expand(&spec);
+    size_t seen = 0;
+    for (size_t i = 0; i < plan.n; i++) {
+        const la_cell *c = &plan.cells[i];
+        if (c->pass != LA_EVAL) continue;
+        la_train_config config = la_cell_train_config(c, &device, 1, 0);
+        la_model_bytes one, all;
+        la_shape shape;
+        assert_int_equal(c->task->learned->shape_at(c->task_opts, c->seqlen, &shape, NULL), LA_OK);
+        int64_t examples = la_cell_examples(c, &shape);
+        assert_int_equal(la_eval_bytes(&config, 1, c->seqlen, &one, NULL), LA_OK);
+        assert_int_equal(la_eval_bytes(&config, examples, c->seqlen, &all, NULL), LA_OK);
+        assert_true(c->sizes.work >= all.host + all.device);
+        if (examples >= 4) assert_true(c->sizes.work > one.host + one.device);
+        seen += examples >= 4;
+    }
+    assert_true(seen > 0);
+    la_plan_release(&plan);
+}
+
 static void test_axes_of_kernels_do_not_multiply_models(void **state)
 {
     (void)state;
@@ -417,6 +444,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_training_and_an_evaluation_for_each_length),
+        cmocka_unit_test(test_memory_of_an_evaluation_is_of_all_its_examples),
         cmocka_unit_test(test_axes_of_kernels_do_not_multiply_models),
         cmocka_unit_test(test_rates_make_trainings_and_no_evaluations),
         cmocka_unit_test(test_at_length_trains_at_each),
