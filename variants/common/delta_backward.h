@@ -113,7 +113,7 @@ typedef struct la_delta_place {
 } la_delta_place;
 
 /* What is done to a chunk, in this order; `self` is handed on. */
-typedef struct la_delta_back {
+typedef struct la_delta_way_back {
     const la_delta_slice *x;
     const la_team *team;
     int64_t K, W;
@@ -128,11 +128,11 @@ typedef struct la_delta_back {
     void (*scan)(void *self, la_delta_place at, int64_t j, int64_t end);
     void (*carry)(void *self, la_delta_place at, int64_t j, int64_t end, float *before);
     void (*gradients)(void *self, la_delta_place at); /* of the chunk's tokens, all columns there */
-} la_delta_back;
+} la_delta_way_back;
 
 /* From the gradient of the last state (NULL: zeros) to that of the first (NULL: not wanted). Every member of
  * the team calls it. */
-void la_delta_walk_back(const la_delta_back *back, const float *dS_out, float *dS_in);
+void la_delta_walk_back(const la_delta_way_back *back, const float *dS_out, float *dS_in);
 
 /* By channel: the decays of chunk tokens [t, t + n) with P and A (not masked yet), and the end of the way
  * back: from T and H as products with the states and a masked dPA to the gradients. */

@@ -553,17 +553,17 @@ void LA_ISA(la_delta_backward)(const la_delta_slice *x, const la_delta_gradients
                                const la_team *team)
 {
     walk w = layout(x, y, team);
-    const la_delta_back back = {.x = x,
-                                .team = team,
-                                .K = w.K,
-                                .W = w.W,
-                                .dS = w.dS,
-                                .self = &w,
-                                .state = state_before,
-                                .again = again,
-                                .after = state_gradient_after,
-                                .scan = scan,
-                                .carry = carry,
-                                .gradients = gradients};
+    const la_delta_way_back back = {.x = x,
+                                    .team = team,
+                                    .K = w.K,
+                                    .W = w.W,
+                                    .dS = w.dS,
+                                    .self = &w,
+                                    .state = state_before,
+                                    .again = again,
+                                    .after = state_gradient_after,
+                                    .scan = scan,
+                                    .carry = carry,
+                                    .gradients = gradients};
     la_delta_walk_back(&back, y->dS_out, y->dS_in);
 }

@@ -22,14 +22,13 @@ typedef struct chunk {
     int64_t ahead; /* tokens after this chunk */
     bool alone;    /* this thread prepares its chunks, each just before its scan */
     const la_bf16 *q, *k, *v;
-    const float *g;
     la_bf16 *o;
     float *S;    /* [K,W] */
     la_pair *S2; /* [K/2,W]: S as products read it */
     la_pair *U;  /* [C/2,W] */
 } chunk;
 
-/* Asks for `rows` rows of `bytes` from token i of the next chunk, as delta_chunk_isa.c does. */
+/* Asks for `rows` rows of `bytes` from token i of the next chunk, as delta_chunk_rows.h does. */
 LA_INLINE void prefetch(const chunk *c, const void *p, int64_t i, int64_t rows, int64_t row,
                         int64_t bytes)
 {

@@ -322,17 +322,17 @@ void LA_ISA(la_dplr_backward)(const la_delta_slice *x, const la_delta_gradients 
     k.dwrites = p, p += 2 * C * K;
     k.pairs = p, p += 2 * C * K;
     k.gates = p;
-    const la_delta_back back = {.x = x,
-                                .team = team,
-                                .K = K,
-                                .W = W,
-                                .dS = k.w.dS,
-                                .self = &k,
-                                .state = state_before,
-                                .again = again,
-                                .after = state_gradient_after,
-                                .scan = scan,
-                                .carry = carry,
-                                .gradients = gradients};
+    const la_delta_way_back back = {.x = x,
+                                    .team = team,
+                                    .K = K,
+                                    .W = W,
+                                    .dS = k.w.dS,
+                                    .self = &k,
+                                    .state = state_before,
+                                    .again = again,
+                                    .after = state_gradient_after,
+                                    .scan = scan,
+                                    .carry = carry,
+                                    .gradients = gradients};
     la_delta_walk_back(&back, y->dS_out, y->dS_in);
 }

@@ -160,17 +160,24 @@ static bool widens(const la_recurrence *m, la_delta_form form, const la_problem 
     return pass == LA_DECODE || (m->write != LA_WRITE_RANK_ONE && form == LA_DELTA_RECURRENT);
 }
 
-/* Floats of scratch of one job that has w columns. */
+/* Floats of scratch of one thread in backward. */
+static int64_t back_work_of(const la_recurrence *m, la_delta_form form, const la_problem *p,
+                            int64_t chunk, bool team)
+{
+    int64_t segment = segment_of(form, chunk);
+    return m->write == LA_WRITE_RANK_ONE
+               ? la_dplr_backward_work(p->dk, p->dv, p->T, segment, team)
+               : la_delta_backward_work(m->decay, p->dk, p->dv, p->T, segment, team);
+}
+
+/* Floats of scratch of one job that has w columns, forward or of a token. */
 static int64_t work_of(const la_recurrence *m, la_delta_form form, const la_problem *p,
                        la_pass pass, int64_t w, int64_t chunk)
 {
     int64_t segment = segment_of(form, chunk);
-    bool rank_one = m->write == LA_WRITE_RANK_ONE, team = p->B * p->Hqk < p->threads;
-    if (pass == LA_BACKWARD)
-        return rank_one ? la_dplr_backward_work(p->dk, p->dv, p->T, segment, team)
-                        : la_delta_backward_work(m->decay, p->dk, p->dv, p->T, segment, team);
+    bool rank_one = m->write == LA_WRITE_RANK_ONE;
     int64_t T = pass == LA_DECODE ? 1 : p->T, run = segment < T ? segment : T;
-    int64_t more = widens(m, form, p, pass) ? la_delta_widened_work(p->dk, w, p->dv, run) : 0;
+    int64_t more = widens(m, form, p, pass) ? la_delta_widened_work(p->dk, w, p->dv, run, T) : 0;
     if (pass == LA_DECODE) return la_delta_recurrent_work(p->dk) + more;
     if (form == LA_DELTA_RECURRENT && rank_one) return la_dplr_sweep_work(p->dk, w);
     if (form == LA_DELTA_RECURRENT) return la_delta_recurrent_work(p->dk) + more;
@@ -210,8 +217,13 @@ static division divide(const la_recurrence *m, la_delta_form form, const la_prob
     if (pass == LA_BACKWARD) shares *= (p->T - 1) / segment_of(form, chunk) + 1;
     if (!shared && shares < d.threads) d.threads = (int)shares;
     int64_t w = d.columns < p->dv ? d.columns : p->dv;
-    halves_floats of = {.scan = work_of(m, form, p, pass, w, chunk)};
-    if (shared) of = halves_of(m, p, w, chunk);
+    halves_floats of = {0};
+    if (shared)
+        of = halves_of(m, p, w, chunk);
+    else if (pass == LA_BACKWARD)
+        of.scan = back_work_of(m, form, p, chunk, heads < d.threads);
+    else
+        of.scan = work_of(m, form, p, pass, w, chunk);
     d.work = la_align((size_t)of.scan * sizeof(float));
     if (!shared) return d;
     d.prepare = la_align((size_t)of.prepare * sizeof(float));
@@ -440,8 +452,10 @@ static la_delta_slice whole_head(const void *what, int64_t head)
     return slice;
 }
 
-static void run(const instance *in, const la_io *io, la_pass pass, la_delta_kernel *kernel)
+/* Forward, or a token. */
+static void run(const instance *in, const la_io *io, la_pass pass)
 {
+    la_delta_kernel *kernel = pass == LA_DECODE ? in->decode : in->forward;
     int64_t T = pass == LA_DECODE ? 1 : in->p.T;
     division d = divide(in->member, in->form, &in->p, pass, in->chunk);
     int64_t jobs = in->p.B * in->p.H * d.slices;
@@ -470,7 +484,7 @@ la_status la_delta_forward(void *self, const la_io *io, la_err *err)
 {
     (void)err;
     const instance *in = self;
-    run(in, io, LA_FORWARD, in->forward);
+    run(in, io, LA_FORWARD);
     return LA_OK;
 }
 
@@ -536,6 +550,6 @@ la_status la_delta_decode(void *self, const la_io *io, la_err *err)
 {
     (void)err;
     const instance *in = self;
-    run(in, io, LA_DECODE, in->decode);
+    run(in, io, LA_DECODE);
     return LA_OK;
 }

@@ -92,7 +92,7 @@ LA_INLINE void score_rows(const prepared *c, const float *q, const float *k, int
     for (; j < end; j += LA_VW) score_tile(c, q, k, row, i, j, rows, 1, delta, by_token);
 }
 
-/* L and P of the chunk, given rows of q and k and the columns in KT; columns below `end` of each tile. */
+/* L and P of the chunk, given rows of q and k and the columns in KT. */
 LA_INLINE void scores(const prepared *c, const float *q, const float *k, int64_t row, bool delta,
                       bool by_token)
 {

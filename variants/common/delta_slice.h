@@ -74,7 +74,7 @@ static inline int64_t la_delta_up(int64_t n)
 
 static inline int64_t la_delta_recurrent_work(int64_t dk)
 {
-    return la_delta_up(dk) * (LA_DELTA_COLUMNS + 2) + LA_DELTA_RUN;
+    return la_delta_up(dk) * (LA_DELTA_COLUMNS + 1) + LA_DELTA_RUN;
 }
 
 /* Floats of the chunk form: what one prepared chunk holds besides decayed copies, these, sums of decays by
@@ -156,10 +156,13 @@ static inline int64_t la_delta_chunk_rows_floats(int64_t dk, int64_t w, int64_t 
     return 2 * (la_delta_up(chunk * dk) + la_delta_up(chunk * w));
 }
 
-/* What widening adds to a float32 kernel's scratch, for at most `run` tokens at a time. */
-static inline int64_t la_delta_widened_work(int64_t dk, int64_t w, int64_t S_row, int64_t run)
+/* What widening T tokens adds to a float32 kernel's scratch, at most `run` of them at a time: a state between runs,
+ * where there are several. */
+static inline int64_t la_delta_widened_work(int64_t dk, int64_t w, int64_t S_row, int64_t run,
+                                            int64_t T)
 {
-    return 2 * (la_delta_up(run * dk) + la_delta_up(run * w)) + la_delta_up(dk * S_row);
+    return 2 * (la_delta_up(run * dk) + la_delta_up(run * w)) +
+           (run < T ? la_delta_up(dk * S_row) : 0);
 }
 
 la_delta_kernel la_delta_widened;

@@ -24,7 +24,7 @@ static la_delta_place place(const la_delta_slice *x, int64_t s, int64_t i, int r
 }
 
 /* Forward through segment s, which this member has. */
-static void again(const la_delta_back *b, int64_t s)
+static void again(const la_delta_way_back *b, int64_t s)
 {
     const la_delta_slice *x = b->x;
     int64_t chunks = chunks_of(x, s);
@@ -36,7 +36,7 @@ static void again(const la_delta_back *b, int64_t s)
 }
 
 /* Nobody shares: a chunk's gradients are made while the chunk is in the cache. */
-static void back_alone(const la_delta_back *b, int64_t s)
+static void back_alone(const la_delta_way_back *b, int64_t s)
 {
     again(b, s);
     for (int64_t i = chunks_of(b->x, s); i-- > 0;) {
@@ -48,7 +48,7 @@ static void back_alone(const la_delta_back *b, int64_t s)
 }
 
 /* The columns [j, end) of dS through all chunks of the segments [s0, s1), of which member m has s0 + m. */
-static void scan_block(const la_delta_back *b, int64_t s0, int64_t s1, int64_t j, int64_t end)
+static void scan_block(const la_delta_way_back *b, int64_t s0, int64_t s1, int64_t j, int64_t end)
 {
     la_delta_place behind = {0};
     for (int64_t s = s1; s-- > s0;)
@@ -67,7 +67,7 @@ static void scan_block(const la_delta_back *b, int64_t s0, int64_t s1, int64_t j
 }
 
 /* The segments [s0, s1), one a member, but for the columns of dS. */
-static void back_together(const la_delta_back *b, int64_t s0, int64_t s1)
+static void back_together(const la_delta_way_back *b, int64_t s0, int64_t s1)
 {
     const la_team *team = b->team;
     int64_t s = s0 + team->rank, vectors = b->W / LA_DELTA_ALIGN;
@@ -81,7 +81,7 @@ static void back_together(const la_delta_back *b, int64_t s0, int64_t s1)
         b->gradients(b->self, place(b->x, s, i, team->rank));
 }
 
-void la_delta_walk_back(const la_delta_back *b, const float *dS_out, float *dS_in)
+void la_delta_walk_back(const la_delta_way_back *b, const float *dS_out, float *dS_in)
 {
     const la_delta_slice *x = b->x;
     int members = b->team->size;

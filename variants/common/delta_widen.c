@@ -15,7 +15,7 @@ void la_delta_widened(const la_delta_slice *x)
     int64_t run = x->segment < x->T ? x->segment : x->T, dk = x->dk, w = x->w;
     float *q = x->work, *k = q + la_delta_up(run * dk), *v = k + la_delta_up(run * dk);
     float *o = v + la_delta_up(run * w), *S = o + la_delta_up(run * w);
-    float *work = S + la_delta_up(dk * x->S_row), *behind = NULL;
+    float *work = run < x->T ? S + la_delta_up(dk * x->S_row) : S, *behind = NULL;
     for (int64_t t = 0; t < x->T; t += run) {
         int64_t n = x->T - t < run ? x->T - t : run;
         la_delta_slice y = la_delta_part(x, t, t + n);

@@ -46,8 +46,9 @@ static void shape(const la_problem *p, const void *opts, const la_device *dev, l
     l->in = p->dtype == LA_BF16 ? la_whole_lines(rows) : 0;
     l->panel = la_whole_lines(w * d);
     l->score = la_whole_lines(r * w);
+    l->mixing = LA_TILE_SCRATCH(block);
     l->scratch = LA_TILE_SCRATCH(la_most(la_most(block, w), la_most(r, H * d)));
-    l->total = la_most(l->mix + l->scratch, 2 * l->panel + l->score) + l->in;
+    l->total = la_most(l->mix + l->mixing, 2 * l->panel + l->score) + l->in;
 }
 
 la_status la_linformer_sizes(const la_problem *p, la_pass pass, const void *opts,
@@ -102,7 +103,7 @@ static void mixture(const linformer *f, int64_t b, int64_t part, int64_t d, cons
     int64_t T = f->p.T, w = f->p.H * d, ld, blocks = (T + f->block - 1) / f->block;
     int64_t first = blocks * part / f->parts * f->block;
     int64_t end = la_least(blocks * (part + 1) / f->parts * f->block, T);
-    float *mix = work, *scratch = mix + f->own.mix, *in = scratch + f->own.scratch;
+    float *mix = work, *scratch = mix + f->own.mix, *in = scratch + f->own.mixing;
     for (int64_t t = first; t < end; t += f->block) {
         int64_t n = la_least(end - t, f->block);
         la_linformer_mix(f, E, t, n, mix);

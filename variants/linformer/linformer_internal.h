@@ -28,11 +28,13 @@ extern const la_linformer_lanes la_linformer_lanes_generic, la_linformer_lanes_a
 
 /* Floats of each array in a thread's part of the work, multiples of 64 bytes. */
 typedef struct linformer_layout {
-    int64_t mix;   /* rows of E for a block of tokens, [r, block] */
-    int64_t in;    /* bf16: rows of an input as floats */
-    int64_t panel; /* transposed rows of one head, [dk or dv, panel] */
-    int64_t score; /* [r, panel] */
-    int64_t scratch, total;
+    int64_t mix;     /* rows of E for a block of tokens, [r, block] */
+    int64_t in;      /* bf16: rows of an input as floats */
+    int64_t panel;   /* transposed rows of one head, [dk or dv, panel] */
+    int64_t score;   /* [r, panel] */
+    int64_t mixing;  /* scratch of the product that mixes, all that forward has */
+    int64_t scratch; /* of any product of backward */
+    int64_t total;   /* of forward */
 } linformer_layout;
 
 typedef struct linformer {

@@ -191,7 +191,7 @@ static void put(const la_ttt *t, int64_t n, int64_t d, float *from, int64_t ld, 
             t->half->narrow(d, x, half);
         } else if (add) {
             t->tile->axpy(d, 1.0f, x, whole);
-        } else if (whole != x) {
+        } else {
             memcpy(whole, x, (size_t)d * sizeof *whole);
         }
     }

@@ -31,21 +31,23 @@ extern la_ttt_inner_back la_ttt_inner_back_rows_generic, la_ttt_inner_back_rows_
 
 /* ---- sizes ---- */
 
-/* Buffers of one thread. */
+/* Buffers of one thread: R rows by mini-batches, 1 token by token. */
 typedef struct room {
-    float *W, *D, *P;             /* [dk,dv] */
-    float *b, *db, *p;            /* [dv]: b = b0 + db */
-    float *Z, *G, *H, *Y;         /* [R, ld] */
-    float *A, *rstd, *eta, *tile; /* [R,R], [R], [R], scratch of products */
-    float *wide;                  /* see la_ttt_head */
+    float *W, *D, *P;     /* [dk,dv]; no W token by token */
+    float *b, *db, *p;    /* [dv]: b = b0 + db */
+    float *Z, *G, *H, *Y; /* [R, ld] */
+    float *A, *rstd, *eta,
+        *tile;   /* [R,R], [R], [R], scratch of products; no A or tile token by token */
+    float *wide; /* see la_ttt_head */
 } room;
 
 /* Cuts `at` into a room; returns the floats it takes. */
-static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at, room *r)
+static int64_t room_cut(const la_problem *p, const la_ttt_options *o, bool steps, float *at,
+                        room *r)
 {
-    int64_t R = la_ttt_most_rows(p, o), n = la_whole_lines(p->dk * p->dv),
-            dv = la_whole_lines(p->dv);
-    const int64_t sizes[] = {n,
+    int64_t most = la_ttt_most_rows(p, o), R = steps ? 1 : most;
+    int64_t n = la_whole_lines(p->dk * p->dv), dv = la_whole_lines(p->dv);
+    const int64_t sizes[] = {steps ? 0 : n,
                              n,
                              n,
                              dv,
@@ -55,11 +57,11 @@ static int64_t room_cut(const la_problem *p, const la_ttt_options *o, float *at,
                              R * dv,
                              R * dv,
                              R * dv,
-                             la_whole_lines(R * R),
+                             steps ? 0 : la_whole_lines(R * R),
                              la_whole_lines(R),
                              la_whole_lines(R),
-                             LA_TILE_SCRATCH(la_most(R, la_most(p->dk, p->dv))),
-                             la_ttt_wide_floats(p, R)};
+                             steps ? 0 : LA_TILE_SCRATCH(la_most(R, la_most(p->dk, p->dv))),
+                             la_ttt_wide_floats(p, most)};
     float **const to[] = {&r->W, &r->D, &r->P, &r->b,    &r->db,  &r->p,    &r->Z,   &r->G,
                           &r->H, &r->Y, &r->A, &r->rstd, &r->eta, &r->tile, &r->wide};
     int64_t used = 0;
@@ -98,31 +100,49 @@ static int64_t forward_floats(const la_problem *p, const la_ttt_options *o)
 {
     room r;
     crew c = crew_of(p, o);
-    return c.threads * (room_cut(p, o, NULL, &r) + la_ttt_common_floats(p, o, false)) +
+    return c.threads * (room_cut(p, o, false, NULL, &r) + la_ttt_common_floats(p, o, false)) +
            (p->B * p->H - c.whole) * la_ttt_common_floats(p, o, true);
 }
 
-la_status la_ttt_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
-                       la_sizes *out, la_err *err)
+static int64_t steps_floats(const la_problem *p, const la_ttt_options *o, la_pass pass)
 {
-    (void)dev, (void)err;
+    room r;
+    return room_cut(p, o, true, NULL, &r) * la_ttt_threads(p, pass);
+}
+
+/* `forward`: floats of that. */
+static la_status sizes_of(const la_problem *p, la_pass pass, const void *opts, int64_t forward,
+                          la_sizes *out)
+{
     const la_ttt_options *o = opts;
     la_part parts[LA_TTT_PARTS];
-    room r;
-    int64_t floats = room_cut(p, o, NULL, &r) * la_ttt_threads(p, pass);
-    if (pass != LA_DECODE) floats = forward_floats(p, o);
+    int64_t floats = pass == LA_DECODE ? steps_floats(p, o, pass) : forward;
     la_ttt_state_parts(p, opts, parts, LA_TTT_PARTS);
     *out =
         (la_sizes){.state = la_state_layout(parts, LA_TTT_PARTS, NULL), .instance = sizeof(la_ttt)};
     if (pass == LA_BACKWARD || pass == LA_FWDBWD) {
         int64_t back = la_ttt_backward_work(p, o) * la_ttt_threads(p, LA_BACKWARD) +
                        p->B * p->H * la_ttt_backward_sums(p);
-        floats = la_most(forward_floats(p, o), back);
+        floats = la_most(forward, back);
         out->saved = (size_t)(p->B * p->H * la_ttt_saved(p, o->mini_batch) * la_ttt_memory(p)) *
                      sizeof(float);
     }
     out->work = (size_t)floats * sizeof(float);
     return LA_OK;
+}
+
+la_status la_ttt_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
+                       la_sizes *out, la_err *err)
+{
+    (void)dev, (void)err;
+    return sizes_of(p, pass, opts, forward_floats(p, opts), out);
+}
+
+la_status la_ttt_steps_sizes(const la_problem *p, la_pass pass, const void *opts,
+                             const la_device *dev, la_sizes *out, la_err *err)
+{
+    (void)dev, (void)err;
+    return sizes_of(p, pass, opts, steps_floats(p, opts, LA_FORWARD), out);
 }
 
 /* la_ttt_copy of bf16 */
@@ -433,13 +453,6 @@ static void recurrent_head(const la_ttt *t, const la_ttt_head *x, room *r)
     memory_end(t, x, &m);
 }
 
-/* Floats of one thread, and of the threads of one head. */
-static int64_t own_floats(const la_problem *p, const la_ttt_options *o)
-{
-    room r;
-    return room_cut(p, o, NULL, &r);
-}
-
 /* Head i, by thread `share` of `shares`. */
 static void run_head(const la_ttt *t, const la_io *io, int64_t i, room *r, float *common, int share,
                      int shares)
@@ -455,7 +468,8 @@ static void run_chunks(const la_ttt *t, const la_io *io)
 {
     const la_problem *p = &t->p;
     crew c = crew_of(p, &t->o);
-    int64_t own = own_floats(p, &t->o), heads = p->B * p->H;
+    room shape;
+    int64_t own = room_cut(p, &t->o, false, NULL, &shape), heads = p->B * p->H;
     int64_t by_head = la_ttt_common_floats(p, &t->o, true);
     int64_t by_thread = la_ttt_common_floats(p, &t->o, false);
     float *work = io->work, *alone = work + own * c.threads;
@@ -467,7 +481,7 @@ static void run_chunks(const la_ttt *t, const la_io *io)
         int thread = omp_get_thread_num(), running = omp_get_num_threads();
         int64_t whole = running == c.threads ? c.whole : heads, team = thread / c.shares;
         room r;
-        room_cut(p, &t->o, work + own * thread, &r);
+        room_cut(p, &t->o, false, work + own * thread, &r);
         for (int64_t i = thread; i < whole; i += running)
             run_head(t, io, i, &r, alone + thread * by_thread, 0, 1);
         if (whole + team < heads)
@@ -479,13 +493,14 @@ static void run_chunks(const la_ttt *t, const la_io *io)
 static void run_steps(const la_ttt *t, const la_io *io, la_pass pass)
 {
     const la_problem *p = &t->p;
-    int64_t T = pass == LA_DECODE ? 1 : p->T, own = own_floats(p, &t->o);
+    room shape;
+    int64_t T = pass == LA_DECODE ? 1 : p->T, own = room_cut(p, &t->o, true, NULL, &shape);
     int threads = la_ttt_threads(p, pass);
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t i = 0; i < p->B * p->H; i++) {
         la_ttt_head x;
         room r;
-        room_cut(p, &t->o, (float *)io->work + own * omp_get_thread_num(), &r);
+        room_cut(p, &t->o, true, (float *)io->work + own * omp_get_thread_num(), &r);
         la_ttt_head_of(t, io, T, i / p->H, i % p->H, &x);
         x.wide = r.wide;
         recurrent_head(t, &x, &r);

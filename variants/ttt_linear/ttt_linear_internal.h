@@ -49,6 +49,9 @@ size_t la_ttt_state_parts(const la_problem *p, const void *opts, la_part *out, s
 
 la_status la_ttt_sizes(const la_problem *p, la_pass pass, const void *opts, const la_device *dev,
                        la_sizes *out, la_err *err);
+/* Of the form that goes token by token. */
+la_status la_ttt_steps_sizes(const la_problem *p, la_pass pass, const void *opts,
+                             const la_device *dev, la_sizes *out, la_err *err);
 la_status la_ttt_create(const la_problem *p, const void *opts, const la_device *dev, void **self,
                         la_err *err);
 la_status la_ttt_forward(void *self, const la_io *io, la_err *err);
@@ -62,7 +65,7 @@ la_status la_ttt_backward(void *self, const la_io *io, const la_grads *grads, la
 typedef struct la_ttt_rows {
     int64_t n, dk, dv, ld;
     int64_t qk_row, v_row;     /* floats from token to token of q and k, of v and o */
-    const float *gamma, *beta; /* of the layer norm; gamma NULL: none (option norm=plain) */
+    const float *gamma, *beta; /* of the layer norm; gamma NULL: none (option norm=none) */
     const float *bias;         /* b [dv] at the start of the mini-batch */
     const float *q, *k, *v;
     float scale;
