@@ -41,7 +41,7 @@ static bool mild_sums(const walk *w, const chunk *c, int64_t t, int64_t n)
         }
         lowest = la_v_min(sum, lowest);
     }
-    return la_v_hmax(la_v_set(0.0f) - lowest) < 60.0f;
+    return la_v_hmin(lowest) > -60.0f;
 }
 
 static void sums(const walk *w, const chunk *c, int64_t t, int64_t n)

@@ -45,4 +45,10 @@ LA_INLINE la_vf la_chunk_fade(const la_chunk_sums *s, const float *in, int64_t i
                     (la_v_set(s->lo[i]) - la_v_load(s->lo + j)));
 }
 
+/* Whether inverses of decays have room in float32: the least of these lanes is above e^-60. */
+LA_INLINE bool la_chunk_has_room(la_vf lowest)
+{
+    return la_v_hmin(lowest) > 8.75e-27f;
+}
+
 #endif

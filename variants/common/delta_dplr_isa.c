@@ -112,7 +112,7 @@ static bool fade(const walk *w, const chunk *c, int64_t t, int64_t n)
         }
         lowest = la_v_min(sum, lowest);
     }
-    return la_v_hmax(la_v_set(0.0f) - lowest) < (float)FALL - 0.1f;
+    return la_v_hmin(lowest) > 0.1f - (float)FALL;
 }
 
 /* What tokens see of each other follows from the past alone, bit by bit: `fade` and where stretches begin do,

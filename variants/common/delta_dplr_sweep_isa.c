@@ -70,7 +70,7 @@ LA_INLINE bool pair_decays(const la_delta_slice *x, int64_t t, bool both, const 
         la_v_store(fade + r, one * two);
         lowest = la_v_min(one * two, lowest);
     }
-    return -la_v_hmax(la_v_set(0.0f) - lowest) < LOW;
+    return la_v_hmin(lowest) < LOW;
 }
 
 /* Rows and numbers of the pair from its decays. */

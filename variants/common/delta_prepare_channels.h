@@ -182,12 +182,6 @@ LA_INLINE la_vf copy_span(const prepared *c, int64_t r, copies q, copies k, copi
     return la_v_min(G[0], G[1]); /* 1 where there are no channels */
 }
 
-/* Whether inverses have room in float32: no channel falls below e^-60. */
-LA_INLINE bool has_room(la_vf lowest)
-{
-    return -la_v_hmax(la_v_set(0.0f) - lowest) > 8.75e-27f;
-}
-
 #if defined(__AMX_BF16__)
 /* Scores are of the sums of two: a product of their lower halves would be below the last digit. */
 LA_INLINE bool near_channels(const prepared *c, float *scratch, bool delta)
@@ -200,7 +194,7 @@ LA_INLINE bool near_channels(const prepared *c, float *scratch, bool delta)
     la_vf lowest = la_v_set(1.0f);
     for (int64_t r = 0; r < K; r += SPAN)
         lowest = la_v_min(lowest, copy_span(c, r, q, k, far, delta));
-    if (!has_room(lowest)) return false;
+    if (!la_chunk_has_room(lowest)) return false;
     turn_rows((const la_pair *)far.fine, K2, low, LA_VW, NULL);
     turn_rows((const la_pair *)far.rounded, K2, high, LA_VW, c->to.k_out);
 
@@ -354,7 +348,7 @@ LA_INLINE bool near_channels(const prepared *c, float *scratch, bool delta)
         for (int i = 8; delta && i < LA_VW; i += 4)
             near_rows(q.fine, k.fine, far.fine, squares, i, 4, 2, true, &sums);
     }
-    if (!has_room(lowest)) return false;
+    if (!la_chunk_has_room(lowest)) return false;
     for (int i = 0; i < LA_VW; i++)
         put_scores(c, i, 0, delta, false, sum_neighbours(sums.kk[i]), sum_neighbours(sums.qk[i]));
     return true;

@@ -153,7 +153,7 @@ LA_INLINE bool channel_products(const prepared *c, bool delta, bool for_scores, 
             G = G * fade[i];
         }
     }
-    return -la_v_hmax(la_v_set(0.0f) - lowest) > 8.75e-27f;
+    return la_chunk_has_room(lowest);
 }
 
 /* to_r = x_r exp(a_r - b_r) over the channels; a or b NULL: 0, x NULL: 1. */

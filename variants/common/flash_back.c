@@ -9,6 +9,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "counts.h"
 #include "flash_kernels.h"
 #include "labench/kit.h"
 
@@ -26,10 +27,8 @@ void la_flash_back_plan(flash *f)
     f->back = LA_ISA_TABLE(la_flash_back, f->tile->isa);
     f->deltas = LA_ISA_TABLE(la_flash_deltas, f->tile->isa);
     if (f->narrow) f->back = LA_BF16_TABLE(la_flash_back, LA_ISA_AVX512_BF16);
-    f->back_parts = 1;
-    while (flops >= FLASH_SERIAL_FLOPS && f->back_parts < all &&
-           heads * f->back_parts % p->threads != 0 && heads * f->back_parts < 4 * p->threads)
-        f->back_parts++;
+    bool shared = flops >= FLASH_SERIAL_FLOPS;
+    f->back_parts = la_even_parts(heads, p->threads, shared ? all : 1, 4);
     int64_t words = f->narrow ? 2 * p->dk + p->dv : 3 * p->dk + 2 * p->dv; /* of a row */
     int64_t fit = BLOCK_BYTES / (w * words * (int64_t)sizeof(float));
     int64_t fair = f->back_parts > 1 ? all / (f->back_parts * BLOCKS_A_PART) : all;

@@ -18,12 +18,7 @@ enum {
 void la_flash_decode_plan(flash *f)
 {
     const la_problem *p = &f->p;
-    /* The fewest parts of at least DECODE_KEYS keys that share evenly among the threads. */
-    int64_t heads = p->B * p->Hkv, most = f->capacity / DECODE_KEYS;
-    f->parts = 1;
-    while (f->parts < most && heads * f->parts % p->threads != 0 &&
-           heads * f->parts < 8 * p->threads)
-        f->parts++;
+    f->parts = la_even_parts(p->B * p->Hkv, p->threads, f->capacity / DECODE_KEYS, 8);
 }
 
 size_t la_flash_decode_bytes(const flash *f)

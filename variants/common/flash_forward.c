@@ -6,6 +6,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "counts.h"
 #include "flash_kernels.h"
 #include "labench/kit.h"
 
@@ -68,9 +69,7 @@ static flash plan(const la_problem *p, int64_t window, const la_device *dev)
     /* Few rows over a long cache: each block's keys are shared out too. */
     int64_t units = p->B * p->H * ((all + f.panels - 1) / f.panels);
     int64_t spare = (f.capacity - p->T) / SPLIT_KEYS;
-    f.splits = 1;
-    while (f.splits < spare && units < 4 * p->threads && units * f.splits % p->threads != 0)
-        f.splits++;
+    f.splits = la_even_parts(units, p->threads, spare, 4);
     la_flash_decode_plan(&f);
     la_flash_back_plan(&f);
     return f;

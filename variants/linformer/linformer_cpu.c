@@ -17,14 +17,6 @@
 #define MIX_FLOATS 32768 /* of E in a block: 128 KiB, beside as much of k and the sums they go to */
 #define MIX_TOKENS 256   /* most of a block */
 
-/* The fewest parts of each of `units` that share evenly among the threads, at most `limit`. */
-static int64_t parts_of(int64_t units, int64_t threads, int64_t limit)
-{
-    int64_t parts = 1;
-    while (parts < limit && units * parts % threads != 0 && units * parts < 8 * threads) parts++;
-    return parts;
-}
-
 static void shape(const la_problem *p, const void *opts, const la_device *dev, linformer *f)
 {
     int64_t r = la_linformer_rank(p, opts), H = p->H, d = la_most(p->dk, p->dv);
@@ -35,8 +27,8 @@ static void shape(const la_problem *p, const void *opts, const la_device *dev, l
                      .block = block,
                      .keys = la_whole_lines(p->B * r * H * p->dk),
                      .values = la_whole_lines(p->B * r * H * p->dv),
-                     .parts = parts_of(2 * p->B, p->threads, (p->T + block - 1) / block),
-                     .groups = parts_of(p->B * H, p->threads, (p->T + w - 1) / w),
+                     .parts = la_even_parts(2 * p->B, p->threads, (p->T + block - 1) / block, 8),
+                     .groups = la_even_parts(p->B * H, p->threads, (p->T + w - 1) / w, 8),
                      .tile = tile,
                      .narrow = p->dtype == LA_BF16 ? la_tile_bf16_get(dev->isa) : NULL,
                      .lanes = LA_ISA_TABLE(la_linformer_lanes, dev->isa)};

@@ -319,6 +319,11 @@ LA_INLINE la_vf la_v_round_(la_vf v)
 }
 #endif
 
+LA_INLINE float la_v_hmin(la_vf v)
+{
+    return -la_v_hmax(la_v_set(0.0f) - v);
+}
+
 /* The p near 1 of exp(x) = p 2^n, for a whole n next to x / ln 2, by the Cephes scheme (Moshier): a polynomial of
  * degree 6 in r = x - n ln 2, which is below 0.35. */
 LA_INLINE la_vf la_v_exp_fraction_(la_vf x, la_vf n)
