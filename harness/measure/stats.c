@@ -303,12 +303,13 @@ void la_summarise_rounds(const double *x, const size_t *round_n, size_t rounds, 
     for (size_t r = 0; r < rounds; r++) n += round_n[r];
     la_summarise(x, n, out);
     if (n == 0 || rounds < 2) return;
-    double *trends = la_alloc(2 * rounds * sizeof *trends, NULL), *lags = trends + rounds;
+    double *trends = la_alloc(2 * rounds * sizeof *trends, NULL);
     if (!trends || !pool_init(&p, x, round_n, rounds)) {
         la_free(trends);
         out->n = 0;
         return;
     }
+    double *lags = trends + rounds;
     weigh_rounds(&p);
     out->median = weighted_quantile(&p, 0.5);
     out->q1 = weighted_quantile(&p, 0.25);

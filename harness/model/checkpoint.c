@@ -62,22 +62,26 @@ static bool put_all(la_sink *s, const la_text *json, int64_t n, const float *con
     return put(s, &digest, sizeof digest);
 }
 
-/* The empty file beside the model, ours alone until it is closed: another sweep may train the same model. What
- * somebody else has renamed or removed while we waited is not there any more, and the next one is taken. -1: errno
- * says why not. */
+/* The file beside the model, emptied, and ours alone until it is closed, where the file system has locks: another sweep
+ * may train the same model. What somebody else has renamed or removed while we waited is not the one of that name
+ * any more, and that is taken instead. -1: errno says why not. */
 static int open_beside(const char *beside)
 {
     for (;;) {
         struct stat ours, named;
-        int fd = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        int fd = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC, 0666), locked;
         if (fd < 0) return -1;
-        while (flock(fd, LOCK_EX) != 0 &&
-               errno == EINTR) { /* without locks, as on some networks: as it is */
-        }
-        if (fstat(fd, &ours) == 0 && stat(beside, &named) == 0 && ours.st_ino == named.st_ino &&
+        do locked = flock(fd, LOCK_EX);
+        while (locked != 0 && errno == EINTR);
+        bool known = fstat(fd, &ours) == 0;
+        if (known && stat(beside, &named) == 0 && ours.st_ino == named.st_ino &&
             ours.st_dev == named.st_dev && ftruncate(fd, 0) == 0)
             return fd;
+        int trouble = errno;
+        bool moved = known && (stat(beside, &named) != 0 || ours.st_ino != named.st_ino);
         close(fd);
+        errno = trouble;
+        if (!moved) return -1;
     }
 }
 

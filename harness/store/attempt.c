@@ -124,18 +124,17 @@ static la_status find_model(la_store *store, const char *key, int64_t *id, bool 
     return la_sql_int(store, id, found, err, "SELECT model_id FROM model WHERE key = ?1", "s", key);
 }
 
-/* A model of the same key that is there with other weights: those of its row, its curve and its speed stay. */
+/* Where a model of that key is there with other weights, those of its row, its curve and its speed stay. */
 static la_status warn_of_other(la_store *store, int64_t attempt_id, const la_model_row *m,
                                const char *now, la_err *err)
 {
+    static const char text[] = "the model was trained again, to other weights (other threads or "
+                               "instructions, or its file was "
+                               "gone): its curve, validation and speed are those of the first time";
     return la_sql_run(store, err,
-                      "INSERT INTO warning(attempt_id, code, text, at_utc) SELECT ?1, "
-                      "'other_model', 'the model was "
-                      "trained again, to other weights (other threads or instruction set, or its "
-                      "file was gone): its "
-                      "curve, validation and speed are those of the first time', ?2 FROM model "
-                      "WHERE key = ?3 AND digest <> ?4",
-                      "isss", attempt_id, now, m->key, m->digest);
+                      "INSERT INTO warning(attempt_id, code, text, at_utc) "
+                      "SELECT ?1, 'other_model', ?2, ?3 FROM model WHERE key = ?4 AND digest <> ?5",
+                      "issss", attempt_id, text, now, m->key, m->digest);
 }
 
 /* The model that the attempt made, or the one that it evaluated; *id is -1 for none. */
