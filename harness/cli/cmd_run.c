@@ -81,11 +81,11 @@ static void dry_row(const la_cell *cell, const la_run_args *args)
 {
     const la_run_settings *settings = &args->settings;
     char words[128], need[24], call[24];
-    const char *unit = !cell->learn ? "call" : cell->pass == LA_TRAIN ? "step" : "example";
+    const char *unit = !cell->learn ? "a call" : cell->pass == LA_TRAIN ? "a step" : "an example";
     la_outcome why;
     printf("%-52s %-13s ", la_cell_words(cell, words), la_mask_name(cell->problem.mask));
     if (la_estimate_runs(cell, settings, &why))
-        printf("%10s  about %s a %s", la_format_bytes((double)cell->need_bytes, need),
+        printf("%10s  about %s %s", la_format_bytes((double)cell->need_bytes, need),
                la_format_ns(cell->predicted_s * 1e9, call), unit);
     else if (cell->refused)
         printf("%s: %s", la_outcome_word(why), cell->reason);

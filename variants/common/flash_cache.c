@@ -2,24 +2,13 @@
  * Softmax attention by tiles: the KV cache, which keys a row sees, and how rows come into panels and out of
  * them, in float32 and bf16.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "flash_kernels.h"
+#include "kv_attention.h"
 #include "labench/kit.h"
 
 /* ---- the cache ---- */
-
-size_t la_flash_keys_bytes(const flash *f)
-{
-    return la_align((size_t)(f->p.B * f->p.Hkv * f->capacity * f->p.dk) * f->element);
-}
-
-size_t la_flash_cache_bytes(const flash *f)
-{
-    size_t values = (size_t)(f->p.B * f->p.Hkv * f->capacity * f->p.dv) * f->element;
-    return la_flash_keys_bytes(f) + values;
-}
 
 /* Keys and values of one (batch, kv head): [capacity, dk], [capacity, dv]. */
 static void cache_of(const flash *f, const void *state, int64_t head, const char **k,
@@ -27,7 +16,7 @@ static void cache_of(const flash *f, const void *state, int64_t head, const char
 {
     const char *first = (const char *)state + (size_t)(head * f->capacity * f->p.dk) * f->element;
     *k = first;
-    first = (const char *)state + la_flash_keys_bytes(f);
+    first = (const char *)state + la_kv_values_at(&f->p, f->capacity);
     *v = first + (size_t)(head * f->capacity * f->p.dv) * f->element;
 }
 
@@ -74,37 +63,9 @@ double la_flash_flops(const flash *f, int64_t pos)
     return 2.0 * (double)(p->B * p->H * p->T) * (double)(keys * (p->dk + p->dv));
 }
 
-void la_flash_append(const flash *f, const la_io *io, int64_t pos, int64_t T)
-{
-    const la_problem *p = &f->p;
-    if (!io->state_out || !io->k) return;
-    int64_t held = la_flash_held(f, pos);
-    size_t dk = (size_t)p->dk * f->element, dv = (size_t)p->dv * f->element;
-    for (int64_t i = 0; i < p->B * p->Hkv; i++) {
-        const char *to_k, *to_v, *from_k, *from_v;
-        size_t at = (size_t)(i / p->Hkv * T * p->Hkv + i % p->Hkv), heads = (size_t)p->Hkv;
-        cache_of(f, io->state_out, i, &to_k, &to_v);
-        char *k = (char *)(uintptr_t)to_k, *v = (char *)(uintptr_t)to_v;
-        if (io->state_in && io->state_in != io->state_out) {
-            cache_of(f, io->state_in, i, &from_k, &from_v);
-            memcpy(k, from_k, (size_t)held * dk);
-            memcpy(v, from_v, (size_t)held * dv);
-        }
-        const char *new_k = (const char *)io->k + at * dk, *new_v = (const char *)io->v + at * dv;
-        for (int64_t t = T > f->capacity ? T - f->capacity : 0; t < T; t++) {
-            size_t slot = (size_t)((pos + t) % f->capacity);
-            memcpy(k + slot * dk, new_k + (size_t)t * heads * dk, dk);
-            memcpy(v + slot * dv, new_v + (size_t)t * heads * dv, dv);
-        }
-    }
-}
-
 la_status la_flash_fits(const flash *f, const la_io *io, int64_t tokens, la_err *err)
 {
-    if ((io->state_in || io->state_out) && tokens > f->capacity && f->capacity < f->window)
-        return LA_FAIL(err, LA_E_ARG, "%" PRId64 " tokens do not fit a cache of capacity %" PRId64,
-                       tokens, f->capacity);
-    return LA_OK;
+    return f->capacity < f->window ? la_kv_fits(&f->p, io, tokens, err) : LA_OK;
 }
 
 /* ---- rows and panels ---- */

@@ -7,6 +7,7 @@
 
 #include "counts.h"
 #include "flash_kernels.h"
+#include "kv_attention.h"
 
 enum {
     DECODE_KEYS = 256, /* keys whose scores are held at once */
@@ -136,6 +137,6 @@ la_status la_flash_decode(void *self, const la_io *io, la_err *err)
 #pragma omp parallel for num_threads(p->threads) schedule(static) if (bytes > DECODE_SERIAL_BYTES)
     for (int64_t i = 0; i < heads * f->parts; i++) run_part(f, io, pos, i / f->parts, i % f->parts);
     for (int64_t i = 0; i < p->B * p->H; i++) join(f, io, i);
-    la_flash_append(f, io, pos, 1);
+    la_kv_append(p, f->capacity, io, pos, 1);
     return LA_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "counts.h"
 #include "flash_kernels.h"
+#include "kv_attention.h"
 #include "labench/kit.h"
 
 enum {
@@ -92,7 +93,7 @@ la_status la_flash_sizes(const la_problem *p, la_pass pass, int64_t window, cons
                          la_sizes *out)
 {
     flash f = plan(p, window, dev);
-    *out = (la_sizes){.state = la_flash_cache_bytes(&f), .instance = sizeof(flash)};
+    *out = (la_sizes){.state = la_kv_bytes(p, f.capacity), .instance = sizeof(flash)};
     if (pass == LA_DECODE) {
         out->work = la_flash_decode_bytes(&f);
         return LA_OK;
@@ -346,6 +347,6 @@ la_status la_flash_forward(void *self, const la_io *io, la_err *err)
         rows_of_head r = rows_of(f, item);
         finish(f, io, &r, work + (size_t)(item * splits) * own, own);
     }
-    la_flash_append(f, io, pos, p->T);
+    la_kv_append(p, f->capacity, io, pos, p->T);
     return LA_OK;
 }

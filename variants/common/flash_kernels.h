@@ -172,9 +172,6 @@ typedef struct flash { /* an instance */
 /* Below this a call is over before a second thread is awake. */
 #define FLASH_SERIAL_FLOPS 1e6
 
-/* A window that hides nothing, and still can be added to any position. */
-#define FLASH_NO_WINDOW (INT64_C(1) << 40)
-
 /* n keys of one (batch, kv head), one after the other in memory and in time, of the problem's type; steps in
  * elements. The first is `before` tokens before the first token of this call. */
 typedef struct flash_run {
@@ -215,14 +212,8 @@ void la_flash_panel(const flash *f, const char *x, int64_t step, int64_t n, int6
 void la_flash_unpanel(const flash *f, const float *panel, int64_t d, int64_t n, const float *scale,
                       char *to, int64_t step, float *scratch);
 
-/* Puts T tokens of io into io->state_out, behind those that are held, which are copied when they come
- * from another buffer. */
-void la_flash_append(const flash *f, const la_io *io, int64_t pos, int64_t T);
 /* Refuses more tokens than the cache holds; one that holds the window never overflows. */
 la_status la_flash_fits(const flash *f, const la_io *io, int64_t tokens, la_err *err);
-/* Bytes of the keys of the cache, and of all of it. */
-size_t la_flash_keys_bytes(const flash *f);
-size_t la_flash_cache_bytes(const flash *f);
 
 /* Chooses into how many parts decode cuts a cache; bytes of its scratch. */
 void la_flash_decode_plan(flash *f);

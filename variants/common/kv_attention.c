@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kv_attention.h"
 
+#include <inttypes.h>
+#include <string.h>
+
 #include "labench/kit.h"
 
 size_t la_kv_window_parts(const la_problem *p, int64_t window, la_part *out, size_t cap)
@@ -65,5 +68,57 @@ la_status la_kv_check(const char *name, const la_problem *p, const la_device *de
                        la_dtype_name(p->dtype));
     if (p->Hqk != p->H)
         return LA_FAIL(err, LA_E_UNSUPPORTED, "%s groups key/value heads, not query heads", name);
+    return LA_OK;
+}
+
+/* ---- the cache ---- */
+
+/* Bytes of a row of K and of V. */
+static size_t key_bytes(const la_problem *p)
+{
+    return (size_t)p->dk * la_dtype_size(p->dtype);
+}
+
+static size_t value_bytes(const la_problem *p)
+{
+    return (size_t)p->dv * la_dtype_size(p->dtype);
+}
+
+size_t la_kv_values_at(const la_problem *p, int64_t places)
+{
+    return la_align((size_t)(p->B * p->Hkv * places) * key_bytes(p));
+}
+
+size_t la_kv_bytes(const la_problem *p, int64_t places)
+{
+    return la_kv_values_at(p, places) + (size_t)(p->B * p->Hkv * places) * value_bytes(p);
+}
+
+void la_kv_append(const la_problem *p, int64_t places, const la_io *io, int64_t pos, int64_t T)
+{
+    if (!io->state_out || !io->k) return;
+    size_t dk = key_bytes(p), dv = value_bytes(p), held = (size_t)(pos < places ? pos : places);
+    for (int64_t i = 0; i < p->B * p->Hkv; i++) {
+        size_t K = (size_t)(i * places) * dk;
+        size_t V = la_kv_values_at(p, places) + (size_t)(i * places) * dv;
+        char *k = (char *)io->state_out + K, *v = (char *)io->state_out + V;
+        if (io->state_in && io->state_in != io->state_out) {
+            memcpy(k, (const char *)io->state_in + K, held * dk);
+            memcpy(v, (const char *)io->state_in + V, held * dv);
+        }
+        for (int64_t t = T > places ? T - places : 0; t < T; t++) {
+            size_t row = (size_t)((i / p->Hkv * T + t) * p->Hkv + i % p->Hkv);
+            size_t place = (size_t)((pos + t) % places);
+            memcpy(k + place * dk, (const char *)io->k + row * dk, dk);
+            memcpy(v + place * dv, (const char *)io->v + row * dv, dv);
+        }
+    }
+}
+
+la_status la_kv_fits(const la_problem *p, const la_io *io, int64_t tokens, la_err *err)
+{
+    if ((io->state_in || io->state_out) && tokens > p->Tcap)
+        return LA_FAIL(err, LA_E_ARG, "%" PRId64 " tokens do not fit a cache of capacity %" PRId64,
+                       tokens, p->Tcap);
     return LA_OK;
 }

@@ -7,8 +7,8 @@
 
 #include "labench/variant.h"
 
-/* No window: every key that the mask leaves is seen. */
-#define LA_KV_NO_WINDOW INT64_MAX
+/* No window: every key that the mask leaves is seen. More than any length, and a length may be added to it. */
+#define LA_KV_NO_WINDOW (INT64_C(1) << 40)
 
 /* For members of la_variant. State: K [B,Hkv,n,dk], V [B,Hkv,n,dv] with n = min(window, Tcap) places.
  * Useful cost: 2 (dk + dv) FLOP for each pair of a query and a key it sees, of which there are T^2 a head
@@ -23,5 +23,17 @@ la_status la_kv_useful(const la_problem *p, la_pass pass, const void *opts, la_c
                        la_err *err);
 /* For la_impl.check; `name` is the variant's, for the refusal. */
 la_status la_kv_check(const char *name, const la_problem *p, const la_device *dev, la_err *err);
+
+/* ---- the cache in a state on the host: K [B,Hkv,places,dk], then V [B,Hkv,places,dv]; token t is at place
+ * t mod places ---- */
+
+/* Bytes in front of V, and of both. */
+size_t la_kv_values_at(const la_problem *p, int64_t places);
+size_t la_kv_bytes(const la_problem *p, int64_t places);
+/* T tokens of io->k and io->v into io->state_out, behind `pos` before them, which are copied first where they come in
+ * another buffer. Nothing where there is no such state, or no tokens. */
+void la_kv_append(const la_problem *p, int64_t places, const la_io *io, int64_t pos, int64_t T);
+/* LA_E_ARG where so many tokens do not fit Tcap places. */
+la_status la_kv_fits(const la_problem *p, const la_io *io, int64_t tokens, la_err *err);
 
 #endif

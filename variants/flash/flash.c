@@ -52,21 +52,21 @@ static la_status sizes(const la_problem *p, la_pass pass, const void *opts, cons
                        la_sizes *out, la_err *err)
 {
     (void)opts, (void)err;
-    return la_flash_sizes(p, pass, FLASH_NO_WINDOW, dev, out);
+    return la_flash_sizes(p, pass, LA_KV_NO_WINDOW, dev, out);
 }
 
 static la_status create(const la_problem *p, const void *opts, const la_device *dev, void **self,
                         la_err *err)
 {
     (void)opts;
-    return la_flash_create(p, FLASH_NO_WINDOW, dev, self, err);
+    return la_flash_create(p, LA_KV_NO_WINDOW, dev, self, err);
 }
 
 #if LA_HAVE_CUDA
 static int64_t window_of(const void *opts)
 {
     (void)opts;
-    return FLASH_NO_WINDOW;
+    return LA_KV_NO_WINDOW;
 }
 #endif
 

@@ -5,11 +5,11 @@
  * tile products. In bf16 backward works on widened copies of its inputs: beside T x T floats of weights
  * they are small.
  */
-#include <inttypes.h>
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
+#include "kv_attention.h"
 #include "labench/kit.h"
 #include "softmax_internal.h"
 
@@ -19,11 +19,6 @@ typedef struct head {
     const float *old_k, *old_v;     /* [pos, dk], [pos, dv] */
     float *scratch;                 /* the thread's own, for tile products; NULL: by OpenBLAS */
 } head;
-
-size_t la_softmax_cache_v(const la_problem *p)
-{
-    return la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dk) * la_dtype_size(p->dtype));
-}
 
 int64_t la_softmax_step(int64_t len)
 {
@@ -80,45 +75,11 @@ static head head_of(const la_problem *p, const la_io *io, int64_t pos, int64_t i
               .new_k = (const float *)io->k + (b * T * p->Hkv + kv) * p->dk,
               .new_v = (const float *)io->v + (b * T * p->Hkv + kv) * p->dv};
     if (pos > 0) {
-        const void *V = (const char *)io->state_in + la_softmax_cache_v(p);
+        const void *V = (const char *)io->state_in + la_kv_values_at(p, p->Tcap);
         x.old_k = (const float *)io->state_in + slot * p->dk;
         x.old_v = (const float *)V + slot * p->dv;
     }
     return x;
-}
-
-/* n elements of one type into another buffer. */
-static void put(void *base, size_t first, const void *from, int64_t at, int64_t n, size_t size)
-{
-    memcpy((char *)base + first, (const char *)from + (size_t)at * size, (size_t)n * size);
-}
-
-void la_softmax_append(const la_problem *p, const la_io *io, int64_t pos)
-{
-    if (!io->state_out || !io->k) return;
-    size_t size = la_dtype_size(p->dtype), V = la_softmax_cache_v(p);
-    int64_t T = p->T, dk = p->dk, dv = p->dv;
-    for (int64_t i = 0; i < p->B * p->Hkv; i++) {
-        int64_t first = i / p->Hkv * T * p->Hkv + i % p->Hkv;
-        size_t k = (size_t)(i * p->Tcap * dk) * size, v = V + (size_t)(i * p->Tcap * dv) * size;
-        if (io->state_in && io->state_in != io->state_out) {
-            put(io->state_out, k, (const char *)io->state_in + k, 0, pos * dk, size);
-            put(io->state_out, v, (const char *)io->state_in + v, 0, pos * dv, size);
-        }
-        for (int64_t t = 0; t < T; t++) {
-            size_t slot = (size_t)(pos + t) * size;
-            put(io->state_out, k + slot * (size_t)dk, io->k, (first + t * p->Hkv) * dk, dk, size);
-            put(io->state_out, v + slot * (size_t)dv, io->v, (first + t * p->Hkv) * dv, dv, size);
-        }
-    }
-}
-
-la_status la_softmax_fits(const la_problem *p, const la_io *io, int64_t tokens, la_err *err)
-{
-    if ((io->state_in || io->state_out) && tokens > p->Tcap)
-        return LA_FAIL(err, LA_E_ARG, "%" PRId64 " tokens do not fit a cache of capacity %" PRId64,
-                       tokens, p->Tcap);
-    return LA_OK;
 }
 
 /* Rows of a block: enough blocks for every thread, and tall enough that OpenBLAS, which packs K and V
@@ -337,7 +298,7 @@ static void widen_cache(const softmax *f, const la_io *io, int64_t pos, float *K
 {
     const la_problem *p = &f->p;
     const char *from = io->state_in;
-    const void *k = from, *v = from + la_softmax_cache_v(p);
+    const void *k = from, *v = from + la_kv_values_at(p, p->Tcap);
     for (int64_t i = 0; i < p->B * p->Hkv; i++) {
         int64_t at = i * p->Tcap;
         f->narrow->widen(pos * p->dk, (const la_bf16 *)k + at * p->dk, K + at * p->dk);
@@ -449,8 +410,8 @@ static void decode_head(const softmax *f, const la_io *io, int64_t pos, int64_t 
                          : (float *)io->o + i * p->dv;
     const char *q = (const char *)io->q + (size_t)(i * p->dk) * size;
     const char *K = (const char *)io->state_in + (size_t)(kv * p->Tcap * p->dk) * size;
-    const char *V =
-        (const char *)io->state_in + la_softmax_cache_v(p) + (size_t)(kv * p->Tcap * p->dv) * size;
+    const char *V = (const char *)io->state_in + la_kv_values_at(p, p->Tcap) +
+                    (size_t)(kv * p->Tcap * p->dv) * size;
     memset(o, 0, (size_t)p->dv * sizeof *o);
     if (n > 0) { /* else an empty cache and no token: the sum over no keys */
         if (pos > 0) scores_of(f, pos, K, q, score);
@@ -470,10 +431,10 @@ la_status la_softmax_decode(void *self, const la_io *io, la_err *err)
     const softmax *f = self;
     const la_problem *p = &f->p;
     int64_t pos = io->state_in ? io->pos : 0, heads = p->B * p->H;
-    LA_TRY(la_softmax_fits(p, io, pos + (io->k != NULL), err));
+    LA_TRY(la_kv_fits(p, io, pos + (io->k != NULL), err));
     size_t bytes = (size_t)(heads * pos * (p->dk + p->dv)) * la_dtype_size(p->dtype);
 #pragma omp parallel for num_threads(p->threads) schedule(static) if (bytes > 256 * 1024)
     for (int64_t i = 0; i < heads; i++) decode_head(f, io, pos, i);
-    la_softmax_append(p, io, pos);
+    la_kv_append(p, p->Tcap, io, pos, 1);
     return LA_OK;
 }

@@ -55,7 +55,7 @@ static keys new_tokens(const la_problem *p, const la_io *io)
 static keys cache(const la_problem *p, void *base, int64_t len)
 {
     return (keys){.k = base,
-                  .v = (char *)base + la_softmax_cache_v(p),
+                  .v = (char *)base + la_kv_values_at(p, p->Tcap),
                   .len = len,
                   .k_ld = p->dk,
                   .k_head = p->Tcap * p->dk,
@@ -180,7 +180,7 @@ static layout layout_of(const la_problem *p, int64_t tokens, bool backward)
 {
     la_problem one = *p;
     one.T = tokens;
-    size_t bytes = la_softmax_cache_v(p);
+    size_t bytes = la_kv_values_at(p, p->Tcap);
     bytes += la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dv) * la_dtype_size(p->dtype));
     const keys x = cache(p, NULL, p->Tcap);
     la_cuda_product o = mixed(&one, tokens, &x, NULL, 0, false, NULL);
@@ -244,7 +244,7 @@ static la_softmax_rows rows_of(const call *c)
 /* Cached and new tokens into the cache at `to`. */
 static la_status append(const la_problem *p, const la_io *io, int64_t pos, void *to, la_err *err)
 {
-    size_t v = la_softmax_cache_v(p);
+    size_t v = la_kv_values_at(p, p->Tcap);
     la_softmax_append_call one = {.B = p->B,
                                   .Hkv = p->Hkv,
                                   .Tcap = p->Tcap,
@@ -268,7 +268,7 @@ static la_status append(const la_problem *p, const la_io *io, int64_t pos, void 
 static la_status begin(const la_problem *p, const la_io *io, bool backward, call *c, la_err *err)
 {
     *c = (call){.p = p, .io = io, .pos = io->state_in ? io->pos : 0};
-    LA_TRY(la_softmax_fits(p, io, c->pos + (io->k ? p->T : 0), err));
+    LA_TRY(la_kv_fits(p, io, c->pos + (io->k ? p->T : 0), err));
     c->l = layout_of(p, p->T, backward);
     void *held = backward ? NULL : io->state_out;
     if (held && io->k) LA_TRY(append(p, io, c->pos, held, err));

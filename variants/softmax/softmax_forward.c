@@ -4,10 +4,10 @@
  * Keys and values are packed once for all rows, and taken from the cache and bf16 on the way: K' in
  * panels of keys, V in panels of channels, so that tile products read both in place.
  */
-#include <inttypes.h>
 #include <omp.h>
 #include <string.h>
 
+#include "kv_attention.h"
 #include "labench/kit.h"
 #include "labench/simd.h"
 #include "softmax_internal.h"
@@ -79,7 +79,7 @@ static tokens cached(const softmax *f, const la_io *io, int64_t kv, int64_t pos)
 {
     const la_problem *p = &f->p;
     size_t size = la_dtype_size(p->dtype);
-    const char *K = io->state_in, *V = K + la_softmax_cache_v(p);
+    const char *K = io->state_in, *V = K + la_kv_values_at(p, p->Tcap);
     return (tokens){.k = K + (size_t)(kv * p->Tcap * p->dk) * size,
                     .v = V + (size_t)(kv * p->Tcap * p->dv) * size,
                     .k_step = p->dk,
@@ -212,7 +212,7 @@ la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
     int64_t pos = io->state_in ? io->pos : 0, len = pos + p->T, step = rows_of(p, len);
     int64_t blocks = panels_of(p->T, step), panels = panels_of(len, f->tile->panel);
     int64_t kv_heads = p->B * p->Hkv;
-    LA_TRY(la_softmax_fits(p, io, len, err));
+    LA_TRY(la_kv_fits(p, io, len, err));
     layout l = layout_of(f, len);
     float *packed = (float *)io->work + la_softmax_score_floats(p);
     float *threads_own = packed + (size_t)kv_heads * (l.keys + l.values);
@@ -235,6 +235,6 @@ la_status la_softmax_forward(void *self, const la_io *io, la_err *err)
         for (int64_t item = 0; item < p->B * p->H * blocks; item++)
             run_rows(f, io, pos, item / blocks, item % blocks * step, step, packed, rows);
     }
-    la_softmax_append(p, io, pos);
+    la_kv_append(p, p->Tcap, io, pos, p->T);
     return LA_OK;
 }

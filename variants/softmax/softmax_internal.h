@@ -35,11 +35,6 @@ size_t la_softmax_score_floats(const la_problem *p);
 size_t la_softmax_packed_floats(const softmax *f);
 size_t la_softmax_backward_bytes(const softmax *f);
 size_t la_softmax_decode_bytes(const softmax *f);
-/* Bytes of the keys of the cache: its values lie behind them. */
-size_t la_softmax_cache_v(const la_problem *p);
-/* Copies the cache on where state_out is another buffer, and appends T tokens. */
-void la_softmax_append(const la_problem *p, const la_io *io, int64_t pos);
-la_status la_softmax_fits(const la_problem *p, const la_io *io, int64_t tokens, la_err *err);
 /* A small problem is over before a second thread is awake. */
 int la_softmax_threads(const la_problem *p, int64_t pos);
 
