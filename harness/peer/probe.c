@@ -16,6 +16,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "peer.h"
+#include "process.h"
 
 #define ANSWER_MOST 65536
 
@@ -80,13 +81,6 @@ static int start(const la_peer *peer, talk *t)
     return rc;
 }
 
-static bool has_exited(talk *t)
-{
-    siginfo_t info = {0};
-    return waitid(P_PID, (id_t)t->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid == t->pid;
-}
-
 /* Until it ends or the time is over; what it leaves running is killed with it. */
 static void listen_to(talk *t)
 {
@@ -96,7 +90,7 @@ static void listen_to(talk *t)
     while (!t->exited && !t->late) {
         struct pollfd p = {open ? t->fd : -1, POLLIN, 0};
         poll(&p, 1, 20);
-        t->exited = has_exited(t);
+        t->exited = la_process_has_exited(t->pid);
         while (open) {
             char rest[4096];
             bool room = t->len < sizeof t->answer - 1;

@@ -14,6 +14,7 @@
 #include "alloc.h"
 #include "child_internal.h"
 #include "clock.h"
+#include "process.h"
 
 #define TICK_MS   100
 #define GRACE_NS  INT64_C(2000000000) /* between SIGTERM and SIGKILL */
@@ -125,14 +126,6 @@ static void read_errs(la_child *c)
         taken += (size_t)n;
         for (ssize_t i = 0; i < n; i++) c->ring[c->ring_total++ % LA_CHILD_RING] = bytes[i];
     }
-}
-
-/* Without reaping: the group's number stays taken until we have killed what is left of it. */
-static bool has_exited(const la_child *c)
-{
-    siginfo_t info = {0};
-    return waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid == c->pid;
 }
 
 static int64_t resident(pid_t pid)
@@ -269,7 +262,7 @@ void la_child_wait(la_child *const *children, size_t n, la_child_watch *watch)
             la_child *c = children[i];
             read_records(c);
             read_errs(c);
-            c->exited = c->exited || has_exited(c);
+            c->exited = c->exited || la_process_has_exited(c->pid);
             ended |= c->exited;
         }
         if (woken || la_now_ns() >= watch->next_tick) tick(children, n, watch);

@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "plugin_load.h"
 #include "plugin_proxy.h"
+#include "process.h"
 #include "registry.h"
 
 enum {
@@ -96,17 +97,11 @@ static la_status start(plugin *p, la_err *err)
     return st;
 }
 
-/* Whether it ends by itself soon. Without reaping: the group's number stays taken. */
-static bool ends(pid_t pid)
+/* Leaves it a second to end by itself. */
+static void let_end(pid_t pid)
 {
     enum { LOOKS = 200, EACH_NS = 5000000 };
-    for (int i = 0; i < LOOKS; i++) {
-        siginfo_t info = {0};
-        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid)
-            return true;
-        la_sleep_ns(EACH_NS);
-    }
-    return false;
+    for (int i = 0; i < LOOKS && !la_process_has_exited(pid); i++) la_sleep_ns(EACH_NS);
 }
 
 /* Ends the process, which may be at its end already, with whatever it started, and closes what belongs to it; its
@@ -117,7 +112,7 @@ static int stop(plugin *p, bool kill_it)
     if (p->pid > 0) {
         if (p->fd >= 0) close(p->fd);
         p->fd = -1;
-        if (!kill_it) (void)ends(p->pid);
+        if (!kill_it) let_end(p->pid);
         kill(-p->pid, SIGKILL);
         while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR) {
         }

@@ -180,8 +180,7 @@ static layout layout_of(const la_problem *p, int64_t tokens, bool backward)
 {
     la_problem one = *p;
     one.T = tokens;
-    size_t bytes = la_kv_values_at(p, p->Tcap);
-    bytes += la_align((size_t)(p->B * p->Hkv * p->Tcap * p->dv) * la_dtype_size(p->dtype));
+    size_t bytes = la_align(la_kv_bytes(p, p->Tcap));
     const keys x = cache(p, NULL, p->Tcap);
     la_cuda_product o = mixed(&one, tokens, &x, NULL, 0, false, NULL);
     layout l = {.cache = la_align((size_t)(p->B * p->H * tokens * p->Tcap) * sizeof(float))};
