@@ -7,10 +7,12 @@
 
 #include "devices.h"
 #include "log.h"
+#include "models.h"
 #include "plugin_flags.h"
 #include "plugins.h"
 #include "registry.h"
 #include "reproduce.h"
+#include "screen.h"
 #include "sizes.h"
 #include "sweep.h"
 
@@ -48,7 +50,7 @@ static la_status check_memory(const la_plan *plan, const la_run_settings *settin
         if (!plan->cells[i].refused && plan->cells[i].need_bytes < least)
             least = plan->cells[i].need_bytes;
     LA_TRY(check_device_memory(plan, settings, err));
-    if (settings->memory_limit >= least || !settings->predict || plan->n == 0) return LA_OK;
+    if (settings->memory_limit >= least || !settings->predict || least == SIZE_MAX) return LA_OK;
     char limit[24], need[24];
     return LA_FAIL(err, LA_E_ARG, "--memory-limit %s leaves no room: the smallest cell needs %s",
                    la_format_bytes((double)settings->memory_limit, limit),
@@ -77,10 +79,10 @@ static void dry_settings(const la_learn *learn, const la_spec *spec)
     }
 }
 
-static void dry_row(const la_cell *cell, const la_run_args *args)
+static void dry_row(const la_plan *plan, const la_cell *cell, const la_run_args *args)
 {
     const la_run_settings *settings = &args->settings;
-    char words[128], need[24], call[24];
+    char words[128], sizes[128], need[24], call[24];
     const char *unit = !cell->learn ? "a call" : cell->pass == LA_TRAIN ? "a step" : "an example";
     la_outcome why;
     printf("%-52s %-13s ", la_cell_words(cell, words), la_mask_name(cell->problem.mask));
@@ -91,6 +93,8 @@ static void dry_row(const la_cell *cell, const la_run_args *args)
         printf("%s: %s", la_outcome_word(why), cell->reason);
     else
         printf("%10s  %s", la_format_bytes((double)cell->need_bytes, need), la_outcome_word(why));
+    if (la_screen_sizes(plan, cell, sizes, sizeof sizes))
+        printf("  %.*s", (int)strlen(sizes) - 1, sizes);
     /* Options tell cells apart only where some were set. */
     if (is_set(&args->spec, cell->variant->name)) printf("  %s", cell->opts_json);
     if (cell->task && is_set(&args->spec, cell->task->name)) printf("  %s", cell->task_opts_json);
@@ -113,8 +117,12 @@ static cJSON *dry_json(const la_cell *cell, const la_run_settings *settings)
     cJSON_AddNumberToObject(o, "length", (double)cell->seqlen);
     cJSON_AddNumberToObject(o, "batch", (double)cell->problem.B);
     cJSON_AddNumberToObject(o, "heads", (double)cell->problem.H);
+    cJSON_AddNumberToObject(o, "kv_heads", (double)cell->problem.Hkv);
+    cJSON_AddNumberToObject(o, "qk_heads", (double)cell->problem.Hqk);
     cJSON_AddNumberToObject(o, "dk", (double)cell->problem.dk);
     cJSON_AddNumberToObject(o, "dv", (double)cell->problem.dv);
+    cJSON_AddNumberToObject(o, "scale", cell->problem.scale);
+    cJSON_AddStringToObject(o, "cache", cell->cold ? "cold" : "hot");
     cJSON_AddNumberToObject(o, "threads", cell->problem.threads);
     cJSON_AddItemToObject(o, "options", cJSON_Parse(cell->opts_json));
     cJSON_AddItemToObject(o, "task_options", cJSON_Parse(cell->task_opts_json));
@@ -132,20 +140,24 @@ static cJSON *dry_json(const la_cell *cell, const la_run_settings *settings)
     return o;
 }
 
-/* By what the database knows of this machine, where there is one; a CPU's peak says nothing of a CUDA device. */
+/* By what the database knows of this machine, where there is one, and by what is done already; a CPU's peak says
+ * nothing of a CUDA device. */
 static la_status rehearse(la_plan *plan, la_run_args *args, const la_device *device,
                           la_estimate *out, la_err *err)
 {
     la_reach reach = {0};
+    la_store *store;
+    char name[9] = "";
+    size_t done, all;
     la_status st = LA_OK;
-    if (device->backend != LA_CUDA) {
-        la_store *store;
-        /* Of one that cannot be read the sweep itself will tell. */
-        if (la_store_if_there(args->db, &store, NULL) != LA_OK) store = NULL;
-        st = la_reach_find(store, &reach, err);
-        la_store_close(store);
-    }
+    /* Of one that cannot be read the sweep itself will tell. */
+    if (la_store_if_there(args->db, &store, NULL) != LA_OK) store = NULL;
+    if (device->backend != LA_CUDA) st = la_reach_find(store, &reach, err);
+    if (st == LA_OK && store) st = la_sweep_progress(store, plan, args, name, &done, &all, err);
+    la_store_close(store);
+    if (st == LA_OK) st = la_models_mark(plan, &args->settings, device, la_db_path(args->db), err);
     if (st == LA_OK) st = la_reach_estimate(&reach, plan, &args->settings, out, err);
+    if (st == LA_OK && *name) la_sweep_continue_line(args, name, done, all);
     la_reach_release(&reach);
     return st;
 }
@@ -156,7 +168,7 @@ static int dry_run(la_plan *plan, la_run_args *args, const la_device *device)
     la_err err = {0};
     if (rehearse(plan, args, device, estimate, &err) != LA_OK) return la_complain(&err);
     if (!args->json) {
-        for (size_t i = 0; i < plan->n; i++) dry_row(&plan->cells[i], args);
+        for (size_t i = 0; i < plan->n; i++) dry_row(plan, &plan->cells[i], args);
         la_sweep_estimate_line(plan, args, estimate);
         return la_finish_stdout(LA_EXIT_OK);
     }

@@ -5,11 +5,6 @@
 
 #include "predict.h"
 
-/* A quick sweep makes no call that takes longer. */
-#define QUICK_CALL_S 5.0
-/* A call that takes longer gets a single round. */
-#define ONE_ROUND_S 0.3
-
 static double peak_of(const la_cell *cell, const la_run_settings *settings)
 {
     return la_predict_peak(cell, settings->peak_flops, settings->peak_threads);
@@ -17,25 +12,12 @@ static double peak_of(const la_cell *cell, const la_run_settings *settings)
 
 bool la_estimate_runs(const la_cell *cell, const la_run_settings *settings, la_outcome *why)
 {
-    if (cell->refused) {
-        *why = cell->outcome;
-        return false;
-    }
-    if (settings->predict && cell->need_bytes > settings->memory_limit) {
-        *why = LA_OUTCOME_PREDICTED_OOM;
-        return false;
-    }
-    if (settings->predict && settings->device_limit &&
-        cell->device_bytes > settings->device_limit) {
-        *why = LA_OUTCOME_PREDICTED_OOM;
-        return false;
-    }
-    if (settings->predict && settings->quick &&
-        la_predict_floor(cell, peak_of(cell, settings)) > QUICK_CALL_S) {
-        *why = LA_OUTCOME_PREDICTED_TIMEOUT;
-        return false;
-    }
-    return true;
+    la_left_out out = {.outcome = cell->outcome};
+    bool left_out =
+        cell->refused || la_predict_too_large(cell, settings, &out) ||
+        la_predict_too_slow(settings, la_predict_floor(cell, peak_of(cell, settings)), &out);
+    if (left_out) *why = out.outcome;
+    return !left_out;
 }
 
 /* The largest learned workers, as many as there may be at one time; descending. */
@@ -55,16 +37,24 @@ static void keep_largest(largest *l, size_t bytes, int jobs)
 static size_t memory_beside(const largest *l, size_t limit)
 {
     size_t sum = 0;
-    for (size_t i = 0; i < l->n && (i == 0 || sum + l->bytes[i] <= limit); i++) sum += l->bytes[i];
+    for (size_t i = 0; i < l->n && (i == 0 || limit == 0 || sum + l->bytes[i] <= limit); i++)
+        sum += l->bytes[i];
     return sum;
 }
 
-/* What all rounds of a cell take; *longest: of one of them. */
+/* Whether a round of it is still to come. */
+static bool is_open(const la_cell *cell, const la_run_settings *settings)
+{
+    int rounds = la_predict_rounds(cell, settings, cell->predicted_s);
+    return __builtin_popcountll(cell->done) < rounds;
+}
+
+/* What all rounds of a cell take that are still to come; *longest: of one of them. */
 static double rounds_of(const la_cell *cell, const la_run_settings *settings, bool worst,
                         double *longest)
 {
     double call = cell->predicted_s, sum = 0;
-    int rounds = (call > ONE_ROUND_S || settings->quick) && !cell->learn ? 1 : cell->rounds;
+    int rounds = la_predict_rounds(cell, settings, call);
     for (int round = 0; round < rounds; round++) {
         if (cell->done >> round & 1) continue;
         double s = worst ? la_predict_longest(cell, call, settings, round)
@@ -83,10 +73,10 @@ static double all_of(const la_plan *plan, const la_run_settings *settings, bool 
     for (size_t i = 0; i < plan->n; i++) {
         const la_cell *cell = &plan->cells[i];
         la_outcome why;
+        la_left_out out;
         if (!la_estimate_runs(cell, settings, &why)) continue;
         /* Shorter cells of its family will have told the sweep. */
-        if (!worst && settings->predict && settings->quick && cell->predicted_s > QUICK_CALL_S)
-            continue;
+        if (!worst && la_predict_too_slow(settings, cell->predicted_s, &out)) continue;
         double s = rounds_of(cell, settings, worst, cell->learn ? &longest : &unused);
         if (cell->learn)
             beside += s * la_predict_share(cell, settings->jobs, settings->cores);
@@ -110,6 +100,10 @@ la_status la_estimate_plan(la_plan *plan, const la_run_settings *settings, la_es
             out->refused += why == LA_OUTCOME_UNSUPPORTED;
             out->too_large += why == LA_OUTCOME_PREDICTED_OOM;
             out->too_slow += why == LA_OUTCOME_PREDICTED_TIMEOUT;
+            continue;
+        }
+        if (!is_open(cell, settings)) {
+            out->done++;
             continue;
         }
         out->runs++;

@@ -10,7 +10,7 @@ typedef struct la_estimate {
     double seconds, worst_seconds;
     size_t device_memory; /* of a CUDA device, likewise; 0: none */
     size_t memory;        /* the largest worker that will run, or those beside */
-    size_t runs, refused, too_large, too_slow; /* cells */
+    size_t runs, done, refused, too_large, too_slow; /* cells; done: all rounds of an earlier run */
 } la_estimate;
 
 /* Fills predicted_s of the cells that run, and counts who shares references. What was learned from earlier

@@ -35,6 +35,13 @@ void la_screen_init(la_screen *screen, const la_run_args *args, const la_plan *p
     la_log_before(la_screen_clear);
 }
 
+void la_screen_release(void)
+{
+    la_screen_clear();
+    la_log_before(NULL);
+    standing = NULL;
+}
+
 void la_screen_clear(void)
 {
     if (!standing || !standing->shown) return;
@@ -153,11 +160,9 @@ static void sizes_of(const la_cell *cell, int64_t out[SIZES])
     memcpy(out, sizes, sizeof sizes);
 }
 
-/* "B 2 threads 1 {"chunk":64} ": where another timed cell of the plan has something else. */
-static size_t shape_words(const la_screen *screen, const la_cell *cell, char *out, size_t cap)
+size_t la_screen_sizes(const la_plan *plan, const la_cell *cell, char *out, size_t cap)
 {
-    const la_plan *plan = screen->plan;
-    bool differs[SIZES] = {false}, options = false;
+    bool differs[SIZES] = {false};
     int64_t mine[SIZES], theirs[SIZES];
     size_t len = 0;
     sizes_of(cell, mine);
@@ -166,13 +171,26 @@ static size_t shape_words(const la_screen *screen, const la_cell *cell, char *ou
         if (other->task || !other->opts_json) continue;
         sizes_of(other, theirs);
         for (int i = 0; i < SIZES; i++) differs[i] |= theirs[i] != mine[i];
-        options |= other->variant == cell->variant && strcmp(other->opts_json, cell->opts_json);
     }
     out[0] = '\0';
     for (int i = 0; i < SIZES && len < cap; i++)
         if (differs[i] && mine[i])
             len +=
                 (size_t)snprintf(out + len, cap - len, "%s %" PRId64 " ", size_names[i], mine[i]);
+    return len;
+}
+
+/* "B 2 threads 1 {"chunk":64} ": where another timed cell of the plan has something else. */
+static size_t shape_words(const la_screen *screen, const la_cell *cell, char *out, size_t cap)
+{
+    const la_plan *plan = screen->plan;
+    bool options = false;
+    size_t len = la_screen_sizes(plan, cell, out, cap);
+    for (size_t c = 0; plan && !cell->task && c < plan->n; c++) {
+        const la_cell *other = plan->cells + c;
+        options |= !other->task && other->opts_json && other->variant == cell->variant &&
+                   strcmp(other->opts_json, cell->opts_json);
+    }
     if (options && len < cap) len += (size_t)snprintf(out + len, cap - len, "%s ", cell->opts_json);
     return len;
 }

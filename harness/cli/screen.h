@@ -25,6 +25,10 @@ int la_screen_width(int fd);
 /* A la_run_listener whose context is the screen. */
 void la_screen_event(const la_run_event *event, void *screen);
 void la_screen_clear(void);
+/* No line of this screen is cleared any more: it may go. */
+void la_screen_release(void);
+/* "B 2 threads 1 ": what of a timed cell's sizes another one of the plan has differently; its length. */
+size_t la_screen_sizes(const la_plan *plan, const la_cell *cell, char *out, size_t cap);
 /* "flash  8k  7.31 ms [7.24, 7.40]  n=42  94.0 GFLOP/s ..." of one attempt. */
 void la_screen_row(const la_screen *screen, const la_cell *cell, const la_attempt_row *attempt,
                    char *out, size_t cap);

@@ -225,17 +225,70 @@ static la_status store_cells(sweep *s, la_err *err)
     return st;
 }
 
-static la_status count_done(sweep *s, size_t *done, size_t *all, la_err *err)
+static la_status count_done(la_store *store, la_plan *plan, size_t *done, size_t *all, la_err *err)
 {
     *done = *all = 0;
-    for (size_t i = 0; i < s->plan->n; i++) {
-        uint64_t bits;
-        LA_TRY(la_store_rounds_done(s->store, s->plan->cells[i].id, &bits, err));
-        if (!s->args->settings.retry) s->plan->cells[i].done = bits;
-        *done += (size_t)__builtin_popcountll(bits);
-        *all += (size_t)s->plan->cells[i].rounds;
+    for (size_t i = 0; i < plan->n; i++) {
+        la_cell *c = &plan->cells[i];
+        LA_TRY(la_store_rounds_done(store, c->id, &c->done, err));
+        *done += (size_t)__builtin_popcountll(c->done);
+        *all += (size_t)c->rounds;
     }
     return LA_OK;
+}
+
+/* The unfinished sweep that these flags continue; 0: none. */
+static la_status find_begun(la_store *store, const la_plan *plan, const la_run_args *args,
+                            int64_t *id, la_err *err)
+{
+    static const char sql[] =
+        "SELECT sweep_id FROM sweep JOIN build USING(build_id) JOIN machine USING(machine_id) "
+        "WHERE spec_hash = ?1 AND build.uuid = ?2 AND machine.uuid = ?3 AND seed = CAST(?4 AS INT) "
+        "AND quick = CAST(?5 AS INT) AND state <> 'done' ORDER BY sweep_id DESC LIMIT 1";
+    char seed[24];
+    bool more = false;
+    la_build build;
+    la_machine machine;
+    la_query *query = NULL;
+    la_build_read(&build);
+    LA_TRY(la_machine_read(&machine, err));
+    snprintf(seed, sizeof seed, "%" PRId64, (int64_t)args->spec.seed);
+    const char *bound[] = {plan->spec_hash, build.uuid, machine.uuid, seed,
+                           args->spec.quick ? "1" : "0"};
+    la_status st = la_query_open(store, sql, bound, LA_COUNT(bound), &query, err);
+    if (st == LA_OK) st = la_query_next(query, &more, err);
+    *id = st == LA_OK && more ? la_query_int(query, 0) : 0;
+    la_query_close(query);
+    la_machine_release(&machine);
+    return st;
+}
+
+la_status la_sweep_progress(la_store *store, la_plan *plan, const la_run_args *args, char name[9],
+                            size_t *done, size_t *all, la_err *err)
+{
+    static const char sql[] = "SELECT cell_id, cell_key FROM cell WHERE sweep_id = CAST(?1 AS INT) "
+                              "ORDER BY ordinal";
+    char text[24];
+    int64_t id = 0;
+    bool more = false;
+    la_query *query = NULL;
+    *name = '\0';
+    if (args->fresh) return LA_OK;
+    LA_TRY(find_begun(store, plan, args, &id, err));
+    if (id == 0) return LA_OK;
+    snprintf(text, sizeof text, "%" PRId64, id);
+    LA_TRY(la_query_open(store, sql, (const char *[]){text}, 1, &query, err));
+    la_status st = LA_OK;
+    bool same = true;
+    for (size_t i = 0; i < plan->n && st == LA_OK && same; i++) {
+        st = la_query_next(query, &more, err);
+        same = st == LA_OK && more && strcmp(la_query_text(query, 1), plan->cells[i].key) == 0;
+        if (same) plan->cells[i].id = la_query_int(query, 0);
+    }
+    la_query_close(query);
+    if (st != LA_OK || !same) return st;
+    LA_TRY(count_done(store, plan, done, all, err));
+    return la_store_sweep_name(store, id, name, err);
 }
 
 la_status la_sweep_rehearse(la_plan *plan, la_run_args *args, const la_device *device,
@@ -277,20 +330,29 @@ static la_status begin(sweep *s, int argc, char **argv, la_err *err)
 
 /* ---- what is said before and after ---- */
 
+void la_sweep_continue_line(const la_run_args *args, const char *name, size_t done, size_t all)
+{
+    if (args->common.quiet) return;
+    fprintf(stderr, "continuing sweep %s: %zu of %zu attempts are done\n", name, done, all);
+}
+
 void la_sweep_estimate_line(const la_plan *plan, const la_run_args *args,
                             const la_estimate *estimate)
 {
     if (args->common.quiet) return;
     char about[24], worst[24], need[24], limit[24], left_out[160] = "";
     size_t len = 0;
+    if (estimate->done)
+        len = (size_t)snprintf(left_out, sizeof left_out, ", %zu done", estimate->done);
     if (estimate->refused)
-        len = (size_t)snprintf(left_out, sizeof left_out, ", %zu unsupported", estimate->refused);
+        len += (size_t)snprintf(left_out + len, sizeof left_out - len, ", %zu unsupported",
+                                estimate->refused);
     if (estimate->too_large)
         len += (size_t)snprintf(left_out + len, sizeof left_out - len, ", %zu too large for memory",
                                 estimate->too_large);
     if (estimate->too_slow)
-        snprintf(left_out + len, sizeof left_out - len, ", %zu too slow for --quick",
-                 estimate->too_slow);
+        snprintf(left_out + len, sizeof left_out - len, ", %zu too slow for --%s",
+                 estimate->too_slow, args->spec.quick ? "quick" : "timeout");
     int seeds = 0;
     bool kernels = false;
     for (size_t i = 0; i < plan->n; i++) {
@@ -358,7 +420,6 @@ static void draw_plots(const sweep *s)
     la_plots plots = {0};
     la_err err = {0};
     snprintf(dir, sizeof dir, "%s/%s", root, s->name);
-    mkdir(root, 0777); /* if that fails, so does what follows, and says so */
     la_status st = la_report_plots(s->store, s->id, NULL, 0, dir, NULL, NULL, &plots, &err);
     if (st == LA_E_ENV)
         say(s, "note: %s; data and .gp files are in %s", err.msg, dir);
@@ -436,12 +497,17 @@ int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const 
     la_status st = begin(&s, argc, argv, &err);
     if (st != LA_OK) goto failed;
     size_t done, all;
-    st = count_done(&s, &done, &all, &err);
+    int64_t reopened = 0;
+    if (s.continued && args->settings.retry)
+        st = la_run_retry(s.store, s.id, args->settings.retry, &reopened, &err);
+    if (st == LA_OK) st = count_done(s.store, plan, &done, &all, &err);
     if (st == LA_OK) st = estimate_plan(&s, &estimate, &err);
     if (st != LA_OK) goto failed;
     start_lines(&s, &estimate);
-    if (s.continued)
-        say(&s, "continuing sweep %s: %zu of %zu attempts are done", s.name, done, all);
+    if (s.continued) la_sweep_continue_line(args, s.name, done, all);
+    if (reopened)
+        say(&s, "%" PRId64 " cell%s opened again (--retry %s)", reopened, reopened == 1 ? "" : "s",
+            args->settings.retry);
     st = note_findings(&s, &err);
     if (st != LA_OK) goto failed;
     la_screen_init(&screen, args, plan);
@@ -449,7 +515,7 @@ int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const 
     memcpy(screen.peaks, s.peaks, s.n_peaks * sizeof *s.peaks);
     st = la_run(plan, &args->settings, device, s.store, s.id, la_screen_event, &screen, totals,
                 &err);
-    la_screen_clear();
+    la_screen_release();
     if (st == LA_E_INTERRUPTED) {
         code = interrupted(&s, &screen);
         goto done;

@@ -19,4 +19,10 @@ int la_sweep_run(int argc, char **argv, la_plan *plan, la_run_args *args, const 
 void la_sweep_estimate_line(const la_plan *plan, const la_run_args *args,
                             const la_estimate *estimate);
 
+/* What of the plan an unfinished sweep of a store has that these flags would continue: its name ("": there is
+ * none), attempts that are done, and all; fills `done` of the cells. */
+la_status la_sweep_progress(la_store *store, la_plan *plan, const la_run_args *args, char name[9],
+                            size_t *done, size_t *all, la_err *err);
+void la_sweep_continue_line(const la_run_args *args, const char *name, size_t done, size_t all);
+
 #endif

@@ -106,9 +106,9 @@ void la_environment_read(la_environment *out)
     read_mitigations(out->mitigations, sizeof out->mitigations);
     out->numa_balancing = la_sysfile_int("/proc/sys/kernel/numa_balancing");
     out->aslr = la_sysfile_int("/proc/sys/kernel/randomize_va_space");
-    out->swap_total = la_sysfile_kb("/proc/meminfo", "SwapTotal");
-    out->swap_used = out->swap_total - la_sysfile_kb("/proc/meminfo", "SwapFree");
-    out->ram_free = la_sysfile_kb("/proc/meminfo", "MemAvailable");
+    out->swap_total = la_sysfile_bytes("/proc/meminfo", "SwapTotal");
+    out->swap_used = out->swap_total - la_sysfile_bytes("/proc/meminfo", "SwapFree");
+    out->ram_free = la_sysfile_bytes("/proc/meminfo", "MemAvailable");
     cpu_set_t set;
     out->allowed_cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : -1;
     out->load1 = la_sysfile_line("/proc/loadavg", line, sizeof line) ? strtod(line, NULL) : -1;

@@ -13,8 +13,6 @@
 #include "stats.h"
 
 #define MIN_SAMPLE_NS 1e6    /* and 1000 times the cost of a clock reading: under 0.1 % of it */
-#define WARMUP_NS     20e6   /* warm-up goes on this long */
-#define DEVICE_CALLS  3      /* of a device, whose warm-up its own clock rules */
 #define SETTLED       0.05   /* relative change of the half-width that counts as none */
 #define DEFAULT_MAX   100000 /* samples */
 
@@ -55,7 +53,7 @@ static la_status keep(la_timing *out, int64_t iters, int64_t total_ns, la_err *e
     return LA_OK;
 }
 
-/* A call far longer than the whole time asked for: three samples, no stop rule to look at. */
+/* A call far longer than the whole time asked for: few samples, no stop rule to look at. */
 static bool takes_few(const la_stop_rule *rule, double call_ns)
 {
     return call_ns > LA_FEW_TIMES * rule->min_time_s * 1e9;
@@ -69,7 +67,7 @@ static double most_ns(const la_stop_rule *rule, bool few)
 
 static double warmup_ns(const la_stop_rule *rule)
 {
-    return fmin(WARMUP_NS, rule->min_time_s * 1e9 / 4);
+    return fmin(LA_WARMUP_S, rule->min_time_s / 4) * 1e9;
 }
 
 /* A call as long as a warm-up has warmed everything by being verified; a device has clocks to raise. */
@@ -89,9 +87,9 @@ static la_status warm_up(const la_measured *what, const la_stop_rule *rule, la_t
         out->warmup_iters++;
         out->warmup_ns = what->warm ? out->warmup_ns + ns : la_now_ns() - start;
         *call_ns = fmin(*call_ns, (double)ns);
-        more = what->warm
-                   ? out->warmup_iters < DEVICE_CALLS || !what->warm(what->context, out->warmup_ns)
-                   : (double)out->warmup_ns < warmup_ns(rule);
+        more = what->warm ? out->warmup_iters < LA_WARMUP_CALLS ||
+                                !what->warm(what->context, out->warmup_ns)
+                          : (double)out->warmup_ns < warmup_ns(rule);
         if (!what->warm && (double)out->warmup_ns > rule->max_time_s * 1e9) break;
     }
     return LA_OK;
@@ -163,7 +161,7 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
         if (what->after) LA_TRY(what->after(what->context, err));
         LA_TRY(keep(out, iters, ns, err));
         spent += ns;
-        if (few && out->n >= 3)
+        if (few && out->n >= LA_FEW_SAMPLES)
             stop = "slow";
         else if (out->n >= most)
             stop = "samples";

@@ -27,11 +27,18 @@ typedef struct la_measured { /* what is timed, and what is done around it, untim
     void *context;
 } la_measured;
 
-/* A call longer than this many times min_time_s gets three samples, and no interval. */
-#define LA_FEW_TIMES 2
+/* Warm-up goes on this long, and for no more than a quarter of min_time_s; a device, whose warm-up its own clock
+ * rules, makes so many calls at least. */
+#define LA_WARMUP_S     0.02
+#define LA_WARMUP_CALLS 3
+/* A call longer than this many times min_time_s gets few samples, and no interval. */
+#define LA_FEW_TIMES   2
+#define LA_FEW_SAMPLES 3
 /* They take this many times max_time_s altogether, at most. */
 #define LA_FEW_LIMIT 12
-/* Seconds of a verified call that is one of those three: what only a first call does is lost in them. */
+/* Seconds of a verified call that is its own and only sample. */
+#define LA_SLOW_S 10.0
+/* Seconds of a verified call that is one of the few: what only a first call does is lost in them. */
 #define LA_COUNTED_S 2.0
 /* The fewest samples whose median has an interval: calls that are no few are made so often. */
 #define LA_INTERVAL_SAMPLES 6
@@ -40,8 +47,8 @@ typedef struct la_stop_rule {
     double min_time_s, max_time_s, target; /* target: half-width / median */
     int min_samples, max_samples;
     int64_t first_call_ns; /* of the verified call; a call over slow_s is its own sample */
-    bool first_counts;     /* it is one of the three samples of a long call */
-    double slow_s;         /* 10 */
+    bool first_counts;     /* it is one of the few samples of a long call */
+    double slow_s;         /* 0: none is its own sample */
 } la_stop_rule;
 
 typedef struct la_timing_sample {

@@ -3,38 +3,24 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* A number of KiB after "Name:" in a file of /proc, as bytes; -1 when it is not there. */
-static int64_t proc_kib(const char *path, const char *name)
-{
-    FILE *f = fopen(path, "re");
-    if (!f) return -1;
-    char line[256];
-    int64_t bytes = -1, kib;
-    size_t len = strlen(name);
-    while (bytes < 0 && fgets(line, sizeof line, f))
-        if (strncmp(line, name, len) == 0 && sscanf(line + len, ": %" SCNd64, &kib) == 1)
-            bytes = kib * 1024;
-    fclose(f);
-    return bytes;
-}
+#include "sysfile.h"
 
 int64_t la_rss_now(void)
 {
-    return proc_kib("/proc/self/status", "VmRSS");
+    return la_sysfile_bytes("/proc/self/status", "VmRSS");
 }
 
 int64_t la_rss_peak(void)
 {
-    return proc_kib("/proc/self/status", "VmHWM");
+    return la_sysfile_bytes("/proc/self/status", "VmHWM");
 }
 
 int64_t la_vm_size(void)
 {
-    return proc_kib("/proc/self/status", "VmSize");
+    return la_sysfile_bytes("/proc/self/status", "VmSize");
 }
 
 bool la_rss_peak_reset(void)
@@ -73,7 +59,7 @@ static int64_t cgroup_left(void)
 
 size_t la_memory_free(void)
 {
-    int64_t free_bytes = proc_kib("/proc/meminfo", "MemAvailable");
+    int64_t free_bytes = la_sysfile_bytes("/proc/meminfo", "MemAvailable");
     if (free_bytes < 0)
         free_bytes = (int64_t)sysconf(_SC_AVPHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
     int64_t left = cgroup_left();
@@ -85,11 +71,17 @@ static int64_t as_ns(struct timeval t)
     return (int64_t)t.tv_sec * 1000000000 + (int64_t)t.tv_usec * 1000;
 }
 
+la_usage la_usage_of(const struct rusage *r)
+{
+    return (la_usage){as_ns(r->ru_utime), as_ns(r->ru_stime), r->ru_nivcsw, r->ru_minflt,
+                      r->ru_majflt};
+}
+
 void la_usage_now(la_usage *out)
 {
     struct rusage r;
     getrusage(RUSAGE_SELF, &r);
-    *out = (la_usage){as_ns(r.ru_utime), as_ns(r.ru_stime), r.ru_nivcsw, r.ru_minflt, r.ru_majflt};
+    *out = la_usage_of(&r);
 }
 
 la_usage la_usage_since(const la_usage *start)

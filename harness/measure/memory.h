@@ -18,9 +18,11 @@ bool la_rss_peak_reset(
  * below the memory limit of our control group. */
 size_t la_memory_free(void);
 
-typedef struct la_usage { /* of this process so far */
+typedef struct la_usage { /* of this process so far, or of one that has ended */
     int64_t user_ns, sys_ns, involuntary, minor_faults, major_faults;
 } la_usage;
+struct rusage;
+la_usage la_usage_of(const struct rusage *r);
 void la_usage_now(la_usage *out);
 la_usage la_usage_since(const la_usage *start);
 

@@ -58,8 +58,10 @@ bool la_sysfile_field(const char *path, const char *key, char *buf, size_t cap)
     return got;
 }
 
-int64_t la_sysfile_kb(const char *path, const char *key)
+int64_t la_sysfile_bytes(const char *path, const char *key)
 {
-    char value[64];
-    return la_sysfile_field(path, key, value, sizeof value) ? strtoll(value, NULL, 10) * 1024 : 0;
+    char value[64], *end;
+    if (!la_sysfile_field(path, key, value, sizeof value)) return -1;
+    long long kib = strtoll(value, &end, 10);
+    return end == value ? -1 : kib * 1024;
 }

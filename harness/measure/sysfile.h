@@ -16,7 +16,7 @@ int64_t la_sysfile_int(const char *path);
 bool la_sysfile_choice(const char *path, char *buf, size_t cap);
 /* The value after "key:" in a file like /proc/meminfo or /proc/cpuinfo (first match). */
 bool la_sysfile_field(const char *path, const char *key, char *buf, size_t cap);
-/* A field in kB as bytes; 0 when missing. */
-int64_t la_sysfile_kb(const char *path, const char *key);
+/* A field in kB as bytes; -1 when missing. */
+int64_t la_sysfile_bytes(const char *path, const char *key);
 
 #endif

@@ -15,6 +15,7 @@
 
 #define LA_CELL_RATES    8   /* learning rates to choose from, at most */
 #define LA_CELL_EXAMPLES 128 /* of an evaluation, at most */
+#define LA_CELL_REPEATS  256 /* forward passes of a probe, at most */
 /* A worker's own code, libraries, thread stacks and BLAS buffers. */
 #define LA_CELL_PROCESS_BYTES ((size_t)48 << 20)
 /* A CUDA context and its modules: of the device's memory, and about as much of the host's. */
@@ -110,6 +111,8 @@ size_t la_cell_slices(const la_cell *cell, la_shape shapes[LA_MAX_SHAPES]);
 struct cJSON;
 la_status la_cell_learn_read(const struct cJSON *model, const struct cJSON *train, la_learn *out,
                              la_err *err);
+/* Answers after which a probe whose forward takes call_s ends, unless its task says how many passes it wants. */
+int64_t la_cell_answers(double call_s);
 /* What a forward call of the cell is given: its problem, or for a long probe of attention that reads the last tokens
  * alone those tokens, behind a cache of all others, which answers the same. True in that case. */
 bool la_cell_called(const la_cell *cell, la_problem *called);

@@ -2,7 +2,6 @@
 #include "child.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "child_internal.h"
 #include "clock.h"
 #include "process.h"
+#include "sysfile.h"
 
 #define TICK_MS   100
 #define GRACE_NS  INT64_C(2000000000) /* between SIGTERM and SIGKILL */
@@ -143,17 +143,13 @@ static int64_t resident(pid_t pid)
 /* Of a process and its children, without `shared` bytes of memory files that another one counts. */
 static int64_t resident_tree(pid_t pid, int64_t shared, int depth)
 {
-    char path[64], line[256];
-    int64_t bytes = resident(pid), files = 0;
+    char path[64];
+    int64_t bytes = resident(pid);
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "RssShmem: %" SCNd64, &files) == 1) break;
-    if (f) fclose(f);
-    files *= 1024;
-    bytes -= files < shared ? files : shared;
+    int64_t files = la_sysfile_bytes(path, "RssShmem");
+    if (files > 0) bytes -= files < shared ? files : shared;
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    f = depth > 0 ? fopen(path, "re") : NULL;
+    FILE *f = depth > 0 ? fopen(path, "re") : NULL;
     for (int one; f && fscanf(f, "%d", &one) == 1;)
         bytes += resident_tree((pid_t)one, shared, depth - 1);
     if (f) fclose(f);

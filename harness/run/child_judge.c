@@ -10,6 +10,7 @@
 #include "alloc.h"
 #include "child_internal.h"
 #include "clock.h"
+#include "memory.h"
 #include "text.h"
 
 /* The end of what the worker printed, oldest first, NUL bytes made visible. */
@@ -121,20 +122,16 @@ static void judge(la_child *c)
     }
 }
 
-static int64_t as_ns(struct timeval t)
-{
-    return (int64_t)t.tv_sec * 1000000000 + (int64_t)t.tv_usec * 1000;
-}
-
 static void keep_usage(la_child *c)
 {
     la_attempt_row *row = &c->attempt->row;
     row->wall_ns = la_now_ns() - c->counted; /* without the wait for a device */
-    row->cpu_user_ns = as_ns(c->usage.ru_utime);
-    row->cpu_sys_ns = as_ns(c->usage.ru_stime);
-    row->ctx_invol = c->usage.ru_nivcsw;
-    row->minor_faults = c->usage.ru_minflt;
-    row->major_faults = c->usage.ru_majflt;
+    la_usage used = la_usage_of(&c->usage);
+    row->cpu_user_ns = used.user_ns;
+    row->cpu_sys_ns = used.sys_ns;
+    row->ctx_invol = used.involuntary;
+    row->minor_faults = used.minor_faults;
+    row->major_faults = used.major_faults;
 }
 
 void la_child_judge(la_child *c)

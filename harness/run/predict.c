@@ -3,11 +3,14 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
+#include "alloc.h"
 #include "registry.h"
 #include "stats.h"
+#include "text.h"
 
 /* FLOP/s of one thread, when the machine's peak is not known: of cores of the last years. */
 #define PEAK_GENERIC 1.5e10
@@ -20,6 +23,9 @@
 #define DEVICE_BYTES  1e12
 #define LAUNCH_S      5e-6
 #define STEP_LAUNCHES 200 /* of a model's step or example */
+
+#define ONE_ROUND_S  0.3 /* a longer call gets a single round */
+#define QUICK_CALL_S 5.0 /* longer calls are not made in a quick sweep */
 
 enum { MOST_POINTS = 64 };
 
@@ -38,6 +44,36 @@ uint64_t la_predict_family(const la_cell *cell)
     hash = XXH3_64bits_withSeed(opts, strlen(opts), hash);
     /* A learned cell runs a whole model: a training and its evaluations are families of their own. */
     return cell->learn ? hash ^ cell->learn->group : hash;
+}
+
+typedef struct member {
+    uint64_t family;
+    size_t cell;
+} member;
+
+static int by_family(const void *a, const void *b)
+{
+    const member *x = a, *y = b;
+    if (x->family != y->family) return x->family > y->family ? 1 : -1;
+    return (x->cell > y->cell) - (x->cell < y->cell);
+}
+
+la_status la_predict_begin(const la_plan *plan, la_known *known, la_err *err)
+{
+    member *all = la_alloc((plan->n + 1) * sizeof *all, err);
+    if (!all) return LA_E_NOMEM;
+    for (size_t i = 0; i < plan->n; i++) all[i] = (member){la_predict_family(&plan->cells[i]), i};
+    if (plan->n) qsort(all, plan->n, sizeof *all, by_family);
+    for (size_t k = 0, from = 0; k < plan->n; k++) {
+        if (all[k].family != all[from].family) from = k;
+        bool last = k + 1 == plan->n || all[k + 1].family != all[k].family;
+        known[all[k].cell] = (la_known){.family = all[k].family,
+                                        .call_s = NAN,
+                                        .first = all[from].cell,
+                                        .next = last ? LA_NO_CELL : all[k + 1].cell};
+    }
+    la_free(all);
+    return LA_OK;
 }
 
 /* The time of one cell, carried to another length by what the two cost. */
@@ -99,20 +135,21 @@ double la_predict_call(const la_plan *plan, const la_known *known, size_t cell, 
 {
     const la_cell *c = &plan->cells[cell];
     double x[MOST_POINTS], y[MOST_POINTS];
-    size_t n = 0, nearest = SIZE_MAX;
+    size_t n = 0, nearest = LA_NO_CELL;
     bool two_lengths = false;
-    for (size_t i = 0; i < plan->n; i++) {
-        if (known[i].family != known[cell].family || isnan(known[i].call_s)) continue;
+    for (size_t i = known[cell].first; i != LA_NO_CELL; i = known[i].next) {
+        if (isnan(known[i].call_s)) continue;
         const la_cell *other = &plan->cells[i];
         if (other->seqlen > c->seqlen) continue;
         if (n < MOST_POINTS) {
             x[n] = (double)other->seqlen;
             y[n++] = fmax(known[i].call_s, 1e-9);
         }
-        if (nearest != SIZE_MAX && other->seqlen != plan->cells[nearest].seqlen) two_lengths = true;
-        if (nearest == SIZE_MAX || other->seqlen > plan->cells[nearest].seqlen) nearest = i;
+        if (nearest != LA_NO_CELL && other->seqlen != plan->cells[nearest].seqlen)
+            two_lengths = true;
+        if (nearest == LA_NO_CELL || other->seqlen > plan->cells[nearest].seqlen) nearest = i;
     }
-    *measured = nearest != SIZE_MAX;
+    *measured = nearest != LA_NO_CELL;
     if (!*measured) return la_predict_usual(c, peak_flops);
     const la_cell *from = &plan->cells[nearest];
     double near_s = known[nearest].call_s;
@@ -141,9 +178,47 @@ double la_predict_share(const la_cell *cell, int jobs, int cores)
 int64_t la_predict_oom(const la_plan *plan, const la_known *known, size_t cell)
 {
     int64_t found = -1;
-    for (size_t i = 0; i < plan->n; i++)
-        if (known[i].family == known[cell].family && known[i].oom &&
-            plan->cells[i].seqlen < plan->cells[cell].seqlen)
-            found = (int64_t)i;
+    for (size_t i = known[cell].first; i != LA_NO_CELL; i = known[i].next)
+        if (known[i].oom && plan->cells[i].seqlen < plan->cells[cell].seqlen) found = (int64_t)i;
     return found;
+}
+
+int la_predict_rounds(const la_cell *cell, const la_run_settings *settings, double call_s)
+{
+    if (cell->refused || cell->rounds < 1) return 1;
+    if (!cell->learn && (settings->quick || call_s > ONE_ROUND_S)) return 1;
+    return cell->rounds < LA_ROUNDS_MAX ? cell->rounds : LA_ROUNDS_MAX;
+}
+
+static bool over(size_t need, size_t limit, const char *where, la_left_out *out)
+{
+    char needed[24], most[24];
+    if (limit == 0 || need <= limit) return false;
+    out->outcome = LA_OUTCOME_PREDICTED_OOM;
+    snprintf(out->why, sizeof out->why, "needs %s%s (limit %s)",
+             la_format_bytes((double)need, needed), where, la_format_bytes((double)limit, most));
+    return true;
+}
+
+bool la_predict_too_large(const la_cell *cell, const la_run_settings *settings, la_left_out *out)
+{
+    return settings->predict &&
+           (over(cell->need_bytes, settings->memory_limit, "", out) ||
+            over(cell->device_bytes, settings->device_limit, " of the device", out));
+}
+
+bool la_predict_too_slow(const la_run_settings *settings, double call_s, la_left_out *out)
+{
+    bool slow = settings->quick && call_s > QUICK_CALL_S;
+    bool late = settings->timeout_s > 0 && call_s > settings->timeout_s;
+    if (!settings->predict || !(slow || late)) return false;
+    out->outcome = LA_OUTCOME_PREDICTED_TIMEOUT;
+    if (slow)
+        snprintf(out->why, sizeof out->why,
+                 "a call would take about %.3g s; a quick sweep makes none over %.0f s", call_s,
+                 QUICK_CALL_S);
+    else
+        snprintf(out->why, sizeof out->why, "a call would take about %.3g s (timeout %.3g s)",
+                 call_s, settings->timeout_s);
+    return true;
 }

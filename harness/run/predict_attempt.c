@@ -28,15 +28,8 @@
 #define USUAL_TIMES   1.8  /* samples last so many times what a first look asks for */
 #define DECODE_TIMES  1.3  /* of one token's calls, which one core makes out of its caches */
 #define USUAL_STEPS   0.85 /* of a training's steps are taken: some learn all before */
-#define WARM_S        0.02
-#define DEVICE_CALLS  3    /* of warm-up, at least */
-#define SLOW_S        10.0 /* the verified call is then the sample */
-#define SLOW_SAMPLES  3
-#define ANSWERS       256 /* of a probe */
-#define ANSWERS_SLOW  64
-#define MOST_REPEATS  256
-#define LONGEST_CALLS 4 /* in the worst case a call takes so many times as long */
-#define LONGEST_REST  2 /* and all else */
+#define LONGEST_CALLS 4    /* in the worst case a call takes so many times as long */
+#define LONGEST_REST  2    /* and all else */
 
 static bool has_gradients(const la_cell *c)
 {
@@ -47,6 +40,7 @@ static la_problem whole_of(const la_cell *c)
 {
     la_problem whole = c->problem;
     whole.T = c->seqlen;
+    if (c->pass == LA_DECODE) whole.mask = LA_MASK_CAUSAL;
     return whole;
 }
 
@@ -185,7 +179,7 @@ static double few_samples(const outlook *o, double call)
     const la_cell *c = o->cell;
     bool ours = !c->peer && c->impl->backend == LA_CPU && c->pass != LA_DECODE && !c->cold;
     bool counted = ours && o->round == 0 && call > LA_COUNTED_S;
-    return fmin(SLOW_SAMPLES, ceil(LA_FEW_LIMIT * o->set->max_time_s / call)) - counted;
+    return fmin(LA_FEW_SAMPLES, ceil(LA_FEW_LIMIT * o->set->max_time_s / call)) - counted;
 }
 
 /* Warm-up and samples; beside them the output of each is hashed. */
@@ -194,16 +188,16 @@ static double measuring(const outlook *o)
     const la_run_settings *set = o->set;
     double call = fmax(o->call_s, 1e-9), least = set->min_time_s, most = set->max_time_s;
     double hash = (double)o->cell->output_bytes / HASHED;
-    if (call > SLOW_S) return 0;
+    if (call > LA_SLOW_S) return 0;
     if (call > LA_FEW_TIMES * least) return few_samples(o, call) * (call + hash);
     double sample = fmax(call, 1e-3);
-    double warm = fmin(WARM_S, least / 4);
+    double warm = fmin(LA_WARMUP_S, least / 4);
     if (call >= warm) warm = 0; /* the first one was it */
-    if (o->cell->impl->backend == LA_CUDA) warm = fmax(warm, DEVICE_CALLS * call);
+    if (o->cell->impl->backend == LA_CUDA) warm = fmax(warm, LA_WARMUP_CALLS * call);
     double times = o->cell->pass == LA_DECODE ? DECODE_TIMES : USUAL_TIMES;
     double s = o->longest ? most : times * fmax(set->min_samples * sample, least);
     s = fmin(s, fmax(most, LA_INTERVAL_SAMPLES * sample));
-    if (set->quick) s = SLOW_SAMPLES * sample;
+    if (set->quick) s = LA_FEW_SAMPLES * sample;
     return warm + s + s / sample * hash;
 }
 
@@ -233,11 +227,11 @@ static double probe(const outlook *o)
     la_problem called;
     double call_s = o->call_s;
     if (la_cell_called(c, &called)) call_s *= 2 * (double)called.T / (double)called.Tcap;
-    int64_t enough = call_s > 1 ? ANSWERS_SLOW : ANSWERS;
+    int64_t enough = la_cell_answers(call_s);
     int64_t repeats = t->probe_samples ? t->probe_samples(c->task_opts)
                       : answers > 0    ? (enough + answers - 1) / answers
                                        : 1;
-    if (!t->probe_samples && repeats > MOST_REPEATS) repeats = MOST_REPEATS;
+    if (!t->probe_samples && repeats > LA_CELL_REPEATS) repeats = LA_CELL_REPEATS;
     int threads = c->problem.threads;
     double bytes = (double)(c->input_bytes + c->output_bytes);
     double each = call_s + numbers_of(c, &c->problem) / (FILLED * threads) + bytes / HASHED;

@@ -13,8 +13,8 @@ typedef struct la_run_settings {
     double min_time_s, max_time_s, target; /* stop rule; target as a fraction */
     int min_samples;
     double timeout_s;    /* 0: 10 times the predicted time, 4 times the longest, at least 120 s */
-    size_t memory_limit; /* host bytes of the workers at work at one time */
-    size_t device_limit; /* bytes of the CUDA device that a worker may take; 0: none */
+    size_t memory_limit; /* host bytes of the workers at work at one time; 0: no limit */
+    size_t device_limit; /* bytes of the CUDA device that a worker may take; 0: no limit */
     int jobs;            /* learned attempts at work at one time; 0: 1 */
     int cores;           /* that their threads may fill; with fewer than jobs: as many as jobs */
     bool quick, fail_fast, predict, given_order;
@@ -58,6 +58,9 @@ typedef void (*la_run_listener)(const la_run_event *event, void *context);
 la_status la_run(la_plan *plan, const la_run_settings *settings, const la_device *device,
                  la_store *store, int64_t sweep_id, la_run_listener listener, void *context,
                  size_t totals[LA_OUTCOME_COUNT], la_err *err);
+/* Opens the cells of a sweep that ended so again ("failed,timeout"; la_run does it too): *cells, how many. */
+la_status la_run_retry(la_store *store, int64_t sweep_id, const char *words, int64_t *cells,
+                       la_err *err);
 int la_run_signal(void); /* the signal that ended la_run, or 0 */
 
 /* The worker's main: reads one cell from fd `in`, writes records to fd `out` (protocol.h), exits. */

@@ -10,10 +10,10 @@
 #include "choice.h"
 #include "clock.h"
 #include "job.h"
+#include "measure.h"
 #include "runner_internal.h"
 #include "text.h"
 
-#define SLOW_S          10.0 /* the verified call is then the sample */
 #define LEAST_TIMEOUT_S 120.0
 #define CHECKPOINT_S    10.0
 
@@ -22,45 +22,23 @@ static bool decide_beforehand(const la_runner *r, size_t i, double call_s, bool 
                               la_attempt *a)
 {
     const la_cell *c = &r->plan->cells[i];
-    char need[24], limit[24], words[128];
+    la_left_out out;
+    char words[128];
     if (c->refused) {
         la_attempt_conclude(a, c->outcome, "%s", c->reason);
         return true;
     }
-    if (!r->set->predict) return false;
-    if (r->set->memory_limit && c->need_bytes > r->set->memory_limit) {
-        la_attempt_conclude(a, LA_OUTCOME_PREDICTED_OOM, "needs %s (limit %s)",
-                            la_format_bytes((double)c->need_bytes, need),
-                            la_format_bytes((double)r->set->memory_limit, limit));
-        return true;
-    }
-    if (r->set->device_limit && c->device_bytes > r->set->device_limit) {
-        la_attempt_conclude(a, LA_OUTCOME_PREDICTED_OOM, "needs %s of the device (limit %s)",
-                            la_format_bytes((double)c->device_bytes, need),
-                            la_format_bytes((double)r->set->device_limit, limit));
-        return true;
-    }
-    int64_t shorter = la_predict_oom(r->plan, r->known, i);
-    if (shorter >= 0) {
-        la_attempt_conclude(a, LA_OUTCOME_PREDICTED_OOM, "%s ran out of memory",
-                            la_cell_words(&r->plan->cells[shorter], words));
-        return true;
-    }
     /* Before anything of the family was measured only the cost at full speed is certain. */
     double least = measured ? call_s : la_predict_floor(c, la_runner_peak(r, c));
-    if (r->set->quick && least > LA_QUICK_CALL_S) {
-        la_attempt_conclude(a, LA_OUTCOME_PREDICTED_TIMEOUT,
-                            "a call would take about %.3g s; a quick sweep makes none over %.0f s",
-                            least, LA_QUICK_CALL_S);
+    if (la_predict_too_large(c, r->set, &out) || la_predict_too_slow(r->set, least, &out)) {
+        la_attempt_conclude(a, out.outcome, "%s", out.why);
         return true;
     }
-    if (r->set->timeout_s > 0 && least > r->set->timeout_s) {
-        la_attempt_conclude(a, LA_OUTCOME_PREDICTED_TIMEOUT,
-                            "a call would take about %.3g s (timeout %.3g s)", least,
-                            r->set->timeout_s);
-        return true;
-    }
-    return false;
+    int64_t shorter = r->set->predict ? la_predict_oom(r->plan, r->known, i) : -1;
+    if (shorter < 0) return false;
+    la_attempt_conclude(a, LA_OUTCOME_PREDICTED_OOM, "%s ran out of memory",
+                        la_cell_words(&r->plan->cells[shorter], words));
+    return true;
 }
 
 /* The inputs of a round are its own. The state that decode starts from is dear: its inputs are those of
@@ -94,8 +72,8 @@ static la_status make_job(const la_runner *r, const la_cell *cell, int round, do
                            .max_time_s = s->max_time_s,
                            .target = s->target,
                            .min_samples = s->min_samples,
-                           .max_samples = s->quick ? 3 : 0,
-                           .slow_s = SLOW_S}};
+                           .max_samples = s->quick ? LA_FEW_SAMPLES : 0,
+                           .slow_s = LA_SLOW_S}};
     for (size_t i = 0; i < la_plugins_count(); i++)
         if (la_cell_uses(cell, la_plugins_variant(i)))
             job.plugins[job.n_plugins++] = *la_plugins_at(i);

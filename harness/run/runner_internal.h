@@ -16,10 +16,6 @@
 
 static_assert(LA_JOBS_MAX <= LA_CHILDREN_MAX, "every job is a child");
 
-#define LA_ROUNDS_MAX   64
-#define LA_ONE_ROUND_S  0.3 /* a longer call gets a single round */
-#define LA_QUICK_CALL_S 5.0 /* longer calls are not made in a quick sweep */
-
 typedef struct la_turn { /* one attempt to come */
     size_t cell;
     int round;

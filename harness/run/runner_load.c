@@ -28,12 +28,9 @@ void la_runner_note_call(la_runner *r, size_t i, double call_s)
 int la_runner_rounds_of(const la_runner *r, size_t i)
 {
     const la_cell *c = &r->plan->cells[i];
-    int rounds = (r->set->quick && !c->learn) || c->rounds < 1 ? 1 : c->rounds;
-    if (rounds > LA_ROUNDS_MAX) rounds = LA_ROUNDS_MAX;
-    if (c->learn && !c->refused) return rounds; /* each is another seed */
-    if (c->refused || (r->outcome[i] >= 0 && r->outcome[i] != LA_OUTCOME_OK)) return 1;
-    if (r->known[i].call_s > LA_ONE_ROUND_S) return 1;
-    return rounds;
+    bool failed = r->outcome[i] >= 0 && r->outcome[i] != LA_OUTCOME_OK;
+    if (failed && !c->learn) return 1; /* another seed may go better */
+    return la_predict_rounds(c, r->set, r->known[i].call_s);
 }
 
 bool la_runner_wanted(const la_runner *r, size_t i, int round)
@@ -117,16 +114,20 @@ static la_status reopen_evaluations(la_runner *r, la_err *err)
     return LA_OK;
 }
 
+la_status la_run_retry(la_store *store, int64_t sweep_id, const char *words, int64_t *cells,
+                       la_err *err)
+{
+    uint32_t bits;
+    LA_TRY(parse_retry(words, &bits, err));
+    return la_store_retry(store, sweep_id, bits, cells, err);
+}
+
 la_status la_runner_load(la_runner *r, la_err *err)
 {
-    if (r->set->retry) {
-        uint32_t bits;
-        int64_t reopened;
-        LA_TRY(parse_retry(r->set->retry, &bits, err));
-        LA_TRY(la_store_retry(r->store, r->sweep_id, bits, &reopened, err));
-    }
+    int64_t reopened;
+    if (r->set->retry) LA_TRY(la_run_retry(r->store, r->sweep_id, r->set->retry, &reopened, err));
+    LA_TRY(la_predict_begin(r->plan, r->known, err));
     for (size_t i = 0; i < r->plan->n; i++) {
-        r->known[i] = (la_known){la_predict_family(&r->plan->cells[i]), NAN, false};
         r->outcome[i] = -1;
         LA_TRY(load_cell(r, i, err));
     }

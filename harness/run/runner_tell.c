@@ -38,20 +38,20 @@ static double seconds_of(const la_runner *r, size_t i, size_t *left, double *lon
 {
     const la_run_settings *set = r->set;
     const la_cell *c = &r->plan->cells[i];
-    double call_s = -1, sum = 0;
     int rounds = la_runner_rounds_of(r, i);
+    size_t open = 0;
+    for (int round = 0; round < rounds; round++) open += la_runner_wanted(r, i, round);
+    *left += open;
+    if (open == 0 || c->refused) return 0;
+    la_left_out out;
+    bool measured;
+    double call_s = la_predict_call(r->plan, r->known, i, la_runner_peak(r, c), &measured), sum = 0;
+    if (la_predict_too_large(c, set, &out) || la_predict_too_slow(set, call_s, &out)) return 0;
+    if (set->predict && la_predict_oom(r->plan, r->known, i) >= 0) return 0;
+    /* Its first round will show that the others are not needed. */
+    rounds = la_predict_rounds(c, set, call_s);
     for (int round = 0; round < rounds; round++) {
-        bool measured;
         if (!la_runner_wanted(r, i, round)) continue;
-        ++*left;
-        if (c->refused) continue;
-        if (call_s < 0)
-            call_s = la_predict_call(r->plan, r->known, i, la_runner_peak(r, c), &measured);
-        bool too_large = c->need_bytes > set->memory_limit ||
-                         (set->device_limit && c->device_bytes > set->device_limit);
-        if (set->predict && (too_large || (set->quick && call_s > LA_QUICK_CALL_S))) continue;
-        /* Its first round will show that the others are not needed. */
-        if (!c->learn && round > 0 && call_s > LA_ONE_ROUND_S) continue;
         double s = la_predict_attempt(c, call_s, set, round);
         *longest = fmax(*longest, s);
         sum += s;

@@ -12,11 +12,6 @@
 #include "suite.h"
 #include "worker.h"
 
-#define ENOUGH       256 /* answers: a Wilson interval of 6 points at the middle */
-#define ENOUGH_SLOW  64  /* where a forward takes seconds */
-#define SLOW_NS      1000000000
-#define MOST_REPEATS 256
-
 void la_work_accuracy(la_work *w, const char *name, int64_t correct, int64_t total)
 {
     double lo, hi;
@@ -51,8 +46,8 @@ static la_probe_io probe_io(la_work *w, uint64_t repeat)
 
 static bool enough(const la_work *w, const la_score *sum, int64_t samples, int64_t done)
 {
-    int64_t answers = w->first_ns > SLOW_NS ? ENOUGH_SLOW : ENOUGH;
-    return samples ? done >= samples : sum->total >= answers || done >= MOST_REPEATS;
+    int64_t answers = la_cell_answers((double)w->first_ns / 1e9);
+    return samples ? done >= samples : sum->total >= answers || done >= LA_CELL_REPEATS;
 }
 
 /* The last tokens alone, behind a cache of all others; the rows of all other tokens in `all` are no numbers. */

@@ -28,10 +28,9 @@ static int setup(void **state)
     for (int i = 0; i < 2 * LENGTHS; i++) {
         const char *name = i < LENGTHS ? "softmax" : "copy";
         if (scratch_add(&f.plan, name, 256 << i % LENGTHS, 1, NULL) != LA_OK) return 1;
-        f.known[i] = (la_known){la_predict_family(&f.plan.cells[i]), NAN, false};
     }
     *state = &f;
-    return 0;
+    return la_predict_begin(&f.plan, f.known, NULL);
 }
 
 static int teardown(void **state)
@@ -59,6 +58,19 @@ static void test_families_differ_in_length_alone(void **state)
     for (size_t i = 0; i < 2 * LENGTHS; i++)
         for (size_t j = 0; j < i; j++)
             assert_int_equal(f->known[i].family == f->known[j].family, i / LENGTHS == j / LENGTHS);
+}
+
+/* Each cell is in one list, which begins with its first of the plan and goes up. */
+static void test_families_are_lists(void **state)
+{
+    family *f = *state;
+    for (size_t i = 0; i < 2 * LENGTHS; i++) {
+        size_t n = 0, at = f->known[i].first;
+        assert_int_equal(at, i / LENGTHS * LENGTHS);
+        for (; at != LA_NO_CELL; at = f->known[at].next, n++)
+            assert_int_equal(at, f->known[i].first + n);
+        assert_int_equal(n, LENGTHS);
+    }
 }
 
 static void test_nothing_known_takes_the_cost(void **state)
@@ -130,6 +142,60 @@ static la_run_settings usual_settings(void)
 {
     return (la_run_settings){
         .min_time_s = 0.2, .max_time_s = 0.5, .min_samples = 10, .jobs = 2, .cores = 2};
+}
+
+static void test_what_is_left_out(void **state)
+{
+    family *f = *state;
+    la_run_settings set = usual_settings();
+    la_left_out out;
+    la_cell *c = &f->plan.cells[0];
+    c->device_bytes = 5000;
+    assert_false(la_predict_too_large(c, &set, &out)); /* nothing predicted, no limits */
+    set.predict = true;
+    assert_false(la_predict_too_large(c, &set, &out));
+    set.memory_limit = c->need_bytes;
+    assert_false(la_predict_too_large(c, &set, &out));
+    set.memory_limit--;
+    assert_true(la_predict_too_large(c, &set, &out));
+    assert_int_equal(out.outcome, LA_OUTCOME_PREDICTED_OOM);
+    set.memory_limit = 0;
+    set.device_limit = 4096;
+    assert_true(la_predict_too_large(c, &set, &out));
+    assert_string_equal(out.why, "needs 4.88 KiB of the device (limit 4.00 KiB)");
+    assert_false(la_predict_too_slow(&set, 1e6, &out));
+    set.timeout_s = 7;
+    assert_false(la_predict_too_slow(&set, 7, &out));
+    assert_true(la_predict_too_slow(&set, 8, &out));
+    assert_int_equal(out.outcome, LA_OUTCOME_PREDICTED_TIMEOUT);
+    assert_string_equal(out.why, "a call would take about 8 s (timeout 7 s)");
+    set.quick = true;
+    assert_true(la_predict_too_slow(&set, 6, &out));
+    set.predict = false;
+    assert_false(la_predict_too_slow(&set, 8, &out));
+    assert_false(la_predict_too_large(c, &set, &out));
+}
+
+static void test_rounds(void **state)
+{
+    family *f = *state;
+    la_run_settings set = usual_settings();
+    la_cell c = f->plan.cells[0];
+    la_learn learn = {0};
+    c.rounds = 5;
+    assert_int_equal(la_predict_rounds(&c, &set, NAN), 5);
+    assert_int_equal(la_predict_rounds(&c, &set, 0.1), 5);
+    assert_int_equal(la_predict_rounds(&c, &set, 1), 1);
+    c.learn = &learn; /* a model of each seed, however long a step is */
+    set.quick = true;
+    assert_int_equal(la_predict_rounds(&c, &set, 1), 5);
+    c.rounds = 1000;
+    assert_int_equal(la_predict_rounds(&c, &set, 1), LA_ROUNDS_MAX);
+    c.learn = NULL;
+    assert_int_equal(la_predict_rounds(&c, &set, 0.1), 1);
+    set.quick = false;
+    c.refused = true;
+    assert_int_equal(la_predict_rounds(&c, &set, 0.1), 1);
 }
 
 static void between(double s, double least, double most)
@@ -256,12 +322,15 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_families_differ_in_length_alone),
+        TEST(test_families_are_lists),
         TEST(test_nothing_known_takes_the_cost),
         TEST(test_one_length_is_carried_by_cost),
         TEST(test_two_lengths_give_an_exponent),
         TEST(test_out_of_memory_is_inherited_by_longer_cells),
         TEST(test_what_earlier_sweeps_say_comes_before_the_cost),
         TEST(test_an_unknown_peak_depends_on_the_instructions),
+        TEST(test_what_is_left_out),
+        TEST(test_rounds),
         TEST(test_attempts_with_known_calls),
         TEST(test_the_worst_case_is_a_bound),
         TEST(test_references_are_shared),
