@@ -411,7 +411,8 @@ static la_status build(la_engine *e, bool count_only, la_err *err)
 {
     LA_TRY(la_engine_panels(e, count_only, err));
     e->lane = la_zalloc((size_t)e->n_lanes * sizeof *e->lane, err);
-    if (!e->lane) return LA_E_NOMEM;
+    e->scores = la_zalloc((size_t)e->n_lanes * sizeof *e->scores, err);
+    if (!e->lane || !e->scores) return LA_E_NOMEM;
     for (int i = 0; i < e->n_lanes; i++) {
         la_lane *lane = &e->lane[i];
         lane->engine = e;
@@ -482,6 +483,7 @@ void la_engine_release(la_engine *e)
         la_free(lane->held);
     }
     la_free(e->lane);
+    la_free(e->scores);
     la_free(e->matrix);
     la_free(e->panels);
     float *tables[] = {e->cosine, e->sine, e->places};

@@ -198,6 +198,7 @@ typedef struct la_engine {
     int64_t most_answers; /* of one example */
     la_lane *lane;
     int n_lanes;
+    la_eval *scores;   /* of each lane, of the batch in work */
     int64_t head_rows; /* rows of logits at a time */
     const la_tile *tile;
     la_matrix *matrix; /* [layer][LA_MATRICES], then LA_HEAD_MATRICES */
@@ -304,5 +305,11 @@ la_status la_lane_learn_turn(const la_lane *lane, la_lane *of, int turn, size_t 
 /* Loss and correct answers alone, into lane->loss and lane->correct; slices by distance added to *out. */
 la_status la_lane_score(la_lane *lane, size_t geometry, const la_batch *batch, const float *weights,
                         la_eval *out, la_err *err);
+
+/* score.c: a batch in all lanes of its geometry; loss (a sum) and counts are added to *out. */
+la_status la_engine_score(la_engine *e, const float *weights, size_t geometry,
+                          const la_batch *batch, la_eval *out, la_err *err);
+/* Of the first `lanes` lanes: what the first that failed says. */
+la_status la_engine_failure(const la_engine *e, int lanes, la_err *err);
 
 #endif

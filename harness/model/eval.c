@@ -173,55 +173,23 @@ static la_status fronts_of(fronts *f, const la_net *spec, const la_device *devic
     return LA_OK;
 }
 
-static void score(const float *weights, la_lane *lane, size_t geometry, const la_batch *batch,
-                  la_eval *out)
-{
-    lane->status = la_lane_make(lane, geometry, batch, &lane->err);
-    if (lane->status == LA_OK)
-        lane->status = la_lane_score(lane, geometry, batch, weights, out, &lane->err);
-}
-
-static la_status run_batch(const float *weights, la_engine *e, size_t geometry,
-                           const la_batch *batch, la_eval *scores, la_eval *out, la_err *err)
-{
-    int lanes = e->n_lanes;
-    memset(scores, 0, (size_t)lanes * sizeof *scores);
-    if (lanes < e->threads)
-        score(weights, &e->lane[0], geometry, batch, &scores[0]);
-    else {
-#pragma omp parallel for schedule(static, 1) num_threads(e->threads)
-        for (int i = 0; i < lanes; i++) score(weights, &e->lane[i], geometry, batch, &scores[i]);
-    }
-    for (int i = 0; i < lanes; i++) {
-        la_lane *lane = &e->lane[i];
-        if (lane->status != LA_OK) {
-            if (err) *err = lane->err;
-            return lane->status;
-        }
-    }
-    la_eval_gather(e, scores, lanes, out);
-    return LA_OK;
-}
-
 static la_status run_all(const float *weights, la_engine *e, const unsigned char *geometry,
                          la_batch *batch, la_eval *out, la_err *err)
 {
     int64_t B = e->geometry[0].B, examples = batch->count;
     uint64_t first = batch->first;
-    la_eval *scores = la_zalloc((size_t)e->n_lanes * sizeof *scores, err);
     XXH3_state_t *hash = XXH3_createState();
     batch->digest = la_alloc((size_t)B * LA_EXAMPLE_DIGEST, err);
-    la_status st = scores && hash && batch->digest ? LA_OK : LA_E_NOMEM;
+    la_status st = hash && batch->digest ? LA_OK : LA_E_NOMEM;
     if (hash) XXH3_128bits_reset(hash);
     for (int64_t done = 0; st == LA_OK && done < examples; done += B) {
         batch->first = first + (uint64_t)done;
         batch->count = examples - done < B ? examples - done : B;
-        st = run_batch(weights, e, geometry[done / B], batch, scores, out, err);
+        st = la_engine_score(e, weights, geometry[done / B], batch, out, err);
         XXH3_128bits_update(hash, batch->digest, (size_t)batch->count * LA_EXAMPLE_DIGEST);
     }
     if (st == LA_OK) la_hex_digest(XXH3_128bits_digest(hash), out->digest);
     XXH3_freeState(hash);
-    la_free(scores);
     la_free(batch->digest);
     return st;
 }

@@ -122,10 +122,6 @@ la_status la_trainer_init(la_trainer *t, const la_train_config *config, la_err *
 {
     *t = (la_trainer){.config = config};
     la_status st = build(t, err);
-    if (st == LA_OK) {
-        t->scores = la_zalloc((size_t)t->engine.n_lanes * sizeof(la_eval), err);
-        if (!t->scores) st = LA_E_NOMEM;
-    }
     if (st != LA_OK) la_trainer_release(t);
     return st;
 }
@@ -138,7 +134,6 @@ void la_trainer_release(la_trainer *t)
     la_engine_release(&t->engine);
     la_net_release(&t->spec);
     la_free(t->partial);
-    la_free(t->scores);
     la_free(t->at.curve);
     *t = (la_trainer){0};
 }
@@ -158,16 +153,6 @@ la_status la_trainer_adopt(la_trainer *t, const la_arrays *from, la_err *err)
     LA_TRY(la_site_up(site, t->m, from->m, bytes, err));
     LA_TRY(la_site_up(site, t->v, from->v, bytes, err));
     return la_site_finish(site, err);
-}
-
-static la_status first_failure(const la_engine *e, int lanes, la_err *err)
-{
-    for (int i = 0; i < lanes; i++)
-        if (e->lane[i].status != LA_OK) {
-            if (err) *err = e->lane[i].err;
-            return e->lane[i].status;
-        }
-    return LA_OK;
 }
 
 /* The flat array in `threads` ranges of whole cache lines. */
@@ -323,7 +308,8 @@ static la_status run_step(la_trainer *t, size_t geometry, const la_batch *batch,
         }
 #pragma omp single
         {
-            good = answers && first_failure(e, lanes, NULL) == LA_OK && take_stock(t, g, answers);
+            good =
+                answers && la_engine_failure(e, lanes, NULL) == LA_OK && take_stock(t, g, answers);
             how = adamw_of(t, t->grad_norm);
         }
 #pragma omp for schedule(static, 1)
@@ -333,7 +319,7 @@ static la_status run_step(la_trainer *t, size_t geometry, const la_batch *batch,
             if (good) update_range(t, &how, from, to);
         }
     }
-    LA_TRY(first_failure(e, lanes, err));
+    LA_TRY(la_engine_failure(e, lanes, err));
     return judge(t, batch, answers, good, err);
 }
 
@@ -364,38 +350,12 @@ la_status la_trainer_step(la_trainer *t, la_err *err)
     return LA_OK;
 }
 
-static void score_lane(la_trainer *t, la_lane *lane, size_t geometry, const la_batch *batch)
-{
-    lane->status = la_lane_make(lane, geometry, batch, &lane->err);
-    if (lane->status == LA_OK)
-        lane->status =
-            la_lane_score(lane, geometry, batch, t->weights, &t->scores[lane->index], &lane->err);
-}
-
-void la_eval_gather(const la_engine *e, const la_eval *scores, int lanes, la_eval *out)
-{
-    for (int i = 0; i < lanes; i++) {
-        out->correct += e->lane[i].tally.correct;
-        out->total += e->lane[i].n_rows;
-        out->loss += e->lane[i].tally.loss;
-        for (int s = 0; s < LA_EVAL_DISTANCES; s++) {
-            out->distance_correct[s] += scores[i].distance_correct[s];
-            out->distance_total[s] += scores[i].distance_total[s];
-        }
-        for (int g = 0; g < LA_MAX_GROUPS; g++) {
-            out->group_correct[g] += scores[i].group_correct[g];
-            out->group_total[g] += scores[i].group_total[g];
-        }
-    }
-}
-
 static la_status validate_shape(la_trainer *t, const la_shape *shape, int64_t wanted, la_eval *out,
                                 la_err *err)
 {
     const la_train_config *c = t->config;
     la_engine *e = &t->engine;
     size_t geometry = la_engine_find(e, shape->T);
-    int lanes = e->geometry[geometry].lanes;
     int64_t B = e->geometry[geometry].B;
     *out = (la_eval){.shape = *shape, .examples = wanted};
     for (int64_t done = 0; done < wanted; done += B) {
@@ -406,15 +366,7 @@ static la_status validate_shape(la_trainer *t, const la_shape *shape, int64_t wa
                           .seed = c->seed,
                           .first = (uint64_t)done,
                           .count = wanted - done < B ? wanted - done : B};
-        memset(t->scores, 0, (size_t)lanes * sizeof *t->scores);
-        if (lanes < e->threads)
-            score_lane(t, &e->lane[0], geometry, &batch);
-        else {
-#pragma omp parallel for schedule(static, 1) num_threads(e->threads)
-            for (int i = 0; i < lanes; i++) score_lane(t, &e->lane[i], geometry, &batch);
-        }
-        LA_TRY(first_failure(e, lanes, err));
-        la_eval_gather(e, t->scores, lanes, out);
+        LA_TRY(la_engine_score(e, t->weights, geometry, &batch, out, err));
     }
     out->loss /= (double)(out->total ? out->total : 1);
     return LA_OK;

@@ -28,7 +28,6 @@ typedef struct la_trainer {
     float *weights, *m, *v;        /* where the engine computes */
     struct la_device_part *device; /* trainer_device.c; NULL on the CPU */
     double *partial;               /* sums of squares, one a range of the flat array */
-    la_eval *scores;               /* one a lane */
     double grad_norm;              /* of the last step, before clipping */
     double lr, step_loss;
     la_progress at;
@@ -61,8 +60,7 @@ la_status la_device_arrays(la_trainer *t, la_arrays *out, la_err *err);
  * t->grad_norm. *answers 0: the batch has none; *good: both are finite. */
 la_status la_device_step(la_trainer *t, size_t geometry, const la_batch *batch, const la_adamw *how,
                          int64_t *answers, bool *good, la_err *err);
-/* Adds what the lanes scored to *out. */
-void la_eval_gather(const la_engine *e, const la_eval *scores, int lanes, la_eval *out);
+
 /* The lengths of a mixture as batches of `tokens`. */
 size_t la_train_geometries(const la_train_config *config, const la_shape *shapes, size_t n,
                            la_geometry out[LA_MAX_LENGTHS]);
