@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "folder.h"
 #include "log.h"
 #include "registry.h"
 #include "sizes.h"
@@ -90,9 +91,10 @@ static la_status write_new(const char *path, const la_text *text, la_err *err)
     }
     int why = errno;
     bool closed = close(fd) == 0;
-    if (left > 0 || !closed)
-        return LA_FAIL(err, LA_E_IO, "cannot write %s: %s", path, strerror(left ? why : errno));
-    return LA_OK;
+    if (left == 0 && closed) return LA_OK;
+    if (left == 0) why = errno;
+    unlink(path);
+    return LA_FAIL(err, LA_E_IO, "cannot write %s: %s", path, strerror(why));
 }
 
 static la_status write_all(const char *dir, const char *name, la_err *err)
@@ -108,8 +110,7 @@ static la_status write_all(const char *dir, const char *name, la_err *err)
         if (access(paths[i], F_OK) == 0)
             return LA_FAIL(err, LA_E_ARG, "%s is there already; nothing is overwritten", paths[i]);
     }
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
-        return LA_FAIL(err, LA_E_IO, "cannot make the folder %s: %s", dir, strerror(errno));
+    LA_TRY(la_make_folder(dir, err));
     for (size_t i = 0; i < LA_COUNT(files); i++) {
         la_text text = {0};
         rename_into(&text, texts[i], name);

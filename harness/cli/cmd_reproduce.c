@@ -11,6 +11,7 @@
 #include "alloc.h"
 #include "folder.h"
 #include "log.h"
+#include "new_file.h"
 #include "reproduce.h"
 #include "screen.h"
 #include "sizes.h"
@@ -97,11 +98,17 @@ static la_status check_args(reproduce_args *args, la_err *err)
     for (int i = 0; i < 2; i++)
         if (has_word(args, i ? "all" : "list") && args->words.n > 1)
             return LA_FAIL(err, LA_E_ARG, "'%s' stands alone", i ? "all" : "list");
-    if (args->dry_run && args->run)
-        return LA_FAIL(err, LA_E_ARG, "--run and --dry-run exclude each other");
+    if (has_word(args, "list") && (args->run || args->dry_run || args->format || args->out))
+        return LA_FAIL(err, LA_E_ARG,
+                       "'labench reproduce list' only lists: name tables for --run, --dry-run, "
+                       "--format or --out");
+    if (args->dry_run && (args->format || args->out || args->fail_on_miss))
+        return LA_FAIL(err, LA_E_ARG,
+                       "--dry-run makes no table: leave --format, --out and --fail-on out");
     bool many = args->words.n > 1 || has_word(args, "all");
     args->folder = args->out && (many || is_folder(args->out));
     if (!args->folder) LA_TRY(la_check_target(la_db_path(args->db), args->out, err));
+    if (args->out && !args->folder) LA_TRY(la_make_folder_of(args->out, err));
     if (args->folder && args->format)
         return LA_FAIL(err, LA_E_ARG,
                        "--out %s is a folder, which gets md, json and figures; leave --format out",
@@ -249,27 +256,18 @@ static void tell_missing(const reproduce_args *args, const la_paper *paper, cons
 
 /* ---- output ---- */
 
-/* Appears whole or not at all. text NULL: the table in `format`. */
+/* text NULL: the table in `format`. */
 static la_status write_file(const char *path, const la_judged *judged, const la_strings *commands,
                             const char *format, const char *text, la_err *err)
 {
-    char part[PATH_MAX];
-    if (snprintf(part, sizeof part, "%s.tmp", path) >= (int)sizeof part)
-        return LA_FAIL(err, LA_E_ARG, "the path %.60s... is too long", path);
-    FILE *file = fopen(part, "w");
-    if (!file) return LA_FAIL(err, LA_E_IO, "cannot write %s: %s", part, strerror(errno));
+    la_new_file file;
+    LA_TRY(la_new_file_open(&file, path, err));
     la_status st = LA_OK;
     if (text)
-        fputs(text, file);
+        fputs(text, file.f);
     else
-        st = la_paper_print(judged, commands, format, 0, file, err);
-    bool bad = ferror(file) != 0;
-    if ((fclose(file) != 0 || bad) && st == LA_OK)
-        st = LA_FAIL(err, LA_E_IO, "cannot write %s: %s", part, strerror(errno));
-    if (st == LA_OK && rename(part, path) != 0)
-        st = LA_FAIL(err, LA_E_IO, "cannot write %s: %s", path, strerror(errno));
-    if (st != LA_OK) unlink(part);
-    return st;
+        st = la_paper_print(judged, commands, format, 0, file.f, err);
+    return la_new_file_close(&file, st, err);
 }
 
 /* FOLDER/NAME ENDING */

@@ -88,6 +88,7 @@ static la_status sample(const sample_args *args, la_err *err)
     for (size_t i = 0; i < args->n_settings && st == LA_OK; i++)
         st = la_setting_take(t->name, t->options, t->options_len, opts, args->settings[i],
                              "pairs=8", err);
+    if (st == LA_OK) st = la_sample_check_target(args->out, err);
     if (st == LA_OK) st = la_sample_draw(&s, args->length, err);
     if (st == LA_OK) st = la_sample_write(&s, args->out, err);
     if (st == LA_OK)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "new_file.h"
 #include "sizes.h"
 
 /* A header is a line of text; one longer than this is not ours to read. */
@@ -273,23 +274,14 @@ static size_t make_header(const char *type, const int64_t *shape, int rank, char
 static la_status write_all(const char *path, const char *type, size_t each, const int64_t *shape,
                            int rank, const void *data, la_err *err)
 {
-    char head[512], temporary[4096];
+    char head[512];
     size_t n = 1, head_bytes = make_header(type, shape, rank, head);
     for (int i = 0; i < rank; i++) n *= (size_t)shape[i];
-    size_t bytes = n * each;
-    int len = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    if (len < 0 || (size_t)len >= sizeof temporary)
-        return LA_FAIL(err, LA_E_IO, "the path of %.60s... is too long", path);
-    FILE *f = fopen(temporary, "wbe");
-    if (!f) return LA_FAIL(err, LA_E_IO, "%s cannot be written: %s", path, strerror(errno));
-    bool good = fwrite(head, 1, head_bytes, f) == head_bytes &&
-                fwrite(data, 1, bytes, f) == bytes && fflush(f) == 0 && fsync(fileno(f)) == 0;
-    int why = errno;
-    if (fclose(f) != 0) good = false;
-    if (good && rename(temporary, path) == 0) return LA_OK;
-    if (good) why = errno;
-    unlink(temporary);
-    return LA_FAIL(err, LA_E_IO, "%s cannot be written: %s", path, strerror(why));
+    la_new_file file;
+    LA_TRY(la_new_file_open(&file, path, err));
+    fwrite(head, 1, head_bytes, file.f);
+    fwrite(data, each, n, file.f);
+    return la_new_file_close(&file, LA_OK, err);
 }
 
 la_status la_npy_write(const char *path, la_dtype dtype, const int64_t *shape, int rank,

@@ -28,6 +28,8 @@ typedef struct la_sample_set {
  * are drawn as training draws them, the test split as a sweep asks at that length. */
 la_status la_sample_draw(la_sample_set *s, int64_t length, la_err *err);
 void la_sample_release(la_sample_set *s);
+/* LA_OK: nothing is at that path, or an empty folder. */
+la_status la_sample_check_target(const char *dir, la_err *err);
 /* tokens.npy, labels.npy, what else there is, and meta.json. The folder is there whole or not at all; one
  * that holds anything is refused. */
 la_status la_sample_write(const la_sample_set *s, const char *dir, la_err *err);

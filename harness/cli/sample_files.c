@@ -14,6 +14,8 @@
 
 #include "alloc.h"
 #include "commands.h"
+#include "folder.h"
+#include "new_file.h"
 #include "npy.h"
 #include "sample.h"
 
@@ -191,19 +193,20 @@ static la_status write_meta(const la_sample_set *s, const char *path, la_err *er
     char *text = cJSON_Print(o);
     cJSON_Delete(o);
     if (!text) return LA_FAIL(err, LA_E_NOMEM, "out of memory: the description of the examples");
-    FILE *f = fopen(path, "we");
-    bool good = f && fputs(text, f) >= 0 && fputc('\n', f) != EOF && fflush(f) == 0 &&
-                fsync(fileno(f)) == 0;
-    int why = errno;
-    if (f && fclose(f) != 0) good = false;
+    la_new_file file;
+    la_status st = la_new_file_open(&file, path, err);
+    if (st == LA_OK) {
+        fprintf(file.f, "%s\n", text);
+        st = la_new_file_close(&file, LA_OK, err);
+    }
     free(text);
-    return good ? LA_OK : LA_FAIL(err, LA_E_IO, "%s cannot be written: %s", path, strerror(why));
+    return st;
 }
 
-/* LA_OK: there is nothing at that path, or an empty folder. */
-static la_status check_free(const char *dir, la_err *err)
+la_status la_sample_check_target(const char *dir, la_err *err)
 {
     struct stat info;
+    if (!*dir) return LA_FAIL(err, LA_E_ARG, "--out is empty: name a folder");
     if (lstat(dir, &info) != 0) return LA_OK; /* making it says what is wrong, if anything is */
     if (!S_ISDIR(info.st_mode))
         return LA_FAIL(err, LA_E_ARG, "--out %s is there already, and is no folder", dir);
@@ -250,7 +253,8 @@ la_status la_sample_write(const la_sample_set *s, const char *dir, la_err *err)
     if (len + 32 > sizeof beside)
         return LA_FAIL(err, LA_E_ARG, "the path of %.60s... is too long", dir);
     snprintf(beside, sizeof beside, "%.*s.%ld.tmp", (int)len, dir, (long)getpid());
-    LA_TRY(check_free(dir, err));
+    LA_TRY(la_sample_check_target(dir, err));
+    LA_TRY(la_make_folder_of(beside, err));
     if (mkdir(beside, 0777) != 0)
         return LA_FAIL(err, LA_E_IO, "%s cannot be made: %s", dir, strerror(errno));
     la_status st = write_files(s, beside, err);

@@ -14,6 +14,7 @@
 #include "alloc.h"
 #include "folder.h"
 #include "markup.h"
+#include "new_file.h"
 #include "numbers.h"
 #include "pivot.h"
 #include "query.h"
@@ -511,26 +512,7 @@ la_status la_export_file(la_store *store, int64_t sweep_id, const la_export_how 
     const kind *k;
     LA_TRY(look_up(how, &k, &format, err));
     LA_TRY(la_make_folder_of(path, err));
-    la_text part = {0};
-    la_text_add(&part, "%s.part", path);
-    if (part.failed) {
-        la_text_release(&part);
-        return LA_FAIL(err, LA_E_NOMEM, "out of memory while exporting");
-    }
-    la_status st = LA_OK;
-    FILE *f = fopen(la_text_str(&part), "we");
-    if (!f) {
-        st = LA_FAIL(err, LA_E_IO, "cannot make %s: %s", la_text_str(&part), strerror(errno));
-    } else {
-        st = la_export_as(store, sweep_id, how, f, err);
-        if (st == LA_OK && fsync(fileno(f)) != 0 && errno != EINVAL)
-            st = LA_FAIL(err, LA_E_IO, "cannot write %s: %s", path, strerror(errno));
-        if (fclose(f) != 0 && st == LA_OK)
-            st = LA_FAIL(err, LA_E_IO, "cannot write %s: %s", path, strerror(errno));
-        if (st == LA_OK && rename(la_text_str(&part), path) != 0)
-            st = LA_FAIL(err, LA_E_IO, "cannot make %s: %s", path, strerror(errno));
-        if (st != LA_OK) unlink(la_text_str(&part));
-    }
-    la_text_release(&part);
-    return st;
+    la_new_file file;
+    LA_TRY(la_new_file_open(&file, path, err));
+    return la_new_file_close(&file, la_export_as(store, sweep_id, how, file.f, err), err);
 }

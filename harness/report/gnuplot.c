@@ -13,6 +13,7 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "new_file.h"
 
 extern char **environ;
 
@@ -38,26 +39,12 @@ static void sync_folder(const char *dir)
 
 la_status la_write_file(const char *dir, const char *name, const char *bytes, size_t n, la_err *err)
 {
-    char path[PATH_BYTES], temporary[PATH_BYTES], ending[32];
-    snprintf(ending, sizeof ending, ".tmp%ld", (long)getpid());
+    char path[PATH_BYTES];
+    la_new_file file;
     LA_TRY(join(path, dir, name, "", err));
-    LA_TRY(join(temporary, dir, name, ending, err));
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) return LA_FAIL(err, LA_E_IO, "cannot write %s: %s", temporary, strerror(errno));
-    const char *failed = NULL;
-    for (size_t done = 0; done < n && !failed;) {
-        ssize_t k = write(fd, bytes + done, n - done);
-        if (k >= 0)
-            done += (size_t)k;
-        else if (errno != EINTR)
-            failed = strerror(errno);
-    }
-    if (!failed && fsync(fd) != 0 && errno != EINVAL) failed = strerror(errno);
-    if (close(fd) != 0 && !failed) failed = strerror(errno);
-    if (!failed && rename(temporary, path) != 0) failed = strerror(errno);
-    if (!failed) return LA_OK;
-    unlink(temporary);
-    return LA_FAIL(err, LA_E_IO, "cannot write %s: %s", path, failed);
+    LA_TRY(la_new_file_open(&file, path, err));
+    fwrite(bytes, 1, n, file.f);
+    return la_new_file_close(&file, LA_OK, err);
 }
 
 static la_status read_file(const char *path, la_text *out, la_err *err)
