@@ -307,6 +307,13 @@ static bool may_be_signed(const suite *s)
     return false;
 }
 
+static bool all_finite(const double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(x[i])) return false;
+    return true;
+}
+
 /* Draws the inputs, asks the reference, and runs every check on every impl. */
 static la_status run_case(const suite *s, la_case *c, la_err *err)
 {
@@ -326,6 +333,11 @@ static la_status run_case(const suite *s, la_case *c, la_err *err)
     if (st == LA_OK)
         st = la_reference_forward(s->variant, p, c->opts, &in, NULL, 0, NULL, want_state, 0, want,
                                   err);
+    if (st == LA_OK &&
+        !(all_finite(want, p->B * p->T * p->H * p->dv) && all_finite(want_state, states)))
+        st = LA_FAIL(err, LA_E_NONFINITE,
+                     "the reference of %s is not finite at T %lld: nothing can be held against it",
+                     s->variant->name, (long long)p->T);
     c->in = &in;
     c->want = want;
     c->want_state = want_state;

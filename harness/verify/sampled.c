@@ -298,6 +298,7 @@ la_status la_sampled_decode(const la_variant *variant, const la_problem *p, cons
     la_ref_file file;
     la_inputs in = {0};
     whole.T = p->Tcap;
+    whole.mask = LA_MASK_CAUSAL; /* nothing follows the last token */
     *out = (la_sampled){.problem = *p};
     *token = (la_inputs){0};
     if (!variant->state_parts)
@@ -354,7 +355,7 @@ size_t la_sampled_bytes(const la_variant *variant, const la_problem *p, la_pass 
                         const void *opts)
 {
     la_problem whole = *p;
-    if (pass == LA_DECODE) whole.T = p->Tcap;
+    if (pass == LA_DECODE) whole.T = p->Tcap, whole.mask = LA_MASK_CAUSAL;
     bool walks = la_sampled_walks(variant, &whole, opts);
     int64_t heads = variant->inputs & LA_IN_X ? 1 : whole.H, pieces = whole.B * heads;
     int64_t cores = omp_get_num_procs();
