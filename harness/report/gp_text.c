@@ -42,6 +42,14 @@ const char *la_gp_time(double ns, char buf[32])
     return buf;
 }
 
+/* A title stands in a comment, which a line's end would end: what follows would be obeyed. */
+static void fill_one(la_text *out, const char *const *pair)
+{
+    bool title = strcmp(pair[0], "TITLE") == 0;
+    for (const char *c = pair[1]; *c; c++)
+        la_text_bytes(out, title && ((unsigned char)*c < 0x20 || *c == 0x7f) ? "?" : c, 1);
+}
+
 void la_gp_fill(la_text *out, const char *gp, const char *const *pairs)
 {
     while (*gp) {
@@ -53,7 +61,7 @@ void la_gp_fill(la_text *out, const char *gp, const char *const *pairs)
         while (*pair && !(strlen(pair[0]) == len && strncmp(pair[0], at + 1, len) == 0)) pair += 2;
         la_text_bytes(out, gp, (size_t)(at - gp));
         if (*pair) {
-            la_text_bytes(out, pair[1], strlen(pair[1]));
+            fill_one(out, pair);
             gp = end + 1;
         } else {
             la_text_add(out, "@"); /* no such name: the sign stands for itself */

@@ -25,8 +25,11 @@ SELECT t.variant, t.impl, t.dtype, t.mask, t.batch, t.heads, t.kv_heads, t.qk_he
   max(iif(t.task = '' AND t.pass = 'fwd', m.extra_bytes, NULL)) AS work_bytes,
   max(m.state_bytes) AS state_bytes,
   max(iif(t.task = '' AND t.pass = 'fwd', e.rel_rms, NULL)) AS error,
-  min(iif(t.task = 'recall', t.outcome, NULL)) AS recall_outcome,
-  min(a.accuracy) AS recall_least, max(a.accuracy) AS recall_most,
+  coalesce(min(iif(t.task = 'recall' AND t.outcome NOT IN ('ok', 'unsupported'), t.outcome, NULL)),
+    min(iif(t.task = 'recall', t.outcome, NULL))) AS recall_outcome,
+  -- Where one of several settings failed there is no number.
+  iif(sum(t.task = 'recall' AND t.outcome NOT IN ('ok', 'unsupported')), NULL, min(a.accuracy)) AS recall_least,
+  iif(sum(t.task = 'recall' AND t.outcome NOT IN ('ok', 'unsupported')), NULL, max(a.accuracy)) AS recall_most,
   min(a.lo) AS recall_lo, max(a.hi) AS recall_hi
 FROM v_time t LEFT JOIN v_memory m ON m.cell_id = t.cell_id
   LEFT JOIN v_error e ON e.cell_id = t.cell_id

@@ -11,6 +11,7 @@ SELECT c.cell_id, substr(c.cell_key, 1, 8) AS key, c.variant, c.impl, c.dtype,
   CASE WHEN c.task = '' OR c.pass = 'train' THEN c.lo_ns ELSE a.lo END AS lo,
   CASE WHEN c.task = '' OR c.pass = 'train' THEN c.hi_ns ELSE a.hi END AS hi
 FROM v_time c LEFT JOIN v_accuracy a ON a.cell_id = c.cell_id AND a.metric = 'accuracy'
+    AND c.outcome = 'ok'
   LEFT JOIN v_memory m ON m.cell_id = c.cell_id LEFT JOIN v_error e ON e.cell_id = c.cell_id
 WHERE c.sweep_id = CAST(?1 AS INT) AND CASE WHEN c.task = '' THEN c.pass WHEN c.pass = 'train'
   THEN c.task || ' training' ELSE c.task END = ?2

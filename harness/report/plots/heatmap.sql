@@ -3,7 +3,9 @@
 -- many pairs there are.
 WITH c AS (
   SELECT *, json_object('length', seqlen, 'dk', iif(recipe IS NULL, dk, NULL),
-    'heads', iif(recipe IS NULL, heads, NULL), 'options', json(options), 'task', json(task_options),
+    'heads', iif(recipe IS NULL, heads, NULL), 'kv', iif(recipe IS NULL, nullif(kv_heads, heads), NULL),
+    'qk', iif(recipe IS NULL, nullif(qk_heads, heads), NULL), 'dv', iif(recipe IS NULL, nullif(dv, dk), NULL),
+    'batch', iif(recipe IS NULL, batch, NULL), 'options', json(options), 'task', json(task_options),
     'model', json(model_options), 'train', json(iif(json_extract(train_options, '$.at_length'),
       json_remove(train_options, '$.lengths'), train_options))) AS axes
   FROM v_cell WHERE sweep_id = CAST(?1 AS INT) AND pass = 'eval'
@@ -16,7 +18,9 @@ SELECT d.variant, iif(d.recipe IS NULL, d.impl, NULL) AS impl, d.mask,
   iif(d.recipe IS NULL, d.device_name, NULL) AS device_name, iif(d.recipe IS NULL, d.dtype, NULL) AS dtype,
   iif(d.recipe IS NULL, d.threads, NULL) AS threads,
   json_extract(d.rest, '$.length') AS length, json_extract(d.rest, '$.dk') AS dk,
-  json_extract(d.rest, '$.heads') AS heads, json_extract(d.rest, '$.options') AS options,
+  json_extract(d.rest, '$.heads') AS heads, json_extract(d.rest, '$.kv') AS kv_heads,
+  json_extract(d.rest, '$.qk') AS qk_heads, json_extract(d.rest, '$.dv') AS dv,
+  json_extract(d.rest, '$.batch') AS batch, json_extract(d.rest, '$.options') AS options,
   json_extract(d.rest, '$.task') AS task_options, json_extract(d.rest, '$.model') AS model_options,
   json_extract(d.rest, '$.train') AS train_options,
   dense_rank() OVER (ORDER BY d.x_value) AS x, dense_rank() OVER (ORDER BY d.y_value) AS row,

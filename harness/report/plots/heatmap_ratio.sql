@@ -2,6 +2,7 @@
 -- axes, and the base (none: softmax, else flash). The base is its own fastest impl and setting on the problem.
 WITH c AS (
   SELECT *, json_object('length', seqlen, 'dk', dk, 'heads', heads, 'batch', batch, 'threads', threads,
+    'kv', nullif(kv_heads, heads), 'qk', nullif(qk_heads, heads), 'dv', nullif(dv, dk),
     'options', json(options)) AS axes
   FROM v_time WHERE sweep_id = CAST(?1 AS INT) AND task = '' AND pass = json_extract(?2, '$.task')),
 n AS (
@@ -22,7 +23,8 @@ d AS (
   FROM c WHERE variant <> (SELECT name FROM n))
 SELECT d.variant, d.impl, d.mask, d.dtype, d.cache_mode, d.device_name,
   json_extract(d.rest, '$.length') AS length, json_extract(d.rest, '$.dk') AS dk,
-  json_extract(d.rest, '$.heads') AS heads, json_extract(d.rest, '$.batch') AS batch,
+  json_extract(d.rest, '$.heads') AS heads, json_extract(d.rest, '$.kv') AS kv_heads, json_extract(d.rest, '$.qk') AS qk_heads,
+  json_extract(d.rest, '$.dv') AS dv, json_extract(d.rest, '$.batch') AS batch,
   json_extract(d.rest, '$.threads') AS threads, json_extract(d.rest, '$.options') AS options,
   dense_rank() OVER (ORDER BY d.x_value) AS x, dense_rank() OVER (ORDER BY d.y_value) AS row,
   d.x_value, d.y_value, iif(d.outcome = 'ok' AND b.cell_id IS NULL, 'no_base', d.outcome) AS outcome,

@@ -3,6 +3,7 @@
 -- 1 where the intervals of the two do not meet. A panel for each mask: they are not the same problem.
 WITH c AS (
   SELECT *, json_object('length', seqlen, 'dk', dk, 'heads', heads, 'batch', batch, 'threads', threads,
+    'kv', nullif(kv_heads, heads), 'qk', nullif(qk_heads, heads), 'dv', nullif(dv, dk),
     'options', json(options)) AS axes
   FROM v_time
   WHERE sweep_id = CAST(?1 AS INT) AND task = '' AND pass = json_extract(?2, '$.task')
@@ -25,7 +26,8 @@ w AS (
     ORDER BY median_ns IS NULL, median_ns, cell_id))
 SELECT mask AS variant, dtype, cache_mode, device_name, json_extract(rest, '$.length') AS length,
   json_extract(rest, '$.dk') AS dk, json_extract(rest, '$.heads') AS heads,
-  json_extract(rest, '$.batch') AS batch, json_extract(rest, '$.threads') AS threads,
+  json_extract(rest, '$.kv') AS kv_heads, json_extract(rest, '$.qk') AS qk_heads,
+  json_extract(rest, '$.dv') AS dv, json_extract(rest, '$.batch') AS batch, json_extract(rest, '$.threads') AS threads,
   dense_rank() OVER (ORDER BY x_value) AS x, dense_rank() OVER (ORDER BY y_value) AS row,
   x_value, y_value, outcome, message, iif(median_ns > 0, coalesce(next_ns / median_ns, 1e9), NULL) AS y,
   coalesce(next_lo, next_ns) / coalesce(hi_ns, median_ns) AS lo, NULL AS hi, n, n_rounds, variant AS name,
