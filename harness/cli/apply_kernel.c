@@ -203,6 +203,10 @@ static la_status decode(la_apply *a, const narrowed *from, const la_device *devi
     la_inputs in = {0};
     const la_impl *impl;
     la_problem p = a->p;
+    if (p.mask != LA_MASK_CAUSAL && p.T > 1)
+        return LA_FAIL(err, LA_E_ARG,
+                       "--form decode goes token by token, and none sees those that come later: "
+                       "leave --mask out, or --form");
     p.T = 1;
     LA_TRY(choose(a, &p, LA_DECODE, device, &impl, err));
     snprintf(a->how, sizeof a->how, "%.60s, %" PRId64 " steps of decode", impl->name, a->p.T);

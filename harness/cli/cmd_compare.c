@@ -139,6 +139,27 @@ static la_status find(const compare_args *args, int i, const char *variant, foun
     return LA_OK;
 }
 
+/* The word as a variant of labench, or as one that the database knows, of a plugin or a peer; NULL: it is none. */
+static la_status find_variant(const compare_args *args, const char *word, const char **out,
+                              la_err *err)
+{
+    const la_variant *v = la_registry_find(word);
+    la_store *store = NULL;
+    la_query *q = NULL;
+    bool more = false;
+    *out = v ? v->name : NULL;
+    if (v || strchr(word, ':') || strstr(word, ".db")) return LA_OK;
+    /* Where there is none, or it cannot be read, the sweep's own name has its sentence. */
+    if (la_store_if_there(args->stored.db, &store, NULL) != LA_OK || !store) return LA_OK;
+    la_status st =
+        la_query_open(store, "SELECT 1 FROM v_cell WHERE variant = ?1 LIMIT 1", &word, 1, &q, err);
+    if (st == LA_OK) st = la_query_next(q, &more, err);
+    la_query_close(q);
+    la_store_close(store);
+    if (more) *out = word;
+    return st;
+}
+
 static la_status compare(const compare_args *args, bool *failed, la_err *err)
 {
     const char *variant[2];
@@ -148,10 +169,7 @@ static la_status compare(const compare_args *args, bool *failed, la_err *err)
         return LA_FAIL(err, LA_E_ARG,
                        "'labench compare' takes two: sweeps (last, previous, 1a2b3c4d, x.db, "
                        "x.db:last), builds (build:COMMIT) or variants");
-    for (int i = 0; i < 2; i++) {
-        const la_variant *v = la_registry_find(args->word[i]);
-        variant[i] = v ? v->name : NULL;
-    }
+    for (int i = 0; i < 2; i++) LA_TRY(find_variant(args, args->word[i], &variant[i], err));
     if (!variant[0] != !variant[1])
         return LA_FAIL(err, LA_E_ARG, "%s is a variant and %s is none: compare two of one kind",
                        args->word[variant[0] ? 0 : 1], args->word[variant[0] ? 1 : 0]);

@@ -67,6 +67,10 @@ static la_status export(const export_args *args, la_err *err)
     const char *db = la_db_path(args->db);
     la_export_how how = args->how;
     if (!how.what) how.what = "flat";
+    if (how.bare && !how.by)
+        return LA_FAIL(err, LA_E_ARG,
+                       "--intervals goes with --by: only tables by a column show "
+                       "them in brackets");
     if (!how.format) how.format = la_flags[LA_FLAG_FORMAT].def;
     LA_TRY(la_check_target(db, args->out, err));
     LA_TRY(la_store_open(db, LA_STORE_READ, &store, err));

@@ -191,6 +191,32 @@ static la_status check_base(const side *sides, size_t n, const char *base, la_er
                    la_quote(base, q), sides[0].id);
 }
 
+static bool draws(const plot_args *args, const char *kind)
+{
+    if (args->n_words == 0) return true;
+    for (size_t i = 0; i < args->n_words; i++)
+        if (strcmp(args->words[i], kind) == 0 || strcmp(args->words[i], "all") == 0) return true;
+    return false;
+}
+
+/* What no kind that is drawn would look at. */
+static la_status check_how(const plot_args *args, la_err *err)
+{
+    if (args->how.resident && !draws(args, "memory"))
+        return LA_FAIL(err, LA_E_ARG, "--resident is of 'labench plot memory'");
+    if (args->how.length && !draws(args, "samples"))
+        return LA_FAIL(err, LA_E_ARG, "--length is of 'labench plot samples'");
+    return LA_OK;
+}
+
+/* results/ID, with the ids of all that are drawn. */
+static void default_folder(const side *sides, size_t n, char *dir, size_t cap)
+{
+    size_t len = (size_t)snprintf(dir, cap, "results/%s", sides[0].id);
+    for (size_t i = 1; i < n && len < cap; i++)
+        len += (size_t)snprintf(dir + len, cap - len, "-%s", sides[i].id);
+}
+
 static la_status draw(const plot_args *args, const side *sides, la_err *err)
 {
     size_t n = args->n_with + 1;
@@ -206,8 +232,7 @@ static la_status draw(const plot_args *args, const side *sides, la_err *err)
     if (args->out)
         snprintf(dir, sizeof dir, "%s", args->out);
     else
-        snprintf(dir, sizeof dir, "results/%s%s%s", sides[0].id, n > 1 ? "-" : "",
-                 n > 1 ? sides[1].id : "");
+        default_folder(sides, n, dir, sizeof dir);
     bool fresh = access(dir, F_OK) != 0;
     LA_TRY(la_report_draw(sources, n, args->words, all ? 0 : args->n_words, &args->how, dir, drawn,
                           NULL, &plots, err));
@@ -225,7 +250,8 @@ static la_status plot(const plot_args *args, la_err *err)
 {
     side *sides = la_zalloc(MAX_SIDES * sizeof *sides, err);
     if (!sides) return LA_E_NOMEM;
-    la_status st = open_sides(args, sides, err);
+    la_status st = check_how(args, err);
+    if (st == LA_OK) st = open_sides(args, sides, err);
     if (st == LA_OK) st = draw(args, sides, err);
     for (size_t i = 0; i < MAX_SIDES; i++) la_store_close(sides[i].store);
     la_free(sides);

@@ -120,9 +120,11 @@ static la_status show(const show_args *args, la_err *err)
     if (strcmp(what, "task") == 0 || strcmp(what, "variant") == 0)
         return LA_FAIL(err, LA_E_ARG, "which %s? 'labench list %ss' shows all", what, what);
     la_status st = show_stored(args, what, err);
+    bool a_sweep = strcmp(what, "last") == 0 || access(la_db_path(args->db), F_OK) != 0;
+    if (st != LA_E_NOTFOUND || a_sweep) return st;
     const char *near = la_registry_nearest(what);
     if (!near) near = la_tasks_nearest(what);
-    if (st != LA_E_NOTFOUND || !near) return st;
+    if (!near) return st;
     char q[64];
     return LA_FAIL(err, st, "no sweep, cell, variant or task '%s'. Nearest: %s", la_quote(what, q),
                    near);

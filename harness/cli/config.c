@@ -14,7 +14,7 @@
 #define BESIDE "./labench.ini"
 
 /* Commands that read files, and the flags of files that count for others than run. */
-#define READERS ((unsigned)LA_IN_RUN | (unsigned)LA_IN_STORED)
+#define READERS ((unsigned)LA_IN_CONFIG)
 static const la_flag_id everywhere[] = {LA_FLAG_DB, LA_FLAG_PLUGIN, LA_FLAG_COLOR, LA_FLAG_QUIET,
                                         LA_FLAG_VERBOSE};
 /* What says how to read files, or what to do this once, stands on the command line. */

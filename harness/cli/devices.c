@@ -13,6 +13,9 @@ la_status la_device_settings(la_run_args *args, const la_device *device, la_err 
 {
     la_cuda_about about;
     la_nvml_state state;
+    if (device->backend != LA_CUDA && args->settings.device_limit)
+        return LA_FAIL(err, LA_E_ARG,
+                       "--device-memory is for CUDA devices: leave it out, or say --device cuda");
     if (device->backend != LA_CUDA) return LA_OK;
     if (args->settings.beside_peak)
         return LA_FAIL(
@@ -60,7 +63,6 @@ la_status la_device_store(la_store *store, int64_t machine_id, const char *machi
         row.driver = about.driver;
         row.runtime = about.runtime;
         row.ecc = about.ecc;
-        return la_store_device(store, machine_id, &row, id, err);
     }
     return la_store_device(store, machine_id, &row, id, err);
 }

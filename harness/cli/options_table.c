@@ -23,6 +23,8 @@ const la_flag la_flags[LA_FLAG_COUNT] = {
 /* Flags of which a command line has at most one. */
 static const la_flag_id exclusive[][2] = {
     {LA_FLAG_RESUME, LA_FLAG_NEW},
+    {LA_FLAG_RETRY, LA_FLAG_NEW},
+    {LA_FLAG_MEASURE, LA_FLAG_DRY_RUN},
     {LA_FLAG_QUIET, LA_FLAG_VERBOSE},
     {LA_FLAG_QUICK, LA_FLAG_ROUNDS},
     {LA_FLAG_QUICK, LA_FLAG_CAREFUL},

@@ -74,6 +74,7 @@ enum {
                 LA_IN_NEW | LA_IN_REPRODUCE | LA_IN_DB,
     LA_IN_STORED = LA_IN_LIST | LA_IN_SHOW | LA_IN_PLOT | LA_IN_REPORT | LA_IN_EXPORT |
                    LA_IN_COMPARE | LA_IN_CROSSOVER | LA_IN_DB,
+    LA_IN_CONFIG = LA_IN_RUN | LA_IN_STORED | LA_IN_REPRODUCE | LA_IN_VERIFY | LA_IN_APPLY,
 };
 
 /* enumerator, name, letter or 0, argument or NULL, default or NULL, commands, help */
@@ -179,9 +180,9 @@ enum {
       "list cells, memory and time; run nothing")                                                  \
     X(STRICT, "strict", 0, NULL, NULL, LA_IN_RUN,                                                  \
       "unsupported, timeouts and out of memory make the exit code 1 too")                          \
-    X(CONFIG, "config", 0, "FILE", "./labench.ini, ~/.config/labench/labench.ini",                 \
-      LA_IN_RUN | LA_IN_STORED, "flags from an INI file: [global], lengths = 1k..8k; or none")     \
-    X(SECTION, "section", 0, "NAME", NULL, LA_IN_RUN | LA_IN_STORED,                               \
+    X(CONFIG, "config", 0, "FILE", "./labench.ini, ~/.config/labench/labench.ini", LA_IN_CONFIG,   \
+      "flags from an INI file: [global], lengths = 1k..8k; or none")                               \
+    X(SECTION, "section", 0, "NAME", NULL, LA_IN_CONFIG,                                           \
       "its section [NAME] too, before [global]")                                                   \
     X(SHOW_CONFIG, "show-config", 0, NULL, NULL, LA_IN_RUN,                                        \
       "print such a file for this command, with where each value comes from; run nothing")         \

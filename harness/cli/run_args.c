@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run_args.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -418,9 +419,12 @@ static la_status fill_defaults(la_run_args *args, la_err *err)
     if (args->spec.jobs == 0) args->spec.jobs = cpu.cores < LA_JOBS_MAX ? cpu.cores : LA_JOBS_MAX;
     set->jobs = args->spec.jobs;
     set->cores = cpu.cores;
-    if (set->max_time_s == 0) set->max_time_s = quick ? 0.3 : careful ? 15 : 0.5;
-    if (set->min_time_s == 0) set->min_time_s = quick ? 0.3 : careful ? 0.5 : 0.1;
-    if (set->min_time_s > set->max_time_s) set->min_time_s = set->max_time_s;
+    double least = quick ? 0.3 : careful ? 0.5 : 0.1, most = quick ? 0.3 : careful ? 15 : 0.5;
+    if (set->max_time_s > 0 && set->min_time_s > set->max_time_s)
+        return LA_FAIL(err, LA_E_ARG, "--time %g is more than --max-time %g", set->min_time_s,
+                       set->max_time_s);
+    if (set->max_time_s == 0) set->max_time_s = fmax(most, set->min_time_s);
+    if (set->min_time_s == 0) set->min_time_s = fmin(least, set->max_time_s);
     if (set->target == 0) set->target = careful ? 0.01 : 0.03;
     if (set->min_samples == 0) set->min_samples = quick ? 3 : 10;
     if (set->memory_limit == 0) set->memory_limit = la_memory_free() / 10 * 8;
