@@ -156,12 +156,12 @@ static la_status between_events(la_cuda_timer *t, la_err *err)
 la_status la_cuda_timer_call(la_cuda_timer *t, double *ns, la_err *err)
 {
     la_hosted *h = t->self;
-    atomic_int go = 0;
     bool held = t->how != LA_CUDA_PLAIN;
     LA_TRY(make_ready(t, err));
-    if (held) LA_TRY(la_cuda()->hold(h->stream, &go, err));
+    atomic_store(&t->go, 0);
+    if (held) LA_TRY(la_cuda()->hold(h->stream, &t->go, err));
     la_status st = between_events(t, err);
-    int before = atomic_exchange(&go, 1);
+    int before = atomic_exchange(&t->go, 1);
     /* Also after a failure: the flag must outlive who waits for it. */
     la_status waited = la_cuda()->wait(h->stream, st == LA_OK ? err : NULL);
     if (st != LA_OK || waited != LA_OK) return st != LA_OK ? st : waited;

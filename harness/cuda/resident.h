@@ -6,6 +6,8 @@
 #ifndef LA_RESIDENT_H
 #define LA_RESIDENT_H
 
+#include <stdatomic.h>
+
 #include "cuda.h"
 
 /* Which of the last calls, as bits; several run in this order. */
@@ -38,6 +40,7 @@ typedef struct la_cuda_timer {
     unsigned what;
     la_cuda_how how;
     int64_t launches;     /* kernels of a call; -1: not known */
+    atomic_int go;        /* what a held stream waits for; it outlives the wait */
     la_cuda_buffer flush; /* written before each call, as large as the L2 cache; empty: hot */
 } la_cuda_timer;
 

@@ -352,6 +352,8 @@ static la_status of_steps(la_store *store, const la_stored *s, const la_paper_pa
     la_query *q = NULL;
     int never = 0;
     snprintf(id, sizeof id, "%" PRId64, s->cell);
+    if (strcmp(s->outcome, "ok") != 0)
+        return why_not(s, "steps_to_90", out, err); /* a seed of several failed */
     LA_TRY(la_query_open(store, sql, (const char *[]){id}, 1, &q, err));
     bool more = true;
     la_status st;

@@ -236,7 +236,6 @@ static la_status add_sweep(const la_source *source, const char *before, la_text 
 /* What two sweeps were not made with alike: " second differs from first in machine, compiler." */
 static la_status add_differences(const la_source *a, const la_source *b, la_text *out, la_err *err)
 {
-    static const char sql[] = "SELECT * FROM v_sweep WHERE sweep_id = CAST(?1 AS INT)";
     const la_source *const sources[] = {a, b};
     la_query *q[2] = {NULL, NULL};
     bool more = false;
@@ -244,7 +243,8 @@ static la_status add_differences(const la_source *a, const la_source *b, la_text
     for (int i = 0; i < 2 && st == LA_OK; i++) {
         char id[24];
         snprintf(id, sizeof id, "%lld", (long long)sources[i]->sweep);
-        st = la_query_open(sources[i]->store, sql, (const char *[]){id}, 1, &q[i], err);
+        st = la_query_open(sources[i]->store, la_circumstances_sql, (const char *[]){id}, 1, &q[i],
+                           err);
         if (st == LA_OK) st = la_query_next(q[i], &more, err);
     }
     const char *separator = "";

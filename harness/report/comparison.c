@@ -249,10 +249,15 @@ static la_status find_noise(comparison *c, la_err *err)
     return st;
 }
 
+const char la_circumstances_sql[] =
+    "SELECT s.*, (SELECT group_concat(DISTINCT c.device_name) FROM v_cell c "
+    "WHERE c.sweep_id = s.sweep_id) AS devices FROM v_sweep s WHERE s.sweep_id = CAST(?1 AS INT)";
 const la_circumstance la_circumstances[LA_CIRCUMSTANCES] = {
-    {"hostname", "machine", true}, {"cpu_model", "CPU", true},     {"isa", "instruction set", true},
-    {"cc", "compiler", true},      {"cflags", "flags", true},      {"blas", "BLAS", true},
-    {"version", "version", false}, {"git_commit", "commit", false}};
+    {"hostname", "machine", true},  {"cpu_model", "CPU", true},
+    {"devices", "device", true},    {"isa", "instruction set", true},
+    {"cc", "compiler", true},       {"cflags", "flags", true},
+    {"blas", "BLAS", true},         {"version", "version", false},
+    {"git_commit", "commit", false}};
 
 static la_status read_sweep(const la_compare_side *side, la_query **q, la_err *err)
 {
@@ -260,8 +265,7 @@ static la_status read_sweep(const la_compare_side *side, la_query **q, la_err *e
     const char *args[] = {id};
     bool more;
     snprintf(id, sizeof id, "%" PRId64, side->sweep);
-    LA_TRY(la_query_open(side->store, "SELECT * FROM v_sweep WHERE sweep_id = CAST(?1 AS INT)",
-                         args, 1, q, err));
+    LA_TRY(la_query_open(side->store, la_circumstances_sql, args, 1, q, err));
     return la_query_next(*q, &more, err);
 }
 

@@ -37,7 +37,8 @@ typedef struct la_circumstance {
     const char *column, *words;
     bool refuses; /* a difference says that times compare little else: it asks for --across */
 } la_circumstance;
-enum { LA_CIRCUMSTANCES = 8 };
+enum { LA_CIRCUMSTANCES = 9 };
+extern const char la_circumstances_sql[]; /* the columns of sweep ?1 */
 extern const la_circumstance la_circumstances[LA_CIRCUMSTANCES];
 
 /* Prints the comparison. What differs besides (machine, compiler, flags) is printed first and, unless

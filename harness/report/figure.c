@@ -113,7 +113,7 @@ static void write_marks(la_text *dat, const la_canvas *c)
         const la_mark *mark = &c->marks[m];
         la_text_add(dat, "# failure: ");
         la_dat_quote(dat, mark->series->label);
-        la_text_add(dat, " %s\n# x y-of-the-mark\n%.0f %.9g\n\n\n", mark->point->outcome,
+        la_text_add(dat, " %s\n# x y-of-the-mark\n%.9g %.9g\n\n\n", mark->point->outcome,
                     mark->point->x, la_canvas_y_at(c, mark->py));
     }
 }

@@ -378,7 +378,8 @@ static void rank_head(la_text *out, const la_ranking *r, const bool *shown)
 
 static void rank(la_text *out, const la_ranking *r, size_t i, size_t end, const bool *shown)
 {
-    const la_rank_row *first = la_ranking_best(r, i, end, LA_R_FORWARD, (double)NAN, NULL);
+    const char *usual = *r->mask ? r->usual : NULL;
+    const la_rank_row *first = la_ranking_best(r, i, end, LA_R_FORWARD, (double)NAN, usual);
     la_text_add(out,
                 "<section class=\"rank\" data-t=\"%.0f\"><h4>%s tokens</h4>\n"
                 "<div class=\"scroll\"><table class=\"sortable\">",

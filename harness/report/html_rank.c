@@ -209,12 +209,16 @@ static void find_best(la_ranking *r)
             const la_quantity *best = NULL;
             for (size_t k = i; k < end; k++) {
                 const la_quantity *q = &r->v[k].q[c];
-                if (r->v[k].baseline || !isfinite(q->v)) continue;
+                /* A variant without a state carries nothing: that is no best. */
+                bool none = c == LA_R_STATE && !(q->v > 0);
+                if (r->v[k].baseline || r->v[k].marked || none || !isfinite(q->v)) continue;
                 bool better = !best || (c >= LA_R_TASK ? q->v > best->v : q->v < best->v);
                 if (better) best = q;
             }
             for (size_t k = i; k < end && best; k++)
-                r->v[k].best[c] = !r->v[k].baseline && isfinite(r->v[k].q[c].v) &&
+                r->v[k].best[c] = !r->v[k].baseline && !r->v[k].marked &&
+                                  isfinite(r->v[k].q[c].v) &&
+                                  !(c == LA_R_STATE && !(r->v[k].q[c].v > 0)) &&
                                   badness(&r->v[k].q[c], c, true) <= badness(best, c, false);
         }
     }

@@ -120,7 +120,7 @@ static la_status print_reasons(la_store *store, const char *id, const char *task
                                la_err *err)
 {
     static const char sql[] =
-        "SELECT variant, message, min(seqlen), count(*) FROM v_cell "
+        "SELECT variant, message, min(seqlen), count(DISTINCT seqlen) FROM v_cell "
         "WHERE sweep_id = CAST(?1 AS INT) AND task = ?2 AND recipe IS NOT NULL AND "
         "outcome NOT IN ('ok', 'planned') AND message IS NOT NULL GROUP BY variant, outcome "
         "ORDER BY min(ordinal)";

@@ -505,6 +505,11 @@ static void test_quoting_leaves_no_way_out(void **state)
     la_gp_fill(&t, "1 @A@ @C@ @B@ @", pairs); /* values are not filled again */
     assert_string_equal(t.s, "1 @B@ @C@ x @");
     la_text_release(&t);
+    /* A title stands in a comment, which ends with its line. */
+    const char *titled[] = {"TITLE", "a\n!rm\r", "BODY", "b\nc", NULL};
+    la_gp_fill(&t, "# @TITLE@.\n@BODY@", titled);
+    assert_string_equal(t.s, "# a?!rm?.\nb\nc");
+    la_text_release(&t);
 }
 
 static void test_labels_of_tikz_are_what_tex_reads(void **state)

@@ -292,7 +292,7 @@ static void test_a_file_appears_whole_or_not_at_all(void **state)
     la_err err = {0};
     char path[128], part[160];
     snprintf(path, sizeof path, "%s/out.csv", f->folder);
-    snprintf(part, sizeof part, "%s.part", path);
+    snprintf(part, sizeof part, "%s.tmp%ld", path, (long)getpid());
     expect_ok(la_export_file(f->store, f->sweep, &(la_export_how){.what = "time", .format = "csv"},
                              path, &err));
     assert_int_equal(access(path, F_OK), 0);
