@@ -45,9 +45,12 @@ const char *la_gp_time(double ns, char buf[32])
 /* A title stands in a comment, which a line's end would end: what follows would be obeyed. */
 static void fill_one(la_text *out, const char *const *pair)
 {
-    bool title = strcmp(pair[0], "TITLE") == 0;
+    if (strcmp(pair[0], "TITLE") != 0) {
+        la_text_bytes(out, pair[1], strlen(pair[1]));
+        return;
+    }
     for (const char *c = pair[1]; *c; c++)
-        la_text_bytes(out, title && ((unsigned char)*c < 0x20 || *c == 0x7f) ? "?" : c, 1);
+        la_text_bytes(out, (unsigned char)*c < 0x20 || *c == 0x7f ? "?" : c, 1);
 }
 
 void la_gp_fill(la_text *out, const char *gp, const char *const *pairs)

@@ -200,6 +200,13 @@ static double badness(const la_quantity *q, int column, bool optimistic)
     return isfinite(q->v) ? v : (double)INFINITY;
 }
 
+/* No baseline, no row of the other mask; and a variant without a state carries nothing, which is no best. */
+static bool competes(const la_rank_row *row, int column)
+{
+    double v = row->q[column].v;
+    return !row->baseline && !row->marked && isfinite(v) && (column != LA_R_STATE || v > 0);
+}
+
 /* Marks the best of each column, and all whose intervals overlap with it. */
 static void find_best(la_ranking *r)
 {
@@ -209,16 +216,12 @@ static void find_best(la_ranking *r)
             const la_quantity *best = NULL;
             for (size_t k = i; k < end; k++) {
                 const la_quantity *q = &r->v[k].q[c];
-                /* A variant without a state carries nothing: that is no best. */
-                bool none = c == LA_R_STATE && !(q->v > 0);
-                if (r->v[k].baseline || r->v[k].marked || none || !isfinite(q->v)) continue;
+                if (!competes(&r->v[k], c)) continue;
                 bool better = !best || (c >= LA_R_TASK ? q->v > best->v : q->v < best->v);
                 if (better) best = q;
             }
             for (size_t k = i; k < end && best; k++)
-                r->v[k].best[c] = !r->v[k].baseline && !r->v[k].marked &&
-                                  isfinite(r->v[k].q[c].v) &&
-                                  !(c == LA_R_STATE && !(r->v[k].q[c].v > 0)) &&
+                r->v[k].best[c] = competes(&r->v[k], c) &&
                                   badness(&r->v[k].q[c], c, true) <= badness(best, c, false);
         }
     }
