@@ -85,9 +85,13 @@ static la_status verify_one(verify_args *args, const la_variant *v, const la_dev
                             int64_t *failures, la_err *err)
 {
     la_conformance_report report = {0};
+    la_conformance_settings settings = {.device = device,
+                                        .level = args->full ? LA_LEVEL_FULL : LA_LEVEL_QUICK,
+                                        .threads = args->threads,
+                                        .listener = note,
+                                        .context = args};
     args->n_rows = 0;
-    LA_TRY(la_verify_variant(v, device, args->full ? LA_LEVEL_FULL : LA_LEVEL_QUICK, note, args,
-                             &report, err));
+    LA_TRY(la_verify_variant(v, &settings, &report, err));
     for (size_t i = 0; i < args->n_rows; i++) {
         const check_row *row = &args->rows[i];
         printf("%-15s %-14s %6" PRId64 " ok  %s", v->name, row->impl ? row->impl->name : "relation",
@@ -122,7 +126,8 @@ static la_status verify_all(verify_args *args, int64_t *failures, la_err *err)
     LA_TRY(la_plan_variants(&args->variants, &list, &n, err));
     la_device_cpu(&device);
     la_plugin_now(la_conformance_now());
-    la_start(args->threads ? args->threads : device.cores);
+    if (args->threads == 0) args->threads = device.cores;
+    la_start(args->threads);
     la_status st = LA_OK;
     for (size_t i = 0; i < n && st == LA_OK; i++)
         st = verify_one(args, list[i], &device, failures, err);

@@ -100,6 +100,8 @@ la_status la_registry_add_from(const la_variant *variant, const char *origin, co
                        "variant %s is the same as '%.40s', and there is no such variant with a "
                        "reference",
                        variant->name, variant->same_as);
+    if (variant->same_as)
+        LA_TRY(la_variant_same_validate(variant, la_registry_find(variant->same_as), err));
     size_t free_row = 0;
     while (free_row < MAX_ADDED && added[free_row].variant) free_row++;
     if (table_len == MAX_VARIANTS || free_row == MAX_ADDED)

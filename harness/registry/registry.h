@@ -26,8 +26,10 @@ void la_registry_remove(const la_variant *variant); /* what add registered; else
 /* The file that a variant came from and its digest; "" for those built in. */
 const char *la_registry_origin(const la_variant *variant);
 const char *la_registry_code(const la_variant *variant);
-/* ABI, size, names, capability bits against members. */
+/* ABI, size, names, options, capability bits against members. Calls nothing of the variant's. */
 la_status la_variant_validate(const la_variant *variant, la_err *err);
+/* That the reference of `as` can be called for v: the same inputs and scale, its options in front of v's own. */
+la_status la_variant_same_validate(const la_variant *v, const la_variant *as, la_err *err);
 la_status la_variant_name_check(const char *name, la_err *err); /* small letters, digits, _ */
 
 size_t la_tasks_count(void);

@@ -42,6 +42,13 @@ static bool good_choices(const la_option *o)
     return o->def >= 0 && o->def < (double)n && o->def == floor(o->def);
 }
 
+/* NaN is in no range. */
+static bool good_range(const la_option *o)
+{
+    if (o->type != LA_OPTION_INT && o->type != LA_OPTION_REAL) return true;
+    return o->min <= o->def && o->def <= o->max;
+}
+
 static la_status validate_impl(const la_variant *v, const la_impl *impl, la_err *err)
 {
     char buf[64];
@@ -94,6 +101,13 @@ static la_status validate_options(const char *name, const la_option *options, si
             return LA_FAIL(err, LA_E_ARG,
                            "%s: option %s lies outside options_size %zu, or not at a multiple of 8",
                            name, options[i].name, size);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(options[k].name, options[i].name) == 0)
+                return LA_FAIL(err, LA_E_ARG, "%s has two options called %s", name,
+                               options[i].name);
+        if (!good_range(&options[i]))
+            return LA_FAIL(err, LA_E_ARG, "%s: option %s: the default %g does not lie in %g..%g",
+                           name, options[i].name, options[i].def, options[i].min, options[i].max);
         if ((options[i].type == LA_OPTION_CHOICE) != (options[i].choices != NULL))
             return LA_FAIL(err, LA_E_ARG, "%s: option %s: choices and type disagree", name,
                            options[i].name);
@@ -143,6 +157,41 @@ la_status la_variant_validate(const la_variant *v, la_err *err)
                        v->options_len);
     LA_TRY(validate_options(v->name, v->options, v->options_len, v->options_size, err));
     for (size_t i = 0; i < v->impls_len; i++) LA_TRY(validate_impl(v, &v->impls[i], err));
+    return LA_OK;
+}
+
+static bool same_option(const la_option *a, const la_option *b)
+{
+    if (strcmp(a->name, b->name) != 0 || a->type != b->type || a->offset != b->offset) return false;
+    size_t i = 0;
+    if (a->type != LA_OPTION_CHOICE) return true;
+    while (a->choices[i] && b->choices[i] && strcmp(a->choices[i], b->choices[i]) == 0) i++;
+    return !a->choices[i] && !b->choices[i];
+}
+
+la_status la_variant_same_validate(const la_variant *v, const la_variant *as, la_err *err)
+{
+    if (v->inputs != as->inputs)
+        return LA_FAIL(err, LA_E_ARG,
+                       "variant %s is the same as %s, but has other inputs (bits %#x, there %#x)",
+                       v->name, as->name, (unsigned)v->inputs, (unsigned)as->inputs);
+    if (v->default_scale != as->default_scale)
+        return LA_FAIL(err, LA_E_ARG,
+                       "variant %s is the same as %s, but its default_scale is %g and not %g",
+                       v->name, as->name, v->default_scale, as->default_scale);
+    for (size_t i = 0; i < as->options_len; i++)
+        if (i >= v->options_len || !same_option(&v->options[i], &as->options[i]))
+            return LA_FAIL(
+                err, LA_E_ARG,
+                "variant %s is the same as %s, so that its options must begin with those "
+                "of %s: option %zu is to be %s, of the same type, choices and offset",
+                v->name, as->name, as->name, i + 1, as->options[i].name);
+    if (v->options_size < as->options_size)
+        return LA_FAIL(
+            err, LA_E_ARG,
+            "variant %s is the same as %s, whose options take %zu bytes: options_size is "
+            "%zu",
+            v->name, as->name, as->options_size, v->options_size);
     return LA_OK;
 }
 

@@ -107,6 +107,7 @@ la_status la_plugin_describe(const la_plugin *plugin, const char *code, char **j
     cJSON_AddStringToObject(o, "paper", v->paper);
     cJSON_AddStringToObject(o, "cost_words", v->cost_words);
     cJSON_AddNumberToObject(o, "inputs", v->inputs);
+    add_real(o, "default_scale", v->default_scale);
     if (v->same_as) cJSON_AddStringToObject(o, "same_as", v->same_as);
     cJSON_AddBoolToObject(o, "reference", v->reference != NULL);
     cJSON_AddBoolToObject(o, "reference_backward", v->reference && v->reference->backward);

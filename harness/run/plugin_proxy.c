@@ -301,6 +301,7 @@ static la_status take(la_plugin_proxy *x, size_t slot, la_err *err)
     v->paper = word_of(o, "paper");
     v->cost_words = word_of(o, "cost_words");
     v->inputs = (uint32_t)number_of(o, "inputs");
+    v->default_scale = number_of(o, "default_scale");
     v->same_as = word_of(o, "same_as");
     x->reference = (la_reference){no_reference,
                                   truth_of(o, "reference_backward") ? no_reference_backward : NULL};

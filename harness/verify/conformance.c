@@ -22,38 +22,42 @@ enum { SEED = 20260421, THREADS = 2 };
 typedef struct shape {
     int64_t B, T, H, dk, dv, kv_group, qk_group;
     la_level level;
-    bool special; /* also with the inputs other than the default, and with every option */
-    bool narrow;  /* also in types narrower than float32 */
+    bool special;  /* also with the inputs other than the default, and with every option */
+    bool narrow;   /* also in types narrower than float32 */
+    double scale;  /* 0: the variant's own */
+    int64_t spare; /* capacity beyond T, of what is made for a length at most */
 } shape;
 
 static const shape shapes[] = {
-    {1, 1, 1, 1, 1, 1, 1, LA_LEVEL_BRIEF, false, true},
-    {2, 1, 2, 3, 5, 1, 1, LA_LEVEL_BRIEF, true, false},
-    {2, 7, 3, 17, 3, 1, 1, LA_LEVEL_BRIEF, true, true},
-    {1, 40, 1, 8, 6, 1, 1, LA_LEVEL_BRIEF, true, true},
-    {1, 2, 1, 64, 64, 1, 1, LA_LEVEL_QUICK, false, false},
-    {1, 63, 1, 16, 64, 1, 1, LA_LEVEL_QUICK, false, true},
-    {1, 64, 2, 64, 64, 1, 1, LA_LEVEL_QUICK, false, false},
-    {1, 65, 1, 64, 17, 1, 1, LA_LEVEL_BRIEF, false, true},
-    {2, 100, 2, 16, 24, 1, 1, LA_LEVEL_QUICK, true, true},
-    {1, 130, 1, 128, 128, 1, 1, LA_LEVEL_QUICK, false, true},
-    {1, 200, 2, 17, 33, 1, 1, LA_LEVEL_QUICK, false, false},
-    {3, 5, 1, 8, 1, 1, 1, LA_LEVEL_QUICK, false, false},
-    {2, 70, 4, 16, 8, 2, 1, LA_LEVEL_BRIEF, false, true},
-    {1, 33, 3, 5, 7, 3, 1, LA_LEVEL_QUICK, false, false},
-    {2, 70, 4, 16, 8, 1, 2, LA_LEVEL_BRIEF, false, true},
-    {1, 33, 3, 5, 7, 1, 3, LA_LEVEL_BRIEF, false, false},
-    {1, 257, 4, 32, 64, 1, 1, LA_LEVEL_FULL, false, true},
-    {4, 129, 2, 3, 128, 1, 1, LA_LEVEL_FULL, false, false},
-    {2, 127, 1, 1, 1, 1, 1, LA_LEVEL_FULL, true, false},
-    {1, 300, 5, 48, 80, 1, 1, LA_LEVEL_FULL, true, true},
-    {1, 192, 2, 256, 200, 1, 1, LA_LEVEL_FULL, false, false},
-    {1, 513, 1, 128, 128, 1, 1, LA_LEVEL_FULL, false, true},
-    {1, 1000, 2, 64, 64, 1, 1, LA_LEVEL_FULL, true, true},
-    {17, 3, 3, 2, 2, 1, 1, LA_LEVEL_FULL, false, false},
-    {1, 4, 40, 4, 4, 1, 1, LA_LEVEL_FULL, false, false},
-    {1, 260, 8, 64, 64, 4, 1, LA_LEVEL_FULL, true, true},
-    {1, 260, 8, 64, 64, 1, 4, LA_LEVEL_FULL, true, false},
+    {1, 1, 1, 1, 1, 1, 1, LA_LEVEL_BRIEF, false, true, 0, 0},
+    {2, 1, 2, 3, 5, 1, 1, LA_LEVEL_BRIEF, true, false, 0, 0},
+    {2, 7, 3, 17, 3, 1, 1, LA_LEVEL_BRIEF, true, true, 0, 0},
+    {1, 40, 1, 8, 6, 1, 1, LA_LEVEL_BRIEF, true, true, 0, 0},
+    {1, 2, 1, 64, 64, 1, 1, LA_LEVEL_QUICK, false, false, 0, 0},
+    {1, 63, 1, 16, 64, 1, 1, LA_LEVEL_QUICK, false, true, 0, 0},
+    {1, 64, 2, 64, 64, 1, 1, LA_LEVEL_QUICK, false, false, 0, 0},
+    {1, 65, 1, 64, 17, 1, 1, LA_LEVEL_BRIEF, false, true, 0, 0},
+    {2, 100, 2, 16, 24, 1, 1, LA_LEVEL_QUICK, true, true, 0, 0},
+    {1, 130, 1, 128, 128, 1, 1, LA_LEVEL_QUICK, false, true, 0, 0},
+    {1, 200, 2, 17, 33, 1, 1, LA_LEVEL_QUICK, false, false, 0, 0},
+    {3, 5, 1, 8, 1, 1, 1, LA_LEVEL_QUICK, false, false, 0, 0},
+    {2, 70, 4, 16, 8, 2, 1, LA_LEVEL_BRIEF, false, true, 0, 0},
+    {1, 33, 3, 5, 7, 3, 1, LA_LEVEL_QUICK, false, false, 0, 0},
+    {2, 70, 4, 16, 8, 1, 2, LA_LEVEL_BRIEF, false, true, 0, 0},
+    {1, 33, 3, 5, 7, 1, 3, LA_LEVEL_BRIEF, false, false, 0, 0},
+    {1, 70, 2, 16, 24, 1, 1, LA_LEVEL_BRIEF, false, true, 0.4, 0},
+    {2, 70, 2, 16, 24, 1, 1, LA_LEVEL_BRIEF, false, true, 0, 59},
+    {1, 257, 4, 32, 64, 1, 1, LA_LEVEL_FULL, false, true, 0, 0},
+    {4, 129, 2, 3, 128, 1, 1, LA_LEVEL_FULL, false, false, 0, 0},
+    {2, 127, 1, 1, 1, 1, 1, LA_LEVEL_FULL, true, false, 0, 0},
+    {1, 300, 5, 48, 80, 1, 1, LA_LEVEL_FULL, true, true, 0, 0},
+    {1, 192, 2, 256, 200, 1, 1, LA_LEVEL_FULL, false, false, 0, 0},
+    {1, 513, 1, 128, 128, 1, 1, LA_LEVEL_FULL, false, true, 0, 0},
+    {1, 1000, 2, 64, 64, 1, 1, LA_LEVEL_FULL, true, true, 0, 0},
+    {17, 3, 3, 2, 2, 1, 1, LA_LEVEL_FULL, false, false, 0, 0},
+    {1, 4, 40, 4, 4, 1, 1, LA_LEVEL_FULL, false, false, 0, 0},
+    {1, 260, 8, 64, 64, 4, 1, LA_LEVEL_FULL, true, true, 0, 0},
+    {1, 260, 8, 64, 64, 1, 4, LA_LEVEL_FULL, true, false, 0, 0},
 };
 
 typedef struct suite {
@@ -61,6 +65,7 @@ typedef struct suite {
     const la_impl *only;
     const la_device *device;
     la_level level;
+    int threads;
     la_conformance_listener listener;
     void *context;
     la_conformance_report *report;
@@ -76,6 +81,14 @@ static bool runs(const suite *s, size_t i, la_dtype dtype)
 static bool has_mask(const la_impl *impl, la_mask mask)
 {
     return impl->caps & (mask == LA_MASK_CAUSAL ? LA_CAP_CAUSAL : LA_CAP_BIDIRECTIONAL);
+}
+
+/* The impl promises this mask, these groups of heads, and fewer tokens than it was made for. */
+static bool promises(const la_impl *impl, const la_problem *p)
+{
+    return has_mask(impl, p->mask) && (p->Hkv == p->H || (impl->caps & LA_CAP_GROUPED_KV)) &&
+           (p->Hqk == p->H || (impl->caps & LA_CAP_GROUPED_QK)) &&
+           (p->Tcap == p->T || (impl->caps & LA_CAP_FIXED_LENGTH));
 }
 
 static bool applies_always(const la_case *c)
@@ -137,8 +150,9 @@ typedef struct check {
     la_status (*run)(const la_case *, la_err *);
 } check;
 
+static const check descriptor_check = {"descriptor", applies_always, la_check_descriptor};
 static const check once_checks[] = {
-    {"descriptor", applies_always, la_check_descriptor},
+    {"cost", applies_always, la_check_cost},
     {"refusals", applies_always, la_check_refusals},
 };
 static const check case_checks[] = {
@@ -183,16 +197,18 @@ static void note_check(const la_case *c, const char *name)
 static void tell(const suite *s, const la_case *c, const char *name, la_status st, bool skipped,
                  const char *why)
 {
-    char message[2 * LA_ERR_MAX] = "";
+    char message[2 * LA_ERR_MAX] = "", scale[40] = "", capacity[40] = "";
     const la_problem *p = &c->p;
+    if (p->scale != 0) snprintf(scale, sizeof scale, ", scale %g", p->scale);
+    if (p->Tcap != p->T) snprintf(capacity, sizeof capacity, " of at most %" PRId64, p->Tcap);
     if (st != LA_OK || skipped)
-        snprintf(message, sizeof message,
-                 "%s %s, B %" PRId64 " T %" PRId64 " H %" PRId64 " (kv %" PRId64 ", qk %" PRId64
-                 ") dk %" PRId64 " dv %" PRId64 ", %s, %s, inputs %s, seed %" PRIu64 "%s%s: %s: %s",
-                 s->variant->name, c->impl ? c->impl->name : "reference", p->B, p->T, p->H, p->Hkv,
-                 p->Hqk, p->dk, p->dv, la_mask_name(p->mask), la_dtype_name(p->dtype),
-                 la_input_kind_name(c->kind), c->seed, s->options[0] ? ", " : "", s->options, name,
-                 why);
+        snprintf(
+            message, sizeof message,
+            "%s %s, B %" PRId64 " T %" PRId64 "%s H %" PRId64 " (kv %" PRId64 ", qk %" PRId64
+            ") dk %" PRId64 " dv %" PRId64 ", %s, %s%s, inputs %s, seed %" PRIu64 "%s%s: %s: %s",
+            s->variant->name, c->impl ? c->impl->name : "reference", p->B, p->T, capacity, p->H,
+            p->Hkv, p->Hqk, p->dk, p->dv, la_mask_name(p->mask), la_dtype_name(p->dtype), scale,
+            la_input_kind_name(c->kind), c->seed, s->options[0] ? ", " : "", s->options, name, why);
     la_conformance_report *r = s->report;
     if (skipped)
         r->skipped++;
@@ -203,15 +219,19 @@ static void tell(const suite *s, const la_case *c, const char *name, la_status s
     if (s->listener) s->listener(&finding, s->context);
 }
 
-static void run_checks(const suite *s, const la_case *c, const check *checks, size_t n)
+/* True when all hold. */
+static bool run_checks(const suite *s, const la_case *c, const check *checks, size_t n)
 {
+    bool fine = true;
     for (size_t i = 0; i < n; i++) {
         if (!checks[i].applies(c)) continue;
         la_err err = {0};
         note_check(c, checks[i].name);
         la_status st = checks[i].run(c, &err);
         tell(s, c, checks[i].name, st, false, err.msg);
+        fine = fine && st == LA_OK;
     }
+    return fine;
 }
 
 la_status la_case_moved_inputs(const la_case *c, la_inputs *out, la_err *err)
@@ -351,10 +371,9 @@ static la_status run_case(const suite *s, la_case *c, la_err *err)
         st = la_case_gradients(c, delicate, err);
     for (size_t i = 0; i < s->variant->impls_len && st == LA_OK; i++) {
         c->impl = &s->variant->impls[i];
-        if (!runs(s, i, p->dtype) || !has_mask(c->impl, p->mask)) continue;
-        if ((p->Hkv != p->H && !(c->impl->caps & LA_CAP_GROUPED_KV)) ||
-            (p->Hqk != p->H && !(c->impl->caps & LA_CAP_GROUPED_QK)))
-            continue;
+        if (!runs(s, i, p->dtype) || !promises(c->impl, p)) continue;
+        if (want_state && !c->want_state && (c->impl->caps & LA_CAP_STATE_IN))
+            tell(s, c, "state", LA_OK, true, "it hangs on the last bit of the inputs");
         if (c->n_rows == 0)
             tell(s, c, "forward", LA_OK, true, "every token hangs on the last bit of the inputs");
         else
@@ -372,7 +391,7 @@ static la_problem problem_of(const shape *sh, la_mask mask, la_dtype dtype)
 {
     return (la_problem){.B = sh->B,
                         .T = sh->T,
-                        .Tcap = sh->T,
+                        .Tcap = sh->T + sh->spare,
                         .H = sh->H,
                         .Hkv = sh->H / sh->kv_group,
                         .Hqk = sh->H / sh->qk_group,
@@ -380,13 +399,14 @@ static la_problem problem_of(const shape *sh, la_mask mask, la_dtype dtype)
                         .dv = sh->dv,
                         .mask = mask,
                         .dtype = dtype,
+                        .scale = sh->scale,
                         .threads = THREADS};
 }
 
-static bool some_run(const suite *s, la_mask mask, la_dtype dtype)
+static bool some_run(const suite *s, const la_problem *p)
 {
     for (size_t i = 0; i < s->variant->impls_len; i++)
-        if (runs(s, i, dtype) && has_mask(&s->variant->impls[i], mask)) return true;
+        if (runs(s, i, p->dtype) && promises(&s->variant->impls[i], p)) return true;
     return false;
 }
 
@@ -412,13 +432,14 @@ static la_status run_shape(const suite *s, const shape *sh, const void *opts, bo
         la_mask mask = (la_mask)(i / LA_INPUTS_KINDS % MASKS);
         la_input_kind kind = (la_input_kind)(i % LA_INPUTS_KINDS);
         if (kind != LA_INPUTS_DEFAULT && !(defaults && sh->special)) continue;
-        if (!some_run(s, mask, dtype) || !asked(s, sh, kind, dtype)) continue;
         la_case c = {.variant = s->variant,
                      .device = s->device,
                      .opts = opts,
                      .p = problem_of(sh, mask, dtype),
+                     .many = s->threads,
                      .kind = kind,
                      .seed = SEED};
+        if (!some_run(s, &c.p) || !asked(s, sh, kind, dtype)) continue;
         LA_TRY(run_case(s, &c, err));
     }
     return LA_OK;
@@ -459,9 +480,10 @@ static void run_once(suite *s, const void *opts)
         int rank = c.impl->rank(s->device, &why);
         if (rank == 0)
             tell(s, &c, "descriptor", LA_OK, true, why.msg[0] ? why.msg : "cannot run here");
-        else
-            run_checks(s, &c, once_checks, LA_COUNT(once_checks));
-        if (rank > 0) s->types[i] = types_here(s, &c);
+        /* What a descriptor says of buffers is what the other checks go by. */
+        bool sound = rank && run_checks(s, &c, &descriptor_check, 1);
+        if (rank) run_checks(s, &c, once_checks, LA_COUNT(once_checks));
+        if (sound && rank > 0) s->types[i] = types_here(s, &c);
     }
 }
 
@@ -490,11 +512,11 @@ static la_status reference_gradient(const suite *s, const shape *sh, la_mask mas
 
 static la_status run_reference(const suite *s, const void *opts, la_err *err)
 {
-    static const shape small[] = {{2, 5, 2, 3, 4, 1, 1, LA_LEVEL_BRIEF, false, false},
-                                  {1, 1, 1, 2, 3, 1, 1, LA_LEVEL_QUICK, false, false},
-                                  {1, 6, 4, 2, 3, 2, 1, LA_LEVEL_QUICK, false, false},
-                                  {1, 6, 4, 2, 3, 1, 2, LA_LEVEL_QUICK, false, false},
-                                  {1, 21, 1, 5, 4, 1, 1, LA_LEVEL_FULL, false, false}};
+    static const shape small[] = {{2, 5, 2, 3, 4, 1, 1, LA_LEVEL_BRIEF, false, false, 0, 0},
+                                  {1, 1, 1, 2, 3, 1, 1, LA_LEVEL_QUICK, false, false, 0, 0},
+                                  {1, 6, 4, 2, 3, 2, 1, LA_LEVEL_QUICK, false, false, 0, 0},
+                                  {1, 6, 4, 2, 3, 1, 2, LA_LEVEL_QUICK, false, false, 0, 0},
+                                  {1, 21, 1, 5, 4, 1, 1, LA_LEVEL_FULL, false, false, 0, 0}};
     uint32_t caps = 0;
     for (size_t i = 0; i < s->variant->impls_len; i++)
         if (s->types[i]) caps |= s->variant->impls[i].caps;
@@ -533,16 +555,16 @@ static la_status run_options(suite *s, void *opts, la_err *err)
 }
 
 la_status la_conformance_run(const la_variant *variant, const la_impl *impl,
-                             const la_device *device, la_level level,
-                             la_conformance_listener listener, void *context,
-                             la_conformance_report *report, la_err *err)
+                             const la_conformance_settings *settings, la_conformance_report *report,
+                             la_err *err)
 {
     suite s = {.variant = variant,
                .only = impl,
-               .device = device,
-               .level = level,
-               .listener = listener,
-               .context = context,
+               .device = settings->device,
+               .level = settings->level,
+               .threads = settings->threads,
+               .listener = settings->listener,
+               .context = settings->context,
                .report = report,
                .options = ""};
     *report = (la_conformance_report){0};

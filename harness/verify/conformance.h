@@ -2,7 +2,7 @@
  * The conformance suite: every impl of a variant over awkward shapes, masks and inputs, held to what
  * its capability bits promise. Shipped, so that `labench verify` runs on any machine what the tests ran here.
  *
- * Checks: "descriptor", "refusals", "sizes", "forward", "repeat", "threads", "causality", "cutting",
+ * Checks: "descriptor", without which no other is made, "cost", "refusals", "sizes", "forward", "repeat", "threads", "causality", "cutting",
  * "decode", "query"; where an impl declares backward "backward", "backward_repeat",
  * "backward_threads", "backward_state"; and "reference_gradient", of the reference alone.
  */
@@ -29,6 +29,14 @@ typedef struct la_conformance_finding {
 } la_conformance_finding;
 typedef void (*la_conformance_listener)(const la_conformance_finding *finding, void *context);
 
+typedef struct la_conformance_settings {
+    const la_device *device;
+    la_level level;
+    int threads;                      /* with 1, 2, 3 and so many; 0: no more */
+    la_conformance_listener listener; /* may be NULL */
+    void *context;
+} la_conformance_settings;
+
 typedef struct la_conformance_report {
     int64_t checks, failures, skipped;
     char first[LA_ERR_MAX]; /* message of the first failure */
@@ -42,10 +50,9 @@ void la_conformance_note(const char *format, ...) __attribute__((format(printf, 
 
 /* Runs the suite on one impl, or on all impls of the variant that can run on the device when impl is
  * NULL. Failures are findings; the status is LA_OK when the suite itself could run, LA_E_NOMEM and the like when not.
- * The listener may be NULL. The caller has called la_start. */
+ * The caller has called la_start. */
 la_status la_conformance_run(const la_variant *variant, const la_impl *impl,
-                             const la_device *device, la_level level,
-                             la_conformance_listener listener, void *context,
-                             la_conformance_report *report, la_err *err);
+                             const la_conformance_settings *settings, la_conformance_report *report,
+                             la_err *err);
 
 #endif

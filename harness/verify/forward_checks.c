@@ -103,16 +103,15 @@ done:
 
 la_status la_check_threads(const la_case *c, la_err *err)
 {
-    static const int counts[] = {1, 2, 3};
-    for (size_t i = 0; i < LA_COUNT(counts); i++) {
-        if (counts[i] == c->p.threads) continue;
+    int n;
+    for (size_t i = 0; (n = la_case_threads(c, i)) != 0; i++) {
         la_instance inst;
-        LA_TRY(la_case_instance(c, LA_FORWARD, c->p.T, counts[i], &inst, err));
+        LA_TRY(la_case_instance(c, LA_FORWARD, c->p.T, n, &inst, err));
         la_err why = {0};
         la_status st = la_case_call(&inst, c->in, NULL, NULL, 0, &why);
         if (st == LA_OK) st = la_case_judge(c, inst.o.data, &why);
         la_instance_release(&inst);
-        if (st != LA_OK) return LA_FAIL(err, st, "with %d threads: %s", counts[i], why.msg);
+        if (st != LA_OK) return LA_FAIL(err, st, "with %d threads: %s", n, why.msg);
     }
     return LA_OK;
 }

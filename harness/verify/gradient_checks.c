@@ -135,7 +135,7 @@ static la_status trip_backward(trip *t, const la_case *c, const la_grads *wanted
     else if (t->inst.work.data)
         memset(t->inst.work.data, rubbish, t->inst.work.bytes);
     uint64_t inputs = la_inputs_hash(c->in), given = la_gradients_hash_given(&t->g);
-    uint64_t kept = kept_hash(&t->inst);
+    uint64_t kept = kept_hash(&t->inst), state = la_case_state_hash(&t->inst, &t->io);
     long allocations = la_mem_count();
     la_err why = {0};
     la_status st = t->inst.impl->backward(t->inst.self, &t->io, wanted, &why);
@@ -148,6 +148,8 @@ static la_status trip_backward(trip *t, const la_case *c, const la_grads *wanted
         return LA_FAIL(err, LA_E_WRONG, "backward allocates memory (%ld times)", allocations);
     if (la_inputs_hash(c->in) != inputs || la_gradients_hash_given(&t->g) != given)
         return LA_FAIL(err, LA_E_WRONG, "backward changes its inputs");
+    if (la_case_state_hash(&t->inst, &t->io) != state)
+        return LA_FAIL(err, LA_E_WRONG, "backward changes the state that forward started from");
     if (kept_hash(&t->inst) != kept)
         return LA_FAIL(err, LA_E_WRONG, "backward changes the output or what forward saved");
     return LA_OK;
@@ -250,16 +252,16 @@ la_status la_check_backward_repeat(const la_case *c, la_err *err)
 
 la_status la_check_backward_threads(const la_case *c, la_err *err)
 {
-    static const int counts[] = {1, 3};
-    for (size_t i = 0; i < LA_COUNT(counts); i++) {
+    int n;
+    for (size_t i = 0; (n = la_case_threads(c, i)) != 0; i++) {
         trip t;
         la_err why = {0};
-        la_status st = trip_forward(&t, c, counts[i], false, NULL, &why);
+        la_status st = trip_forward(&t, c, n, false, NULL, &why);
         la_grads all = la_gradients_grads(&t.g);
         if (st == LA_OK) st = trip_backward(&t, c, &all, 0, &why);
         if (st == LA_OK) st = trip_judge(&t, c, c->dwant, &why);
         trip_release(&t);
-        if (st != LA_OK) return LA_FAIL(err, st, "with %d threads: %s", counts[i], why.msg);
+        if (st != LA_OK) return LA_FAIL(err, st, "with %d threads: %s", n, why.msg);
     }
     return LA_OK;
 }

@@ -1,16 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What an impl does not promise it must decline, with a reason; and its descriptor must be sound.
  */
+#include <string.h>
+
 #include "registry.h"
 #include "suite.h"
 
+static bool same_part(const la_part *a, const la_part *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->rank == b->rank && a->dtype == b->dtype &&
+           a->initial == b->initial &&
+           memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
+}
+
+static bool same_param(const la_param *a, const la_param *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->rank == b->rank &&
+           memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
+}
+
+/* The reference of another variant reads parameters and writes states as that one has them. */
+static la_status same_buffers(const la_case *c, const la_variant *as, la_err *err)
+{
+    const la_variant *v = c->variant;
+    la_part parts[LA_MAX_PARTS], their_parts[LA_MAX_PARTS];
+    la_param params[LA_MAX_PARAMS], their_params[LA_MAX_PARAMS];
+    size_t n = v->state_parts ? v->state_parts(&c->p, c->opts, parts, LA_MAX_PARTS) : 0;
+    size_t m = as->state_parts ? as->state_parts(&c->p, c->opts, their_parts, LA_MAX_PARTS) : 0;
+    bool same = n == m;
+    for (size_t i = 0; i < n && same; i++) same = same_part(&parts[i], &their_parts[i]);
+    if (!same)
+        return LA_FAIL(err, LA_E_WRONG, "its state has other parts than that of %s", as->name);
+    n = v->params ? v->params(&c->p, c->opts, params, LA_MAX_PARAMS) : 0;
+    m = as->params ? as->params(&c->p, c->opts, their_params, LA_MAX_PARAMS) : 0;
+    same = n == m;
+    for (size_t i = 0; i < n && same; i++) same = same_param(&params[i], &their_params[i]);
+    if (!same) return LA_FAIL(err, LA_E_WRONG, "it has other parameters than %s", as->name);
+    return LA_OK;
+}
+
 la_status la_check_descriptor(const la_case *c, la_err *err)
 {
+    const la_variant *as = c->variant->same_as ? la_registry_find(c->variant->same_as) : NULL;
     LA_TRY(la_variant_validate(c->variant, err));
+    if (as) LA_TRY(la_variant_same_validate(c->variant, as, err));
+    if (as) LA_TRY(same_buffers(c, as, err));
     la_err why = {0};
     int rank = c->impl->rank(c->device, &why);
     if (rank < 0) return LA_FAIL(err, LA_E_WRONG, "rank is %d, below 0", rank);
     c->impl->destroy(NULL);
+    return LA_OK;
+}
+
+la_status la_check_cost(const la_case *c, la_err *err)
+{
     la_cost cost = {0};
     LA_TRY(c->variant->useful(&c->p, LA_FORWARD, c->opts, &cost, err));
     if (!(cost.flops >= 0) || !(cost.bytes > 0) || cost.version < 1)

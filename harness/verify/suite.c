@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "labench/kit.h"
 
@@ -51,6 +52,12 @@ la_status la_case_instance(const la_case *c, la_pass pass, int64_t T, int thread
     return LA_OK;
 }
 
+uint64_t la_case_state_hash(const la_instance *inst, const la_io *io)
+{
+    if (!io->state_in || io->state_in == io->state_out) return 0;
+    return XXH3_64bits(io->state_in, la_state_layout(inst->parts, inst->n_parts, NULL));
+}
+
 la_status la_case_call(la_instance *inst, const la_inputs *in, const void *state_in,
                        void *state_out, int64_t pos, la_err *err)
 {
@@ -61,6 +68,7 @@ la_status la_case_call(la_instance *inst, const la_inputs *in, const void *state
     io.state_in = state_in;
     io.state_out = state_out;
     io.pos = pos;
+    uint64_t before = la_case_state_hash(inst, &io);
     long allocations = la_mem_count();
     la_err why = {0};
     la_status st = inst->pass == LA_DECODE ? inst->impl->decode(inst->self, &io, &why)
@@ -72,7 +80,19 @@ la_status la_case_call(la_instance *inst, const la_inputs *in, const void *state
     if (allocations)
         return LA_FAIL(err, LA_E_WRONG, "%s allocates memory (%ld times)", pass, allocations);
     if (la_inputs_hash(in) != hash) return LA_FAIL(err, LA_E_WRONG, "%s changes its inputs", pass);
+    if (la_case_state_hash(inst, &io) != before)
+        return LA_FAIL(err, LA_E_WRONG, "%s changes the state it starts from", pass);
     return LA_OK;
+}
+
+int la_case_threads(const la_case *c, size_t i)
+{
+    int counts[] = {1, 2, 3, c->many};
+    for (size_t k = 0; k < LA_COUNT(counts); k++) {
+        bool again = counts[k] == c->p.threads || (k == 3 && c->many <= 3);
+        if (!again && i-- == 0) return counts[k];
+    }
+    return 0;
 }
 
 size_t la_case_row_bytes(const la_case *c)

@@ -15,10 +15,11 @@ typedef struct la_case {
     const la_device *device;
     const void *opts;
     la_problem p;
+    int many; /* threads to be tried beside 1, 2 and 3; 0: none */
     la_input_kind kind;
     uint64_t seed;
     const la_inputs *in;
-    const int64_t *rows; /* tokens that can be compared (see la_case_trust); NULL: all */
+    const int64_t *rows; /* tokens that can be compared; NULL: all */
     int64_t n_rows;
     const double *want;       /* [B, n_rows, H, dv] */
     const double *want_state; /* packed, after T tokens; NULL: not causal or no state */
@@ -36,14 +37,18 @@ la_status la_inputs_piece(const la_variant *variant, const void *opts, const la_
 /* An instance of the case's impl for T tokens (capacity as the case) with these threads. */
 la_status la_case_instance(const la_case *c, la_pass pass, int64_t T, int threads, la_instance *out,
                            la_err *err);
-/* One forward or decode call with poisoned o and work; refuses NaN guards broken, inputs changed and
- * memory allocated. */
+/* One forward or decode call with poisoned o and work; refuses NaN guards broken, inputs or the state before
+ * changed, and memory allocated. */
 la_status la_case_call(la_instance *inst, const la_inputs *in, const void *state_in,
                        void *state_out, int64_t pos, la_err *err);
+/* A hash of the state that a call starts from; 0 where it may be written to, or there is none. */
+uint64_t la_case_state_hash(const la_instance *inst, const la_io *io);
 /* Holds a whole output [B,T,H,dv] to the reference. */
 la_status la_case_judge(const la_case *c, const void *o, la_err *err);
 /* Holds a state buffer after T tokens to the reference's. */
 la_status la_case_judge_state(const la_case *c, const void *state, la_err *err);
+/* Number i of the counts of threads to try, without those of the case itself; 0: no more. */
+int la_case_threads(const la_case *c, size_t i);
 /* Bytes of one token row of the output over all heads, and of the whole output. */
 size_t la_case_row_bytes(const la_case *c);
 
@@ -54,6 +59,7 @@ la_status la_suite_options(const la_variant *variant, int64_t index, bool few, v
 
 /* The checks. Each returns LA_OK or fails with the finding's sentence. */
 la_status la_check_descriptor(const la_case *c, la_err *err);
+la_status la_check_cost(const la_case *c, la_err *err);
 la_status la_check_refusals(const la_case *c, la_err *err);
 la_status la_check_sizes(const la_case *c, la_err *err);
 la_status la_check_forward(const la_case *c, la_err *err);

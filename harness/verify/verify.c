@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verify.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,17 +11,16 @@ static bool takes_part(const la_relation *relation, const la_variant *variant)
     return false;
 }
 
-la_status la_verify_variant(const la_variant *variant, const la_device *device, la_level level,
-                            la_conformance_listener listener, void *context,
+la_status la_verify_variant(const la_variant *variant, const la_conformance_settings *settings,
                             la_conformance_report *report, la_err *err)
 {
-    LA_TRY(la_conformance_run(variant, NULL, device, level, listener, context, report, err));
+    LA_TRY(la_conformance_run(variant, NULL, settings, report, err));
     for (size_t i = 0; i < la_relations_count(); i++) {
         const la_relation *relation = la_relations_at(i);
         if (!takes_part(relation, variant)) continue;
         la_err why = {0};
         la_conformance_note("relation %s", relation->name);
-        la_status st = la_relation_run(relation, device, &why);
+        la_status st = la_relation_run(relation, settings->device, &why);
         if (st == LA_E_NOMEM) {
             if (err) *err = why;
             return st;
@@ -37,28 +35,7 @@ la_status la_verify_variant(const la_variant *variant, const la_device *device, 
                                           .status = failed ? st : LA_OK,
                                           .skipped = skipped,
                                           .message = why.msg};
-        if (listener) listener(&finding, context);
+        if (settings->listener) settings->listener(&finding, settings->context);
     }
-    return LA_OK;
-}
-
-la_status la_verify(const la_variant *const *variants, size_t n, const la_device *device,
-                    la_level level, la_conformance_listener listener, void *context,
-                    la_conformance_report *report, la_err *err)
-{
-    *report = (la_conformance_report){0};
-    for (size_t i = 0; i < n; i++) {
-        la_conformance_report one;
-        LA_TRY(la_verify_variant(variants[i], device, level, listener, context, &one, err));
-        if (one.failures && !report->failures)
-            memcpy(report->first, one.first, sizeof report->first);
-        report->checks += one.checks;
-        report->failures += one.failures;
-        report->skipped += one.skipped;
-    }
-    if (report->failures)
-        return LA_FAIL(err, LA_E_WRONG,
-                       "%" PRId64 " of %" PRId64 " checks failed, the first: %.800s",
-                       report->failures, report->checks, report->first);
     return LA_OK;
 }

@@ -20,8 +20,9 @@ suite_result run_suite(const char *what, const la_variant *variant, const la_imp
     la_conformance_report report = {0};
     la_err err = {0};
     int shown = 0;
-    la_status st =
-        la_conformance_run(variant, impl, device, level, print_finding, &shown, &report, &err);
+    la_conformance_settings settings = {
+        .device = device, .level = level, .listener = print_finding, .context = &shown};
+    la_status st = la_conformance_run(variant, impl, &settings, &report, &err);
     if (st != LA_OK) {
         printf("the suite could not run: %s\n", err.msg);
         return SUITE_FAILED;

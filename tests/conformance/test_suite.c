@@ -39,6 +39,7 @@ typedef enum habit {
     UNSTEADY,
     DIRTY_WORK,
     THREADS_WRONG,
+    MANY_THREADS_WRONG,
     FORGETS_STATE,
     STATE_UNWRITTEN,
     STATE_WRONG,
@@ -57,6 +58,10 @@ typedef enum habit {
     GRADIENT_FORGETS_STATE,
     REFERENCE_GRADIENT_WRONG,
     COST_FORGETS_BACKWARD,
+    SPOILS_STATE,
+    GRADIENT_SPOILS_STATE,
+    NAMED_SCALE_WRONG,
+    ROOM_LEFT_WRONG,
     HABITS
 } habit;
 static habit now;
@@ -173,6 +178,11 @@ LA_UNWATCHED static void write_at(float *buffer, int64_t i)
     buffer[i] = 1;
 }
 
+static void spoil(const void *given)
+{
+    if (given) ((float *)(uintptr_t)given)[0] += 1;
+}
+
 /* Habits that spoil the output or something beside it after a sound computation. */
 static void misbehave(self *s, const la_io *io, la_err *err)
 {
@@ -189,13 +199,17 @@ static void misbehave(self *s, const la_io *io, la_err *err)
     if (now == WRONG) o[n / 2] += 0.01f;
     if (now == ODD_LENGTH_WRONG && p->T % 64 == 1 && p->T > 64) o[n - 1] = 0;
     if (now == ONE_HEAD_WRONG && p->H == 3) o[p->dv * 2] = 0;
-    if (now == CHANGES_INPUTS) ((float *)(uintptr_t)io->q)[0] = 1;
+    if (now == CHANGES_INPUTS) spoil(io->q);
     if (now == ALLOCATES) la_free(la_alloc(8, err));
     if (now == FUTURE) o[0] *= 1 + 1e-6f * ((const float *)io->v)[n - 1];
     if (now == UNSTEADY) o[0] *= calls & 1 ? 1 : 1 + 1e-6f;
     if (now == DIRTY_WORK && work[3] < 1) o[0] *= 1 + 1e-6f;
     if (now == THREADS_WRONG && p->threads == 1) o[0] += 1;
+    if (now == MANY_THREADS_WRONG && p->threads == 5) o[0] += 1;
     if (now == DECODE_WRONG && decode) o[0] += 1;
+    if (now == NAMED_SCALE_WRONG && p->scale != 0) o[0] += 1;
+    if (now == ROOM_LEFT_WRONG && p->Tcap > p->T) o[0] += 1;
+    if (now == SPOILS_STATE && io->state_in != io->state_out) spoil(io->state_in);
 }
 
 static void sum_head(const la_problem *p, const la_io *io, int64_t b, int64_t h)
@@ -258,6 +272,7 @@ static la_status backward(void *s, const la_io *io, const la_grads *g, la_err *e
     if (now == GRADIENT_PAST && dv) write_at(dv, p->B * p->T * p->H * p->dv);
     if (now == GRADIENT_NULL && !g->dq && dv) dv[0] = 0;
     if (now == GRADIENT_UNSTEADY && dv) dv[0] *= calls & 1 ? 1 : 1 + 1e-6f;
+    if (now == GRADIENT_SPOILS_STATE) spoil(io->state_in);
     if (now == GRADIENT_SPOILS_SAVED) ((float *)io->saved)[0] = 1;
     return LA_OK;
 }
@@ -266,7 +281,8 @@ static const la_reference loops = {.forward = reference, .backward = reference_b
 static const la_impl impls[] = {{.name = "cpu_sum",
                                  .backend = LA_CPU,
                                  .caps = LA_CAP_CAUSAL | LA_CAP_DECODE | LA_CAP_STATE_IN |
-                                         LA_CAP_BACKWARD | LA_CAP_STATE_GRAD | LA_CAP_DETERMINISTIC,
+                                         LA_CAP_BACKWARD | LA_CAP_STATE_GRAD | LA_CAP_FIXED_LENGTH |
+                                         LA_CAP_DETERMINISTIC,
                                  .dtypes = 1u << LA_F32,
                                  .rank = rank,
                                  .check = check,
@@ -318,8 +334,12 @@ static la_conformance_report run(habit h, expected *want)
     la_err err = {0};
     la_device_cpu(&device);
     now = h;
-    if (la_conformance_run(&running_sum, NULL, &device, LA_LEVEL_QUICK, look, want, &report,
-                           &err) != LA_OK)
+    la_conformance_settings settings = {.device = &device,
+                                        .level = LA_LEVEL_QUICK,
+                                        .threads = 5,
+                                        .listener = look,
+                                        .context = want};
+    if (la_conformance_run(&running_sum, NULL, &settings, &report, &err) != LA_OK)
         fail_msg("the suite could not run: %s", err.msg);
     now = SOUND;
     for (size_t i = 0; i < leaks; i++) la_free(leaked[i]);
@@ -366,6 +386,7 @@ static void test_each_bad_habit_is_caught(void **state)
         {UNSTEADY, "repeat", "declared deterministic"},
         {DIRTY_WORK, "repeat", "declared deterministic"},
         {THREADS_WRONG, "threads", "with 1 threads"},
+        {MANY_THREADS_WRONG, "threads", "with 5 threads"},
         {FORGETS_STATE, "cutting", "relative rms error"},
         {STATE_UNWRITTEN, "cutting", "state S: "},
         {STATE_WRONG, "cutting", "state S: relative rms error"},
@@ -382,7 +403,11 @@ static void test_each_bad_habit_is_caught(void **state)
         {GRADIENT_UNSTEADY, "backward_repeat", "declared deterministic"},
         {GRADIENT_SPOILS_SAVED, "backward", "what forward saved"},
         {GRADIENT_FORGETS_STATE, "backward_state", "gradient of the state after: dv"},
-        {COST_FORGETS_BACKWARD, "descriptor", "the useful cost is"},
+        {COST_FORGETS_BACKWARD, "cost", "the useful cost is"},
+        {SPOILS_STATE, "cutting", "changes the state it starts from"},
+        {GRADIENT_SPOILS_STATE, "backward_state", "changes the state that forward started from"},
+        {NAMED_SCALE_WRONG, "forward", ", scale 0.4, "},
+        {ROOM_LEFT_WRONG, "forward", "T 70 of at most 129"},
         {REFERENCE_GRADIENT_WRONG, "reference_gradient", "the reference's dv"},
     };
     assert_int_equal(LA_COUNT(cases), HABITS - 1);

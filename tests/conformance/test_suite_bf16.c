@@ -176,8 +176,9 @@ static la_conformance_report run(habit h, expected *want)
     la_err err = {0};
     la_device_cpu(&device);
     now = h;
-    la_status st =
-        la_conformance_run(&copies, NULL, &device, LA_LEVEL_QUICK, look, want, &report, &err);
+    la_conformance_settings settings = {
+        .device = &device, .level = LA_LEVEL_QUICK, .listener = look, .context = want};
+    la_status st = la_conformance_run(&copies, NULL, &settings, &report, &err);
     now = SOUND;
     if (st != LA_OK) fail_msg("the suite could not run: %s", err.msg);
     assert_int_equal(la_mem_live(), 0);

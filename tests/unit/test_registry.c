@@ -24,6 +24,64 @@ static void test_every_builtin_variant_is_valid(void **state)
     }
 }
 
+static void refused(const la_variant *v, const char *part)
+{
+    la_err err = {0};
+    assert_int_equal(la_variant_validate(v, &err), LA_E_ARG);
+    if (!strstr(err.msg, part)) fail_msg("'%s' says nothing of '%s'", err.msg, part);
+}
+
+static void test_options_have_names_of_their_own_and_defaults_in_range(void **state)
+{
+    (void)state;
+    la_option options[] = {
+        {.name = "a", .type = LA_OPTION_INT, .def = 3, .min = 1, .max = 9, .help = "h"},
+        {.name = "b", .type = LA_OPTION_REAL, .offset = 8, .def = 0, .max = 1, .help = "h"}};
+    la_variant v = *la_registry_find("copy");
+    v.options = options;
+    v.options_len = 2;
+    v.options_size = 16;
+    assert_int_equal(la_variant_validate(&v, NULL), LA_OK);
+    options[0].def = 10;
+    refused(&v, "option a: the default 10 does not lie in 1..9");
+    options[0].def = 3;
+    options[1].min = 0.5;
+    refused(&v, "option b");
+    options[1].min = 0;
+    options[1].name = "a";
+    refused(&v, "two options called a");
+}
+
+static void no_twin(const la_variant *v, const char *part)
+{
+    la_err err = {0};
+    assert_int_equal(la_registry_add(v, &err), LA_E_ARG);
+    if (!strstr(err.msg, part)) fail_msg("'%s' says nothing of '%s'", err.msg, part);
+    assert_null(la_registry_find("twin"));
+}
+
+/* The reference that a variant borrows reads its options, inputs and scale. */
+static void test_what_borrows_a_reference_suits_it(void **state)
+{
+    (void)state;
+    const la_variant *linear = la_registry_find("linear");
+    assert_true(linear->options_len > 0);
+    la_variant v = *linear;
+    v.name = "twin";
+    v.reference = NULL;
+    v.same_as = "linear";
+    assert_int_equal(la_registry_add(&v, NULL), LA_OK);
+    la_registry_remove(&v);
+    v.options_len = 0;
+    no_twin(&v, "option 1 is to be");
+    v.options_len = linear->options_len;
+    v.inputs |= LA_IN_BETA;
+    no_twin(&v, "other inputs");
+    v.inputs = linear->inputs;
+    v.default_scale = 3;
+    no_twin(&v, "default_scale is 3");
+}
+
 static void test_every_builtin_task_is_valid(void **state)
 {
     (void)state;
@@ -82,6 +140,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_builtin_variant_is_valid),
+        cmocka_unit_test(test_options_have_names_of_their_own_and_defaults_in_range),
+        cmocka_unit_test(test_what_borrows_a_reference_suits_it),
         cmocka_unit_test(test_every_builtin_task_is_valid),
         cmocka_unit_test(test_a_misspelt_name_has_a_nearest),
         cmocka_unit_test(test_softmax_agrees_with_its_reference),
