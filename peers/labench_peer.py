@@ -277,6 +277,7 @@ MIN_SAMPLE_NS = 1e6  # and 1000 times the cost of a clock reading: under 0.1 % o
 WARMUP_NS = 20e6     # warm-up goes on this long, or for 3 calls, whichever is more
 WARMUP_CALLS = 3
 FEW_TIMES = 2        # a call longer than this many times min_time_s gets three samples
+AROUND = 4           # what goes on around a sample counts as time spent in so many parts one
 FEW_LIMIT = 12       # which take this many times max_time_s at most
 INTERVAL_SAMPLES = 6 # of all others: the fewest whose median has an interval
 DEVICE_WARMUP_NS = 300e6  # likewise of a device's time (worker_device.c), but
@@ -418,9 +419,10 @@ class Timing:
         # narrow.
         look = rule["min_samples"]
         while True:
+            start = _now()
             ns = self._one_sample(iters)
+            spent += max(ns, (_now() - start) // AROUND)
             self.samples.append([iters, ns])
-            spent += ns
             n = len(self.samples)
             if few and n >= 3:
                 self.stop_reason = "slow"

@@ -53,6 +53,17 @@ static la_status keep(la_timing *out, int64_t iters, int64_t total_ns, la_err *e
     return LA_OK;
 }
 
+/* One sample, and what it takes of the time there is. */
+static la_status counted_sample(const la_measured *what, int64_t iters, int64_t *ns, int64_t *took,
+                                la_err *err)
+{
+    int64_t start = la_now_ns();
+    LA_TRY(one_sample(what, iters, ns, err));
+    int64_t around = (la_now_ns() - start) / LA_AROUND;
+    *took = *ns > around ? *ns : around;
+    return LA_OK;
+}
+
 /* A call far longer than the whole time asked for: few samples, no stop rule to look at. */
 static bool takes_few(const la_stop_rule *rule, double call_ns)
 {
@@ -148,8 +159,8 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
         if ((double)spent >= limit || most == 1) stop = "slow";
     }
     while (!stop) {
-        int64_t ns;
-        LA_TRY(one_sample(what, iters, &ns, err));
+        int64_t ns, took;
+        LA_TRY(counted_sample(what, iters, &ns, &took, err));
         if (out->n + (size_t)out->warmup_iters == 0 && (double)ns < MIN_SAMPLE_NS) {
             /* Only its first call was that long. */
             LA_TRY(warm_up(what, rule, out, &call_ns, err));
@@ -160,7 +171,7 @@ la_status la_measure(const la_measured *what, const la_stop_rule *rule, la_timin
         }
         if (what->after) LA_TRY(what->after(what->context, err));
         LA_TRY(keep(out, iters, ns, err));
-        spent += ns;
+        spent += took;
         if (few && out->n >= LA_FEW_SAMPLES)
             stop = "slow";
         else if (out->n >= most)

@@ -36,6 +36,9 @@ typedef struct la_measured { /* what is timed, and what is done around it, untim
 #define LA_FEW_SAMPLES 3
 /* They take this many times max_time_s altogether, at most. */
 #define LA_FEW_LIMIT 12
+/* What goes on around a sample (caches flushed, states restored, a device awaited) counts as time spent in so many parts
+ * one: a call of microseconds on a device would else take seconds of samples. */
+#define LA_AROUND 4
 /* Seconds of a verified call that is its own and only sample. */
 #define LA_SLOW_S 10.0
 /* Seconds of a verified call that is one of the few: what only a first call does is lost in them. */

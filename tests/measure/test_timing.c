@@ -243,6 +243,28 @@ static void test_rule_is_looked_at_once_time_and_samples_are_there(void **state)
     la_timing_release(&t);
 }
 
+/* A device's clock, which sees a hundredth of what a call takes. */
+static la_status by_its_own_clock(void *context, int64_t *ns, la_err *err)
+{
+    LA_TRY(spin(context, err));
+    *ns = 10000 + (int64_t)((spinner *)context)->calls * 10;
+    return LA_OK;
+}
+
+static void test_what_goes_on_around_a_sample_counts_in_part(void **state)
+{
+    (void)state;
+    spinner s = {.ns = 1000000};
+    la_measured what = {.timed = by_its_own_clock, .context = &s};
+    la_stop_rule rule = usual;
+    rule.target = 0;
+    la_timing t;
+    assert_int_equal(la_measure(&what, &rule, &t, NULL), LA_OK);
+    size_t most = (size_t)(rule.max_time_s * LA_AROUND / 1e-3) + 1;
+    assert_true(t.n >= 10 && t.n <= most); /* and not 0.3 s of 10 us: 30000 */
+    la_timing_release(&t);
+}
+
 static void test_noise_runs_into_the_limit(void **state)
 {
     (void)state;
@@ -413,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_long_first_call_is_the_warm_up),
         cmocka_unit_test(test_short_call_is_warmed_up_though_its_first_was_long),
         cmocka_unit_test(test_rule_is_looked_at_once_time_and_samples_are_there),
+        cmocka_unit_test(test_what_goes_on_around_a_sample_counts_in_part),
         cmocka_unit_test(test_noise_runs_into_the_limit),
         cmocka_unit_test(test_at_the_limit_there_are_samples_for_an_interval),
         cmocka_unit_test(test_a_slow_call_is_its_own_sample),
