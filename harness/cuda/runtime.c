@@ -122,6 +122,22 @@ _Static_assert(sizeof(la_tensor_map) == sizeof(CUtensorMap) &&
                "the driver writes one where the other is");
 
 /* The driver's own function, found by the runtime: nothing links libcuda. */
+static la_status find_encoder(PFN_cuTensorMapEncodeTiled_v12000 *encode, la_err *err)
+{
+    static const char name[] = "cuTensorMapEncodeTiled";
+    enum cudaDriverEntryPointQueryResult found;
+#if CUDART_VERSION >= 12050
+    cudaError_t code =
+        cudaGetDriverEntryPointByVersion(name, (void **)encode, 12000, cudaEnableDefault, &found);
+#else
+    cudaError_t code = cudaGetDriverEntryPoint(name, (void **)encode, cudaEnableDefault, &found);
+#endif
+    LA_TRY(check(code, "the driver's tensor maps", err));
+    if (found != cudaDriverEntryPointSuccess || !*encode)
+        return LA_FAIL(err, LA_E_DEVICE, "the driver has no tensor maps");
+    return LA_OK;
+}
+
 static la_status tensor_map(la_tensor_map *out, la_dtype dtype, int rank, const void *base,
                             const int64_t *lengths, const int64_t *strides, const int *box,
                             la_err *err)
@@ -129,12 +145,7 @@ static la_status tensor_map(la_tensor_map *out, la_dtype dtype, int rank, const 
     CUtensorMapDataType type =
         dtype == LA_BF16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
     PFN_cuTensorMapEncodeTiled_v12000 encode = NULL;
-    enum cudaDriverEntryPointQueryResult found;
-    LA_TRY(check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", (void **)&encode, 12000,
-                                                  cudaEnableDefault, &found),
-                 "the driver's tensor maps", err));
-    if (found != cudaDriverEntryPointSuccess || !encode)
-        return LA_FAIL(err, LA_E_DEVICE, "the driver has no tensor maps");
+    LA_TRY(find_encoder(&encode, err));
     cuuint64_t size[LA_TENSOR_RANK], step[LA_TENSOR_RANK];
     cuuint32_t part[LA_TENSOR_RANK], every[LA_TENSOR_RANK];
     for (int i = 0; i < rank; i++) {
