@@ -63,6 +63,15 @@ static void describe_setting(la_rank_row *row, la_query *q)
     la_text_release(&s);
 }
 
+/* What tells it from the other rows of its variant. */
+static void label_row(la_ranking *r, la_rank_row *row, const la_lines *lines, la_query *q)
+{
+    const la_series *line = la_lines_match(lines, q);
+    if (line) snprintf(row->label, sizeof row->label, "%.60s", line->label);
+    row->marked = line && line->marked;
+    snprintf(row->marked ? r->mask : r->usual, sizeof r->mask, "%s", row->mask);
+}
+
 static la_status load_kernels(const la_page *page, la_ranking *r, la_err *err)
 {
     la_lines lines;
@@ -73,10 +82,7 @@ static la_status load_kernels(const la_page *page, la_ranking *r, la_err *err)
     while (st == LA_OK && (st = la_query_next(q, &more, err)) == LA_OK && more) {
         la_rank_row *row;
         if ((st = add_row(r, q, &row, err)) != LA_OK) break;
-        const la_series *line = la_lines_match(&lines, q);
-        if (line) snprintf(row->label, sizeof row->label, "%.60s", line->label);
-        row->marked = line && line->marked;
-        snprintf(row->marked ? r->mask : r->usual, sizeof r->mask, "%s", row->mask);
+        label_row(r, row, &lines, q);
         row->kernel = true;
         describe_setting(row, q);
         row->q[LA_R_FORWARD] = quantity(q, "fwd_ns", "fwd_lo", "fwd_hi", "fwd_outcome");
@@ -147,11 +153,12 @@ static size_t give_score(la_ranking *r, la_query *q, const char *options, int co
  * kernel and a model. Else to rows of their own. */
 static la_status load_learned(const la_page *page, la_ranking *r, la_err *err)
 {
+    la_lines lines;
     la_query *q = NULL;
-    LA_TRY(la_page_query(page, la_page_learned_sql, NULL, &q, err));
-    bool more = true;
-    la_status st;
-    while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
+    LA_TRY(la_lines_load(page->store, page->sweep_id, la_page_learned_sql, NULL, &lines, err));
+    la_status st = la_page_query(page, la_page_learned_sql, NULL, &q, err);
+    bool more = st == LA_OK;
+    while (st == LA_OK && (st = la_query_next(q, &more, err)) == LA_OK && more) {
         int column = task_column(r, la_query_named_text(q, "task"));
         if (column < 0) continue;
         la_quantity score = quantity(q, "least", "lo", "hi", "outcome");
@@ -163,9 +170,11 @@ static la_status load_learned(const la_page *page, la_ranking *r, la_err *err)
         }
         la_rank_row *row;
         if ((st = add_row(r, q, &row, err)) != LA_OK) break;
+        label_row(r, row, &lines, q);
         row->q[column] = score;
     }
     la_query_close(q);
+    la_lines_release(&lines);
     return st;
 }
 

@@ -104,6 +104,8 @@ static const struct by {
 typedef struct asked { /* --by, read */
     const struct by *known;
     char owner[64], key[64]; /* where it is none of them */
+    char **words;            /* of such an option, where it has words for values: owned */
+    size_t n_words, cap_words;
 } asked;
 
 static la_status read_by(const char *by, asked *out, la_err *err)
@@ -141,15 +143,10 @@ static const char *options_of(const asked *by)
 }
 
 /* An option of a task or a variant is looked for where it may be. */
-static void add_x(la_text *sql, const asked *by)
+static void add_plain_x(la_text *sql, const asked *by)
 {
     const char *column = options_of(by);
-    if (by->known && by->known->words) {
-        la_text_add(sql, "CASE %s", by->known->column);
-        for (size_t i = 0; i < by->known->n_words; i++)
-            la_text_add(sql, " WHEN '%s' THEN %zu", by->known->words[i], i);
-        la_text_add(sql, " END");
-    } else if (by->known) {
+    if (by->known) {
         la_text_add(sql, "%s", by->known->column);
     } else if (column) {
         la_text_add(sql, "json_extract(%s, '$.%s')", column, by->key);
@@ -158,6 +155,28 @@ static void add_x(la_text *sql, const asked *by)
                     by->key);
         la_text_add(sql, "WHEN variant THEN json_extract(options, '$.%s') END", by->key);
     }
+}
+
+static size_t words_of(const asked *by, const char *const **words)
+{
+    *words = by->known ? by->known->words : (const char *const *)by->words;
+    return by->known ? by->known->n_words : by->n_words;
+}
+
+/* A number: where the column is of words, which of them. */
+static void add_x(la_text *sql, const asked *by)
+{
+    const char *const *words;
+    size_t n = words_of(by, &words);
+    if (n) la_text_add(sql, "CASE CAST(");
+    add_plain_x(sql, by);
+    if (n) la_text_add(sql, " AS TEXT)");
+    for (size_t i = 0; i < n; i++) {
+        la_text_add(sql, " WHEN ");
+        add_quoted(sql, words[i]);
+        la_text_add(sql, " THEN %zu", i);
+    }
+    if (n) la_text_add(sql, " END");
 }
 
 static void add_axis(la_text *sql, size_t i, const asked *by)
@@ -229,10 +248,10 @@ static int by_value(const void *a, const void *b)
 static char *head_of(const asked *by, double x, la_err *err)
 {
     char text[40];
-    size_t i = (size_t)x;
-    if (by->known && by->known->words && i < by->known->n_words)
-        snprintf(text, sizeof text, "%s", by->known->words[i]);
-    else if (by->known && strcmp(by->known->name, "length") == 0)
+    const char *const *words;
+    size_t i = (size_t)x, n = words_of(by, &words);
+    if (i < n) return la_strdup(words[i], err);
+    if (by->known && strcmp(by->known->name, "length") == 0)
         la_format_count((int64_t)x, text);
     else
         snprintf(text, sizeof text, "%.15g", x);
@@ -260,15 +279,21 @@ static la_status find_columns(la_pivot *p, const asked *by, la_err *err)
     return LA_OK;
 }
 
-static la_status refuse_doubles(const la_pivot *p, const char *by, la_err *err)
+static la_status refuse_doubles(const la_pivot *p, const char *words, const asked *by, la_err *err)
 {
     for (size_t i = 0; i < p->lines.n; i++)
-        for (size_t j = 1; j < p->lines.v[i].n; j++)
-            if (same(p->lines.v[i].points[j - 1].x, p->lines.v[i].points[j].x))
-                return LA_FAIL(err, LA_E_ARG,
-                               "two cells of %s would stand at %s %.15g of one table: what they "
-                               "differ in is no column here; export without --by",
-                               p->lines.v[i].label, by, p->lines.v[i].points[j].x);
+        for (size_t j = 1; j < p->lines.v[i].n; j++) {
+            double x = p->lines.v[i].points[j].x;
+            if (!same(p->lines.v[i].points[j - 1].x, x)) continue;
+            char *head = head_of(by, x, err);
+            if (!head) return LA_E_NOMEM;
+            LA_FAIL(err, LA_E_ARG,
+                    "two cells of %s would stand at %s %.60s of one table: what they differ in is "
+                    "no column here; export without --by",
+                    p->lines.v[i].label, words, head);
+            la_free(head);
+            return LA_E_ARG;
+        }
     return LA_OK;
 }
 
@@ -360,7 +385,7 @@ static la_status load_table(la_store *store, int64_t sweep_id, const char *by_wo
     if (st == LA_OK) st = la_lines_load(store, sweep_id, la_text_str(&sql), json, &p->lines, err);
     la_text_release(&sql);
     if (st != LA_OK) return st;
-    LA_TRY(refuse_doubles(p, by_words, err));
+    LA_TRY(refuse_doubles(p, by_words, by, err));
     LA_TRY(find_columns(p, by, err));
     LA_TRY(find_baselines(store, sweep_id, p, err));
     p->best = la_alloc((p->lines.n * p->n + 1) * sizeof *p->best, err);
@@ -438,6 +463,53 @@ static void drop_empty(la_pivots *out)
     out->n = kept;
 }
 
+static la_status keep_word(asked *by, const char *word, la_err *err)
+{
+    LA_TRY(la_grow((void **)&by->words, &by->cap_words, by->n_words + 1, sizeof *by->words, err));
+    by->words[by->n_words] = la_strdup(word, err);
+    return by->words[by->n_words++] ? LA_OK : LA_E_NOMEM;
+}
+
+static void forget_words(asked *by)
+{
+    for (size_t i = 0; i < by->n_words; i++) la_free(by->words[i]);
+    la_free(by->words);
+}
+
+/* The values of an option of which any is a word, in the order of the plan. */
+static la_status find_words(la_store *store, int64_t sweep_id, const la_pivot_kind *kind,
+                            const char *json, asked *by, la_err *err)
+{
+    la_text sql = {0};
+    char id[24];
+    la_query *q = NULL;
+    bool more = true, words = false;
+    if (by->known) return LA_OK;
+    snprintf(id, sizeof id, "%" PRId64, sweep_id);
+    la_text_add(&sql, "SELECT CAST(x AS TEXT), typeof(x) = 'text' FROM (SELECT *, ");
+    add_plain_x(&sql, by);
+    la_text_add(&sql,
+                " AS x FROM (%s)) WHERE sweep_id = CAST(?1 AS INT) AND x IS NOT NULL GROUP BY 1 "
+                "ORDER BY min(ordinal)",
+                kind->from);
+    const char *args[] = {id, json};
+    la_status st = sql.failed
+                       ? LA_FAIL(err, LA_E_NOMEM, "out of memory for a query")
+                       : la_query_open(store, la_text_str(&sql), args, json ? 2 : 1, &q, err);
+    while (st == LA_OK && (st = la_query_next(q, &more, err)) == LA_OK && more) {
+        words = words || la_query_int(q, 1) != 0;
+        st = keep_word(by, la_query_text(q, 0), err);
+    }
+    la_query_close(q);
+    la_text_release(&sql);
+    if (st == LA_OK && !words) {
+        forget_words(by);
+        by->words = NULL;
+        by->n_words = by->cap_words = 0;
+    }
+    return st;
+}
+
 static la_status find_kind(const char *what, const la_pivot_kind **out, la_err *err)
 {
     *out = NULL;
@@ -462,11 +534,13 @@ la_status la_pivots_load(la_store *store, int64_t sweep_id, const char *what, co
     bool grouped = !(column.known && strcmp(column.known->name, kind->group) == 0);
     la_status st = kind->ratios ? la_speedups(store, sweep_id, NULL, &json, err) : LA_OK;
     const char *rows = kind->ratios ? la_text_str(&json) : NULL;
+    if (st == LA_OK) st = find_words(store, sweep_id, kind, rows, &column, err);
     if (st == LA_OK && grouped) st = find_groups(store, sweep_id, kind, rows, out, err);
     if (st == LA_OK && !grouped) st = add_table(out, kind, "", err);
     for (size_t i = 0; st == LA_OK && i < out->n; i++)
         st = load_table(store, sweep_id, by, &column, grouped, rows, &out->v[i], err);
     la_text_release(&json);
+    forget_words(&column);
     if (st == LA_OK) drop_empty(out);
     if (st == LA_OK && out->n == 0)
         st = LA_FAIL(err, LA_E_NOTFOUND, "the sweep has no %s by %.120s to export", what, by);
