@@ -219,7 +219,7 @@ static void print_fish(FILE *out)
             for (size_t i = 0; i < n; i++)
                 fprintf(out, "%s%s%s", i ? " " : " -a '", words[i], i + 1 < n ? "" : "'");
             fputs(" -d ", out);
-            quote(la_flags[f].help, out);
+            quote(la_flag_of((la_command)c, (la_flag_id)f).help, out);
             fputc('\n', out);
         }
 }
@@ -239,9 +239,9 @@ static void roff(const char *text, FILE *out)
             fputc(*text, out);
 }
 
-static void man_flag(int f, FILE *out)
+static void man_flag(int c, int f, FILE *out)
 {
-    const la_flag *flag = &la_flags[f];
+    la_flag of = la_flag_of((la_command)c, (la_flag_id)f), *flag = &of;
     fputs(".TP\n.B ", out);
     if (flag->letter) fprintf(out, "\\-%c, ", flag->letter);
     fputs("\\-\\-", out);
@@ -304,11 +304,11 @@ static void print_man(FILE *out)
         roff(la_commands[c].summary, out);
         fputc('\n', out);
         for (int f = 0; f < LA_FLAG_COUNT; f++)
-            if (has(c, f) && la_flags[f].commands != LA_IN_ALL) man_flag(f, out);
+            if (has(c, f) && la_flags[f].commands != LA_IN_ALL) man_flag(c, f, out);
     }
     fputs(".SH FLAGS OF EVERY COMMAND\n", out);
     for (int f = 0; f < LA_FLAG_COUNT; f++)
-        if (la_flags[f].commands == LA_IN_ALL) man_flag(f, out);
+        if (la_flags[f].commands == LA_IN_ALL) man_flag(LA_CMD_RUN, f, out);
     fputs(man_tail, out);
 }
 

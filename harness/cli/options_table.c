@@ -147,8 +147,20 @@ static la_status take(parser *p, la_flag_id id, const char *value, la_err *err)
             return LA_FAIL(err, LA_E_ARG, "--%s and --%s exclude each other",
                            la_flags[exclusive[i][0]].name, la_flags[exclusive[i][1]].name);
     if (value && strncmp(value, "--", 2) == 0)
-        return LA_FAIL(err, LA_E_ARG, "--%s needs a value: --%s %s", name, name, la_flags[id].arg);
+        return LA_FAIL(err, LA_E_ARG, "--%s needs a value: --%s %s", name, name,
+                       la_flag_of(p->command, id).arg);
     return p->flag(p->context, id, value, err);
+}
+
+/* -variants would be read as the letters v, a, r ... */
+static la_status one_dash(la_command command, const char *word, la_err *err)
+{
+    size_t len = strcspn(word + 1, "=");
+    if (word[0] != '-' || word[1] == '-' || len < 2) return LA_OK;
+    int id = flag_find(word + 1, len);
+    if (id < 0 || !belongs((la_flag_id)id, command)) return LA_OK;
+    return LA_FAIL(err, LA_E_ARG, "no flag '-%s'; with two dashes: --%s", la_flags[id].name,
+                   la_flags[id].name);
 }
 
 /* The arrays getopt_long wants, of this command's flags. */
@@ -208,6 +220,7 @@ la_status la_flags_parse(la_command command, int argc, char **argv, int first, l
             if (now[2 + len] == '=' && !la_flags[id].arg)
                 return LA_FAIL(err, LA_E_ARG, "--%s takes no value", la_flags[id].name);
         }
+        LA_TRY(one_dash(command, now, err));
         int code = getopt_long(argc, argv, shorts, longs, NULL);
         if (code == -1) return LA_OK;
         if (code == 1) {
@@ -218,7 +231,7 @@ la_status la_flags_parse(la_command command, int argc, char **argv, int first, l
         if (code == ':') {
             int id = optopt >= 1000 ? optopt - 1000 : letter_find(command, optopt);
             return LA_FAIL(err, LA_E_ARG, "--%s needs a value: --%s %s", la_flags[id].name,
-                           la_flags[id].name, la_flags[id].arg);
+                           la_flags[id].name, la_flag_of(command, (la_flag_id)id).arg);
         }
         if (code == '?')
             return LA_FAIL(err, LA_E_ARG, "no flag '-%c'. 'labench %s --help' shows all.", optopt,
@@ -229,24 +242,5 @@ la_status la_flags_parse(la_command command, int argc, char **argv, int first, l
             return LA_OK;
         }
         LA_TRY(take(&p, (la_flag_id)id, optarg, err));
-    }
-}
-
-void la_flags_help(la_command command, FILE *out)
-{
-    const la_command_row *c = &la_commands[command];
-    fprintf(out, "usage: labench %s%s%s\n%s\n\n", c->name, *c->words ? " " : "", c->words,
-            c->summary);
-    for (int i = 0; i < LA_FLAG_COUNT; i++) {
-        const la_flag *f = &la_flags[i];
-        if (!belongs((la_flag_id)i, command)) continue;
-        char left[64], letter[8] = "    ";
-        if (f->letter) snprintf(letter, sizeof letter, "-%c, ", f->letter);
-        snprintf(left, sizeof left, "  %s--%s%s%s", letter, f->name, f->arg ? " " : "",
-                 f->arg ? f->arg : "");
-        fprintf(out, "%-28s%s", left, strlen(left) >= 28 ? "  " : "");
-        fprintf(out, "%s", f->help);
-        if (f->def) fprintf(out, " [%s]", f->def);
-        fprintf(out, "\n");
     }
 }

@@ -100,7 +100,7 @@ enum {
     X(MASK, "mask", 0, "LIST", "auto", LA_IN_RUN | LA_IN_APPLY,                                    \
       "auto (causal where there is one), causal, bidirectional")                                   \
     X(SCALE, "scale", 0, "S", "1/sqrt(dk)", LA_IN_RUN | LA_IN_APPLY | LA_IN_REPRODUCE,             \
-      "scale of the logits; of reproduce cpu (its default) or full")                               \
+      "scale of the logits")                                                                       \
     X(IMPLS, "impls", 0, "LIST", "best", LA_IN_RUN, "impls or forms: cpu_chunk, recurrent, all")   \
     X(PEERS, "peers", 0, "LIST", NULL, LA_IN_RUN,                                                  \
       "beside ours: peers by name, all, or ./mine/peer.json; 'labench peers'")                     \
@@ -156,7 +156,7 @@ enum {
     X(DB, "db", 0, "FILE", "$LABENCH_DB or labench.db",                                            \
       LA_IN_RUN | LA_IN_STORED | LA_IN_REPRODUCE, "the database")                                  \
     X(SWEEP, "sweep", 0, "ID", "last",                                                             \
-      LA_IN_PLOT | LA_IN_EXPORT | LA_IN_COMPARE | LA_IN_CROSSOVER, "the sweep (export: or all)")   \
+      LA_IN_PLOT | LA_IN_EXPORT | LA_IN_COMPARE | LA_IN_CROSSOVER, "the sweep")                    \
     X(WITH, "with", 0, "SWEEP", NULL, LA_IN_PLOT,                                                  \
       "another sweep in the same figures: other.db, other.db:1a2b3c4d, 1a2b3c4d; repeatable")      \
     X(BASE, "base", 0, "VARIANT", "softmax, else flash", LA_IN_PLOT,                               \
@@ -198,13 +198,11 @@ enum {
       "write state_<part>.npy, state_pos.npy; start from state_in_<part>.npy where there")         \
     X(SPLIT, "split", 0, "NAME", "train", LA_IN_SAMPLE, "train, validation or test")               \
     X(N, "n", 0, "N", "1000", LA_IN_SAMPLE, "examples")                                            \
-    X(LENGTH, "length", 0, "T", "the longest", LA_IN_SAMPLE | LA_IN_PLOT,                          \
-      "tokens of an example, or of what plot samples shows")                                       \
-    X(OUT, "out", 'o', "PATH", NULL, LA_IN_OUT,                                                    \
-      "folder of the output, made when missing (export, report, db: file; reproduce: either)")     \
+    X(LENGTH, "length", 0, "T", "the longest", LA_IN_SAMPLE | LA_IN_PLOT, "tokens of an example")  \
+    X(OUT, "out", 'o', "PATH", NULL, LA_IN_OUT, "folder of the output, made when missing")         \
     X(MEASURE, "run", 0, NULL, NULL, LA_IN_REPRODUCE, "measure what is not stored")                \
     X(FORMAT, "format", 0, "NAME", "csv", LA_IN_EXPORT | LA_IN_REPRODUCE,                          \
-      "csv, json, md or latex; reproduce: text too, its default")                                  \
+      "csv, json, md or latex")                                                                    \
     X(BY, "by", 0, "COLUMN", NULL, LA_IN_EXPORT,                                                   \
       "a table of variants by length, pass, dtype, threads, batch, heads, dim or an option: "      \
       "mqar.pairs")                                                                                \
@@ -217,7 +215,7 @@ enum {
           LA_IN_PEERS,                                                                             \
       "JSON on stdout")                                                                            \
     X(FAIL_ON, "fail-on", 0, "LIST", NULL, LA_IN_COMPARE | LA_IN_REPRODUCE,                        \
-      "exit 5 when a cell is slower, faster, changed (either) or unclear; reproduce: miss")        \
+      "exit 5 when a cell is slower, faster, changed (either) or unclear")                         \
     X(MIN_CHANGE, "min-change", 0, "PCT", "2", LA_IN_COMPARE, "smaller changes are none")          \
     X(ACROSS, "across", 0, NULL, NULL, LA_IN_COMPARE,                                              \
       "though machines, compilers or flags differ")                                                \
@@ -256,6 +254,8 @@ la_status la_flags_parse(la_command command, int argc, char **argv, int first, l
                          la_word_taker word, void *context, bool *help, la_err *err);
 /* A command line has at most one of them. */
 bool la_flags_exclusive(la_flag_id a, la_flag_id b);
+/* A flag as one command means it: argument, default and help. */
+la_flag la_flag_of(la_command command, la_flag_id flag);
 void la_flags_help(la_command command, FILE *out);
 /* choices.c: the values of a flag that has a fixed list of them; NULL: it has none. */
 const char *const *la_flag_words(la_flag_id flag, size_t *n);

@@ -309,7 +309,14 @@ static la_status begin(sweep *s, int argc, char **argv, la_err *err)
 {
     la_run_args *args = s->args;
     char *words = NULL;
-    LA_TRY(la_store_open(la_db_path(args->db), LA_STORE_WRITE, &s->store, err));
+    const char *path = la_db_path(args->db);
+    if ((args->resume || args->settings.retry) && access(path, F_OK) != 0)
+        return LA_FAIL(
+            err, LA_E_NOTFOUND,
+            "no file %s, so that there is nothing to continue; leave --%s out to start a "
+            "sweep, or name its database with --db",
+            path, args->resume ? "resume" : "retry");
+    LA_TRY(la_store_open(path, LA_STORE_WRITE, &s->store, err));
     LA_TRY(store_machine(s, err));
     LA_TRY(store_build(s, err));
     LA_TRY(argv_json(argc, argv, &words, err));

@@ -36,12 +36,16 @@ static void test_the_help_names_every_flag_of_a_command_and_no_other(void **stat
         char *help = help_of((la_command)c);
         for (int i = 0; i < LA_FLAG_COUNT; i++) {
             char left[64];
-            snprintf(left, sizeof left, " --%s%s%s ", la_flags[i].name, la_flags[i].arg ? " " : "",
-                     la_flags[i].arg ? la_flags[i].arg : "");
+            la_flag flag = la_flag_of((la_command)c, (la_flag_id)i);
+            snprintf(left, sizeof left, " --%s%s%s ", flag.name, flag.arg ? " " : "",
+                     flag.arg ? flag.arg : "");
             bool there = strstr(help, left) != NULL;
             if (there != belongs(i, c))
                 print_error("help of %s, flag --%s\n", la_commands[c].name, la_flags[i].name);
             assert_int_equal(there, belongs(i, c));
+            /* Where a command has words of its own for a flag, it has that flag, with or without a value. */
+            assert_true(flag.help == la_flags[i].help || belongs(i, c));
+            assert_int_equal(!flag.arg, !la_flags[i].arg);
         }
         free(help);
     }
