@@ -12,6 +12,7 @@
 #include "device_report.h"
 #include "export.h"
 #include "labench/kit.h"
+#include "log.h"
 #include "paper.h"
 #include "plugin_flags.h"
 #include "plugins.h"
@@ -292,28 +293,34 @@ static la_status list_sweeps(const list_args *args, la_err *err)
     return st;
 }
 
-/* One line each, or an array. A wrong file is refused, with its line. */
+/* One line each, or an array. A wrong file is refused, with its line, and hides no other. */
 static la_status list_papers(const list_args *args, la_err *err)
 {
     char path[PATH_MAX];
     la_status st = LA_OK;
     cJSON *all = cJSON_CreateArray();
-    for (size_t i = 0; st == LA_OK && la_paper_at(i, path, sizeof path); i++) {
+    for (size_t i = 0; la_paper_at(i, path, sizeof path); i++) {
         la_paper paper;
-        st = la_paper_read(path, &paper, err);
-        if (st == LA_OK && args->json) {
+        la_err why = {0};
+        la_status one = la_paper_read(path, &paper, &why);
+        if (one != LA_OK && st != LA_OK) {
+            la_log(LA_LOG_ERROR, "%s", why.msg);
+        } else if (one != LA_OK) {
+            st = one;
+            if (err) *err = why;
+        } else if (args->json) {
             cJSON *o = cJSON_CreateObject();
             cJSON_AddStringToObject(o, "id", paper.id);
             cJSON_AddStringToObject(o, "title", paper.title);
             cJSON_AddStringToObject(o, "paper", paper.paper);
             cJSON_AddStringToObject(o, "place", paper.place);
             cJSON_AddItemToArray(all, o);
-        } else if (st == LA_OK) {
+        } else {
             printf("%-28s %s\n", paper.id, paper.title);
         }
         la_paper_release(&paper);
     }
-    char *text = st == LA_OK && args->json ? cJSON_Print(all) : NULL;
+    char *text = args->json ? cJSON_Print(all) : NULL;
     if (text) puts(text);
     free(text);
     cJSON_Delete(all);

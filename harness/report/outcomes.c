@@ -10,15 +10,15 @@
 #include "alloc.h"
 #include "canvas.h"
 
-enum { ROW_PX = 21, HEAD_PX = 30, TOP_PX = 52, MAX_PANELS = 8, MAX_LENGTHS = 64 };
+enum { ROW_PX = 21, HEAD_PX = 30, TOP_PX = 52 };
 
 typedef struct map {
     struct panel {
         char name[64];
         la_lines lines;
-    } panels[MAX_PANELS];
-    size_t n_panels;
-    double lengths[MAX_LENGTHS];
+    } * panels;
+    size_t n_panels, cap_panels;
+    double *lengths;
     size_t n_lengths;
     double left, column, height; /* pixels */
 } map;
@@ -53,6 +53,16 @@ static bool has_panel(const map *m, const char *name)
     return false;
 }
 
+static la_status add_panel(map *m, const char *name, la_err *err)
+{
+    void *grown = m->panels;
+    LA_TRY(la_grow(&grown, &m->cap_panels, m->n_panels + 1, sizeof *m->panels, err));
+    m->panels = grown;
+    m->panels[m->n_panels] = (struct panel){0};
+    snprintf(m->panels[m->n_panels++].name, sizeof m->panels[0].name, "%.60s", name);
+    return LA_OK;
+}
+
 static la_status load_panels(const la_source *source, map *m, la_err *err)
 {
     static const char panels[] =
@@ -66,10 +76,10 @@ static la_status load_panels(const la_source *source, map *m, la_err *err)
     LA_TRY(la_query_open(source->store, panels, (const char *[]){id}, 1, &q, err));
     bool more = true;
     la_status st;
-    while ((st = la_query_next(q, &more, err)) == LA_OK && more && m->n_panels < MAX_PANELS)
-        if (!has_panel(m, la_query_text(q, 0)))
-            snprintf(m->panels[m->n_panels++].name, sizeof m->panels[0].name, "%.60s",
-                     la_query_text(q, 0));
+    while ((st = la_query_next(q, &more, err)) == LA_OK && more)
+        if (!has_panel(m, la_query_text(q, 0)) &&
+            (st = add_panel(m, la_query_text(q, 0), err)) != LA_OK)
+            break;
     la_query_close(q);
     return st;
 }
@@ -94,17 +104,23 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void find_lengths(map *m)
+static la_status find_lengths(map *m, la_err *err)
 {
+    size_t points = 0;
+    for (size_t i = 0; i < m->n_panels; i++)
+        for (size_t j = 0; j < m->panels[i].lines.n; j++) points += m->panels[i].lines.v[j].n;
+    m->lengths = la_alloc((points + 1) * sizeof *m->lengths, err);
+    if (!m->lengths) return LA_E_NOMEM;
     for (size_t i = 0; i < m->n_panels; i++)
         for (size_t j = 0; j < m->panels[i].lines.n; j++)
             for (size_t k = 0; k < m->panels[i].lines.v[j].n; k++) {
                 double x = m->panels[i].lines.v[j].points[k].x;
                 size_t l = 0;
                 while (l < m->n_lengths && m->lengths[l] != x) l++;
-                if (l == m->n_lengths && l < MAX_LENGTHS) m->lengths[m->n_lengths++] = x;
+                if (l == m->n_lengths) m->lengths[m->n_lengths++] = x;
             }
     qsort(m->lengths, m->n_lengths, sizeof *m->lengths, ascending);
+    return LA_OK;
 }
 
 static void words_of(const la_point *p, bool time, char out[32])
@@ -222,9 +238,11 @@ la_status la_figure_outcomes(const la_view *view, const la_kind *kind, const cha
     (void)task; /* all of them are panels of one map */
     map m = {0};
     la_status st = load(view, kind->sql, &m, err);
-    if (st == LA_OK) find_lengths(&m);
+    if (st == LA_OK) st = find_lengths(&m, err);
     *empty = m.n_lengths == 0;
     if (st == LA_OK && !*empty) st = compose(view, kind, stem, &m, dat, gp, err);
     for (size_t i = 0; i < m.n_panels; i++) la_lines_release(&m.panels[i].lines);
+    la_free(m.panels);
+    la_free(m.lengths);
     return st;
 }
