@@ -206,11 +206,12 @@ static void facts(la_text *out, const la_ranking *r, size_t i, size_t end)
     char head[64];
     const char *usual = *r->mask ? r->usual : NULL;
     snprintf(head, sizeof head, "Fastest forward%s%s:", usual ? ", " : "", usual ? usual : "");
-    add_runs(out, r, i, end, LA_R_FORWARD, (double)NAN, usual, head);
+    bool timed = add_runs(out, r, i, end, LA_R_FORWARD, (double)NAN, usual, head);
     snprintf(head, sizeof head, "Fastest forward, %s:", r->mask);
     if (usual) add_runs(out, r, i, end, LA_R_FORWARD, (double)NAN, r->mask, head);
-    if (r->recall && !add_runs(out, r, i, end, LA_R_FORWARD, keeps, usual,
-                               "Fastest forward with a recall of 0.9 and more:"))
+    if (r->recall && timed &&
+        !add_runs(out, r, i, end, LA_R_FORWARD, keeps, usual,
+                  "Fastest forward with a recall of 0.9 and more:"))
         la_text_add(out, "<li>No variant has a recall of 0.9.</li>\n");
     snprintf(head, sizeof head, "Fastest forward and backward%s%s:", usual ? ", " : "",
              usual ? usual : "");

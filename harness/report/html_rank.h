@@ -6,7 +6,7 @@
 
 #include "html.h"
 
-enum { LA_MAX_TASKS = 12 };
+enum { LA_MAX_TASKS = 64 };
 enum { LA_R_FORWARD, LA_R_BOTH, LA_R_DECODE, LA_R_WORK, LA_R_STATE, LA_R_TASK };
 enum { LA_R_COLUMNS = LA_R_TASK + LA_MAX_TASKS };
 

@@ -196,9 +196,11 @@ static la_status compose(const la_view *view, const la_kind *kind, const char *s
     if (st == LA_OK) st = la_figure_head(view, kind, dat, err);
     if (st != LA_OK) goto done;
     double widest = 60, rows = 0;
-    for (size_t i = 0; i < m->n_panels; i++)
+    for (size_t i = 0; i < m->n_panels; i++) {
+        widest = fmax(widest, la_text_px(m->panels[i].name, 11) + 9);
         for (size_t j = 0; j < m->panels[i].lines.n; j++, rows++)
             widest = fmax(widest, la_text_px(m->panels[i].lines.v[j].label, 10) + 26);
+    }
     m->left = fmin(widest, LA_FIGURE_WIDTH / 3.0);
     m->column = (LA_FIGURE_WIDTH - 10 - m->left) / (double)m->n_lengths;
     m->column = fmin(m->column, 110);
