@@ -73,11 +73,18 @@ static double flop_of(la_peak_kind kind)
     }
 }
 
+/* All at work at a time, or the last would have a multiprocessor to themselves: of wgmma's, with 128 registers of sums a
+ * thread, three fit, and two keep its tensor cores busy. */
+static int blocks_of(const bench *b, la_peak_kind kind)
+{
+    return (kind == LA_PEAK_WGMMA ? 2 : 4) * b->device->cores;
+}
+
 /* Rounds are doubled until a run is long enough; the best rate of some such runs. The first run loads the kernel,
  * between its events. */
 static la_status rate_of(bench *b, la_peak_kind kind, double *rate, la_err *err)
 {
-    int blocks = 4 * b->device->cores, loops = 1;
+    int blocks = blocks_of(b, kind), loops = 1;
     double ns = 0;
     *rate = 0;
     LA_TRY(seconds_of_loop(b, kind, blocks, loops, &ns, err));
