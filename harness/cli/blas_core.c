@@ -31,6 +31,7 @@ void la_cli_settle_blas(char **argv)
     unsetenv("OPENBLAS_L2_SIZE");
     if (want ? setenv("OPENBLAS_CORETYPE", want, 1) != 0 : unsetenv("OPENBLAS_CORETYPE") != 0)
         return;
+    la_cli_unbind();
     execv("/proc/self/exe",
           argv); /* returns only where there is no /proc: then it stays as it is */
 }

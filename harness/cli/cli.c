@@ -252,6 +252,7 @@ int la_cli_main(int argc, char **argv)
     /* A limit on file sizes becomes a failed write, which has a sentence, and not a silent death. */
     signal(SIGXFSZ, SIG_IGN);
     if (argc > 2 && la_command_find(argv[1]) == LA_CMD_WORKER) return la_child_become(argc, argv);
+    if (argc < 2 || la_command_find(argv[1]) != LA_CMD_WORKER) la_cli_unbind();
     la_cli_settle_blas(argv);
     if (argc < 2) {
         short_help(stdout);

@@ -97,5 +97,7 @@ la_status la_task_defaults(const la_task *t, void **opts, la_err *err);
 
 /* Starts the program again when OpenBLAS was loaded for another CPU than it should be (blas_core.c). */
 void la_cli_settle_blas(char **argv);
+/* Lets the first thread run on all processors that OpenMP may use (unbind.c). */
+void la_cli_unbind(void);
 
 #endif

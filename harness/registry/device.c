@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The CPU as the system describes it.
  */
+#include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #include "labench/kit.h"
 #include "registry.h"
@@ -15,14 +20,32 @@ static size_t cache_size(int level_name)
     return n > 0 ? (size_t)n : 0;
 }
 
+/* The processors that we may run on, as taskset and batch systems say. False: OpenMP has bound this thread to one of its
+ * places, so that nobody knows which; *most is how many. */
+static bool allowed(cpu_set_t *set, int *most)
+{
+    *most = INT_MAX;
+    if (sched_getaffinity(0, sizeof *set, set) != 0) return false;
+#ifdef _OPENMP
+    if (omp_get_num_procs() > CPU_COUNT(set)) {
+        *most = omp_get_num_procs();
+        return false;
+    }
+#endif
+    return true;
+}
+
 /* Physical cores: distinct (package, core) pairs among the processors we may run on. */
 static int physical_cores(void)
 {
-    enum { MAX = 1024 };
+    enum { MAX = CPU_SETSIZE };
     static long seen[MAX];
-    int n = 0;
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    for (long cpu = 0; cpu < online && n < MAX; cpu++) {
+    cpu_set_t set;
+    int n = 0, most;
+    bool known = allowed(&set, &most);
+    long all = sysconf(_SC_NPROCESSORS_CONF);
+    for (long cpu = 0; cpu < all && cpu < MAX; cpu++) {
+        if (known && !CPU_ISSET((size_t)cpu, &set)) continue;
         long id[2] = {0, cpu};
         static const char *const files[] = {"physical_package_id", "core_id"};
         for (int i = 0; i < 2; i++) {
@@ -39,6 +62,7 @@ static int physical_cores(void)
         while (k < n && seen[k] != key) k++;
         if (k == n) seen[n++] = key;
     }
+    n = n < most ? n : most;
     return n > 0 ? n : 1;
 }
 
