@@ -483,7 +483,7 @@ static void run_once(suite *s, const void *opts)
         /* What a descriptor says of buffers is what the other checks go by. */
         bool sound = rank && run_checks(s, &c, &descriptor_check, 1);
         if (rank) run_checks(s, &c, once_checks, LA_COUNT(once_checks));
-        if (sound && rank > 0) s->types[i] = types_here(s, &c);
+        if (sound) s->types[i] = types_here(s, &c);
     }
 }
 
