@@ -351,6 +351,7 @@ static la_status of_steps(la_store *store, const la_stored *s, const la_paper_pa
     char id[24], text[96];
     la_query *q = NULL;
     int never = 0;
+    double least = (double)INFINITY; /* steps of a seed, there or not */
     snprintf(id, sizeof id, "%" PRId64, s->cell);
     if (strcmp(s->outcome, "ok") != 0)
         return why_not(s, "steps_to_90", out, err); /* a seed of several failed */
@@ -360,6 +361,7 @@ static la_status of_steps(la_store *store, const la_stored *s, const la_paper_pa
     while ((st = la_query_next(q, &more, err)) == LA_OK && more) {
         double step = la_query_real(q, 0);
         bool reached = isfinite(step);
+        least = fmin(least, reached ? step : la_query_real(q, 1));
         if (!reached) step = (double)INFINITY;
         take_seed(out, panel, step, reached ? (double)NAN : la_query_real(q, 1),
                   reached ? (double)NAN : step);
@@ -372,6 +374,7 @@ static la_status of_steps(la_store *store, const la_stored *s, const la_paper_pa
     if (!isinf(out->value) && never == 0) return LA_OK;
     if (!panel->best) out->value = out->hi = (double)INFINITY;
     if (!isinf(out->value)) return LA_OK;
+    out->lo = least;
     snprintf(text, sizeof text, "%d of %d seeds did not pass 90 %% in %" PRId64 " steps", never,
              out->seeds, out->n);
     out->why = la_strdup(text, err);

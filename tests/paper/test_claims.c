@@ -147,6 +147,26 @@ static void test_other_scales_and_panels(void **state)
     assert_string_equal(measured_found(m, 0, 0, 1)->why, "not measured at scale cpu");
 }
 
+/* A row that only another scale measures stands between two that are compared. */
+static void test_rows_of_other_scales(void **state)
+{
+    measured *m = *state;
+    measured_judge(m,
+                   TOY_HEAD "[scale full]\ntext = as in the paper\n"
+                            "[panel a]\ntitle = A\ncolumns = 512, 1k\nmeasure = time\n"
+                            "select = length={column}\n[row softmax]\nselect = variant=softmax\n"
+                            "[row fnet]\nselect.full = variant=fnet\nwhy = too long\n"
+                            "[row flash]\nselect = variant=flash\n"
+                            "[claim order]\ntext = x\nkind = order\nrows = softmax, fnet, flash\n"
+                            "[claim trend]\ntext = y\nkind = trend\nrows = softmax, fnet, flash\n"
+                            "sense = falls\nalong = rows\n",
+                   true);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(m->judged.claims[i].verdict, HOLDS);
+        assert_string_equal(m->judged.claims[i].figure, "2 of 2 comparisons");
+    }
+}
+
 /* A training that never reaches 90 % takes more steps than any that does, and no one knows how many more. */
 static void test_never_reached(void **state)
 {
@@ -181,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_kinds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_scales_and_panels, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rows_of_other_scales, setup, teardown),
         cmocka_unit_test_setup_teardown(test_never_reached, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
