@@ -73,7 +73,6 @@ void la_canvas_ranges(la_canvas *c, const la_kind *kind, const la_lines *lines)
     double air = xmax > xmin ? pow(xmax / xmin, 0.03) : 2;
     c->xlo = c->xlog ? xmin / air : 0;
     c->xhi = c->xlog ? xmax * air : xmax > 0 ? 1.03 * xmax : 1;
-    c->data_max = ymax;
     if (c->ylog) {
         if (ymax < 4 * ymin) ymin /= 2, ymax *= 2;
         double pad = pow(ymax / ymin, 0.06);

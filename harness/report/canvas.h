@@ -36,7 +36,7 @@ typedef struct la_rule { /* a horizontal line, or y = slope x up to y */
 
 typedef struct la_canvas {
     double xlo, xhi, ylo, yhi, data_hi; /* data_hi: where the band of failures begins */
-    double data_max, last_x;            /* largest number drawn; last x with any point */
+    double last_x;                      /* with any point */
     double size_lo, size_hi;            /* of the points: tokens */
     bool ylog, xlog;
     double height;                   /* of the figure, pixels: more where there are many lines */

@@ -25,10 +25,6 @@ la_status la_report_show_json(la_store *store, const char *what, FILE *out, la_e
 /* `labench list sweeps`: one line each, newest last. */
 la_status la_report_sweeps(la_store *store, FILE *out, la_err *err);
 
-/* The row that ends a cell on the screen: "flash   8k   7.31 ms [7.24, 7.40]   n=42 ...". Writes at
- * most cap bytes with the NUL. Reads the cell's summary from the store. */
-la_status la_report_cell_line(la_store *store, int64_t cell_id, char *out, size_t cap, la_err *err);
-
 /* Kinds of figures, in the order of `labench plot all`: "time", "throughput", ... */
 size_t la_plot_count(void);
 const char *la_plot_name(size_t i);

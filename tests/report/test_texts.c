@@ -208,26 +208,6 @@ static void test_show_tells_a_sweep_and_a_cell(void **state)
     fixture_release(&f);
 }
 
-static void test_a_cell_has_one_line(void **state)
-{
-    (void)state;
-    fixture f;
-    la_err err = {0};
-    char line[256], id[32];
-    fixture_open(&f);
-    synthetic_sweep(&f);
-    query_text(f.store,
-               "SELECT cell_id FROM v_cell WHERE variant = 'flash' AND seqlen = 8192 "
-               "AND pass = 'fwd'",
-               id, sizeof id);
-    expect_ok(la_report_cell_line(f.store, atoll(id), line, sizeof line, &err));
-    assert_non_null(strstr(line, "flash"));
-    assert_non_null(strstr(line, "GFLOP/s") && strstr(line, " n=20 ") ? line : NULL);
-    expect_status(la_report_cell_line(f.store, 999999, line, sizeof line, &err), LA_E_NOTFOUND,
-                  &err);
-    fixture_release(&f);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,7 +218,6 @@ int main(void)
         cmocka_unit_test(test_digits_follow_the_interval),
         cmocka_unit_test(test_outcomes_keep_whole_words),
         cmocka_unit_test(test_show_tells_a_sweep_and_a_cell),
-        cmocka_unit_test(test_a_cell_has_one_line),
     };
     return cmocka_run_group_tests_name("texts", tests, NULL, NULL);
 }
