@@ -126,6 +126,10 @@ static la_status unwanted_word(la_command command, const char *word, la_err *err
     if (flag)
         return LA_FAIL(err, LA_E_ARG, "'labench %s' takes no word '%s'. Write --%s %s", of, q, flag,
                        q);
+    if (la_command_find(word) != LA_CMD_COUNT)
+        return LA_FAIL(err, LA_E_ARG,
+                       "'labench %s' takes no word '%s'. A command comes first: labench %s", of, q,
+                       q);
     return LA_FAIL(err, LA_E_ARG, "'labench %s' takes no word '%s'", of, q);
 }
 

@@ -52,6 +52,7 @@ static const struct {
     {"run -variants=softmax", 2, "with two dashes: --variants"},
     {"run softmax", 2, "takes no word 'softmax'. Write --variants softmax"},
     {"run mqar", 2, "takes no word 'mqar'. Write --tasks mqar"},
+    {"--db x.db list", 2, "takes no word 'list'. A command comes first: labench list\n"},
     {"run frobnicate", 2, "takes no word 'frobnicate'\n"},
     {"run", 2, "--variants is missing"},
     {"run --variants", 2, "--variants needs a value: --variants LIST"},
