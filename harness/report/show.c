@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `labench show` and `labench list sweeps`: everything about one sweep, cell or model.
  */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "labench/kit.h"
-#include "numbers.h"
 #include "query.h"
 #include "report.h"
 #include "show.h"
