@@ -30,11 +30,6 @@ static bool shown(int command)
     return *la_commands[command].summary != '\0';
 }
 
-static bool has(int command, int flag)
-{
-    return (la_flags[flag].commands >> command & 1u) != 0;
-}
-
 /* What may stand behind a command: fixed words, and names that the program lists. */
 typedef struct words_behind {
     la_command command;
@@ -156,7 +151,8 @@ static void print_bash(FILE *out)
         if (!shown(c)) continue;
         fprintf(out, "        %s) words=\"$words", la_commands[c].name);
         for (int f = 0; f < LA_FLAG_COUNT; f++)
-            if (has(c, f)) fprintf(out, " --%s", la_flags[f].name);
+            if (la_flag_belongs((la_flag_id)f, (la_command)c))
+                fprintf(out, " --%s", la_flags[f].name);
         if (behind_of(c)) print_behind(behind_of(c), "$(_labench_names ", ")", out);
         fputs("\" ;;\n", out);
     }
@@ -203,7 +199,7 @@ static void print_fish(FILE *out)
     }
     for (int c = 0; c < LA_CMD_COUNT; c++)
         for (int f = 0; shown(c) && f < LA_FLAG_COUNT; f++) {
-            if (!has(c, f)) continue;
+            if (!la_flag_belongs((la_flag_id)f, (la_command)c)) continue;
             /* `run` may be left out, so its flags are also those of no command. */
             fprintf(out, "complete -c labench -n '%s__fish_seen_subcommand_from %s' -l %s",
                     c == LA_CMD_RUN ? "__fish_use_subcommand; or " : "", la_commands[c].name,
@@ -304,7 +300,8 @@ static void print_man(FILE *out)
         roff(la_commands[c].summary, out);
         fputc('\n', out);
         for (int f = 0; f < LA_FLAG_COUNT; f++)
-            if (has(c, f) && la_flags[f].commands != LA_IN_ALL) man_flag(c, f, out);
+            if (la_flag_belongs((la_flag_id)f, (la_command)c) && la_flags[f].commands != LA_IN_ALL)
+                man_flag(c, f, out);
     }
     fputs(".SH FLAGS OF EVERY COMMAND\n", out);
     for (int f = 0; f < LA_FLAG_COUNT; f++)

@@ -177,7 +177,7 @@ static la_status take_entry(la_config *c, la_command command, const la_ini *ini,
     }
     la_status st = la_run_flag_check(item.flag, value, &inner);
     if (st != LA_OK) st = la_ini_complain(ini, e->line, err, "%s", inner.msg);
-    bool counts = level >= 0 && (flag->commands >> command & 1u) &&
+    bool counts = level >= 0 && la_flag_belongs(item.flag, command) &&
                   (command == LA_CMD_RUN || is_in(item.flag, everywhere, LA_COUNT(everywhere)));
     if (st == LA_OK && counts) st = take_item(c, ini, &item, value, err);
     la_free(value);

@@ -59,7 +59,7 @@ void la_flags_help(la_command command, FILE *out)
     fprintf(out, "usage: labench %s%s%s\n%s\n\n", c->name, *c->words ? " " : "", c->words,
             c->summary);
     for (int i = 0; i < LA_FLAG_COUNT; i++) {
-        if (!(la_flags[i].commands >> command & 1u)) continue;
+        if (!la_flag_belongs((la_flag_id)i, command)) continue;
         la_flag f = la_flag_of(command, (la_flag_id)i);
         char left[64], letter[8] = "    ";
         if (f.letter) snprintf(letter, sizeof letter, "-%c, ", f.letter);

@@ -67,9 +67,9 @@ bool la_flags_exclusive(la_flag_id a, la_flag_id b)
     return false;
 }
 
-static bool belongs(la_flag_id id, la_command command)
+bool la_flag_belongs(la_flag_id flag, la_command command)
 {
-    return (la_flags[id].commands >> command & 1u) != 0;
+    return (la_flags[flag].commands >> command & 1u) != 0;
 }
 
 static int flag_find(const char *name, size_t len)
@@ -88,7 +88,7 @@ static la_status unknown_flag(la_command command, const char *word, la_err *err)
     const char *best = NULL, *longer = NULL;
     int least = 3;
     for (int i = 0; i < LA_FLAG_COUNT; i++) {
-        if (!belongs((la_flag_id)i, command)) continue;
+        if (!la_flag_belongs((la_flag_id)i, command)) continue;
         int d = la_edit_distance(name, la_flags[i].name);
         if (d < least && d < (int)len) least = d, best = la_flags[i].name;
         if (!longer && len > 2 && strncmp(la_flags[i].name, name, len) == 0)
@@ -98,7 +98,7 @@ static la_status unknown_flag(la_command command, const char *word, la_err *err)
     int known = flag_find(word + 2, len);
     if (known >= 0) {
         for (int c = 0; c < LA_CMD_COUNT; c++)
-            if (belongs((la_flag_id)known, (la_command)c))
+            if (la_flag_belongs((la_flag_id)known, (la_command)c))
                 return LA_FAIL(err, LA_E_ARG,
                                "--%s belongs to 'labench %s', not to 'labench %s'%s%s", name,
                                la_commands[c].name, of, least == 1 ? ". Nearest: --" : "",
@@ -120,8 +120,9 @@ static la_status unwanted_word(la_command command, const char *word, la_err *err
     const char *flag = NULL, *of = la_commands[command].name;
     char q[64];
     for (size_t i = 0; i < LA_COUNT(takes_variants) && la_registry_find(word); i++)
-        if (belongs(takes_variants[i], command)) flag = la_flags[takes_variants[i]].name;
-    if (la_tasks_find(word) && belongs(LA_FLAG_TASKS, command)) flag = la_flags[LA_FLAG_TASKS].name;
+        if (la_flag_belongs(takes_variants[i], command)) flag = la_flags[takes_variants[i]].name;
+    if (la_tasks_find(word) && la_flag_belongs(LA_FLAG_TASKS, command))
+        flag = la_flags[LA_FLAG_TASKS].name;
     la_quote(word, q);
     if (flag)
         return LA_FAIL(err, LA_E_ARG, "'labench %s' takes no word '%s'. Write --%s %s", of, q, flag,
@@ -162,7 +163,7 @@ static la_status one_dash(la_command command, const char *word, la_err *err)
     size_t len = strcspn(word + 1, "=");
     if (word[0] != '-' || word[1] == '-' || len < 2) return LA_OK;
     int id = flag_find(word + 1, len);
-    if (id < 0 || !belongs((la_flag_id)id, command)) return LA_OK;
+    if (id < 0 || !la_flag_belongs((la_flag_id)id, command)) return LA_OK;
     return LA_FAIL(err, LA_E_ARG, "no flag '-%s'; with two dashes: --%s", la_flags[id].name,
                    la_flags[id].name);
 }
@@ -175,7 +176,7 @@ static void getopt_tables(la_command command, struct option *longs, char *shorts
     *shorts++ = '-';
     *shorts++ = ':';
     for (int i = 0; i < LA_FLAG_COUNT; i++) {
-        if (!belongs((la_flag_id)i, command)) continue;
+        if (!la_flag_belongs((la_flag_id)i, command)) continue;
         longs[n++] = (struct option){
             la_flags[i].name, la_flags[i].arg ? required_argument : no_argument, NULL, 1000 + i};
         if (!la_flags[i].letter) continue;
@@ -189,7 +190,7 @@ static void getopt_tables(la_command command, struct option *longs, char *shorts
 static int letter_find(la_command command, int letter)
 {
     for (int i = 0; i < LA_FLAG_COUNT; i++)
-        if (la_flags[i].letter == letter && belongs((la_flag_id)i, command)) return i;
+        if (la_flags[i].letter == letter && la_flag_belongs((la_flag_id)i, command)) return i;
     return -1;
 }
 
@@ -220,7 +221,8 @@ la_status la_flags_parse(la_command command, int argc, char **argv, int first, l
         if (strncmp(now, "--", 2) == 0) {
             size_t len = strcspn(now + 2, "=");
             int id = flag_find(now + 2, len);
-            if (id < 0 || !belongs((la_flag_id)id, command)) return unknown_flag(command, now, err);
+            if (id < 0 || !la_flag_belongs((la_flag_id)id, command))
+                return unknown_flag(command, now, err);
             if (now[2 + len] == '=' && !la_flags[id].arg)
                 return LA_FAIL(err, LA_E_ARG, "--%s takes no value", la_flags[id].name);
         }

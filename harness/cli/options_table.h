@@ -254,6 +254,8 @@ la_status la_flags_parse(la_command command, int argc, char **argv, int first, l
                          la_word_taker word, void *context, bool *help, la_err *err);
 /* A command line has at most one of them. */
 bool la_flags_exclusive(la_flag_id a, la_flag_id b);
+/* Whether a command has the flag. */
+bool la_flag_belongs(la_flag_id flag, la_command command);
 /* A flag as one command means it: argument, default and help. */
 la_flag la_flag_of(la_command command, la_flag_id flag);
 void la_flags_help(la_command command, FILE *out);
