@@ -8,6 +8,7 @@
  */
 #include "delta_chunk.h"
 #include "delta_decays.h"
+#include "register_block.h"
 
 /* Rows in registers, for K and Q each, and vectors of each. */
 #if defined(__AVX512F__)
@@ -57,21 +58,19 @@ LA_INLINE void score_tile(const prepared *c, const float *q, const float *k, int
                           int64_t j, int rows, int vecs, bool delta, bool by_token)
 {
     la_vf kk[V * R], qk[V * R];
-    const float *KT = c->KT + j, *ks[R], *qs[R];
-    int64_t dk = c->x->dk;
+    const float *KT = c->KT + j, *end = KT + c->x->dk * c->C;
+    la_block_column ks = la_block_column_of(k, row), qs = la_block_column_of(q, row);
 #pragma GCC unroll 16
     for (int m = 0; m < rows * vecs; m++) kk[m] = qk[m] = la_v_set(0.0f);
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; m++) ks[m] = k + m * row, qs[m] = q + m * row;
-    for (int64_t r = 0; r < dk; r++, KT += c->C)
+    for (; KT < end; la_block_next(&ks, 1), la_block_next(&qs, 1), KT += c->C)
 #pragma GCC unroll 2
         for (int v = 0; v < vecs; v++) {
             la_vf b = la_v_load(KT + v * LA_VW);
 #pragma GCC unroll 8
             for (int m = 0; m < rows; m++) {
                 int at = m * vecs + v;
-                if (delta) kk[at] = la_v_fma(la_v_set(ks[m][r]), b, kk[at]);
-                qk[at] = la_v_fma(la_v_set(qs[m][r]), b, qk[at]);
+                if (delta) kk[at] = la_v_fma(la_v_set(la_block_element(&ks, m)), b, kk[at]);
+                qk[at] = la_v_fma(la_v_set(la_block_element(&qs, m)), b, qk[at]);
             }
         }
 #pragma GCC unroll 8
