@@ -76,10 +76,22 @@ static void output_decay_chunk(const chunk *c)
     one_chunk(c, true, true, OUTPUT);
 }
 
+/* Asks for rows of q and k that are prepared next. */
+static void ask_for_rows(const la_delta_slice *x, int64_t t)
+{
+    for (int64_t i = t; i < t + x->chunk && i < x->T; i++) {
+        la_ask_for(x->q + i * x->qk_row, x->dk * (int64_t)sizeof(float));
+        la_ask_for(x->k + i * x->qk_row, x->dk * (int64_t)sizeof(float));
+    }
+}
+
 void LA_ISA(la_delta_leg_prepare)(const la_delta_slice *x, const la_delta_leg *leg)
 {
     float *scratch = begin(x, leg).written + la_delta_up(x->chunk) * la_delta_up(x->w);
-    for (int64_t i = 0, n = chunks_of(x, leg); i < n; i++) prepare(x, leg, i, scratch);
+    for (int64_t i = 0, n = chunks_of(x, leg); i < n; i++) {
+        ask_for_rows(x, leg->start + (i + 1) * x->chunk);
+        prepare(x, leg, i, scratch);
+    }
 }
 
 void LA_ISA(la_delta_leg_carry)(const la_delta_slice *x, const la_delta_leg *leg)
