@@ -72,6 +72,7 @@ static la_status export(const export_args *args, la_err *err)
                        "--intervals goes with --by: only tables by a column show "
                        "them in brackets");
     if (!how.format) how.format = la_flags[LA_FLAG_FORMAT].def;
+    LA_TRY(la_export_check(&how, err));
     LA_TRY(la_check_target(db, args->out, err));
     LA_TRY(la_store_open(db, LA_STORE_READ, &store, err));
     la_status st = LA_OK;

@@ -191,6 +191,11 @@ static la_status check_base(const side *sides, size_t n, const char *base, la_er
                    la_quote(base, q), sides[0].id);
 }
 
+static bool draws_all(const plot_args *args)
+{
+    return args->n_words == 1 && strcmp(args->words[0], "all") == 0;
+}
+
 static bool draws(const plot_args *args, const char *kind)
 {
     if (args->n_words == 0) return true;
@@ -199,9 +204,10 @@ static bool draws(const plot_args *args, const char *kind)
     return false;
 }
 
-/* What no kind that is drawn would look at. */
+/* What needs no database: kinds that there are, and what one of them looks at. */
 static la_status check_how(const plot_args *args, la_err *err)
 {
+    if (!draws_all(args)) LA_TRY(la_plot_check(args->words, args->n_words, err));
     if (args->how.resident && !draws(args, "memory"))
         return LA_FAIL(err, LA_E_ARG, "--resident is of 'labench plot memory'");
     if (args->how.length && !draws(args, "samples"))
@@ -220,7 +226,7 @@ static void default_folder(const side *sides, size_t n, char *dir, size_t cap)
 static la_status draw(const plot_args *args, const side *sides, la_err *err)
 {
     size_t n = args->n_with + 1;
-    bool all = args->n_words == 1 && strcmp(args->words[0], "all") == 0;
+    bool all = draws_all(args);
     la_source sources[MAX_SIDES];
     la_plots plots = {0};
     char dir[1024];

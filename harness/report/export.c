@@ -483,6 +483,14 @@ static la_status look_up(const la_export_how *how, const kind **k, size_t *f, la
                    how->format);
 }
 
+la_status la_export_check(const la_export_how *how, la_err *err)
+{
+    size_t f;
+    const kind *k;
+    LA_TRY(look_up(how, &k, &f, err));
+    return how->by ? la_pivot_check(how->what, how->by, err) : LA_OK;
+}
+
 la_status la_export_as(la_store *store, int64_t sweep_id, const la_export_how *how, FILE *out,
                        la_err *err)
 {

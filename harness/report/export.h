@@ -21,6 +21,8 @@ typedef struct la_export_how {
     bool bare; /* tables of md and latex without intervals */
 } la_export_how;
 
+/* Whether there is such an export, which needs no sweep: LA_E_ARG with what there is. */
+la_status la_export_check(const la_export_how *how, la_err *err);
 /* Writes one kind of rows of a sweep (0: of all sweeps) in plan order.
  *   csv   RFC 4180 with a header; no value is an empty field; text that a spreadsheet would run as a
  *         formula gets an apostrophe in front

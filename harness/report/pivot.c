@@ -522,6 +522,14 @@ static la_status find_kind(const char *what, const la_pivot_kind **out, la_err *
                           what);
 }
 
+la_status la_pivot_check(const char *what, const char *by, la_err *err)
+{
+    const la_pivot_kind *kind;
+    asked column;
+    LA_TRY(find_kind(what, &kind, err));
+    return read_by(by, &column, err);
+}
+
 la_status la_pivots_load(la_store *store, int64_t sweep_id, const char *what, const char *by,
                          la_pivots *out, la_err *err)
 {

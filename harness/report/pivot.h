@@ -48,6 +48,8 @@ typedef struct la_pivots {
  * at one place; and where there is nothing by that column. */
 la_status la_pivots_load(la_store *store, int64_t sweep_id, const char *what, const char *by,
                          la_pivots *out, la_err *err);
+/* Whether there are such tables at all, which needs no sweep: LA_E_ARG with what there is. */
+la_status la_pivot_check(const char *what, const char *by, la_err *err);
 void la_pivots_release(la_pivots *pivots);
 /* The point of a row in the column of x, or NULL. */
 const la_point *la_pivot_at(const la_pivot *pivot, size_t row, double x);

@@ -370,6 +370,12 @@ static la_status check_kind(const char *name, la_err *err)
                    la_kinds_len);
 }
 
+la_status la_plot_check(const char *const *names, size_t n, la_err *err)
+{
+    for (size_t i = 0; i < n; i++) LA_TRY(check_kind(names[i], err));
+    return LA_OK;
+}
+
 typedef struct drawing {
     la_view view;
     const char *dir;
@@ -536,10 +542,8 @@ la_status la_report_draw(const la_source *sources, size_t n_sources, const char 
     drawing d = {
         .view = {.sources = sources, .n = n_sources}, .dir = dir, .done = done, .context = context};
     if (how) d.view.how = *how;
-    for (size_t i = 0; i < n; i++) {
-        LA_TRY(check_kind(kinds[i], err));
-        LA_TRY(check_alone(kinds[i], n_sources, err));
-    }
+    LA_TRY(la_plot_check(kinds, n, err));
+    for (size_t i = 0; i < n; i++) LA_TRY(check_alone(kinds[i], n_sources, err));
     LA_TRY(la_make_folder(dir, err));
     la_status st = LA_OK;
     for (size_t i = 0; i < (n ? n : 1) && st == LA_OK; i++) {

@@ -32,6 +32,9 @@ const char *la_plot_name(size_t i);
 const char *la_plot_heading(size_t i);
 const char *la_plot_summary(size_t i);
 
+/* LA_E_ARG with the nearest one where a name is of no kind. */
+la_status la_plot_check(const char *const *names, size_t n, la_err *err);
+
 typedef struct la_plots { /* what la_report_plots did */
     size_t drawn;         /* figures (each an svg, a png, a .gp and a .dat) */
     size_t empty;         /* kinds for which the sweep has no data: nothing was written */
