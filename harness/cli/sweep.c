@@ -454,6 +454,7 @@ static la_status finish(const sweep *s, la_err *err)
         LA_TRY(la_export(s->store, s->id, "flat", "json", stdout, err));
     else
         LA_TRY(la_report_table(s->store, s->id, stdout, la_screen_width(STDOUT_FILENO), err));
+    fflush(stdout); /* in one file with what is said behind it */
     draw_plots(s);
     const char *db = s->args->db;
     say(s, "next: labench show %s%s%s", s->name, db ? " --db " : "", db ? db : "");
